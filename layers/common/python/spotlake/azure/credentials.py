@@ -1,0 +1,122 @@
+"""Signing in: the item of ``AzureAuth`` and the tokens made from it by azure-identity.
+
+Secrets stay inside ``AzureCredentials`` (its repr hides them) and never reach a log, an error or an
+event: errors carry Azure's code (AADSTS...), nothing more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from spotlake.errors import ConfigurationError, SignInError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+SCOPE = "https://management.azure.com/.default"
+_AAD_CODE = re.compile(r"AADSTS\d+")
+
+
+@dataclass(frozen=True)
+class AzureCredentials:
+    """Who we are in Azure; ``subscriptions`` in the order given (the first is the reference)."""
+
+    tenant_id: str
+    client_id: str = field(repr=False)
+    client_secret: str = field(repr=False)
+    subscriptions: tuple[str, ...] = field(repr=False)
+
+
+def read_credentials(client: DynamoDBClient, table: str, item_id: str) -> AzureCredentials:
+    """Read the item (consistently: a rotated secret counts at once).
+
+    Its shape, as production keeps it: ``{"id": item_id, "data": {"tenant_id", "client_id",
+    "client_secret", "subscriptions": "a, b,,c"}}``; blanks and empty entries occur.
+
+    Raises:
+        ConfigurationError: The table or item is missing, or a field is missing or empty.
+    """
+    try:
+        item = client.get_item(TableName=table, Key={"id": {"S": item_id}}, ConsistentRead=True).get("Item")
+    except (ClientError, BotoCoreError) as error:
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        raise ConfigurationError(f"cannot read item {item_id!r} of table {table!r}: {code}") from error
+    data: Mapping[str, Any] = item.get("data", {}).get("M", {}) if item else {}
+    values = {name: str(data.get(name, {}).get("S", "")).strip() for name in _FIELDS}
+    subscriptions = tuple(dict.fromkeys(part.strip() for part in values["subscriptions"].split(",") if part.strip()))
+    missing = [name for name in _FIELDS if not values[name]] + ([] if subscriptions else ["subscriptions"])
+    if missing:
+        raise ConfigurationError(
+            f"item {item_id!r} of table {table!r}: map 'data' lacks {', '.join(dict.fromkeys(missing))}"
+        )
+    return AzureCredentials(values["tenant_id"], values["client_id"], values["client_secret"], subscriptions)
+
+
+_FIELDS = ("tenant_id", "client_id", "client_secret", "subscriptions")
+
+
+class TokenSource:
+    """Bearer headers, always fresh: azure-identity caches the token and renews it in time."""
+
+    def __init__(
+        self,
+        credentials: AzureCredentials,
+        *,
+        authority_url: str | None = None,
+        ca_file: str | None = None,
+        make_credential: Callable[..., Any] | None = None,
+    ) -> None:
+        """No request is made yet.
+
+        Args:
+            credentials: From ``read_credentials``.
+            authority_url: Another token endpoint than Microsoft's (https); the simulator's, locally.
+            ca_file: The CA that signed it.
+            make_credential: Stands in for ``azure.identity.ClientSecretCredential`` in tests.
+        """
+        self._credentials = credentials
+        self._options: dict[str, Any] = {}
+        if authority_url:
+            # Without this azure-identity asks login.microsoftonline.com about the authority.
+            self._options = {"authority": authority_url, "disable_instance_discovery": True}
+        if ca_file:
+            self._options["connection_verify"] = ca_file
+        self._make_credential = make_credential
+        self._credential: Any = None
+
+    def headers(self) -> dict[str, str]:
+        """``{"Authorization": "Bearer ..."}`` with a token that is valid now.
+
+        Raises:
+            SignInError: Azure refused; the text holds its code and what to do.
+        """
+        from azure.core.exceptions import ClientAuthenticationError  # 0.25 s; the price collector never signs in
+
+        try:
+            if self._credential is None:
+                self._credential = self._new_credential()
+            return {"Authorization": f"Bearer {self._credential.get_token(SCOPE).token}"}
+        except ClientAuthenticationError as error:
+            code = _AAD_CODE.search(str(error))
+            raise SignInError(
+                f"Azure refused the sign-in ({code.group() if code else 'no AADSTS code'}): "
+                "check tenant_id, client_id and client_secret in AzureAuth, and whether the secret has expired"
+            ) from None  # the cause's text may hold the client id
+        except ValueError as error:
+            raise SignInError("tenant_id, client_id or client_secret in AzureAuth has a wrong form") from error
+
+    def _new_credential(self) -> Any:
+        from azure.identity import ClientSecretCredential
+
+        make = self._make_credential or ClientSecretCredential
+        return make(
+            self._credentials.tenant_id,
+            self._credentials.client_id,
+            self._credentials.client_secret,
+            **self._options,
+        )

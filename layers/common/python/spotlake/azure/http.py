@@ -1,0 +1,214 @@
+"""The one HTTP client for Azure: time-outs, retries, ``Retry-After``, a deadline, named errors.
+
+It is the sole owner of HTTP failures: nothing above it sends a request again for the same reason
+(the state machine retries Lambda's own failures only).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+
+from spotlake.clock import Deadline
+from spotlake.errors import (
+    AzureError,
+    AzureRefusedError,
+    AzureThrottledError,
+    AzureUnavailableError,
+    UntrustedAnswerError,
+)
+
+_UNAVAILABLE = frozenset({408, 500, 502, 503, 504})
+_TEXT_LIMIT = 2_000
+_WAIT_IN_TEXT = re.compile(r"(?:after|in) '?(\d+)'? seconds", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How often and how patiently a request is sent again.
+
+    Attributes:
+        attempts: Sends in all, the first one included.
+        backoff_seconds: Ceiling of the first random wait; it doubles (full jitter).
+        longest_wait_seconds: No wait is longer; a 429 that asks for more is raised at once.
+        retry_throttled: Whether a 429 is waited for here (prices, Resource Graph) or raised at once
+            (placement scores, whose quota is the ledger's business).
+        timeout_seconds: Connect and read time-out of one request.
+    """
+
+    attempts: int = 4
+    backoff_seconds: float = 0.5
+    longest_wait_seconds: float = 70.0
+    retry_throttled: bool = True
+    timeout_seconds: tuple[float, float] = (5.0, 50.0)
+
+
+@dataclass
+class HttpCounts:
+    """What the requests of one collector came to; ends in its report."""
+
+    requests: int = 0
+    retries: int = 0
+    throttles: int = 0
+    waited_seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, int]:
+        """Whole numbers for ``CollectorReport.counts``."""
+        return {"requests": self.requests, "retries": self.retries, "throttles": self.throttles}
+
+
+@dataclass
+class HttpClient:
+    """Sends JSON requests to one Azure API.
+
+    Attributes:
+        api: The API's name in errors ("retail prices").
+        session: requests session (its adapters are the tests' seam).
+        policy: Retries and time-outs.
+        deadline: No wait or request is begun that cannot end before it.
+        counts: Filled as requests are sent; shared by clients that report together.
+        sleep: Waits; tests pass their own.
+    """
+
+    api: str
+    session: requests.Session
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    deadline: Deadline = field(default_factory=lambda: Deadline.after(840.0))
+    counts: HttpCounts = field(default_factory=HttpCounts)
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Callable[[], Mapping[str, str]] | None = None,
+    ) -> requests.Response:
+        """The response of a 2xx answer.
+
+        Args:
+            method: "GET" or "POST".
+            url: Absolute.
+            params: Query parameters.
+            json: Request body.
+            headers: Called before every send, so that a token is fresh on a retry too.
+
+        Raises:
+            AzureThrottledError: 429 (see ``RetryPolicy.retry_throttled``).
+            AzureUnavailableError: 408, 5xx, time-out or connection error after all attempts.
+            AzureRefusedError: Any other status that is not 2xx.
+            DeadlineError: Not enough time for the first send.
+        """
+        for attempt in range(1, self.policy.attempts + 1):
+            self.deadline.check(f"{self.api}: request", needs_seconds=1.0)
+            failure = self._send_once(method, url, params, json, headers)
+            if isinstance(failure, requests.Response):
+                return failure
+            wait = self._wait_before_next(failure, attempt)
+            if wait is None:
+                raise failure
+            self.counts.retries += 1
+            self.counts.waited_seconds += wait
+            self.sleep(wait)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _send_once(
+        self, method: str, url: str, params: Any, json: Any, headers: Callable[[], Mapping[str, str]] | None
+    ) -> requests.Response | AzureError:
+        self.counts.requests += 1
+        connect, read = self.policy.timeout_seconds
+        timeout = (connect, max(1.0, min(read, self.deadline.seconds_left())))
+        try:
+            response = self.session.request(
+                method, url, params=params, json=json, headers=headers() if headers else None, timeout=timeout
+            )
+        except requests.RequestException as error:
+            # The text of a requests error may hold the URL; its class says enough.
+            return AzureUnavailableError(self.api, f"no answer ({type(error).__name__})")
+        if response.ok:
+            return response
+        failure = error_of(self.api, response)
+        if isinstance(failure, AzureThrottledError):
+            self.counts.throttles += 1
+        return failure
+
+    def _wait_before_next(self, failure: AzureError, attempt: int) -> float | None:
+        """Seconds to wait before the next attempt, or None when there is none."""
+        throttled = isinstance(failure, AzureThrottledError)
+        if attempt == self.policy.attempts or isinstance(failure, AzureRefusedError):
+            return None
+        if throttled and not self.policy.retry_throttled:
+            return None
+        asked = failure.retry_after_seconds if isinstance(failure, AzureThrottledError) else None
+        wait = asked if asked is not None else self.policy.backoff_seconds * 2 ** (attempt - 1) * self.jitter()
+        if wait > self.policy.longest_wait_seconds or wait + 1.0 > self.deadline.seconds_left():
+            return None
+        return wait
+
+
+def error_of(api: str, response: requests.Response) -> AzureError:
+    """The named error for an answer that is not 2xx (the one place that decides).
+
+    Bodies are JSON ``{"error": {...}}`` (ARM), ``{"Error": {...}}`` (retail prices), plain text (429 of
+    placement scores) or HTML (gateways); none is taken for granted.
+    """
+    status, text = response.status_code, response.text[:_TEXT_LIMIT]
+    code, message = _code_and_message(response)
+    said = f"HTTP {status}" + (f" {code}" if code else "") + (f": {message[:300]}" if message else "")
+    if status == 429:
+        return AzureThrottledError(
+            api, said, retry_after_seconds=_retry_after_seconds(response, text), code=code, text=text
+        )
+    # Some gateways put their transient failures behind other statuses; the code tells.
+    if status in _UNAVAILABLE or "BadGatewayConnection" in text:
+        return AzureUnavailableError(api, said, status=status, code=code, text=text)
+    return AzureRefusedError(api, said, status=status, code=code, text=text)
+
+
+def json_of(api: str, response: requests.Response) -> dict[str, Any]:
+    """The JSON object in a 2xx answer; UntrustedAnswerError when it is something else."""
+    try:
+        body = response.json()
+    except ValueError as error:
+        raise UntrustedAnswerError(api, "the answer is not JSON", status=response.status_code) from error
+    if not isinstance(body, dict):
+        raise UntrustedAnswerError(api, "the answer is not a JSON object", status=response.status_code)
+    return body
+
+
+def _code_and_message(response: requests.Response) -> tuple[str | None, str]:
+    try:
+        body = response.json()
+    except ValueError:
+        return None, response.text[:300].strip()
+    error = body.get("error") or body.get("Error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return None, ""
+    return error.get("code") or error.get("Code"), error.get("message") or error.get("Message") or ""
+
+
+def _retry_after_seconds(response: requests.Response, text: str) -> float | None:
+    """From ``Retry-After`` (seconds or date), the retail header, or the words of the body."""
+    for name in ("Retry-After", "x-ms-ratelimit-retailPrices-retry-after"):
+        value = response.headers.get(name)
+        if value is None:
+            continue
+        if value.isdigit():
+            return float(value)
+        try:
+            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        except (TypeError, ValueError):
+            continue
+    said = _WAIT_IN_TEXT.search(text)
+    return float(said.group(1)) if said else None

@@ -1,0 +1,58 @@
+"""Names of regions and sizes: which are collected, how they are compared, how readers see them (pure).
+
+The three APIs spell a size differently (``Standard_D2s_v5``, ``standard_d2s_v5``, with trailing blanks):
+they are joined on ``join_key`` and stored in the ARM casing of the price list.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Sizes that can never be spot: B series and promo sizes (Microsoft Learn "Use Azure Spot VMs", limitations;
+# facts of 2026-11), and whatever is no VM size at all (dedicated hosts, Basic tier, placeholders).
+_B_SERIES = re.compile(r"Standard_B\d", re.IGNORECASE)
+_PROMO = re.compile(r"_Promo$", re.IGNORECASE)
+# Not public commercial regions: Government and DoD, China, edge zones, and the stages of new code.
+_NOT_COLLECTED = re.compile(r"^(usgov|usdod|usnat|ussec|china|att[a-z]+\d|sgx)|stage$|(euap|stg)$")
+_ARM_CODE = re.compile(r"[a-z]+[a-z0-9]*")
+
+
+def join_key(instance_type: str) -> str:
+    """What two spellings of one size have in common.
+
+    >>> join_key("Standard_NM16ads_MA35D  ") == join_key("standard_nm16ads_ma35d")
+    True
+    """
+    return instance_type.strip().lower()
+
+
+def split_tier(instance_type: str) -> tuple[str, str]:
+    """Tier and size: what stands before the first underscore, and the rest.
+
+    >>> split_tier("Standard_NC24ads_A100_v4")
+    ('Standard', 'NC24ads_A100_v4')
+    """
+    tier, _, size = instance_type.partition("_")
+    return tier, size
+
+
+def is_collected_region(code: str) -> bool:
+    """Whether an ARM region code is a public commercial region.
+
+    >>> [is_collected_region(code) for code in ("koreacentral", "usgovvirginia", "attatlanta1", "eastus2stage", "")]
+    [True, False, False, False, False]
+    """
+    return bool(_ARM_CODE.fullmatch(code)) and not _NOT_COLLECTED.search(code)
+
+
+def is_spot_eligible(instance_type: str) -> bool:
+    """Whether a size can be spot at all.
+
+    >>> [is_spot_eligible(size) for size in ("Standard_D2s_v5", "Standard_B2ms", "Basic_A1", "Standard_D2_v2_Promo")]
+    [True, False, False, False]
+    """
+    return (
+        instance_type.startswith("Standard_")
+        and not _B_SERIES.match(instance_type)
+        and not _PROMO.search(instance_type)
+    )

@@ -1,0 +1,1 @@
+"""Which placement-score calls to send: covering the pairs, spreading, and what waits (pure)."""
