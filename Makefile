@@ -1,0 +1,61 @@
+# Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run report test lint types unit bench clean-local synth diff deploy destroy image
+
+UV_VERSION := 0.13.9
+# Python 3.13 must be on the machine: uv is told to use it, and never to download one.
+export UV_PYTHON_PREFERENCE := only-system
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
+SPOTLAKE := .venv/bin/spotlake
+ARCH := $(shell uname -m | sed s/aarch64/arm64/)
+
+help: ## What can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/.ready node_modules/.ready .tools/lambda-python/.ready build/layers/.ready-$(ARCH) ## Install everything the other targets need
+
+.tools/uv/bin/uv:
+	python3 -m pip install --quiet --disable-pip-version-check --target .tools/uv uv==$(UV_VERSION)
+
+.venv/.ready: pyproject.toml uv.lock .python-version | $(UV)
+	$(UV) sync --locked --quiet
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json
+	npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# The interpreter of emulated Lambdas: boto3 as in the real runtime, and nothing of the tools.
+.tools/lambda-python/.ready: pyproject.toml .python-version | $(UV)
+	$(UV) venv --quiet --clear --python 3.13 .tools/lambda-python
+	$(UV) pip install --quiet --python .tools/lambda-python/bin/python "$$(sed -n 's/^ *"\(boto3==[^"]*\)".*/\1/p' pyproject.toml)"
+	@touch $@
+
+build/layers/.ready-$(ARCH): uv.lock layers/build.py .venv/.ready | $(UV)
+	PATH="$(dir $(abspath $(UV))):$$PATH" .venv/bin/python layers/build.py --arch $(ARCH)
+	@touch $@
+
+# Variables of `make run`, given on the command line or in the environment, become flags of `spotlake run`.
+RUN_VARIABLES := TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE
+export $(RUN_VARIABLES)
+run_flag = $(if $(filter command environment,$(firstword $(origin $(1)))),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)")
+
+run: setup ## Collect one slot, end to end, on this machine (TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE)
+	@$(SPOTLAKE) run $(foreach name,$(RUN_VARIABLES),$(call run_flag,$(name)))
+
+clean-local: ## Forget what local runs have kept (.local)
+	rm -rf .local
+
+test: setup lint types unit ## Every check and every test
+
+lint: .venv/.ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+types: .venv/.ready
+	.venv/bin/mypy
+
+unit: setup
+	.venv/bin/pytest -q -n 2 --dist loadfile

@@ -1,0 +1,18 @@
+"""Spot and on-demand prices of one region."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spotlake import wiring
+from spotlake.telemetry import LambdaContext, observed
+from spotlake.usecases.collect_prices import collect_prices
+
+
+@observed("price", "spot_price")
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """``{"run", "region"}`` to the collector's report in short; the rows lie in the shard."""
+    services = wiring.services()
+    run, item = services.work_of(event)
+    report = collect_prices(run, item, services.price_deps(run, wiring.deadline_of(context)))
+    return wiring.short_report(report)

@@ -1,0 +1,168 @@
+"""What every entry point says of itself: duration, peak memory, cold start, counts, one log line.
+
+Powertools writes the metrics as EMF into the log (namespace ``SpotLake/AzureTest``, dimensions service
+and dataset; the region is metadata, not a dimension, or every region would be a metric to pay for).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+NAMESPACE = "SpotLake/AzureTest"
+# Result field -> (metric, unit). A result holds these at its top or under "counts".
+_METRICS: dict[str, tuple[str, MetricUnit]] = {
+    "rows": ("Rows", MetricUnit.Count),
+    "pages": ("Pages", MetricUnit.Count),
+    "calls_sent": ("Calls", MetricUnit.Count),
+    "requests": ("Requests", MetricUnit.Count),
+    "throttles": ("Throttles", MetricUnit.Count),
+    "retries": ("Retries", MetricUnit.Count),
+    "invalid_rows": ("InvalidRows", MetricUnit.Count),
+    "stale_regions": ("StaleRegions", MetricUnit.Count),
+    "coverage_percent": ("CoveragePercent", MetricUnit.Percent),
+    "changed_rows": ("ChangedRows", MetricUnit.Count),
+    "consumed_write_units": ("WriteUnits", MetricUnit.Count),
+    "quota_left": ("QuotaLeft", MetricUnit.Count),
+    "oldest_score_age_minutes": ("OldestScoreAgeMinutes", MetricUnit.Count),
+}
+_process = {"cold": True}
+
+
+class LambdaContext(Protocol):
+    """The parts of the Lambda context that are used."""
+
+    aws_request_id: str
+    memory_limit_in_mb: int | str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the time-out."""
+        ...
+
+
+class PeakMemory:
+    """The largest resident memory since ``start``, in MB, as the kernel counts it (VmHWM)."""
+
+    def start(self) -> None:
+        """Begin anew; where the kernel refuses, the peak of the whole process is reported."""
+        try:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # 5 = reset the peak, proc(5)
+        except OSError:
+            return
+
+    def read_mb(self) -> float:
+        """MB (2**20 bytes) at the peak; 0.0 where there is no /proc."""
+        return _status_mb("VmHWM")
+
+
+def resident_mb() -> float:
+    """Resident memory now, in MB (2**20 bytes); 0.0 where there is no /proc."""
+    return _status_mb("VmRSS")
+
+
+def _status_mb(name: str) -> float:
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith(name + ":"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0.0
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """Logger and metrics of one service; made at its first use, then kept."""
+
+    service: str
+    dataset: str
+    logger: Logger
+    metrics: Metrics
+
+    @classmethod
+    @functools.cache
+    def of(cls, service: str, dataset: str) -> Telemetry:
+        """The telemetry of a service ("sps") and data set ("sps", or "all")."""
+        metrics = Metrics(namespace=NAMESPACE, service=service)
+        metrics.set_default_dimensions(dataset=dataset)
+        return cls(service, dataset, Logger(service=service, level=os.environ.get("LOG_LEVEL", "INFO")), metrics)
+
+    def publish(self, result: Mapping[str, Any], *, measured: Mapping[str, float], region: str | None) -> None:
+        """Write one EMF record: what was measured, and the numbers of ``result`` that have a metric."""
+        for name, value in measured.items():
+            self.metrics.add_metric(name=name, unit=_unit_of(name), value=value)
+        numbers = {**result.get("counts", {}), **result}
+        for field, (name, unit) in _METRICS.items():
+            number = numbers.get(field)
+            if isinstance(number, int | float) and not isinstance(number, bool):
+                self.metrics.add_metric(name=name, unit=unit, value=number)
+        if region:
+            self.metrics.add_metadata(key="region", value=region)
+        self.metrics.flush_metrics()
+
+
+def _unit_of(name: str) -> MetricUnit:
+    if name.endswith("Seconds"):
+        return MetricUnit.Seconds
+    if name.endswith("Percent"):
+        return MetricUnit.Percent
+    return MetricUnit.Megabytes if name.endswith("Mb") else MetricUnit.Count
+
+
+type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+
+def observed(service: str, dataset: str = "all") -> Callable[[Handler], Handler]:
+    """Wrap a Lambda handler: logs and metrics around it, ``seconds`` and ``peak_memory_mb`` in its result.
+
+    The handler's exception goes on unchanged (its class is the state machine's error name) after one
+    log line with its class, message and recovery.
+    """
+
+    def wrap(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        def wrapped(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+            telemetry = Telemetry.of(service, dataset)
+            region = event.get("region")
+            run = event.get("run") or {}
+            telemetry.logger.append_keys(
+                run_id=run.get("run_id"), region=region, dataset=dataset, request_id=context.aws_request_id
+            )
+            memory = PeakMemory()
+            memory.start()
+            began = time.monotonic()
+            cold, _process["cold"] = _process["cold"], False
+            result: dict[str, Any] = {}
+            try:
+                result = handler(event, context)
+            except Exception as error:
+                recovery = getattr(error, "recovery", None)
+                said = recovery.value if recovery is not None else "a fault of this program: see the trace"
+                telemetry.logger.exception(type(error).__name__, extra={"recovery": said})  # the trace says the rest
+                raise
+            finally:
+                peak_mb = memory.read_mb()
+                measured: dict[str, float] = {
+                    "DurationSeconds": round(time.monotonic() - began, 3),
+                    "PeakMemoryMb": round(peak_mb, 1),
+                    "PeakMemoryPercent": round(100 * peak_mb / int(context.memory_limit_in_mb), 1),
+                    "ColdStart": int(cold),
+                    "Failures": int(sys.exception() is not None),
+                }
+                telemetry.publish(result, measured=measured, region=region)
+            seconds, peak = measured["DurationSeconds"], measured["PeakMemoryMb"]
+            telemetry.logger.info(f"{service} done", extra={"result": result, "seconds": seconds})
+            return {**result, "seconds": seconds, "peak_memory_mb": peak}
+
+        return wrapped
+
+    return wrap

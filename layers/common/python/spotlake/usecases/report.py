@@ -1,0 +1,151 @@
+"""After the merge: execution statistics, memory samples, and the claim given back.
+
+Both files have one schema for both ways of running (docs/data.md): a Lambda contributes its peak, the
+Batch job a sample every ten seconds.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from spotlake import keys
+from spotlake.clock import Clock
+from spotlake.models import Run, from_iso, to_iso
+from spotlake.stores.claims import Claims
+from spotlake.stores.objects import ObjectStore, read_json
+
+EXECUTION_SCHEMA = 1
+JOB_CHECKPOINT = "job"  # keys.checkpoint(slot, JOB_CHECKPOINT): what the full run's job says of itself
+JOB_SCHEMA = 1
+# The first four as the environment before this one wrote them; further ones only after.
+MEMORY_COLUMNS = ("Timestamp", "Service", "PID", "Memory_MB", "Kind", "Region")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportDeps:
+    """What reporting needs: the write bucket, the claim, and the wall's time (durations are real)."""
+
+    objects: ObjectStore
+    claims: Claims
+    wall: Clock
+
+
+def report_run(
+    run: Run,
+    *,
+    merge: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    collectors: Iterable[Mapping[str, Any]],
+    deps: ReportDeps,
+) -> dict[str, Any]:
+    """Write ``execution.json`` and ``memory.csv.gz`` of a run and release its claim.
+
+    Args:
+        run: The run.
+        merge: Merge's result (``seconds``, ``peak_memory_mb``, ``coverage_percent``, ...).
+        plan: Plan's result.
+        collectors: Results of the collectors of the Map: dataset, region, status, seconds, peak_memory_mb.
+        deps: Stores and clock.
+
+    Returns:
+        ``{"status", "total_seconds", "released", "outputs": [keys]}``.
+    """
+    finished_at = deps.wall.now()
+    job, _ = read_json(deps.objects, keys.checkpoint(run.slot_at, JOB_CHECKPOINT), schema=JOB_SCHEMA)
+    entries = [_entry("plan", None, plan), *(_entry(one["dataset"], one["region"], one) for one in collectors)]
+    entries.append(_entry("merge", None, merge))
+    total_seconds = round((finished_at - from_iso(run.started_at)).total_seconds(), 3)
+    collection_seconds = job["seconds"] if job else _longest_path(entries)
+    content = {
+        "schema": EXECUTION_SCHEMA,
+        "run_id": run.run_id,
+        "mode": run.mode.value,
+        "status": merge.get("status"),
+        "started_at": run.started_at,
+        "finished_at": to_iso(finished_at),
+        "collection_seconds": collection_seconds,
+        "merge_seconds": merge.get("seconds_total", merge.get("seconds")),
+        "total_seconds": total_seconds,
+        "instance_type": job["instance_type"] if job else None,
+        "functions": _by_function(entries) | ({"full_run": _job_entry(job)} if job else {}),
+        "collectors": [entry for entry in entries if entry["region"]] + (job["collectors"] if job else []),
+    }
+    execution_key, memory_key = keys.execution(run.slot_at), keys.memory_samples(run.slot_at)
+    deps.objects.put(execution_key, orjson.dumps(content), content_type="application/json")
+    samples = [*_lambda_samples(entries, to_iso(finished_at)), *(job["memory"] if job else [])]
+    deps.objects.put(memory_key, memory_csv(samples), content_type="text/csv", content_encoding="gzip")
+    released = deps.claims.release(owner=run.owner)
+    outputs = [execution_key, memory_key]
+    return {"status": "reported", "total_seconds": total_seconds, "released": released, "outputs": outputs}
+
+
+def memory_csv(samples: Iterable[Mapping[str, Any]]) -> bytes:
+    """The gzip csv of memory samples (dictionaries with the names of ``MEMORY_COLUMNS``)."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, MEMORY_COLUMNS, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(samples)
+    return gzip.compress(text.getvalue().encode(), mtime=0)
+
+
+def _entry(service: str, region: str | None, result: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "service": service,
+        "region": region,
+        "status": result.get("status"),
+        "rows": result.get("rows"),
+        "seconds": result.get("seconds"),
+        "peak_memory_mb": result.get("peak_memory_mb"),
+        "error": result.get("error"),
+    }
+
+
+def _by_function(entries: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Invocations, seconds and the largest peak by service."""
+    functions: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        one = functions.setdefault(
+            entry["service"], {"invocations": 0, "seconds": 0.0, "longest_seconds": 0.0, "peak_memory_mb": None}
+        )
+        one["invocations"] += 1
+        one["seconds"] = round(one["seconds"] + (entry["seconds"] or 0.0), 3)
+        one["longest_seconds"] = max(one["longest_seconds"], entry["seconds"] or 0.0)
+        peak = entry["peak_memory_mb"]
+        if peak is not None:
+            one["peak_memory_mb"] = max(one["peak_memory_mb"] or 0.0, peak)
+    return functions
+
+
+def _job_entry(job: Mapping[str, Any]) -> dict[str, Any]:
+    peak = max((sample["Memory_MB"] for sample in job["memory"]), default=None)
+    return {
+        "invocations": job["attempts"],
+        "seconds": job["seconds"],
+        "longest_seconds": job["seconds"],
+        "peak_memory_mb": peak,
+    }
+
+
+def _longest_path(entries: Iterable[Mapping[str, Any]]) -> float:
+    """Seconds of the slowest collector: a lower bound of the Map's length, all that is known of it here."""
+    return max((entry["seconds"] or 0.0 for entry in entries if entry["region"]), default=0.0)
+
+
+def _lambda_samples(entries: Iterable[Mapping[str, Any]], timestamp: str) -> Iterable[dict[str, Any]]:
+    for entry in entries:
+        if entry["peak_memory_mb"] is not None:
+            yield {
+                "Timestamp": timestamp,
+                "Service": entry["service"],
+                "PID": "",
+                "Memory_MB": entry["peak_memory_mb"],
+                "Kind": "peak",
+                "Region": entry["region"] or "",
+            }
