@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 NAMESPACE = "SpotLake/AzureTest"
 # Result field -> (metric, unit). A result holds these at its top or under "counts".
@@ -41,8 +41,15 @@ _process = {"cold": True}
 class LambdaContext(Protocol):
     """The parts of the Lambda context that are used."""
 
-    aws_request_id: str
-    memory_limit_in_mb: int | str
+    @property
+    def aws_request_id(self) -> str:
+        """Names the invocation."""
+        ...
+
+    @property
+    def memory_limit_in_mb(self) -> int | str:
+        """The configured size."""
+        ...
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the time-out."""
@@ -86,28 +93,28 @@ class Telemetry:
     service: str
     dataset: str
     logger: Logger
-    metrics: Metrics
 
     @classmethod
     @functools.cache
     def of(cls, service: str, dataset: str) -> Telemetry:
         """The telemetry of a service ("sps") and data set ("sps", or "all")."""
-        metrics = Metrics(namespace=NAMESPACE, service=service)
-        metrics.set_default_dimensions(dataset=dataset)
-        return cls(service, dataset, Logger(service=service, level=os.environ.get("LOG_LEVEL", "INFO")), metrics)
+        return cls(service, dataset, Logger(service=service, level=os.environ.get("LOG_LEVEL", "INFO")))
 
     def publish(self, result: Mapping[str, Any], *, measured: Mapping[str, float], region: str | None) -> None:
         """Write one EMF record: what was measured, and the numbers of ``result`` that have a metric."""
+        # Ephemeral: the usual Metrics share their dimensions over the process, and the job has several data sets.
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=self.service)
+        metrics.add_dimension(name="dataset", value=self.dataset)
         for name, value in measured.items():
-            self.metrics.add_metric(name=name, unit=_unit_of(name), value=value)
+            metrics.add_metric(name=name, unit=_unit_of(name), value=value)
         numbers = {**result.get("counts", {}), **result}
         for field, (name, unit) in _METRICS.items():
             number = numbers.get(field)
             if isinstance(number, int | float) and not isinstance(number, bool):
-                self.metrics.add_metric(name=name, unit=unit, value=number)
+                metrics.add_metric(name=name, unit=unit, value=number)
         if region:
-            self.metrics.add_metadata(key="region", value=region)
-        self.metrics.flush_metrics()
+            metrics.add_metadata(key="region", value=region)
+        metrics.flush_metrics()
 
 
 def _unit_of(name: str) -> MetricUnit:

@@ -1,0 +1,19 @@
+"""What every test shares: no real credentials, no proxy settings, one region."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+_CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AZURE_AUTHORITY_HOST", "SLACK_WEBHOOK_URL")
+
+
+@pytest.fixture(autouse=True)
+def _dummy_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*_CLEARED, *(name for name in os.environ if name.startswith("SPOTLAKE_"))]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")

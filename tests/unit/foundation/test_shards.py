@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotlake.errors import ShardRefusedError
+from spotlake.models import CollectorReport, Dataset
+from spotlake.shards import ShardHeader, encode_shard, open_shard, parse_rows
+
+KEY = "rawdata/azure/spot_if/2025/12/15/10-00/koreacentral.jsonl.gz"
+
+
+def header(rows: int = 1, **changes: Any) -> ShardHeader:
+    report = CollectorReport(dataset=Dataset.EVICTION, region="koreacentral", status="complete", rows=rows)
+    fields = {
+        "dataset": Dataset.EVICTION,
+        "run_id": "20251215T1000Z",
+        "region": "koreacentral",
+        "source": "simulated",
+        "collected_at": "2025-12-15T10:00:07Z",
+        "report": report,
+        **changes,
+    }
+    return ShardHeader(**fields)
+
+
+def opened(body: bytes) -> list[dict[str, Any]]:
+    shard = open_shard(body, key=KEY, dataset=Dataset.EVICTION, run_id="20251215T1000Z", region="koreacentral")
+    return parse_rows(shard, KEY)
+
+
+@given(st.lists(st.dictionaries(st.text(), st.text() | st.integers(-(2**53), 2**53) | st.none()), max_size=20))
+def test_what_was_written_is_read(rows: list[dict[str, Any]]) -> None:
+    assert opened(encode_shard(header(len(rows)), rows)) == rows
+
+
+def test_the_same_rows_give_the_same_bytes() -> None:
+    assert encode_shard(header(), [{"a": 1}]) == encode_shard(header(), [{"a": 1}])
+
+
+GOOD = encode_shard(header(), [{"region": "koreacentral"}])
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not_gzip"),
+        (b'{"schema": 1}\n', "not_gzip"),
+        (GOOD[:-9], "truncated"),
+        (GOOD[:20], "truncated"),
+        (gzip.compress(b"<html>"), "not_json"),
+        (gzip.compress(b'{"schema": 2}\n'), "wrong_schema"),
+        (gzip.compress(b"[1]\n"), "wrong_schema"),
+        (gzip.compress(b'{"schema": 1}\n'), "not_json"),
+        (encode_shard(header(run_id="20251215T0950Z"), [{}]), "other_run"),
+        (encode_shard(header(dataset=Dataset.PRICE), [{}]), "other_dataset"),
+        (encode_shard(header(region="eastus"), [{}]), "other_region"),
+        (encode_shard(header(rows=2), [{}]), "row_count"),
+        (gzip.compress(gzip.decompress(encode_shard(header(), [])) + b"{nonsense\n"), "not_json"),
+    ],
+)
+def test_a_damaged_or_foreign_shard_is_refused_by_name(body: bytes, reason: str) -> None:
+    with pytest.raises(ShardRefusedError) as refused:
+        opened(body)
+    assert (refused.value.key, refused.value.reason) == (KEY, reason)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from spotlake.errors import SignInError
+from spotlake.telemetry import observed
+
+
+class Context:
+    aws_request_id = "request-1"
+    memory_limit_in_mb = 512
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+def emf_records(text: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [line for line in lines if "_aws" in line]
+
+
+def test_one_record_with_duration_memory_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    @observed("price", "spot_price")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return {"rows": 3, "counts": {"pages": 2, "requests": 4}}
+
+    result = handler({"region": "koreacentral", "run": {"run_id": "20251215T1000Z"}}, Context())
+    assert result["rows"] == 3
+    assert result["peak_memory_mb"] > 1
+    (record,) = emf_records(capsys.readouterr().out)
+    metadata = record["_aws"]["CloudWatchMetrics"][0]
+    assert metadata["Namespace"] == "SpotLake/AzureTest"
+    assert [set(names) for names in metadata["Dimensions"]] == [{"service", "dataset"}]
+    assert record["region"] == "koreacentral"
+    values = {name: record[name][0] for name in ("Rows", "Pages", "Requests", "Failures")}
+    assert values == {"Rows": 3, "Pages": 2, "Requests": 4, "Failures": 0}
+    assert record["PeakMemoryMb"][0] == result["peak_memory_mb"]
+
+
+def test_a_failure_keeps_its_class_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    @observed("sps", "sps")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        raise SignInError("AADSTS7000222")
+
+    with pytest.raises(SignInError):
+        handler({"region": "eastus"}, Context())
+    text = capsys.readouterr().out
+    (record,) = emf_records(text)
+    assert record["Failures"] == [1]
+    assert "correct the setting, permission or secret" in text
