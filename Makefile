@@ -38,11 +38,11 @@ build/layers/.ready-$(ARCH): uv.lock layers/build.py .venv/.ready | $(UV)
 	@touch $@
 
 # Variables of `make run`, given on the command line or in the environment, become flags of `spotlake run`.
-RUN_VARIABLES := TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE
+RUN_VARIABLES := TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE STATE_DIR
 export $(RUN_VARIABLES)
 run_flag = $(if $(filter command environment,$(firstword $(origin $(1)))),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)")
 
-run: setup ## Collect one slot, end to end, on this machine (TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE)
+run: setup ## Collect one slot, end to end, on this machine (variables: README)
 	@$(SPOTLAKE) run $(foreach name,$(RUN_VARIABLES),$(call run_flag,$(name)))
 
 clean-local: ## Forget what local runs have kept (.local)

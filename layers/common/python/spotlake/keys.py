@@ -18,6 +18,7 @@ PRODUCTION_INVALID_REGIONS = PRODUCTION_STATE_PREFIX + "invalid_regions.json"
 PRODUCTION_INVALID_INSTANCE_TYPES = PRODUCTION_STATE_PREFIX + "invalid_instance_types.json"
 
 # Written: what readers of the archive know.
+MANIFEST_PREFIX = "runs/azure/"
 LATEST = "latest_data/latest_azure.json"
 QUERY_SELECTOR = "query-selector/azure/query_selector.json"
 
@@ -51,12 +52,12 @@ def snapshot(slot_at: datetime) -> str:
 
 def manifest(slot_at: datetime) -> str:
     """The commit mark of a run: written last, says ``complete``."""
-    return f"runs/azure/{_slot(slot_at)}.json"
+    return f"{MANIFEST_PREFIX}{_slot(slot_at)}.json"
 
 
 def report_page(slot_at: datetime) -> str:
     """The page to look at."""
-    return f"runs/azure/{_slot(slot_at)}.html"
+    return f"{MANIFEST_PREFIX}{_slot(slot_at)}.html"
 
 
 def memory_samples(slot_at: datetime) -> str:

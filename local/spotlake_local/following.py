@@ -1,0 +1,114 @@
+"""Following an execution: which state it is in, how many shards there are, how long each state took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from spotlake import keys
+from spotlake.models import Dataset
+from spotlake.stores.objects import ReadOnlyObjects
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+POLL_SECONDS = 0.5
+COLLECTING_STATES = frozenset({"CollectRegions", "FullRun"})
+
+
+@dataclass
+class Progress:
+    """Where an execution stands; told after every look.
+
+    Attributes:
+        state: The state it is in ("Plan"), or "" before the first.
+        regions: Regions that the run will collect; None until Plan (or the full run's job) has said so.
+        shards: Shards stored so far, by data set.
+    """
+
+    state: str = ""
+    regions: int | None = None
+    shards: dict[Dataset, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How an execution ended.
+
+    Attributes:
+        status: SUCCEEDED, FAILED, TIMED_OUT or ABORTED.
+        output: Its output when it succeeded.
+        error, cause: As Step Functions gives them when it did not.
+        seconds_by_state: From a state's entry to the next one's.
+    """
+
+    status: str
+    output: str | None
+    error: str | None
+    cause: str | None
+    seconds_by_state: dict[str, float]
+
+
+def follow(
+    client: SFNClient,
+    execution_arn: str,
+    *,
+    objects: ReadOnlyObjects,
+    slot_at: datetime,
+    tell: Callable[[Progress], None],
+) -> Ended:
+    """Look at an execution until it has ended."""
+    progress = Progress()
+    while True:
+        described = client.describe_execution(executionArn=execution_arn)
+        entered = _entered(client, execution_arn)
+        if described["status"] != "RUNNING":
+            return _ended(described, entered)
+        if entered:
+            progress.state = entered[-1][0]
+        if progress.state in COLLECTING_STATES:
+            _count_shards(progress, objects, slot_at)
+        tell(progress)
+        time.sleep(POLL_SECONDS)
+
+
+def _entered(client: SFNClient, execution_arn: str) -> list[tuple[str, datetime]]:
+    """Names and times of the states entered so far; states inside Map and Parallel are left out."""
+    entered: list[tuple[str, datetime]] = []
+    depth = 0
+    for page in client.get_paginator("get_execution_history").paginate(executionArn=execution_arn):
+        for event in page["events"]:
+            kind = event["type"]
+            if kind.endswith("StateEntered") and depth == 0:
+                entered.append((event["stateEnteredEventDetails"]["name"], event["timestamp"]))
+            if kind in ("MapStateEntered", "ParallelStateEntered"):
+                depth += 1
+            elif kind in ("MapStateExited", "ParallelStateExited"):
+                depth -= 1
+    return entered
+
+
+def _ended(described: Any, entered: list[tuple[str, datetime]]) -> Ended:
+    times = [moment for _, moment in entered] + [described["stopDate"]]
+    seconds: dict[str, float] = {}
+    for (name, began_at), ended_at in zip(entered, times[1:], strict=True):
+        seconds[name] = round(seconds.get(name, 0.0) + (ended_at - began_at).total_seconds(), 3)
+    return Ended(
+        status=described["status"],
+        output=described.get("output"),
+        error=described.get("error"),
+        cause=described.get("cause"),
+        seconds_by_state=seconds,
+    )
+
+
+def _count_shards(progress: Progress, objects: ReadOnlyObjects, slot_at: datetime) -> None:
+    for dataset in Dataset:
+        prefix = keys.shard(dataset, slot_at, "")[: -len(".jsonl.gz")]
+        progress.shards[dataset] = sum(1 for _ in objects.keys(prefix))
+    if progress.regions is None:
+        prefix = keys.work_item(slot_at, "")[: -len(".json.gz")]
+        progress.regions = sum(1 for _ in objects.keys(prefix)) or None
