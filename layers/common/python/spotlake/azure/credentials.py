@@ -7,6 +7,7 @@ event: errors carry Azure's code (AADSTS...), nothing more.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,8 @@ class TokenSource:
             self._options["connection_verify"] = ca_file
         self._make_credential = make_credential
         self._credential: Any = None
+        self._refused_token = ""
+        self._lock = threading.Lock()
 
     def headers(self) -> dict[str, str]:
         """``{"Authorization": "Bearer ..."}`` with a token that is valid now.
@@ -98,9 +101,11 @@ class TokenSource:
         from azure.core.exceptions import ClientAuthenticationError  # 0.25 s; the price collector never signs in
 
         try:
-            if self._credential is None:
-                self._credential = self._new_credential()
-            return {"Authorization": f"Bearer {self._credential.get_token(SCOPE).token}"}
+            with self._lock:
+                if self._credential is None:
+                    self._credential = self._new_credential()
+                credential = self._credential
+            return {"Authorization": f"Bearer {credential.get_token(SCOPE).token}"}
         except ClientAuthenticationError as error:
             code = _AAD_CODE.search(str(error))
             raise SignInError(
@@ -109,6 +114,20 @@ class TokenSource:
             ) from None  # the cause's text may hold the client id
         except ValueError as error:
             raise SignInError("tenant_id, client_id or client_secret in AzureAuth has a wrong form") from error
+
+    def renew(self, refused: Mapping[str, str]) -> None:
+        """Forget the token of ``refused`` (headers that Azure answered with 401); the next is a new one.
+
+        Threads that were refused with the same token renew it once.
+
+        Args:
+            refused: As ``headers`` gave them.
+        """
+        token = refused.get("Authorization", "")
+        with self._lock:
+            if token != self._refused_token:
+                self._refused_token = token
+                self._credential = None
 
     def _new_credential(self) -> Any:
         from azure.identity import ClientSecretCredential

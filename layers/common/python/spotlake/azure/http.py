@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,12 +54,21 @@ class RetryPolicy:
 
 @dataclass
 class HttpCounts:
-    """What the requests of one collector came to; ends in its report."""
+    """What the requests of one collector came to; ends in its report. Safe to share between threads."""
 
     requests: int = 0
     retries: int = 0
     throttles: int = 0
     waited_seconds: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def add(self, *, requests: int = 0, retries: int = 0, throttles: int = 0, waited_seconds: float = 0.0) -> None:
+        """Count so much more."""
+        with self._lock:
+            self.requests += requests
+            self.retries += retries
+            self.throttles += throttles
+            self.waited_seconds += waited_seconds
 
     def to_dict(self) -> dict[str, int]:
         """Whole numbers for ``CollectorReport.counts``."""
@@ -94,6 +104,7 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         json: Any = None,
         headers: Callable[[], Mapping[str, str]] | None = None,
+        may_retry: Callable[[], bool] | None = None,
     ) -> requests.Response:
         """The response of a 2xx answer.
 
@@ -103,6 +114,8 @@ class HttpClient:
             params: Query parameters.
             json: Request body.
             headers: Called before every send, so that a token is fresh on a retry too.
+            may_retry: Asked before every send but the first; False ends the attempts (placement scores
+                reserve quota for a retry as for any call).
 
         Raises:
             AzureThrottledError: 429 (see ``RetryPolicy.retry_throttled``).
@@ -118,15 +131,17 @@ class HttpClient:
             wait = self._wait_before_next(failure, attempt)
             if wait is None:
                 raise failure
-            self.counts.retries += 1
-            self.counts.waited_seconds += wait
             self.sleep(wait)
+            self.counts.add(waited_seconds=wait)
+            if may_retry is not None and not may_retry():
+                raise failure
+            self.counts.add(retries=1)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _send_once(
         self, method: str, url: str, params: Any, json: Any, headers: Callable[[], Mapping[str, str]] | None
     ) -> requests.Response | AzureError:
-        self.counts.requests += 1
+        self.counts.add(requests=1)
         connect, read = self.policy.timeout_seconds
         timeout = (connect, max(1.0, min(read, self.deadline.seconds_left())))
         try:
@@ -140,7 +155,7 @@ class HttpClient:
             return response
         failure = error_of(self.api, response)
         if isinstance(failure, AzureThrottledError):
-            self.counts.throttles += 1
+            self.counts.add(throttles=1)
         return failure
 
     def _wait_before_next(self, failure: AzureError, attempt: int) -> float | None:
@@ -155,6 +170,21 @@ class HttpClient:
         if wait > self.policy.longest_wait_seconds or wait + 1.0 > self.deadline.seconds_left():
             return None
         return wait
+
+
+def new_session(*, connections: int = 10, ca_file: str = "") -> requests.Session:
+    """A session that keeps as many connections as there are threads to use them.
+
+    Args:
+        connections: Kept open to one host.
+        ca_file: Another CA than the public ones (the simulator's); empty: none.
+    """
+    session = requests.Session()
+    session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=connections))
+    session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=connections))
+    if ca_file:
+        session.verify = ca_file
+    return session
 
 
 def error_of(api: str, response: requests.Response) -> AzureError:

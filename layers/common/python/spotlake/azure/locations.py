@@ -1,0 +1,162 @@
+"""The locations a placement-score call can be routed through, and each subscription's zone numbers.
+
+``GET /subscriptions/{id}/locations?api-version=2022-12-01`` (Azure REST, subscriptions - list locations;
+read 2026-11). Learnt once a day and kept in the state, so that no run has to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from spotlake import keys
+from spotlake.azure.http import HttpClient, json_of
+from spotlake.errors import AzureError, UntrustedAnswerError
+from spotlake.models import from_iso, to_iso
+from spotlake.names import is_collected_region
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, read_json, write_json
+from spotlake.zones import ZoneMap, subscription_digest
+
+API = "locations"
+API_VERSION = "2022-12-01"
+SCHEMA = 1
+_THREADS = 8
+
+type RegionZones = dict[str, dict[str, str]]  # region -> logical zone -> physical zone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locations:
+    """What the subscriptions say of Azure's geography.
+
+    Attributes:
+        fetched_at: When it was learnt.
+        routing: Physical public locations of the reference subscription, in alphabetical order.
+        zones: Digest of each subscription -> region -> logical zone -> physical zone.
+        failed: Digest of each subscription that did not answer -> why (its zones are the last known ones).
+    """
+
+    fetched_at: datetime
+    routing: tuple[str, ...]
+    zones: Mapping[str, RegionZones]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    def zone_map(self, subscriptions: Sequence[str]) -> ZoneMap:
+        """The zones of these subscriptions; the first is the reference."""
+        return ZoneMap(self.zones, reference=subscription_digest(subscriptions[0]))
+
+
+def fetch_locations(
+    client: HttpClient,
+    management_url: str,
+    *,
+    headers: Callable[[], Mapping[str, str]],
+    subscriptions: Sequence[str],
+    now_at: datetime,
+    previous: Locations | None = None,
+) -> Locations:
+    """Ask every subscription; what one of them does not answer stays as ``previous`` has it.
+
+    Args:
+        client: For this API ("locations").
+        management_url: ``https://management.azure.com``.
+        headers: The token source's.
+        subscriptions: Ids, the reference first.
+        now_at: Becomes ``fetched_at``.
+        previous: The last known, if any.
+
+    Raises:
+        AzureError: No subscription answered, or the reference did not and nothing is known of it.
+        SignInError: As the token source raises it.
+    """
+
+    def ask(subscription: str) -> list[dict[str, Any]] | AzureError:
+        try:
+            return _list_locations(client, management_url, headers, subscription)
+        except AzureError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        answers = dict(zip(subscriptions, pool.map(ask, subscriptions), strict=True))
+    errors = {name: answer for name, answer in answers.items() if isinstance(answer, AzureError)}
+    if len(errors) == len(answers):
+        raise next(iter(errors.values()))
+    zones = {digest: dict(known) for digest, known in previous.zones.items()} if previous else {}
+    for name, answer in answers.items():
+        if not isinstance(answer, AzureError):
+            zones[subscription_digest(name)] = _zones_of(answer)
+    reference = answers[subscriptions[0]]
+    if not isinstance(reference, AzureError):
+        routing = _routing_of(reference)
+    elif previous is not None:
+        routing = previous.routing
+    else:
+        raise reference
+    wanted = {subscription_digest(name) for name in subscriptions}
+    return Locations(
+        fetched_at=now_at,
+        routing=routing,
+        zones={digest: known for digest, known in zones.items() if digest in wanted},
+        failed={subscription_digest(name): str(error) for name, error in errors.items()},
+    )
+
+
+def read_locations(objects: ReadOnlyObjects) -> Locations | None:
+    """The last known ones, or None. Raises StoreError when they are damaged."""
+    content, _ = read_json(objects, keys.LOCATIONS, schema=SCHEMA)
+    if content is None:
+        return None
+    return Locations(
+        fetched_at=from_iso(content["fetched_at"]),
+        routing=tuple(content["routing"]),
+        zones=content["zones"],
+        failed=content["failed"],
+    )
+
+
+def write_locations(objects: ObjectStore, locations: Locations) -> None:
+    """Keep them for the next runs."""
+    content = {
+        "fetched_at": to_iso(locations.fetched_at),
+        "routing": list(locations.routing),
+        "zones": locations.zones,
+        "failed": locations.failed,
+    }
+    write_json(objects, keys.LOCATIONS, content, schema=SCHEMA)
+
+
+def _list_locations(
+    client: HttpClient, management_url: str, headers: Callable[[], Mapping[str, str]], subscription: str
+) -> list[dict[str, Any]]:
+    response = client.send(
+        "GET",
+        f"{management_url}/subscriptions/{subscription}/locations",
+        params={"api-version": API_VERSION},
+        headers=headers,
+    )
+    listed = json_of(API, response).get("value")
+    if not isinstance(listed, list) or not listed:
+        raise UntrustedAnswerError(API, "the answer lists no location", status=response.status_code)
+    return [entry for entry in listed if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
+
+
+def _routing_of(listed: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Physical locations only: the list also has logical ones ("asia") and stages."""
+    return tuple(
+        sorted(
+            entry["name"]
+            for entry in listed
+            if is_collected_region(entry["name"]) and (entry.get("metadata") or {}).get("regionType") == "Physical"
+        )
+    )
+
+
+def _zones_of(listed: list[dict[str, Any]]) -> RegionZones:
+    return {
+        entry["name"]: {one["logicalZone"]: one["physicalZone"] for one in entry["availabilityZoneMappings"]}
+        for entry in listed
+        if entry.get("availabilityZoneMappings")
+    }
