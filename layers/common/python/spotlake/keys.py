@@ -30,6 +30,7 @@ SWEEP = STATE_PREFIX + "sweep.json.gz"
 INVALID_NAMES = STATE_PREFIX + "invalid_names.json.gz"
 RESTRICTED_PAIRS = STATE_PREFIX + "restricted_pairs.json.gz"
 LOCATIONS = STATE_PREFIX + "locations.json.gz"
+LOCATION_HEALTH = STATE_PREFIX + "location_health.json.gz"
 
 
 def _day(slot_at: datetime) -> str:

@@ -156,6 +156,7 @@ class WorkItem:
         fallback_locations: Where to send a call whose own location fails, healthiest first.
         ondemand: Whether on-demand prices are refreshed besides spot prices.
         filtered: Whether the run asked for some sizes only: rows of others are then dropped.
+        quota_share_percent: Our share of the placement-score quota as Plan decided it; 0: the setting's.
     """
 
     run_id: str
@@ -165,6 +166,7 @@ class WorkItem:
     fallback_locations: tuple[str, ...] = ()
     ondemand: bool = True
     filtered: bool = False
+    quota_share_percent: int = 0
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -177,6 +179,7 @@ class WorkItem:
             fallback_locations=tuple(data["fallback_locations"]),
             ondemand=data["ondemand"],
             filtered=data["filtered"],
+            quota_share_percent=data.get("quota_share_percent", 0),
         )
 
     def to_dict(self) -> dict[str, Any]:

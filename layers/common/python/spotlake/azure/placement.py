@@ -96,7 +96,7 @@ class Answer:
         scores: Rows, of SCORED.
         dropped: Rows of SCORED that name a pair that was not asked for or lack their fields.
         name: The refused name, of INVALID_*; spelt as it was sent.
-        wait_seconds: Of THROTTLED.
+        wait_seconds: Of THROTTLED; of QUOTA_EXHAUSTED how long the pair rests, 0 for a whole window.
         error: What it was, unless SCORED.
         headers: What was sent, for renewing a refused token.
     """
@@ -213,10 +213,11 @@ def _throttled(error: AzureThrottledError) -> Answer:
     The quota's refusal is plain text, asks for 3,600 seconds or does not say how long; ARM's own are JSON.
     """
     asked = error.retry_after_seconds
-    if (asked is None and error.code is None) or (asked is not None and asked > QUOTA_WAIT_SECONDS):
+    is_long = asked is not None and asked > QUOTA_WAIT_SECONDS
+    if error.code is None and (asked is None or is_long):
         return Answer(outcome=Outcome.QUOTA_EXHAUSTED, error=error)
     wait = _DEFAULT_SHORT_WAIT_SECONDS if asked is None else asked
-    return Answer(outcome=Outcome.THROTTLED, wait_seconds=wait, error=error)
+    return Answer(outcome=Outcome.QUOTA_EXHAUSTED if is_long else Outcome.THROTTLED, wait_seconds=wait, error=error)
 
 
 def _refused(error: AzureRefusedError, question: Question, used: Mapping[str, str]) -> Answer:

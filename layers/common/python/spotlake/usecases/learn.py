@@ -1,0 +1,196 @@
+"""What the runs have taught: refused names, restricted pairs, how well each routing location does.
+
+The collectors only report what they found; after the merge one writer folds all reports of a run into
+the state (``fold_reports``), so that no two writers meet. The folding itself is pure; folding a run
+twice changes nothing, and an older run does not undo what a newer one found.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from spotlake import keys
+from spotlake.models import CollectorReport, Dataset, Mode, Run, slot_of_run_id
+from spotlake.names import join_key
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, read_json, write_json
+
+SCHEMA = 1
+RESTRICTED_DAYS = 7  # then a pair is asked again through a second subscription
+SMALLEST_WEIGHT = 0.05  # a bad location still gets a call now and then, which shows when it is well again
+_RECOVERY = timedelta(hours=1)  # after so long without a call half of what a location lost is forgiven
+_LATEST_SHARE = 0.5  # of the newest run in a location's weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvalidNames:
+    """Names that Azure refused, with the run that found it (ids sort by time).
+
+    Attributes:
+        regions: ARM code -> run id.
+        instance_types: ARM size -> run id.
+    """
+
+    regions: Mapping[str, str] = field(default_factory=dict)
+    instance_types: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocationScore:
+    """How well a location did: 1.0 all answered quickly, 0.0 none; as of a run."""
+
+    weight: float
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """All of it.
+
+    Attributes:
+        invalid: Left out of the calls until the next full run asks again.
+        restricted: (region, size) -> run id that found it restricted through two subscriptions.
+        health: By routing location.
+    """
+
+    invalid: InvalidNames = field(default_factory=InvalidNames)
+    restricted: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    health: Mapping[str, LocationScore] = field(default_factory=dict)
+
+    def weights(self, locations: Iterable[str], now_at: datetime) -> dict[str, float]:
+        """What share of its quota a location should get, 0.05 to 1.0; unknown ones get all of it."""
+        return {name: _weight(self.health.get(name), now_at) for name in locations}
+
+
+def _weight(score: LocationScore | None, now_at: datetime) -> float:
+    if score is None:
+        return 1.0
+    rested = max(0.0, (now_at - slot_of_run_id(score.run_id)) / _RECOVERY)
+    lost: float = (1.0 - score.weight) * 0.5**rested
+    return max(SMALLEST_WEIGHT, 1.0 - lost)
+
+
+def fold(learnt: Learnt, run: Run, reports: Sequence[CollectorReport]) -> Learnt:
+    """What is known after a run's placement-score reports (pure).
+
+    Args:
+        learnt: What was known before.
+        run: A full run that got all its answers forgets the refused names it did not find again.
+        reports: Of all collectors that wrote a shard; those of other data sets are skipped.
+    """
+    ours = [report for report in reports if report.dataset is Dataset.SPS]
+    asked_everything = run.mode is Mode.FULL and bool(ours) and all(one.status == "complete" for one in ours)
+    return Learnt(
+        invalid=InvalidNames(
+            regions=_fold_names(learnt.invalid.regions, run, ours, "invalid_regions", forget=asked_everything),
+            instance_types=_fold_names(
+                learnt.invalid.instance_types, run, ours, "invalid_instance_types", forget=asked_everything
+            ),
+        ),
+        restricted=_fold_restricted(learnt.restricted, run, ours),
+        health=_fold_health(learnt.health, run, ours),
+    )
+
+
+def _fold_names(
+    known: Mapping[str, str], run: Run, reports: Sequence[CollectorReport], found: str, *, forget: bool
+) -> dict[str, str]:
+    names = {name: at for name, at in known.items() if at > run.run_id or not forget}
+    for report in reports:
+        for name in report.found.get(found, ()):
+            names[name] = max(names.get(name, ""), run.run_id)
+    return dict(sorted(names.items()))
+
+
+def _fold_restricted(
+    known: Mapping[tuple[str, str], str], run: Run, reports: Sequence[CollectorReport]
+) -> dict[tuple[str, str], str]:
+    oldest = run.slot_at - timedelta(days=RESTRICTED_DAYS)
+    pairs = {pair: at for pair, at in known.items() if slot_of_run_id(at) > oldest}
+    opened = {(region, size) for one in reports for region, size in one.found.get("unrestricted_pairs", ())}
+    pairs = {pair: at for pair, at in pairs.items() if at > run.run_id or (pair[0], join_key(pair[1])) not in opened}
+    for report in reports:
+        for region, size in report.found.get("restricted_pairs", ()):
+            pairs[region, size] = max(pairs.get((region, size), ""), run.run_id)
+    return dict(sorted(pairs.items()))
+
+
+def _fold_health(
+    known: Mapping[str, LocationScore], run: Run, reports: Sequence[CollectorReport]
+) -> dict[str, LocationScore]:
+    seen: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for report in reports:
+        for location, health in report.found.get("locations", {}).items():
+            seen[location].append(health)
+    health = dict(known)
+    for location, samples in seen.items():
+        before = health.get(location)
+        if before is not None and before.run_id >= run.run_id:
+            continue
+        sent = sum(one["sent"] for one in samples)
+        bad = sum(one["failed"] + 0.5 * one["slow"] for one in samples)
+        share = 1.0 - min(1.0, bad / sent) if sent else 1.0
+        old = _weight(before, run.slot_at)
+        weight = round(_LATEST_SHARE * share + (1 - _LATEST_SHARE) * old, 4)
+        health[location] = LocationScore(weight=weight, run_id=run.run_id)
+    return dict(sorted(health.items()))
+
+
+def read_learnt(objects: ReadOnlyObjects) -> Learnt:
+    """The state; what was never written is empty. Raises StoreError when it is damaged."""
+    return Learnt(
+        invalid=read_invalid_names(objects),
+        restricted=_read_restricted(objects),
+        health={
+            name: LocationScore(weight=one["weight"], run_id=one["run_id"])
+            for name, one in _content(objects, keys.LOCATION_HEALTH).get("locations", {}).items()
+        },
+    )
+
+
+def read_invalid_names(objects: ReadOnlyObjects) -> InvalidNames:
+    """Names that are left out of the calls."""
+    content = _content(objects, keys.INVALID_NAMES)
+    return InvalidNames(regions=content.get("regions", {}), instance_types=content.get("instance_types", {}))
+
+
+def read_restricted_pairs(objects: ReadOnlyObjects) -> set[tuple[str, str]]:
+    """Pairs (region, size as ``join_key``) that need not be asked through a second subscription."""
+    return {(region, join_key(size)) for region, size in _read_restricted(objects)}
+
+
+def fold_reports(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport]) -> Learnt:
+    """Fold a run's reports into the state; only what changed is written.
+
+    Call it once a run, after the merge, from the execution that holds the claim.
+
+    Raises:
+        StoreError: The state cannot be read or written.
+    """
+    before = read_learnt(objects)
+    after = fold(before, run, reports)
+    if after.invalid != before.invalid:
+        names = {"regions": after.invalid.regions, "instance_types": after.invalid.instance_types}
+        write_json(objects, keys.INVALID_NAMES, names, schema=SCHEMA)
+    if after.restricted != before.restricted:
+        by_region: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for (region, size), run_id in after.restricted.items():
+            by_region[region][size] = run_id
+        write_json(objects, keys.RESTRICTED_PAIRS, {"pairs": by_region}, schema=SCHEMA)
+    if after.health != before.health:
+        scores = {name: {"weight": one.weight, "run_id": one.run_id} for name, one in after.health.items()}
+        write_json(objects, keys.LOCATION_HEALTH, {"locations": scores}, schema=SCHEMA)
+    return after
+
+
+def _read_restricted(objects: ReadOnlyObjects) -> dict[tuple[str, str], str]:
+    pairs = _content(objects, keys.RESTRICTED_PAIRS).get("pairs", {})
+    return {(region, size): run_id for region, sizes in pairs.items() for size, run_id in sizes.items()}
+
+
+def _content(objects: ReadOnlyObjects, key: str) -> dict[str, Any]:
+    content, _ = read_json(objects, key, schema=SCHEMA)
+    return content or {}

@@ -1,0 +1,156 @@
+"""Rights to send: what a collector has reserved in the ledger and not used yet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from spotlake.clock import Clock
+from spotlake.errors import StoreError
+from spotlake.quota import QuotaRules, rest_end
+from spotlake.stores.ledger import QuotaLedger, Reservation
+
+
+@dataclass
+class _Block:
+    reservation: Reservation
+    left: int
+
+
+@dataclass
+class _AtLocation:
+    """What is held at one location; its lock is held while the ledger is asked for more."""
+
+    expected: int = 0
+    unexpected: int = 0
+    is_dry: bool = False
+    blocks: list[_Block] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class CallRights:
+    """Hands out rights one by one and reserves them in blocks. Safe for threads.
+
+    A right is good for one send, a retry needs one of its own. What is not used in time (see
+    ``QuotaRules.usable_seconds``) goes back to the ledger, since it was surely never sent.
+    """
+
+    def __init__(
+        self,
+        ledger: QuotaLedger,
+        *,
+        subscriptions: Sequence[str],
+        rules: QuotaRules,
+        clock: Clock,
+        expected: Mapping[str, int],
+    ) -> None:
+        """Nothing is reserved yet.
+
+        Args:
+            ledger: Where rights come from.
+            subscriptions: Ids that may be used.
+            rules: Ours.
+            clock: The run's.
+            expected: Calls to be sent by location: so many are reserved at once.
+        """
+        self._ledger = ledger
+        self._subscriptions = subscriptions
+        self._rules = rules
+        self._clock = clock
+        self._refused: set[str] = set()
+        self._at = {location: _AtLocation(expected=calls) for location, calls in expected.items()}
+        self._lock = threading.Lock()
+
+    @property
+    def usable_subscriptions(self) -> list[str]:
+        """Those that Azure has not refused altogether in this run."""
+        return [name for name in self._subscriptions if name not in self._refused]
+
+    def take(self, location: str, *, avoid: Collection[str] = (), only: str | None = None) -> str | None:
+        """The subscription to send one call through, or None when there is no quota.
+
+        Args:
+            location: Routing location.
+            avoid: Subscriptions that will not do.
+            only: The one subscription that will do (a retry through the same pair).
+
+        Raises:
+            StoreError: The ledger does not answer.
+        """
+        allowed = [name for name in self.usable_subscriptions if name not in avoid and only in (None, name)]
+        there = self._location(location)
+        with there.lock:
+            self._drop_stale(there)
+            if only is None:
+                there.expected -= 1
+            taken = self._take_held(there, allowed)
+            if taken is None and not there.is_dry and allowed:
+                is_special = bool(avoid) or only is not None
+                self._reserve(location, there, 1 if is_special else self._block_size(there), allowed)
+                taken = self._take_held(there, allowed)
+                there.is_dry = taken is None and not is_special
+            return taken
+
+    def rest(self, location: str, subscription: str, *, seconds: float = 0.0) -> None:
+        """Azure refused this pair: nobody uses it for so long, or (0) until its window is over."""
+        there = self._location(location)
+        with there.lock:
+            there.blocks = [block for block in there.blocks if block.reservation.subscription != subscription]
+            now = self._clock.now()
+            until_at = now + timedelta(seconds=seconds) if seconds else rest_end(now, self._rules)
+            self._ledger.rest(location, subscription, until_at=until_at, rules=self._rules)
+
+    def refuse(self, subscription: str) -> None:
+        """Azure refused this subscription everywhere: this run uses it no more."""
+        self._refused.add(subscription)
+
+    def give_back(self) -> bool:
+        """Free all that is left at the end; False when the ledger did not take it (it lapses by itself)."""
+        with self._lock:
+            held = list(self._at.values())
+        try:
+            for there in held:
+                with there.lock:
+                    blocks, there.blocks = there.blocks, []
+                    self._return(blocks)
+        except StoreError:
+            return False
+        return True
+
+    def _location(self, location: str) -> _AtLocation:
+        with self._lock:
+            return self._at.setdefault(location, _AtLocation())
+
+    def _block_size(self, there: _AtLocation) -> int:
+        """All that is still to be sent here; of what nobody expected, a little more each time."""
+        if there.expected >= 0:
+            return there.expected + 1
+        there.unexpected += 1
+        return there.unexpected
+
+    def _take_held(self, there: _AtLocation, allowed: Sequence[str]) -> str | None:
+        for block in there.blocks:
+            if block.left > 0 and block.reservation.subscription in allowed:
+                block.left -= 1
+                return block.reservation.subscription
+        return None
+
+    def _reserve(self, location: str, there: _AtLocation, wanted: int, allowed: Sequence[str]) -> None:
+        got = self._ledger.reserve(location, wanted, now_at=self._clock.now(), subscriptions=allowed, rules=self._rules)
+        there.blocks.extend(_Block(reservation, reservation.calls) for reservation in got)
+
+    def _drop_stale(self, there: _AtLocation) -> None:
+        now = self._clock.now()
+        blocks, there.blocks = there.blocks, []
+        stale: list[_Block] = []
+        for block in blocks:
+            age_seconds = (now - block.reservation.reserved_at).total_seconds()
+            (stale if age_seconds > self._rules.usable_seconds else there.blocks).append(block)
+        self._return(stale)
+
+    def _return(self, blocks: Sequence[_Block]) -> None:
+        for block in blocks:
+            if block.left > 0:
+                self._ledger.give_back(block.reservation, block.left, rules=self._rules)

@@ -1,0 +1,100 @@
+"""Rows of placement scores: made from answers, each once, and what they say of restrictions (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from spotlake.azure.placement import RESTRICTED, STALE, Score
+from spotlake.models import Run, ScoreCall, to_iso
+from spotlake.names import join_key
+from spotlake.zones import ZoneMap
+
+type Row = dict[str, Any]
+type Pair = tuple[str, str]  # region, size
+
+# Of two answers for one zone a score beats no score, the lower score the higher one (it is what T2 and T3
+# go by), and a passing reason the lasting one. The order of arrival decides nothing.
+_RANK = {3: 2, 2: 1, 1: 0}
+
+
+def rows_of(
+    scores: Iterable[Score], *, run: Run, call: ScoreCall, location: str, digest: str, zones: ZoneMap, source: str
+) -> list[Row]:
+    """The rows of one answer, as ``shards`` describes them; ``digest`` stands for the subscription asked."""
+    rows = []
+    for score in scores:
+        placed = zones.place(digest, score.region, score.logical_zone)
+        rows.append(
+            {
+                "run_id": run.run_id,
+                "source": source,
+                "observed_at": to_iso(run.slot_at),
+                "region": score.region,
+                "instance_type": score.instance_type,
+                "desired_count": call.desired_count,
+                "zone": placed.zone,
+                "logical_zone": placed.logical_zone,
+                "physical_zone": placed.physical_zone,
+                "score": score.score,
+                "score_text": score.score_text,
+                "is_quota_available": score.is_quota_available,
+                "location": location,
+                "subscription": digest,
+                "call_id": call.call_id,
+            }
+        )
+    return rows
+
+
+def unique_rows(rows: Iterable[Row]) -> list[Row]:
+    """One row per (desired count, region, size, zone), in that order; those without a zone are left out."""
+    best: dict[tuple[int, str, str, str], Row] = {}
+    for row in rows:
+        if row["zone"] is None:
+            continue
+        key = (row["desired_count"], row["region"], row["instance_type"], row["zone"])
+        if key not in best or _preference(row) < _preference(best[key]):
+            best[key] = row
+    return [best[key] for key in sorted(best)]
+
+
+def _preference(row: Row) -> tuple[int, str, str]:
+    reasons = {STALE: 3, RESTRICTED: 5}
+    rank = _RANK[row["score"]] if row["score"] is not None else reasons.get(row["score_text"], 4)
+    return rank, row["subscription"], row["call_id"]
+
+
+def count_rows(rows: Sequence[Row], kept: Sequence[Row]) -> Counter[str]:
+    """What the report says of them: ``rows`` as answered, ``kept`` after ``unique_rows``."""
+    counts = Counter(
+        rows_restricted=sum(row["score_text"] == RESTRICTED for row in kept),
+        rows_stale=sum(row["score_text"] == STALE for row in kept),
+        rows_unknown_word=sum(row["score"] is None and row["score_text"] not in (RESTRICTED, STALE) for row in kept),
+        rows_zone_unknown=sum(row["zone"] is None for row in rows),
+    )
+    counts["rows_duplicate"] = len(rows) - counts["rows_zone_unknown"] - len(kept)
+    return counts
+
+
+def restrictions(rows: Iterable[Row]) -> dict[Pair, set[str]]:
+    """Pairs with a restricted zone -> digests of the subscriptions that said so.
+
+    A zone for which any subscription has another answer does not count.
+    """
+    open_zones = {_zone_key(row) for row in rows if row["score_text"] != RESTRICTED}
+    found: defaultdict[Pair, set[str]] = defaultdict(set)
+    for row in rows:
+        if row["score_text"] == RESTRICTED and _zone_key(row) not in open_zones:
+            found[row["region"], row["instance_type"]].add(row["subscription"])
+    return dict(found)
+
+
+def offered(rows: Iterable[Row]) -> set[Pair]:
+    """Pairs with any answer other than restricted (size as ``join_key``)."""
+    return {(row["region"], join_key(row["instance_type"])) for row in rows if row["score_text"] != RESTRICTED}
+
+
+def _zone_key(row: Row) -> tuple[str, str, str | None]:
+    return row["region"], row["instance_type"], row["zone"]

@@ -1,0 +1,248 @@
+"""Sending calls: through which pair, what to do about each answer, when to stop."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from spotlake.azure.http import HttpClient
+from spotlake.azure.placement import Answer, Outcome, Question, Tokens, ask
+from spotlake.clock import Deadline
+from spotlake.errors import DeadlineError, SignInError, SpotlakeError, StoreError
+from spotlake.models import Run, ScoreCall
+from spotlake.names import join_key
+from spotlake.usecases.placement.rights import CallRights
+from spotlake.usecases.placement.rows import Row, rows_of
+from spotlake.zones import ZoneMap, subscription_digest
+
+SLOW_SECONDS = 20.0  # production of 2026 calls more than 20 s slow
+_LOCATIONS_PER_CALL = 4  # its own and three more
+_SPREAD_OVER = 8  # calls of one failing location go to so many of the healthiest others
+_SHORT_WAITS = 3
+_LONGEST_SHORT_WAIT_SECONDS = 30.0
+_SENDS_PER_LOCATION = 20  # a call holds 13 names; the rest is for other subscriptions
+_BAD_AFTER = 4  # failures before a location that fails half of its calls is left alone
+
+
+@dataclass
+class LocationHealth:
+    """How one routing location did in this run."""
+
+    sent: int = 0
+    failed: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the rest of the calls should go elsewhere."""
+        return self.failed >= _BAD_AFTER and 2 * self.failed >= self.sent
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``CollectorReport.found["locations"]``; ``median_seconds`` of what was answered, or None."""
+        return {
+            "sent": self.sent,
+            "failed": self.failed,
+            "slow": sum(seconds > SLOW_SECONDS for seconds in self.seconds),
+            "median_seconds": round(statistics.median(self.seconds), 3) if self.seconds else None,
+        }
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of a call at one location: rows, or none and whether another location may be tried."""
+
+    rows: list[Row] | None = None
+    reason: str = ""
+    elsewhere: bool = True
+
+
+@dataclass(kw_only=True)
+class CallSender:
+    """Delivers calls, one at a time per thread; what they learn is shared.
+
+    Attributes:
+        run: Whose calls they are.
+        client: For this API; its deadline ends before the collector's own.
+        management_url: The API's address.
+        tokens: Sign-in.
+        rights: Quota.
+        zones: Whose numbers are reported.
+        deadline: Nothing is begun after it.
+        fallback_locations: Where a call goes that its own location fails, healthiest first.
+        source: Stands in every row.
+        sleep, monotonic: Waiting and measuring; tests pass their own.
+        invalid_regions, invalid_instance_types: Names that Azure refused in this run.
+        unsupported: Locations that route nothing.
+        health: By location.
+        counts: By kind; ``unsent_*`` say why calls got no answer.
+        fatal: What makes sending any further call useless.
+        last_error: Of the calls that failed, for the report.
+    """
+
+    run: Run
+    client: HttpClient
+    management_url: str
+    tokens: Tokens
+    rights: CallRights
+    zones: ZoneMap
+    deadline: Deadline
+    fallback_locations: Sequence[str]
+    source: str
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    invalid_regions: set[str] = field(default_factory=set)
+    invalid_instance_types: set[str] = field(default_factory=set)
+    unsupported: set[str] = field(default_factory=set)
+    refused_subscriptions: dict[str, str] = field(default_factory=dict)
+    health: dict[str, LocationHealth] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    fatal: SpotlakeError | None = None
+    last_error: SpotlakeError | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def deliver(self, call: ScoreCall, *, avoid: Collection[str] = ()) -> list[Row] | None:
+        """The rows of a call, or None when it got no answer (the counts say why).
+
+        Args:
+            call: What to ask.
+            avoid: Subscriptions not to ask.
+        """
+        reason = "deadline"
+        try:
+            for location in self._locations(call):
+                delivery = self._deliver_through(location, call, avoid)
+                if delivery.rows is not None:
+                    return delivery.rows
+                reason = delivery.reason
+                if not delivery.elsewhere:
+                    break
+        except DeadlineError as error:
+            reason, self.last_error = "deadline", error
+        except (SignInError, StoreError) as error:
+            reason, self.fatal = "stopped", error
+        self._count(f"unsent_{reason}")
+        return None
+
+    def _locations(self, call: ScoreCall) -> list[str]:
+        """Its own and some others; those that failed most of their calls come last."""
+        others = [name for name in self.fallback_locations if name != call.location]
+        if others:
+            start = zlib.crc32(call.call_id.encode()) % min(len(others), _SPREAD_OVER)
+            others = others[start:] + others[:start]
+        tried = [name for name in [call.location, *others] if name not in self.unsupported]
+        tried.sort(key=lambda name: name in self.health and self.health[name].is_bad)
+        return tried[:_LOCATIONS_PER_CALL]
+
+    def _deliver_through(self, location: str, call: ScoreCall, avoid: Collection[str]) -> Delivery:
+        waits, renewals = 0, 0
+        for _ in range(_SENDS_PER_LOCATION):
+            regions = [name for name in call.regions if name not in self.invalid_regions]
+            sizes = [name for name in call.instance_types if join_key(name) not in self.invalid_instance_types]
+            if not regions or not sizes:
+                return Delivery(rows=[])  # all of it is invalid: that is its answer
+            if self.fatal is not None:
+                return Delivery(reason="stopped", elsewhere=False)
+            self.deadline.check("placement scores", needs_seconds=1.0)
+            subscription = self.rights.take(location, avoid=avoid)
+            if subscription is None:
+                return Delivery(reason="no_quota")
+            question = Question(
+                subscription=subscription,
+                location=location,
+                regions=regions,
+                instance_types=sizes,
+                desired_count=call.desired_count,
+            )
+            answer = self._ask(question)
+            if answer.outcome is Outcome.SCORED:
+                return Delivery(rows=self._rows(answer, call, question))
+            waits += answer.outcome is Outcome.THROTTLED
+            renewals += answer.outcome is Outcome.TOKEN_REFUSED
+            if renewals > 1:
+                raise SignInError(f"Azure refuses a token that was just issued: {answer.error}")
+            given_up = self._learn(answer, question, waits)
+            if given_up is not None:
+                return given_up
+        return Delivery(reason="refused")
+
+    def _ask(self, question: Question) -> Answer:
+        began = self.monotonic()
+
+        def may_retry() -> bool:
+            return self.rights.take(question.location, only=question.subscription) is not None
+
+        answer = ask(self.client, self.management_url, self.tokens, question, may_retry=may_retry)
+        seconds = self.monotonic() - began
+        with self._lock:
+            health = self.health.setdefault(question.location, LocationHealth())
+            health.sent += 1
+            self.counts[f"answers_{answer.outcome.value}"] += 1
+            if answer.outcome is Outcome.SCORED:
+                health.seconds.append(seconds)
+            if answer.outcome in (Outcome.UNAVAILABLE, Outcome.UNREADABLE, Outcome.LOCATION_UNSUPPORTED):
+                health.failed += 1
+            if answer.error is not None:
+                self.last_error = answer.error
+        return answer
+
+    def _rows(self, answer: Answer, call: ScoreCall, question: Question) -> list[Row]:
+        self._count("rows_dropped", answer.dropped)
+        return rows_of(
+            answer.scores,
+            run=self.run,
+            call=call,
+            location=question.location,
+            digest=subscription_digest(question.subscription),
+            zones=self.zones,
+            source=self.source,
+        )
+
+    def _learn(self, answer: Answer, question: Question, waits: int) -> Delivery | None:
+        """Act on an answer without scores; None means: send it again through this location."""
+        match answer.outcome:
+            case Outcome.INVALID_REGION:
+                self.invalid_regions.add(answer.name)
+            case Outcome.INVALID_INSTANCE_TYPE:
+                self.invalid_instance_types.add(join_key(answer.name))
+            case Outcome.QUOTA_EXHAUSTED:
+                self.rights.rest(question.location, question.subscription, seconds=answer.wait_seconds)
+            case Outcome.SUBSCRIPTION_REFUSED:
+                self._refuse(question.subscription, answer)
+            case Outcome.TOKEN_REFUSED:
+                self.tokens.renew(answer.headers or {})
+            case Outcome.THROTTLED:
+                self._wait_or_rest(answer, question, waits)
+            case Outcome.LOCATION_UNSUPPORTED:
+                self.unsupported.add(question.location)
+                return Delivery(reason="unsupported_location")
+            case Outcome.INVALID_REQUEST:
+                return Delivery(reason="invalid_request", elsewhere=False)
+            case _:
+                return Delivery(reason=answer.outcome.value)
+        return None
+
+    def _wait_or_rest(self, answer: Answer, question: Question, waits: int) -> None:
+        """A short wait here and now; after several, or when it is long, the pair rests and another is used."""
+        seconds = max(1.0, answer.wait_seconds)
+        if waits > _SHORT_WAITS or seconds > _LONGEST_SHORT_WAIT_SECONDS:
+            self.rights.rest(question.location, question.subscription, seconds=seconds)
+            return
+        self.deadline.check("waiting for placement scores", needs_seconds=seconds + 1.0)
+        self.sleep(seconds)
+
+    def _refuse(self, subscription: str, answer: Answer) -> None:
+        self.rights.refuse(subscription)
+        code = (answer.error.code if answer.error else None) or "refused"
+        self.refused_subscriptions[subscription_digest(subscription)] = code
+        if not self.rights.usable_subscriptions:
+            self.fatal = answer.error
+
+    def _count(self, name: str, more: int = 1) -> None:
+        with self._lock:
+            self.counts[name] += more
