@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 # Each lost round means that another writer got something, so a handful is enough for any crowd of ours.
-_ROUNDS = 12
+_ROUNDS = 30
 _UNUSED = PairUse()
 
 
