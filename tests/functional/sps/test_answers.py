@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 import requests
 
 from spotlake.errors import SignInError
+from spotlake.quota import QuotaRules
+from spotlake.stores.ledger import MemoryLedger
 from tests.functional.sps.double import QUOTA_TEXT, Bench, Seen, answer, arm_error, item, not_valid
 
 type Made = Callable[[], requests.Response | Exception]
@@ -151,6 +155,46 @@ def test_a_refused_pair_rests_and_another_subscription_is_used(text: str, header
     bench.collect(item(15))
     assert bench.sent()["sub-a@koreacentral"] > 1
     assert bench.azure.refused == 0
+
+
+def test_when_every_subscription_is_refused_few_calls_are_wasted() -> None:
+    bench = Bench(subscriptions=tuple(f"sub-{number}" for number in range(50)), threads=1)
+    bench.azure.fault = lambda seen: answer(429, QUOTA_TEXT)
+    report, _ = bench.collect(item(12))
+    assert (report.status, report.error) == ("failed", "AzureThrottledError")
+    assert report.counts["calls_sent"] == 3 * 5  # five at each of the three locations
+    assert report.counts["unsent_no_quota"] == 12
+
+
+def test_calls_refused_together_are_written_down_once() -> None:
+    class Noting(MemoryLedger):
+        rests = 0
+
+        def rest(self, location: str, subscription: str, *, until_at: datetime, rules: QuotaRules) -> None:
+            Noting.rests += 1
+            super().rest(location, subscription, until_at=until_at, rules=rules)
+
+    bench = Bench(subscriptions=("sub-a", "sub-b"), threads=4, ledger=Noting())
+    gate = threading.Barrier(4)
+
+    def fault(seen: Seen) -> requests.Response | None:
+        return answer(429, QUOTA_TEXT) if seen.subscription == "sub-a" else None
+
+    tokens = bench.tokens
+    headers = tokens.headers
+    waiting = iter(range(4))
+
+    def together() -> dict[str, str]:
+        if next(waiting, None) is not None:
+            gate.wait(10)
+        return headers()
+
+    bench.azure.fault = fault
+    tokens.headers = together  # type: ignore[method-assign]
+    report, _ = bench.collect(item(4))
+    assert report.status == "complete"
+    assert report.counts["throttles"] == 4
+    assert Noting.rests == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from spotlake.clock import Deadline
-from spotlake.errors import InvalidInputError, StoreError
+from spotlake.errors import InvalidInputError, ReclaimedError, StoreError
 from spotlake.models import Mode, Run, WorkItem
 from spotlake.quota import QuotaRules
 from spotlake.settings import Settings
@@ -227,6 +227,21 @@ def test_answered_calls_are_told_and_not_sent_again() -> None:
     second, rows = bench.collect(item(6), already=done)
     assert len(bench.azure.seen) - before == 3
     assert (second.status, second.counts["calls_already"], len(rows)) == ("complete", 3, 6 * 2 * 2 * 3)
+
+
+def test_a_hook_that_raises_stops_the_collector() -> None:
+    bench = Bench(subscriptions=("sub-a", "sub-b"), threads=2)
+
+    def stop(call_id: str, rows: Sequence[dict[str, Any]]) -> None:
+        raise ReclaimedError(call_id)
+
+    with pytest.raises(ReclaimedError):
+        bench.collect(item(15), on_call_done=stop)
+    sent = len(bench.azure.seen)
+    assert sent < 15
+    assert bench.objects.objects == {}
+    free = bench.ledger.free(["koreacentral"], now_at=bench.clock.now(), subscriptions=bench.subscriptions, rules=RULES)
+    assert free == {"koreacentral": 20 - sent}
 
 
 def test_the_deadline_leaves_time_for_the_shard() -> None:

@@ -15,7 +15,7 @@ from spotlake import keys
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import API, Tokens
 from spotlake.clock import Clock, Deadline
-from spotlake.errors import InvalidInputError, SignInError
+from spotlake.errors import InvalidInputError, ReclaimedError, SignInError
 from spotlake.models import CollectorReport, CollectorStatus, Dataset, Run, ScoreCall, WorkItem, to_iso
 from spotlake.names import join_key
 from spotlake.quota import QuotaRules
@@ -52,7 +52,8 @@ class PlacementDeps:
         settings: Quota, source, API address.
         threads: Calls under way at once.
         already: Rows of calls that were answered in an earlier attempt, by call id: not sent again.
-        on_call_done: Told of each answered call (its id, its rows), from the caller's own thread.
+        on_call_done: Told of each answered call (its id, its rows), from the caller's own thread. What it
+            raises stops the collector at once: nothing more is sent, and no shard is written.
         sleep, monotonic, jitter: Waiting, measuring and chance; tests pass their own.
     """
 
@@ -152,7 +153,8 @@ class _Collection:
 
     def _send(self, calls: Sequence[tuple[ScoreCall, frozenset[str]]]) -> Iterator[tuple[ScoreCall, list[Row] | None]]:
         """Each call with its rows as they arrive; the order of importance is the order of sending."""
-        with ThreadPoolExecutor(max_workers=self.deps.threads) as pool:
+        pool = ThreadPoolExecutor(max_workers=self.deps.threads)
+        try:
             sent = {pool.submit(self.sender.deliver, call, avoid=avoid): call for call, avoid in calls}
             for future in as_completed(sent):
                 call, rows = sent[future], future.result()
@@ -161,6 +163,13 @@ class _Collection:
                     if self.deps.on_call_done is not None:
                         self.deps.on_call_done(call.call_id, rows)
                 yield call, rows
+        except Exception:
+            self.sender.stop(ReclaimedError("the collector was stopped from outside"))
+            pool.shutdown(cancel_futures=True)
+            self.rights.give_back()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _ask_again(self, remembered: set[Pair]) -> None:
         """Ask restricted pairs through another subscription; what does not get through waits for the next run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,9 +45,10 @@ def second_calls(
             if len(said) == 1 and (pair[0], join_key(pair[1])) not in remembered
         }
         for avoid, pairs in _by_subscription(doubtful, digests).items():
-            for number, (regions, sizes) in enumerate(_blocks(pairs)):
+            for regions, sizes in _blocks(pairs):
+                names = ",".join([*sorted(avoid), *regions, *sizes])
                 call = ScoreCall(
-                    call_id=f"again-{count}-{min(avoid)}-{number}",
+                    call_id=f"again-{count}-{zlib.crc32(names.encode()):08x}",
                     location=location,
                     regions=regions,
                     instance_types=sizes,

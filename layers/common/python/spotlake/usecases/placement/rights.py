@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from spotlake.clock import Clock
 from spotlake.errors import StoreError
 from spotlake.quota import QuotaRules, rest_end
 from spotlake.stores.ledger import QuotaLedger, Reservation
+
+_SAME_REFUSAL = timedelta(seconds=1)
 
 
 @dataclass
@@ -26,6 +28,7 @@ class _AtLocation:
     expected: int = 0
     unexpected: int = 0
     is_dry: bool = False
+    rested: dict[str, datetime] = field(default_factory=dict)
     blocks: list[_Block] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -68,13 +71,16 @@ class CallRights:
         """Those that Azure has not refused altogether in this run."""
         return [name for name in self._subscriptions if name not in self._refused]
 
-    def take(self, location: str, *, avoid: Collection[str] = (), only: str | None = None) -> str | None:
+    def take(
+        self, location: str, *, avoid: Collection[str] = (), only: str | None = None, again: bool = False
+    ) -> str | None:
         """The subscription to send one call through, or None when there is no quota.
 
         Args:
             location: Routing location.
             avoid: Subscriptions that will not do.
             only: The one subscription that will do (a retry through the same pair).
+            again: Whether it is for a call that had a right here before.
 
         Raises:
             StoreError: The ledger does not answer.
@@ -83,14 +89,12 @@ class CallRights:
         there = self._location(location)
         with there.lock:
             self._drop_stale(there)
-            if only is None:
-                there.expected -= 1
+            wanted = 1 if avoid or only is not None else self._block_size(there, again=again)
             taken = self._take_held(there, allowed)
             if taken is None and not there.is_dry and allowed:
-                is_special = bool(avoid) or only is not None
-                self._reserve(location, there, 1 if is_special else self._block_size(there), allowed)
+                self._reserve(location, there, wanted, allowed)
                 taken = self._take_held(there, allowed)
-                there.is_dry = taken is None and not is_special
+                there.is_dry = taken is None and not avoid and only is None
             return taken
 
     def rest(self, location: str, subscription: str, *, seconds: float = 0.0) -> None:
@@ -100,7 +104,10 @@ class CallRights:
             there.blocks = [block for block in there.blocks if block.reservation.subscription != subscription]
             now = self._clock.now()
             until_at = now + timedelta(seconds=seconds) if seconds else rest_end(now, self._rules)
-            self._ledger.rest(location, subscription, until_at=until_at, rules=self._rules)
+            # Calls that were under way together are refused together: one of them writes it down.
+            if until_at - there.rested.get(subscription, now) > _SAME_REFUSAL:
+                self._ledger.rest(location, subscription, until_at=until_at, rules=self._rules)
+                there.rested[subscription] = until_at
 
     def refuse(self, subscription: str) -> None:
         """Azure refused this subscription everywhere: this run uses it no more."""
@@ -123,12 +130,14 @@ class CallRights:
         with self._lock:
             return self._at.setdefault(location, _AtLocation())
 
-    def _block_size(self, there: _AtLocation) -> int:
+    def _block_size(self, there: _AtLocation, *, again: bool) -> int:
         """All that is still to be sent here; of what nobody expected, a little more each time."""
-        if there.expected >= 0:
-            return there.expected + 1
-        there.unexpected += 1
-        return there.unexpected
+        expected = max(0, there.expected)
+        if again:
+            return expected + 1
+        there.expected = expected - 1 if expected else 0
+        there.unexpected += not expected
+        return expected or there.unexpected
 
     def _take_held(self, there: _AtLocation, allowed: Sequence[str]) -> str | None:
         for block in there.blocks:

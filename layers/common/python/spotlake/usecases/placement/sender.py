@@ -8,7 +8,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spotlake.azure.http import HttpClient
@@ -28,6 +28,9 @@ _SHORT_WAITS = 3
 _LONGEST_SHORT_WAIT_SECONDS = 30.0
 _SENDS_PER_LOCATION = 20  # a call holds 13 names; the rest is for other subscriptions
 _BAD_AFTER = 4  # failures before a location that fails half of its calls is left alone
+# Refusals in a row, by however many subscriptions, before a location is taken to be shut for this run:
+# somebody else uses its quota up, or the quota's scope is not what we think. No more calls are wasted on it.
+_SHUT_AFTER = 5
 
 
 @dataclass
@@ -37,6 +40,12 @@ class LocationHealth:
     sent: int = 0
     failed: int = 0
     seconds: list[float] = field(default_factory=list)
+    refusals: int = 0
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether Azure refuses it for quota whoever asks."""
+        return self.refusals >= _SHUT_AFTER
 
     @property
     def is_bad(self) -> bool:
@@ -129,6 +138,10 @@ class CallSender:
         self._count(f"unsent_{reason}")
         return None
 
+    def stop(self, why: SpotlakeError) -> None:
+        """Begin no further send; those under way end by themselves."""
+        self.fatal = why
+
     def _locations(self, call: ScoreCall) -> list[str]:
         """Its own and some others; those that failed most of their calls come last."""
         others = [name for name in self.fallback_locations if name != call.location]
@@ -136,40 +149,41 @@ class CallSender:
             start = zlib.crc32(call.call_id.encode()) % min(len(others), _SPREAD_OVER)
             others = others[start:] + others[:start]
         tried = [name for name in [call.location, *others] if name not in self.unsupported]
-        tried.sort(key=lambda name: name in self.health and self.health[name].is_bad)
+        tried.sort(key=lambda name: self._health(name).is_bad)
         return tried[:_LOCATIONS_PER_CALL]
 
     def _deliver_through(self, location: str, call: ScoreCall, avoid: Collection[str]) -> Delivery:
-        waits, renewals = 0, 0
-        for _ in range(_SENDS_PER_LOCATION):
-            regions = [name for name in call.regions if name not in self.invalid_regions]
-            sizes = [name for name in call.instance_types if join_key(name) not in self.invalid_instance_types]
-            if not regions or not sizes:
+        kinds: Counter[Outcome] = Counter()
+        for number in range(_SENDS_PER_LOCATION):
+            question = self._question(location, call)
+            if not question.regions or not question.instance_types:
                 return Delivery(rows=[])  # all of it is invalid: that is its answer
             if self.fatal is not None:
                 return Delivery(reason="stopped", elsewhere=False)
             self.deadline.check("placement scores", needs_seconds=1.0)
-            subscription = self.rights.take(location, avoid=avoid)
+            is_shut = self._health(location).is_shut
+            subscription = None if is_shut else self.rights.take(location, avoid=avoid, again=number > 0)
             if subscription is None:
                 return Delivery(reason="no_quota")
-            question = Question(
-                subscription=subscription,
-                location=location,
-                regions=regions,
-                instance_types=sizes,
-                desired_count=call.desired_count,
-            )
+            question = replace(question, subscription=subscription)
             answer = self._ask(question)
             if answer.outcome is Outcome.SCORED:
                 return Delivery(rows=self._rows(answer, call, question))
-            waits += answer.outcome is Outcome.THROTTLED
-            renewals += answer.outcome is Outcome.TOKEN_REFUSED
-            if renewals > 1:
-                raise SignInError(f"Azure refuses a token that was just issued: {answer.error}")
-            given_up = self._learn(answer, question, waits)
+            kinds[answer.outcome] += 1
+            given_up = self._learn(answer, question, kinds)
             if given_up is not None:
                 return given_up
         return Delivery(reason="refused")
+
+    def _question(self, location: str, call: ScoreCall) -> Question:
+        """The call without the names that were refused; through which subscription is not yet known."""
+        return Question(
+            subscription="",
+            location=location,
+            regions=[name for name in call.regions if name not in self.invalid_regions],
+            instance_types=[name for name in call.instance_types if join_key(name) not in self.invalid_instance_types],
+            desired_count=call.desired_count,
+        )
 
     def _ask(self, question: Question) -> Answer:
         began = self.monotonic()
@@ -185,6 +199,9 @@ class CallSender:
             self.counts[f"answers_{answer.outcome.value}"] += 1
             if answer.outcome is Outcome.SCORED:
                 health.seconds.append(seconds)
+                health.refusals = 0
+            if answer.outcome is Outcome.QUOTA_EXHAUSTED:
+                health.refusals += 1
             if answer.outcome in (Outcome.UNAVAILABLE, Outcome.UNREADABLE, Outcome.LOCATION_UNSUPPORTED):
                 health.failed += 1
             if answer.error is not None:
@@ -203,8 +220,14 @@ class CallSender:
             source=self.source,
         )
 
-    def _learn(self, answer: Answer, question: Question, waits: int) -> Delivery | None:
-        """Act on an answer without scores; None means: send it again through this location."""
+    def _learn(self, answer: Answer, question: Question, kinds: Counter[Outcome]) -> Delivery | None:
+        """Act on an answer without scores; None means: send it again through this location.
+
+        Args:
+            answer: What came.
+            question: What was asked.
+            kinds: Answers to this call at this location so far, by kind.
+        """
         match answer.outcome:
             case Outcome.INVALID_REGION:
                 self.invalid_regions.add(answer.name)
@@ -215,9 +238,11 @@ class CallSender:
             case Outcome.SUBSCRIPTION_REFUSED:
                 self._refuse(question.subscription, answer)
             case Outcome.TOKEN_REFUSED:
+                if kinds[Outcome.TOKEN_REFUSED] > 1:
+                    raise SignInError(f"Azure refuses a token that was just issued: {answer.error}")
                 self.tokens.renew(answer.headers or {})
             case Outcome.THROTTLED:
-                self._wait_or_rest(answer, question, waits)
+                self._wait_or_rest(answer, question, kinds[Outcome.THROTTLED])
             case Outcome.LOCATION_UNSUPPORTED:
                 self.unsupported.add(question.location)
                 return Delivery(reason="unsupported_location")
@@ -242,6 +267,9 @@ class CallSender:
         self.refused_subscriptions[subscription_digest(subscription)] = code
         if not self.rights.usable_subscriptions:
             self.fatal = answer.error
+
+    def _health(self, location: str) -> LocationHealth:
+        return self.health.get(location) or LocationHealth()
 
     def _count(self, name: str, more: int = 1) -> None:
         with self._lock:
