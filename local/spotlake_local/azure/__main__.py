@@ -1,0 +1,88 @@
+"""``python -m spotlake_local.azure``: the simulated Azure as a process of its own.
+
+Prints one JSON line when it is ready. It ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+
+import orjson
+import uvicorn
+
+from spotlake_local.azure.certificates import make_certificates
+from spotlake_local.azure.entra import Entra
+from spotlake_local.azure.server import AzureSimulator
+from spotlake_local.azure.world import World
+from spotlake_local.processes import die_with_parent
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+CLIENT = "99999999-8888-7777-6666-555555555555"
+
+
+def subscription_ids(number: int) -> list[str]:
+    """The ids of the simulated subscriptions."""
+    return [f"00000000-0000-4000-8000-{one:012d}" for one in range(1, number + 1)]
+
+
+def main() -> None:
+    """Serve until terminated."""
+    parser = argparse.ArgumentParser(prog="python -m spotlake_local.azure", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="for the certificates")
+    parser.add_argument("--subscriptions", type=int, default=48)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--port", type=int, default=0, help="of the plain APIs")
+    parser.add_argument("--token-port", type=int, default=0, help="of the token endpoint (https)")
+    arguments = parser.parse_args()
+    die_with_parent()
+    # The client secret comes by the environment: command lines are seen by everybody.
+    entra = Entra(TENANT, CLIENT, os.environ["SIMULATED_AZURE_SECRET"])
+    simulator = AzureSimulator(World(arguments.seed), entra, subscription_ids(arguments.subscriptions))
+    asyncio.run(_serve(simulator, arguments))
+
+
+async def _serve(simulator: AzureSimulator, arguments: argparse.Namespace) -> None:
+    ca_file, certificate, key = make_certificates(arguments.folder)
+    plain, tls = _bind(arguments.port), _bind(arguments.token_port)
+    simulator.authority_url = f"https://127.0.0.1:{tls.getsockname()[1]}"
+    app = simulator.app()
+    configurations = [
+        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"),
+        uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="off", ssl_certfile=certificate, ssl_keyfile=key
+        ),
+    ]
+    servers = [uvicorn.Server(configuration) for configuration in configurations]
+    ready = {
+        "url": f"http://127.0.0.1:{plain.getsockname()[1]}",
+        "authority_url": simulator.authority_url,
+        "ca_file": str(ca_file),
+        "tenant_id": simulator.entra.tenant_id,
+        "client_id": simulator.entra.client_id,
+        "subscriptions": simulator.subscriptions,
+    }
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[bound])) for server, bound in zip(servers, (plain, tls), strict=True)
+    ]
+    while not all(server.started for server in servers):
+        await asyncio.sleep(0.01)
+    sys.stdout.write(orjson.dumps(ready).decode() + "\n")
+    sys.stdout.flush()
+    await asyncio.gather(*tasks)
+
+
+def _bind(port: int) -> socket.socket:
+    # With the protocol named, asyncio sets TCP_NODELAY; without it each answer waits 40 ms for an ACK.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
+
+
+if __name__ == "__main__":
+    main()

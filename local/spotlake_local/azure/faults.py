@@ -1,0 +1,109 @@
+"""Faults by rule: what to answer instead of the truth, to which requests, and how often."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from starlette.responses import Response
+
+_ids = itertools.count(1)
+
+
+@dataclass
+class Fault:
+    """One rule; the first that fits a request is used.
+
+    Attributes:
+        api: "token", "locations", "sps", "graph" or "retail"; "" = any.
+        location: Routing location (sps) or region (retail, graph); "" = any.
+        subscription: In the URL; "" = any.
+        after: Requests that fit are let through that often first.
+        times: Then so many are answered by this rule; 0 = all.
+        status: Answer with this status and ``body``, ``content_type`` and ``headers``; 0 = the true answer.
+        latency_seconds: Wait first.
+        drop: Close the connection without an answer.
+        truncate: Send only the first half of the true answer.
+        empty: An answer of status 200 that holds nothing (no rows, no scores, no items).
+    """
+
+    api: str = ""
+    location: str = ""
+    subscription: str = ""
+    after: int = 0
+    times: int = 0
+    status: int = 0
+    body: str = ""
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    latency_seconds: float = 0.0
+    drop: bool = False
+    truncate: bool = False
+    empty: bool = False
+    fault_id: int = field(default_factory=lambda: next(_ids))
+    seen: int = 0
+    used: int = 0
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """From the control API; ValueError names an unknown field."""
+        known = {one.name for one in fields(cls)} - {"fault_id", "seen", "used"}
+        for name in data:
+            if name not in known:
+                raise ValueError(f"{name}: no such field; give {', '.join(sorted(known))}")
+        return cls(**data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the control API, with how often it was seen and used."""
+        return asdict(self)
+
+    def fits(self, api: str, location: str, subscription: str) -> bool:
+        """Whether this rule takes the request; counts it."""
+        asked = ((self.api, api), (self.location, location), (self.subscription, subscription))
+        if any(rule and rule != actual for rule, actual in asked):
+            return False
+        self.seen += 1
+        if self.seen <= self.after or (self.times and self.used >= self.times):
+            return False
+        self.used += 1
+        return True
+
+
+class Faults:
+    """The rules in force, in order."""
+
+    def __init__(self) -> None:
+        """None."""
+        self.rules: list[Fault] = []
+
+    def find(self, api: str, location: str = "", subscription: str = "") -> Fault | None:
+        """The first rule that takes the request."""
+        return next((rule for rule in self.rules if rule.fits(api, location, subscription)), None)
+
+
+class DroppedConnectionError(Exception):
+    """The connection is to be closed without an answer."""
+
+
+async def before_answer(fault: Fault | None) -> Response | None:
+    """What a fault answers instead of the truth; None to go on."""
+    if fault is None:
+        return None
+    if fault.latency_seconds:
+        await asyncio.sleep(fault.latency_seconds)
+    if fault.drop:
+        raise DroppedConnectionError
+    if fault.status:
+        return Response(fault.body, fault.status, fault.headers, fault.content_type)
+    return None
+
+
+def after_answer(fault: Fault | None, response: Response) -> Response:
+    """The true answer, cut in half when the fault says so."""
+    if fault is None or not fault.truncate:
+        return response
+    return Response(
+        bytes(response.body)[: len(response.body) // 2], response.status_code, media_type=response.media_type
+    )

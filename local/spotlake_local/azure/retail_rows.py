@@ -1,0 +1,179 @@
+"""The rows of the simulated price list, one region at a time, with every oddity of the real one.
+
+Families of one size (facts of 2026-11, docs/azure-facts.md): Linux and Windows on-demand, Spot, Low
+Priority; DevTest; Reservation; Cloud Services; Dedicated Host; time-bounded and degenerate rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from spotlake.models import to_iso
+from spotlake_local.azure.world import World, chance
+
+_OPEN_SINCE = "2022-01-01T00:00:00Z"
+_GOV = {"usgovvirginia": "US Gov Virginia", "usgovarizona": "US Gov AZ"}
+_EDGE = {"attatlanta1": "ATT Atlanta 1", "sgxsingapore1": "SGX Singapore 1"}
+ODD_REGIONS = {**_GOV, **_EDGE}
+_ODD_REGION_SIZES = 40
+type Row = dict[str, Any]
+
+
+class PriceList:
+    """Rows as the retail prices API serves them, in the order of an internal meter key."""
+
+    def __init__(self, world: World) -> None:
+        """Nothing is made yet."""
+        self._world = world
+
+    def regions(self) -> list[str]:
+        """Every region that has rows, those that are not collected included ("" = licences)."""
+        return [*self._world.ondemand, *ODD_REGIONS, ""]
+
+    def rows(self, region: str, now_at: datetime) -> list[Row]:
+        """All rows of one region at a time; the boundary row of each 1,000 comes twice."""
+        if region == "":
+            made = [_licence(number) for number in range(30)]
+        elif region in ODD_REGIONS:
+            sizes = list(self._world.ondemand["eastus"])[:_ODD_REGION_SIZES]
+            made = [row for size in sizes for row in self._size_rows("eastus", size, now_at)]
+            made = [{**row, "armRegionName": region, "location": ODD_REGIONS[region]} for row in made]
+        else:
+            sizes = list(self._world.ondemand.get(region, {}))
+            made = [row for size in sizes for row in self._size_rows(region, size, now_at)]
+            made.extend(self._hosts(region))
+        return sorted(made, key=lambda row: (row["meterId"], row["type"], row["skuName"], row["effectiveStartDate"]))
+
+    def _size_rows(self, region: str, size: str, now_at: datetime) -> Iterator[Row]:
+        maker = _RowMaker(self._world, region, size)
+        ondemand = self._world.ondemand[region][size]
+        spot = self._world.spot_price(region, size, now_at)
+        yield maker.row("", "", ondemand)
+        windows = round(ondemand * 1.6 + 0.01, 6)
+        yield maker.row("Windows", "", windows)
+        if spot is not None:
+            yield from self._spot_rows(maker, spot, now_at)
+            yield maker.row("Windows", " Spot", round(spot * 1.6, 6))
+        for name, share in (("", 0.2), ("Windows", 0.4)):
+            if maker.drawn(f"low{name}") < 0.55:
+                yield maker.row(name, " Low Priority", round(ondemand * share, 6))
+        if maker.drawn("devtest") < 0.5:
+            yield maker.row("Windows", "", ondemand, kind="DevTestConsumption")
+            if spot is not None:
+                yield maker.row("Windows", " Spot", spot, kind="DevTestConsumption")
+        if maker.drawn("reserved") < 0.6:
+            for years, hours in (("1 Year", 8760), ("3 Years", 26280)):
+                yield maker.row("", "", round(ondemand * hours * 0.6), kind="Reservation", reservationTerm=years)
+        if maker.drawn("cloud") < 0.12:
+            yield maker.row("Cloud Services", "", windows)
+            yield maker.row("Cloud Services", " Low Priority", round(windows * 0.4, 6))
+        if maker.drawn("expired") < 0.01:
+            yield maker.row("", " Expired", round(ondemand * 0.5, 6))
+
+    def _spot_rows(self, maker: _RowMaker, spot: float, now_at: datetime) -> Iterator[Row]:
+        began_at = self._world.price_began_at(maker.region, maker.size, now_at)
+        next_month = (began_at + timedelta(days=32)).replace(day=1)
+        start, next_start = to_iso(began_at), to_iso(next_month)
+        drawn = maker.drawn("bounded")
+        closing_ends = next_month - timedelta(minutes=1)
+        if drawn < 0.03 and closing_ends > now_at:
+            # The price in force closes at the month's end; its successor is served ahead of time.
+            yield maker.row("", " Spot", spot, effectiveStartDate=start, effectiveEndDate=to_iso(closing_ends))
+            yield maker.row("", " Spot", round(spot * 1.1, 6), effectiveStartDate=next_start)
+        elif drawn < 0.06:
+            # The old row is served although its time is over.
+            ended = to_iso(began_at - timedelta(minutes=1))
+            before = to_iso(began_at - timedelta(days=31))
+            yield maker.row("", " Spot", round(spot * 0.8, 6), effectiveStartDate=before, effectiveEndDate=ended)
+            yield maker.row("", " Spot", spot, effectiveStartDate=start)
+        elif drawn < 0.07:
+            # A degenerate row: it ends before it starts, and its price means nothing.
+            ended = to_iso(began_at - timedelta(minutes=1))
+            yield maker.row("", " Spot", 0.04, effectiveStartDate=start, effectiveEndDate=ended)
+            yield maker.row("", " Spot", spot, effectiveStartDate=start)
+        elif drawn < 0.08:
+            # The same meter under an older start: the latest start counts.
+            yield maker.row("", " Spot", round(spot * 1.2, 6), effectiveStartDate="2023-01-01T00:00:00Z")
+            yield maker.row("", " Spot", spot, effectiveStartDate=start)
+        else:
+            yield maker.row("", " Spot", spot, effectiveStartDate=start)
+
+    def _hosts(self, region: str) -> Iterator[Row]:
+        for family in ("Dsv3", "Esv5", "Fsv2"):
+            maker = _RowMaker(self._world, region, f"{family}_Type1")
+            yield maker.row("Dedicated Host", "", 4.6)
+
+
+class _RowMaker:
+    """Makes the rows of one (region, size)."""
+
+    def __init__(self, world: World, region: str, size: str) -> None:
+        self.world, self.region, self.size = world, region, size
+        self.short = size.removeprefix("Standard_").removeprefix("Basic_").replace("_", " ")
+        self.family = "".join(part for part in self.short.split(" ")[0] if not part.isdigit()) or "A"
+        self.location = world.regions[region].location
+
+    def drawn(self, what: str) -> float:
+        return chance(self.world.seed, what, self.region, self.size)
+
+    def row(self, product: str, suffix: str, price: float, *, kind: str = "Consumption", **more: str) -> Row:
+        """One row; ``product`` is "", "Windows", "Cloud Services" or "Dedicated Host"."""
+        # Reservations and DevTest share the meter of the plain row.
+        meter = chance("meter", self.region, self.size, product, suffix)
+        product_id = f"DZH318Z{int(chance('product', self.family) * 10**5):05d}"
+        names = self._meter_name() + suffix
+        row: Row = {
+            "currencyCode": "USD",
+            "tierMinimumUnits": 0.0,
+            "retailPrice": price,
+            "unitPrice": price,
+            "armRegionName": self.region,
+            "location": self.location,
+            "effectiveStartDate": _OPEN_SINCE,
+            "meterId": f"{int(meter * 2**63):016x}-5d81-bb31",
+            "meterName": names,
+            "productId": product_id,
+            "skuId": f"{product_id}/{int(meter * 10_000):04d}",
+            "productName": self._product_name(product),
+            "skuName": (self.size if self.drawn("new-sku") < 0.4 else self.short) + suffix,
+            "serviceName": "Virtual Machines",
+            "serviceId": "DZH313Z7MMC8",
+            "serviceFamily": "Compute",
+            "unitOfMeasure": "1 Hour",
+            "type": kind,
+            "isPrimaryMeterRegion": bool(suffix),
+            "armSkuName": self.size + ("  " if self.drawn("blank") < 0.01 else ""),
+        }
+        return {**row, **more}
+
+    def _meter_name(self) -> str:
+        drawn = chance("meter-name", self.size)
+        if drawn < 0.05:
+            return f"{self.short}/{self.short.replace(' ', 's ', 1)}"
+        return self.size if drawn < 0.1 else self.short
+
+    def _product_name(self, product: str) -> str:
+        series = f"{self.family} Series"
+        if product == "Cloud Services":
+            return f"{series} Cloud Services"
+        if product == "Dedicated Host":
+            return f"{series} Dedicated Host"
+        if self.family.startswith("NCC"):
+            return f"Virtual Machines {self.family} Srs" + (" Win" if product else "")
+        # "Lasv3 Series Windows": not every product says that it is a virtual machine.
+        plain = series if self.family.startswith("Las") else f"Virtual Machines {series}"
+        return plain + (" Windows" if product else "")
+
+
+def _licence(number: int) -> Row:
+    return {
+        "currencyCode": "USD", "tierMinimumUnits": 0.0, "retailPrice": 0.1, "unitPrice": 0.1, "armRegionName": "",
+        "location": "", "effectiveStartDate": _OPEN_SINCE, "meterId": f"{number:016x}-lic",
+        "meterName": f"{number} vCPU",
+        "productId": "DZH318Z0LIC0", "skuId": f"DZH318Z0LIC0/{number:04d}", "productName": "Windows Server",
+        "skuName": f"{number} vCPU VM", "serviceName": "Virtual Machines Licenses", "serviceId": "DZH318Z0LIC",
+        "serviceFamily": "Compute", "unitOfMeasure": "1 Hour", "type": "Consumption", "isPrimaryMeterRegion": True,
+        "armSkuName": "",
+    }  # fmt: skip

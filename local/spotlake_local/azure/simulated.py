@@ -1,0 +1,132 @@
+"""The simulated Azure as others use it: start, settings, clock, faults, counts."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+import requests
+
+from spotlake.errors import ConfigurationError
+from spotlake.models import to_iso
+from spotlake_local.azure.world import World
+from spotlake_local.processes import stop
+
+_STOP_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class SimulatedAzure:
+    """A running simulator.
+
+    Attributes:
+        url: Of the management and the retail prices API (http, 127.0.0.1).
+        authority_url: Of the token endpoint (https).
+        ca_file: What signed its certificate.
+        tenant_id, client_id, client_secret, subscriptions: What AzureAuth should hold.
+        seed: Of its world.
+    """
+
+    url: str
+    authority_url: str
+    ca_file: str
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    subscriptions: tuple[str, ...]
+    seed: int
+
+    @classmethod
+    @contextmanager
+    def start(
+        cls, folder: Path, *, subscriptions: int = 48, seed: int = 1, port: int = 0, token_port: int = 0
+    ) -> Iterator[Self]:
+        """Start a simulator and stop it at the end; it also ends when this process dies.
+
+        Args:
+            folder: For its certificates.
+            subscriptions: How many there are.
+            seed: Another seed is another world.
+            port: Of the plain APIs; 0 = any free one.
+            token_port: Of the token endpoint; the same.
+
+        Raises:
+            ConfigurationError: It did not start; the text is its last words.
+        """
+        secret = secrets.token_urlsafe(24)
+        command = [
+            *(sys.executable, "-m", "spotlake_local.azure", "--folder", str(folder)),
+            *("--subscriptions", str(subscriptions), "--seed", str(seed)),
+            *("--port", str(port), "--token-port", str(token_port)),
+        ]
+        environment = {**os.environ, "SIMULATED_AZURE_SECRET": secret}
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        try:
+            ready = process.stdout.readline() if process.stdout else ""
+            if not ready:
+                words = process.stderr.read().strip().splitlines() if process.stderr else []
+                raise ConfigurationError(f"the simulated Azure did not start: {words[-1] if words else 'no message'}")
+            known = orjson.loads(ready)
+            known["subscriptions"] = tuple(known["subscriptions"])
+            yield cls(**known, client_secret=secret, seed=seed)
+        finally:
+            stop(process, grace_seconds=_STOP_SECONDS)
+            for stream in (process.stdout, process.stderr):
+                if stream:
+                    stream.close()
+
+    def settings(self) -> dict[str, str]:
+        """The fields of ``spotlake.settings.Settings`` that point at this simulator."""
+        return {
+            "azure_source": "simulated",
+            "azure_management_url": self.url,
+            "azure_retail_url": self.url,
+            "azure_authority_url": self.authority_url,
+            "azure_ca_file": self.ca_file,
+        }
+
+    def world(self) -> World:
+        """What is true there: the yardstick of tests."""
+        return World(self.seed)
+
+    def set_clock(self, now_at: datetime) -> None:
+        """Put its clock; it goes on at normal speed."""
+        self._control("POST", "clock", {"now": to_iso(now_at)})
+
+    def fault(self, **rule: Any) -> None:
+        """Add a fault rule (fields: ``spotlake_local.azure.faults.Fault``)."""
+        self._control("POST", "faults", rule)
+
+    def clear_faults(self) -> None:
+        """Remove all rules."""
+        self._control("DELETE", "faults")
+
+    def options(self, **numbers: Any) -> None:
+        """Turn the numbers of ``AzureSimulator.control_options``."""
+        self._control("POST", "options", numbers)
+
+    def stats(self) -> dict[str, Any]:
+        """``{"answers", "repeated_calls", "quota_used"}``."""
+        return self._control("GET", "stats")
+
+    def reset(self) -> None:
+        """Forget faults, counts and quota history."""
+        self._control("POST", "reset")
+
+    def _control(self, method: str, name: str, body: Any = None) -> dict[str, Any]:
+        response = requests.request(method, f"{self.url}/_control/{name}", json=body, timeout=10)
+        if not response.ok:
+            raise ConfigurationError(f"simulated Azure, {name}: {response.text}")
+        answer: dict[str, Any] = response.json()
+        return answer

@@ -1,0 +1,147 @@
+"""The world that the simulated Azure tells of: what is true at a time (pure; the tests' yardstick).
+
+Shapes follow the real data: discounts of 69 to 84 % with tails, some spot prices at or above on-demand, a
+wave of changes on the first days of a month, about 3,000 pairs without a spot price on days 1 and 2.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+
+from spotlake.names import is_spot_eligible
+
+DATA = Path(__file__).parent / "data"
+BANDS = ("0-5", "5-10", "10-15", "15-20", "20+")
+ZONES_OF_A_ZONAL_REGION = 3
+_NO_SPOT_SHARE = 0.048  # of the pairs, on days 1 and 2 of a month
+_CHANCES = 2**64
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region: ARM code, billing name ("KR Central"), display name, zones (0 or 3)."""
+
+    code: str
+    location: str
+    display_name: str
+    zones: int
+
+
+def chance(*parts: object) -> float:
+    """A number in [0, 1) that depends on the parts alone, in every process."""
+    digest = blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / _CHANCES
+
+
+class World:
+    """Everything that is true, by seed and time."""
+
+    def __init__(self, seed: int = 1) -> None:
+        """Read the catalogue (0.1 s); all else is computed when asked."""
+        self.seed = seed
+        with (DATA / "regions.csv").open(encoding="utf-8") as file:
+            self.regions = {
+                row["armRegionName"]: Region(
+                    row["armRegionName"], row["location"], row["arm_display_name"], int(row["zones"])
+                )
+                for row in csv.DictReader(file)
+            }
+        self.ondemand: dict[str, dict[str, float]] = {}
+        with gzip.open(DATA / "azure-ondemand-prices.csv.gz", "rt", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                sizes = self.ondemand.setdefault(row["armRegionName"], {})
+                sizes[row["armSkuName"].strip()] = float(row["ondemand_usd_per_hour"])
+        self.sizes = {size.lower(): size for sizes in self.ondemand.values() for size in sizes}
+        self._capacities = lru_cache(maxsize=None)(self._capacities_of)
+
+    def spot_sizes(self, region: str) -> list[str]:
+        """Sizes of a region that can be spot."""
+        return [size for size in self.ondemand.get(region, {}) if is_spot_eligible(size)]
+
+    def spot_price(self, region: str, size: str, now_at: datetime) -> float | None:
+        """Linux spot price in USD per hour; None when the pair has none at that time."""
+        ondemand = self.ondemand.get(region, {}).get(size)
+        if ondemand is None or not is_spot_eligible(size):
+            return None
+        if now_at.day <= 2 and chance(self.seed, "gone", region, size, now_at.year, now_at.month) < _NO_SPOT_SHARE:
+            return None
+        month = self._price_month(region, size, now_at)
+        moved = chance(self.seed, "wave", region, size, month)
+        factor = 1.0 if moved < 0.7 else 0.9 + 0.6 * (moved - 0.7)
+        if chance(self.seed, "day", region, size, now_at.date()) < 0.008:
+            factor *= 1.03
+        return max(round(ondemand * (1.0 - self._discount(region, size)) * factor, 6), 0.000001)
+
+    def price_began_at(self, region: str, size: str, now_at: datetime) -> datetime:
+        """When the present spot price's tier began (the first days of a month)."""
+        year, month = divmod(self._price_month(region, size, now_at), 12)
+        return datetime(year, month + 1, 1, tzinfo=UTC)
+
+    def eviction_band(self, region: str, size: str, now_at: datetime) -> str | None:
+        """The band, or None when Resource Graph has no row for the pair."""
+        if not is_spot_eligible(size) or size not in self.ondemand.get(region, {}):
+            return None
+        if chance(self.seed, "if", region, size) < 0.06:
+            return None
+        week = now_at.toordinal() // 7
+        drift = chance(self.seed, "if-week", region, size, week) * 0.1
+        level = chance(self.seed, "if-level", region, size) ** 2 * 0.9 + drift
+        return BANDS[min(int(level * 5), 4)]
+
+    def physical_zones(self, region: str) -> tuple[str, ...]:
+        """``("koreacentral-az1", ...)``, or nothing for a region without zones."""
+        return tuple(f"{region}-az{number}" for number in range(1, self.regions[region].zones + 1))
+
+    def zone_numbers(self, subscription: str, region: str) -> dict[str, str]:
+        """A subscription's logical zones: number -> physical zone. The numbers differ between subscriptions."""
+        zones = self.physical_zones(region)
+        if not zones:
+            return {}
+        turn = int(chance(self.seed, "zones", subscription, region) * len(zones))
+        turned = zones[turn:] + zones[:turn]
+        return {str(number): zone for number, zone in enumerate(turned, 1)}
+
+    def score(self, region: str, size: str, zone: str, count: int, now_at: datetime) -> str:
+        """High, Medium or Low in a physical zone ("" for a regional score): lower for more machines."""
+        capacity = self._capacities(region, size)[int(zone[-1]) if zone else 0]
+        capacity *= 0.5 + chance(self.seed, "tide", region, zone, int(now_at.timestamp()) // 21_600)
+        if count <= capacity:
+            return "High"
+        return "Medium" if count <= capacity * 3 else "Low"
+
+    def is_restricted(self, subscription: str, region: str, size: str) -> bool:
+        """Whether a subscription may not use a size in a region."""
+        everywhere = chance(self.seed, "restricted", region, size) < 0.002
+        return everywhere or chance(self.seed, "restricted", subscription, region, size) < 0.002
+
+    def is_stale(self, region: str, size: str, zone: str, now_at: datetime) -> bool:
+        """Whether a score is DataNotFoundOrStale for a day."""
+        return chance(self.seed, "stale", region, size, zone, now_at.date()) < 0.002
+
+    def is_regional_only(self, region: str, size: str) -> bool:
+        """Whether a pair of a zonal region is answered without zones all the same."""
+        return chance(self.seed, "regional", region, size) < 0.005
+
+    def _capacities_of(self, region: str, size: str) -> tuple[float, ...]:
+        levels = (chance(self.seed, "capacity", region, size, zone) for zone in range(ZONES_OF_A_ZONAL_REGION + 1))
+        return tuple(0.6 * 150.0**level for level in levels)
+
+    def _discount(self, region: str, size: str) -> float:
+        drawn = chance(self.seed, "discount", region, size)
+        if drawn < 0.0008:
+            return -0.05 * chance(self.seed, "above", region, size)  # at or above on-demand
+        if drawn < 0.05:
+            return 0.05 + 0.64 * chance(self.seed, "tail", region, size)
+        return 0.69 + 0.15 * (drawn - 0.05) / 0.95
+
+    def _price_month(self, region: str, size: str, now_at: datetime) -> int:
+        """Months since year 0 of the price in force: the wave reaches a pair on day 1, 2 or 3."""
+        day = 1 + int(chance(self.seed, "wave-day", region, size) * 3)
+        month = now_at.year * 12 + now_at.month - 1
+        return month if now_at.day >= day else month - 1
