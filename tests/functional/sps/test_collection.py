@@ -199,6 +199,31 @@ def test_a_pair_that_two_subscriptions_refuse_is_restricted_and_remembered() -> 
     assert report.counts["second_calls"] == 1
 
 
+def test_a_pair_that_one_subscription_may_not_use_is_asked_through_another_from_then_on() -> None:
+    bench = Bench(threads=1)
+    bench.azure.restricted = {"sub-a": {"Standard_D2s_v5"}}
+    report, _ = bench.collect(item(3))
+    assert report.counts["second_calls"] == 1
+    digest = subscription_digest("sub-a")
+    assert [pair[1] for pair in report.found["restricted_for"][digest]] == ["Standard_D2s_v5", "Standard_D2s_v5"]
+    fold_reports(bench.objects, RUN, [report])
+    bench.clock.advance(minutes=70)
+    report, rows = bench.collect(item(3, run_id=run_after(70).run_id), run_after(70))
+    assert (report.counts["second_calls"], report.counts["calls_sent"]) == (0, 3)
+    assert {row["subscription"] for row in rows if row["call_id"] == "c0000"} == {subscription_digest("sub-b")}
+    assert {row["subscription"] for row in rows if row["call_id"] != "c0000"} == {digest}
+    assert {row["score_text"] for row in rows} == {"High"}
+
+
+def test_a_shunned_subscription_is_used_when_there_is_no_other() -> None:
+    bench = Bench(threads=1)
+    bench.azure.restricted = {"sub-a": {"Standard_D2s_v5"}}
+    report, _ = bench.collect(item(1))
+    fold_reports(bench.objects, RUN, [report])
+    report, _ = bench.collect(item(1, run_id=run_after(10).run_id), run_after(10), subscriptions=("sub-a",))
+    assert (report.status, report.counts["calls_sent"]) == ("complete", 1)
+
+
 def test_with_one_subscription_nothing_is_asked_again() -> None:
     bench = Bench(subscriptions=("sub-a",))
     bench.azure.restricted = {"sub-a": {"Standard_D2s_v5"}}

@@ -18,7 +18,7 @@ from spotlake.usecases.learn import (
     fold_reports,
     read_invalid_names,
     read_learnt,
-    read_restricted_pairs,
+    read_restrictions,
 )
 
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -74,6 +74,14 @@ def test_restricted_pairs_come_go_and_lapse() -> None:
     assert fold(known, run_at(week), []).restricted == {}
 
 
+def test_restrictions_of_one_subscription_only_lapse() -> None:
+    found = report({"restricted_for": {"abcd1234": [["eastus", "Standard_X"]]}})
+    known = fold(Learnt(), run_at(), [found])
+    assert known.restricted_for == {"abcd1234": {("eastus", "Standard_X"): "20261123T1000Z"}}
+    assert fold(known, run_at(10), [report({})]).restricted_for == known.restricted_for
+    assert fold(known, run_at(7 * 24 * 60), []).restricted_for == {}
+
+
 def test_health_follows_what_happens() -> None:
     learnt = fold(Learnt(), run_at(), [report({"locations": {"eastus": health(10, failed=10)}})])
     assert learnt.health["eastus"] == LocationScore(weight=0.5, run_id="20261123T1000Z")
@@ -115,6 +123,7 @@ def test_folding_twice_changes_nothing_and_writes_nothing() -> None:
             {
                 "invalid_regions": ["asia"],
                 "restricted_pairs": [["eastus", "Standard_X"]],
+                "restricted_for": {"abcd1234": [["westus", "Standard_Y"]]},
                 "locations": {"eastus": health(4, failed=1)},
             }
         )
@@ -126,7 +135,9 @@ def test_folding_twice_changes_nothing_and_writes_nothing() -> None:
     assert fold_reports(objects, run_at(), reports) == once
     assert objects.objects == stored
     assert read_invalid_names(objects).regions == {"asia": "20261123T1000Z"}
-    assert read_restricted_pairs(objects) == {("eastus", "standard_x")}
+    restrictions = read_restrictions(objects)
+    assert restrictions.everywhere == {("eastus", "standard_x")}
+    assert restrictions.by_subscription == {"abcd1234": {("westus", "standard_y")}}
 
 
 def test_nothing_learnt_writes_nothing() -> None:

@@ -23,10 +23,10 @@ from spotlake.settings import Settings
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.stores.ledger import QuotaLedger
 from spotlake.stores.objects import ObjectStore
-from spotlake.usecases.learn import read_restricted_pairs
+from spotlake.usecases.learn import read_restrictions
 from spotlake.usecases.placement.again import second_calls
 from spotlake.usecases.placement.rights import CallRights
-from spotlake.usecases.placement.rows import Pair, Row, count_rows, offered, restrictions, unique_rows
+from spotlake.usecases.placement.rows import Row, count_rows, offered, restricted_for, restrictions, unique_rows
 from spotlake.usecases.placement.sender import CallSender
 from spotlake.zones import ZoneMap, subscription_digest
 
@@ -103,6 +103,7 @@ class _Collection:
         self.http = HttpCounts()
         self.rows: list[Row] = []
         self.unsent: list[str] = []
+        self.known = read_restrictions(deps.objects)
         todo = [call for call in item.calls if call.call_id not in deps.already]
         settings = deps.settings
         self.rights = CallRights(
@@ -128,13 +129,15 @@ class _Collection:
             deadline=deadline,
             fallback_locations=item.fallback_locations,
             source=settings.azure_source,
+            shunned={
+                name: self.known.by_subscription.get(subscription_digest(name), ()) for name in deps.subscriptions
+            },
             sleep=deps.sleep,
             monotonic=deps.monotonic,
         )
         self.todo = todo
 
     def collect(self) -> CollectorReport:
-        remembered = read_restricted_pairs(self.deps.objects)
         for stored in self.deps.already.values():
             self.rows.extend(stored)
         answered = len(self.item.calls) - len(self.todo)
@@ -144,12 +147,12 @@ class _Collection:
             else:
                 answered += 1
         if not self.unsent and self.rows:
-            self._ask_again(remembered)
+            self._ask_again()
         self.sender.counts["quota_given_back"] = int(self.rights.give_back())
         fatal = self.sender.fatal
         if isinstance(fatal, SignInError) and not self.rows:
             raise fatal
-        return self._write(answered, remembered)
+        return self._write(answered)
 
     def _send(self, calls: Sequence[tuple[ScoreCall, frozenset[str]]]) -> Iterator[tuple[ScoreCall, list[Row] | None]]:
         """Each call with its rows as they arrive; the order of importance is the order of sending."""
@@ -171,14 +174,14 @@ class _Collection:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _ask_again(self, remembered: set[Pair]) -> None:
+    def _ask_again(self) -> None:
         """Ask restricted pairs through another subscription; what does not get through waits for the next run."""
         ids = {subscription_digest(name): name for name in self.rights.usable_subscriptions}
         if len(ids) < 2:
             return
         extra = second_calls(
             self.rows,
-            remembered=remembered,
+            remembered=self.known.everywhere,
             digests=list(ids),
             location=self.item.calls[0].location,
             most=2 + len(self.item.calls) * _SECOND_CALLS_PERCENT // 100,
@@ -192,9 +195,9 @@ class _Collection:
         self.sender.counts["second_calls"] = len(calls)
         self.sender.counts["second_calls_answered"] = answered
 
-    def _write(self, answered: int, remembered: set[Pair]) -> CollectorReport:
+    def _write(self, answered: int) -> CollectorReport:
         kept = unique_rows(self.rows)
-        report = self._report(kept, answered, remembered)
+        report = self._report(kept, answered)
         header = ShardHeader(
             dataset=Dataset.SPS,
             run_id=self.run.run_id,
@@ -207,7 +210,7 @@ class _Collection:
         self.deps.objects.put(key, encode_shard(header, kept), content_type="application/x-ndjson+gzip")
         return report
 
-    def _report(self, kept: Sequence[Row], answered: int, remembered: set[Pair]) -> CollectorReport:
+    def _report(self, kept: Sequence[Row], answered: int) -> CollectorReport:
         status: CollectorStatus = "complete"
         if self.unsent:
             status = "partial" if answered else "failed"
@@ -232,7 +235,7 @@ class _Collection:
             unsent_call_ids=tuple(sorted(self.unsent)),
             error=type(error).__name__ if error else None,
             cause=self._cause(error),
-            found=self._found(remembered),
+            found=self._found(),
         )
 
     def _cause(self, error: Exception | None) -> str | None:
@@ -244,14 +247,17 @@ class _Collection:
             f"; last: {error}" if error else ""
         )
 
-    def _found(self, remembered: set[Pair]) -> dict[str, object]:
-        refused_by = restrictions(self.rows)
+    def _found(self) -> dict[str, object]:
+        refused_by, remembered = restrictions(self.rows), self.known.everywhere
         restricted = [list(pair) for pair, said in sorted(refused_by.items()) if len(said) > 1]
         return {
             "invalid_regions": sorted(self.sender.invalid_regions),
             "invalid_instance_types": self._spelt(self.sender.invalid_instance_types),
             "restricted_pairs": [pair for pair in restricted if (pair[0], join_key(pair[1])) not in remembered],
             "unrestricted_pairs": [list(pair) for pair in sorted(remembered & offered(self.rows))],
+            "restricted_for": {
+                digest: [list(pair) for pair in pairs] for digest, pairs in restricted_for(self.rows).items()
+            },
             "refused_subscriptions": dict(sorted(self.sender.refused_subscriptions.items())),
             "locations": {name: health.to_dict() for name, health in sorted(self.sender.health.items())},
         }

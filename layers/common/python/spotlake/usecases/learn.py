@@ -24,6 +24,9 @@ SMALLEST_WEIGHT = 0.05  # a bad location still gets a call now and then, which s
 _RECOVERY = timedelta(hours=1)  # after so long without a call half of what a location lost is forgiven
 _LATEST_SHARE = 0.5  # of the newest run in a location's weight
 
+type Pair = tuple[str, str]  # region, size
+type PairRuns = Mapping[Pair, str]  # -> id of the run that found it
+
 
 @dataclass(frozen=True, kw_only=True)
 class InvalidNames:
@@ -52,12 +55,15 @@ class Learnt:
 
     Attributes:
         invalid: Left out of the calls until the next full run asks again.
-        restricted: (region, size) -> run id that found it restricted through two subscriptions.
+        restricted: Pairs that two subscriptions may not use, taken as restricted for all.
+        restricted_for: Digest of a subscription -> pairs that it may not use though another may; such
+            a pair is asked through another one from the start.
         health: By routing location.
     """
 
     invalid: InvalidNames = field(default_factory=InvalidNames)
-    restricted: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    restricted: PairRuns = field(default_factory=dict)
+    restricted_for: Mapping[str, PairRuns] = field(default_factory=dict)
     health: Mapping[str, LocationScore] = field(default_factory=dict)
 
     def weights(self, locations: Iterable[str], now_at: datetime) -> dict[str, float]:
@@ -91,6 +97,7 @@ def fold(learnt: Learnt, run: Run, reports: Sequence[CollectorReport]) -> Learnt
             ),
         ),
         restricted=_fold_restricted(learnt.restricted, run, ours),
+        restricted_for=_fold_restricted_for(learnt.restricted_for, run, ours),
         health=_fold_health(learnt.health, run, ours),
     )
 
@@ -105,17 +112,31 @@ def _fold_names(
     return dict(sorted(names.items()))
 
 
-def _fold_restricted(
-    known: Mapping[tuple[str, str], str], run: Run, reports: Sequence[CollectorReport]
-) -> dict[tuple[str, str], str]:
-    oldest = run.slot_at - timedelta(days=RESTRICTED_DAYS)
-    pairs = {pair: at for pair, at in known.items() if slot_of_run_id(at) > oldest}
+def _fold_restricted(known: PairRuns, run: Run, reports: Sequence[CollectorReport]) -> dict[Pair, str]:
+    pairs = _not_lapsed(known, run)
     opened = {(region, size) for one in reports for region, size in one.found.get("unrestricted_pairs", ())}
     pairs = {pair: at for pair, at in pairs.items() if at > run.run_id or (pair[0], join_key(pair[1])) not in opened}
     for report in reports:
         for region, size in report.found.get("restricted_pairs", ()):
             pairs[region, size] = max(pairs.get((region, size), ""), run.run_id)
     return dict(sorted(pairs.items()))
+
+
+def _fold_restricted_for(
+    known: Mapping[str, PairRuns], run: Run, reports: Sequence[CollectorReport]
+) -> dict[str, dict[Pair, str]]:
+    """They only lapse: a pair that is not asked through a subscription cannot be seen to open there."""
+    found = {digest: _not_lapsed(pairs, run) for digest, pairs in known.items()}
+    for report in reports:
+        for digest, listed in report.found.get("restricted_for", {}).items():
+            pairs = found.setdefault(digest, {})
+            pairs.update({(region, size): max(pairs.get((region, size), ""), run.run_id) for region, size in listed})
+    return {digest: dict(sorted(pairs.items())) for digest, pairs in sorted(found.items()) if pairs}
+
+
+def _not_lapsed(pairs: PairRuns, run: Run) -> dict[Pair, str]:
+    oldest = run.slot_at - timedelta(days=RESTRICTED_DAYS)
+    return {pair: at for pair, at in pairs.items() if slot_of_run_id(at) > oldest}
 
 
 def _fold_health(
@@ -141,9 +162,11 @@ def _fold_health(
 
 def read_learnt(objects: ReadOnlyObjects) -> Learnt:
     """The state; what was never written is empty. Raises StoreError when it is damaged."""
+    restrictions = _content(objects, keys.RESTRICTED_PAIRS)
     return Learnt(
         invalid=read_invalid_names(objects),
-        restricted=_read_restricted(objects),
+        restricted=_pairs_of(restrictions.get("pairs", {})),
+        restricted_for={digest: _pairs_of(pairs) for digest, pairs in restrictions.get("by_subscription", {}).items()},
         health={
             name: LocationScore(weight=one["weight"], run_id=one["run_id"])
             for name, one in _content(objects, keys.LOCATION_HEALTH).get("locations", {}).items()
@@ -157,9 +180,30 @@ def read_invalid_names(objects: ReadOnlyObjects) -> InvalidNames:
     return InvalidNames(regions=content.get("regions", {}), instance_types=content.get("instance_types", {}))
 
 
-def read_restricted_pairs(objects: ReadOnlyObjects) -> set[tuple[str, str]]:
-    """Pairs (region, size as ``join_key``) that need not be asked through a second subscription."""
-    return {(region, join_key(size)) for region, size in _read_restricted(objects)}
+@dataclass(frozen=True)
+class Restrictions:
+    """What a collector goes by; sizes as ``join_key``.
+
+    Attributes:
+        everywhere: Pairs that need not be asked through a second subscription.
+        by_subscription: Digest -> pairs better asked through another one.
+    """
+
+    everywhere: frozenset[Pair] = frozenset()
+    by_subscription: Mapping[str, frozenset[Pair]] = field(default_factory=dict)
+
+
+def read_restrictions(objects: ReadOnlyObjects) -> Restrictions:
+    """What is known of restrictions. Raises StoreError when it is damaged."""
+    content = _content(objects, keys.RESTRICTED_PAIRS)
+
+    def joined(pairs: Mapping[str, Mapping[str, str]]) -> frozenset[Pair]:
+        return frozenset((region, join_key(size)) for region, sizes in pairs.items() for size in sizes)
+
+    return Restrictions(
+        joined(content.get("pairs", {})),
+        {digest: joined(pairs) for digest, pairs in content.get("by_subscription", {}).items()},
+    )
 
 
 def fold_reports(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport]) -> Learnt:
@@ -175,20 +219,27 @@ def fold_reports(objects: ObjectStore, run: Run, reports: Sequence[CollectorRepo
     if after.invalid != before.invalid:
         names = {"regions": after.invalid.regions, "instance_types": after.invalid.instance_types}
         write_json(objects, keys.INVALID_NAMES, names, schema=SCHEMA)
-    if after.restricted != before.restricted:
-        by_region: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        for (region, size), run_id in after.restricted.items():
-            by_region[region][size] = run_id
-        write_json(objects, keys.RESTRICTED_PAIRS, {"pairs": by_region}, schema=SCHEMA)
+    if (after.restricted, after.restricted_for) != (before.restricted, before.restricted_for):
+        content = {
+            "pairs": _by_region(after.restricted),
+            "by_subscription": {digest: _by_region(pairs) for digest, pairs in after.restricted_for.items()},
+        }
+        write_json(objects, keys.RESTRICTED_PAIRS, content, schema=SCHEMA)
     if after.health != before.health:
         scores = {name: {"weight": one.weight, "run_id": one.run_id} for name, one in after.health.items()}
         write_json(objects, keys.LOCATION_HEALTH, {"locations": scores}, schema=SCHEMA)
     return after
 
 
-def _read_restricted(objects: ReadOnlyObjects) -> dict[tuple[str, str], str]:
-    pairs = _content(objects, keys.RESTRICTED_PAIRS).get("pairs", {})
-    return {(region, size): run_id for region, sizes in pairs.items() for size, run_id in sizes.items()}
+def _by_region(pairs: PairRuns) -> dict[str, dict[str, str]]:
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for (region, size), run_id in pairs.items():
+        found[region][size] = run_id
+    return dict(found)
+
+
+def _pairs_of(by_region: Mapping[str, Mapping[str, str]]) -> dict[Pair, str]:
+    return {(region, size): run_id for region, sizes in by_region.items() for size, run_id in sizes.items()}
 
 
 def _content(objects: ReadOnlyObjects, key: str) -> dict[str, Any]:

@@ -72,13 +72,20 @@ class CallRights:
         return [name for name in self._subscriptions if name not in self._refused]
 
     def take(
-        self, location: str, *, avoid: Collection[str] = (), only: str | None = None, again: bool = False
+        self,
+        location: str,
+        *,
+        avoid: Collection[str] = (),
+        shun: Collection[str] = (),
+        only: str | None = None,
+        again: bool = False,
     ) -> str | None:
         """The subscription to send one call through, or None when there is no quota.
 
         Args:
             location: Routing location.
             avoid: Subscriptions that will not do.
+            shun: Subscriptions to be used only if there is no other.
             only: The one subscription that will do (a retry through the same pair).
             again: Whether it is for a call that had a right here before.
 
@@ -86,15 +93,18 @@ class CallRights:
             StoreError: The ledger does not answer.
         """
         allowed = [name for name in self.usable_subscriptions if name not in avoid and only in (None, name)]
+        better = [name for name in allowed if name not in shun]
         there = self._location(location)
         with there.lock:
             self._drop_stale(there)
-            wanted = 1 if avoid or only is not None else self._block_size(there, again=again)
-            taken = self._take_held(there, allowed)
-            if taken is None and not there.is_dry and allowed:
-                self._reserve(location, there, wanted, allowed)
-                taken = self._take_held(there, allowed)
-                there.is_dry = taken is None and not avoid and only is None
+            special = bool(avoid) or only is not None
+            wanted = 1 if special else self._block_size(there, again=again)
+            if len(better) < len(allowed):
+                taken = self._take_held(there, better) or self._reserve(location, there, 1, better)
+                if taken is not None:
+                    return taken
+            taken = self._take_held(there, allowed) or self._reserve(location, there, wanted, allowed)
+            there.is_dry = there.is_dry or (taken is None and not special)
             return taken
 
     def rest(self, location: str, subscription: str, *, seconds: float = 0.0) -> None:
@@ -146,9 +156,13 @@ class CallRights:
                 return block.reservation.subscription
         return None
 
-    def _reserve(self, location: str, there: _AtLocation, wanted: int, allowed: Sequence[str]) -> None:
+    def _reserve(self, location: str, there: _AtLocation, wanted: int, allowed: Sequence[str]) -> str | None:
+        """Reserve a block and take one of it."""
+        if there.is_dry or not allowed:
+            return None
         got = self._ledger.reserve(location, wanted, now_at=self._clock.now(), subscriptions=allowed, rules=self._rules)
         there.blocks.extend(_Block(reservation, reservation.calls) for reservation in got)
+        return self._take_held(there, allowed)
 
     def _drop_stale(self, there: _AtLocation) -> None:
         now = self._clock.now()

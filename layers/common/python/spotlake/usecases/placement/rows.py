@@ -91,6 +91,17 @@ def restrictions(rows: Iterable[Row]) -> dict[Pair, set[str]]:
     return dict(found)
 
 
+def restricted_for(rows: Iterable[Row]) -> dict[str, list[Pair]]:
+    """Digest of a subscription -> pairs with a zone that is restricted for it and answered for another."""
+    rows = list(rows)
+    open_zones = {_zone_key(row) for row in rows if row["score_text"] != RESTRICTED}
+    found: defaultdict[str, set[Pair]] = defaultdict(set)
+    for row in rows:
+        if row["score_text"] == RESTRICTED and _zone_key(row) in open_zones:
+            found[row["subscription"]].add((row["region"], row["instance_type"]))
+    return {digest: sorted(pairs) for digest, pairs in sorted(found.items())}
+
+
 def offered(rows: Iterable[Row]) -> set[Pair]:
     """Pairs with any answer other than restricted (size as ``join_key``)."""
     return {(row["region"], join_key(row["instance_type"])) for row in rows if row["score_text"] != RESTRICTED}

@@ -7,7 +7,7 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from spotlake.errors import DeadlineError, SignInError, SpotlakeError, StoreErro
 from spotlake.models import Run, ScoreCall
 from spotlake.names import join_key
 from spotlake.usecases.placement.rights import CallRights
-from spotlake.usecases.placement.rows import Row, rows_of
+from spotlake.usecases.placement.rows import Pair, Row, rows_of
 from spotlake.zones import ZoneMap, subscription_digest
 
 SLOW_SECONDS = 20.0  # production of 2026 calls more than 20 s slow
@@ -85,6 +85,7 @@ class CallSender:
         deadline: Nothing is begun after it.
         fallback_locations: Where a call goes that its own location fails, healthiest first.
         source: Stands in every row.
+        shunned: Subscription -> pairs (size as ``join_key``) that it is known not to be allowed to use.
         sleep, monotonic: Waiting and measuring; tests pass their own.
         invalid_regions, invalid_instance_types: Names that Azure refused in this run.
         unsupported: Locations that route nothing.
@@ -103,6 +104,7 @@ class CallSender:
     deadline: Deadline
     fallback_locations: Sequence[str]
     source: str
+    shunned: Mapping[str, Collection[Pair]] = field(default_factory=dict)
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     invalid_regions: set[str] = field(default_factory=set)
@@ -154,6 +156,7 @@ class CallSender:
 
     def _deliver_through(self, location: str, call: ScoreCall, avoid: Collection[str]) -> Delivery:
         kinds: Counter[Outcome] = Counter()
+        shun = self._shun(call)
         for number in range(_SENDS_PER_LOCATION):
             question = self._question(location, call)
             if not question.regions or not question.instance_types:
@@ -161,8 +164,9 @@ class CallSender:
             if self.fatal is not None:
                 return Delivery(reason="stopped", elsewhere=False)
             self.deadline.check("placement scores", needs_seconds=1.0)
-            is_shut = self._health(location).is_shut
-            subscription = None if is_shut else self.rights.take(location, avoid=avoid, again=number > 0)
+            subscription = None
+            if not self._health(location).is_shut:
+                subscription = self.rights.take(location, avoid=avoid, shun=shun, again=number > 0)
             if subscription is None:
                 return Delivery(reason="no_quota")
             question = replace(question, subscription=subscription)
@@ -174,6 +178,10 @@ class CallSender:
             if given_up is not None:
                 return given_up
         return Delivery(reason="refused")
+
+    def _shun(self, call: ScoreCall) -> set[str]:
+        asked = {(region, join_key(size)) for region in call.regions for size in call.instance_types}
+        return {name for name, pairs in self.shunned.items() if not asked.isdisjoint(pairs)}
 
     def _question(self, location: str, call: ScoreCall) -> Question:
         """The call without the names that were refused; through which subscription is not yet known."""
