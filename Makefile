@@ -17,7 +17,7 @@ help: ## What can be made
 setup: .venv/.ready node_modules/.ready .tools/lambda-python/.ready build/layers/.ready-$(ARCH) ## Install everything the other targets need
 
 .tools/uv/bin/uv:
-	python3 -m pip install --quiet --disable-pip-version-check --target .tools/uv uv==$(UV_VERSION)
+	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv uv==$(UV_VERSION)
 
 .venv/.ready: pyproject.toml uv.lock .python-version | $(UV)
 	$(UV) sync --locked --quiet

@@ -1,0 +1,15 @@
+"""The interpreter of emulated Lambdas: Python as on AWS, with boto3 and nothing of the tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spotlake.errors import ConfigurationError
+
+
+def lambda_python(root: Path) -> Path:
+    """Where `make setup` has put it. Raises ConfigurationError when it has not."""
+    python = root / ".tools/lambda-python/bin/python"
+    if not python.exists():
+        raise ConfigurationError(f"{python} is missing: run `make setup`")
+    return python

@@ -1,0 +1,172 @@
+"""Starting and stopping the emulated AWS: a clean environment, a folder of its own, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import boto3
+import requests
+from botocore.config import Config
+
+from spotlake.errors import ConfigurationError
+from spotlake_local.processes import stop
+
+REGION: Final = "us-west-2"
+ACCOUNT = "000000000000"
+_ROOT_KEY = "test"  # the emulator's root user
+_START_SECONDS = 60.0
+_STOP_SECONDS = 60.0  # saving a large state takes a while
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class EmulatedAws:
+    """A running emulator.
+
+    Attributes:
+        endpoint_url: ``http://127.0.0.1:PORT``.
+        log_file: What it wrote.
+    """
+
+    endpoint_url: str
+    log_file: Path
+
+    @classmethod
+    @contextmanager
+    def start(
+        cls,
+        state: Path | None,
+        *,
+        lambda_python: Path,
+        job_python_path: Sequence[Path] = (),
+        port: int = 0,
+        extra_environment: Mapping[str, str] | None = None,
+    ) -> Iterator[Self]:
+        """Start an emulator and stop it at the end, also on Ctrl-C; it ends too when this process is killed.
+
+        Args:
+            state: Folder that keeps buckets, tables and stacks between starts; None keeps nothing.
+            lambda_python: See ``interpreter.lambda_python``.
+            job_python_path: Folders that stand for the packages inside the Batch image.
+            port: 0 = any free one.
+            extra_environment: For the emulator's process.
+
+        Raises:
+            ConfigurationError: It did not start; the text is its last words.
+        """
+        port = port or _free_port()
+        with tempfile.TemporaryDirectory(prefix="spotlake-aws-", ignore_cleanup_errors=True) as folder:
+            environment = {
+                **_environment(Path(folder), state, port),
+                "SPOTLAKE_LAMBDA_PYTHON": str(lambda_python),
+                "SPOTLAKE_JOB_PYTHON_PATH": os.pathsep.join(map(str, job_python_path)),
+                **(extra_environment or {}),
+            }
+            aws = cls(f"http://127.0.0.1:{port}", (state or Path(folder)) / "emulator.log")
+            with aws.log_file.open("w", encoding="utf-8") as log:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "spotlake_local.aws"],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    text=True,
+                    start_new_session=True,
+                )
+            try:
+                aws._wait_until_healthy(process)
+                yield aws
+            finally:
+                stop(process, grace_seconds=_STOP_SECONDS)
+                _kill_group(process.pid)
+
+    def environment(self) -> dict[str, str]:
+        """What a subprocess (the AWS CLI, cdk) needs to use this emulator as its root user."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": _ROOT_KEY,
+            "AWS_SECRET_ACCESS_KEY": _ROOT_KEY,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+        }
+
+    def session(self) -> boto3.Session:
+        """A boto3 session of the root user; clients are to be made by ``client``."""
+        return boto3.Session(aws_access_key_id=_ROOT_KEY, aws_secret_access_key=_ROOT_KEY, region_name=REGION)
+
+    def client(self, service: str, *, region: str = REGION) -> object:
+        """A boto3 client of the root user (the caller casts it to the service's type)."""
+        config = Config(retries={"mode": "standard", "total_max_attempts": 3}, read_timeout=900)
+        return self.session().client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint_url,
+            region_name=region,
+            config=config,
+        )
+
+    def _wait_until_healthy(self, process: subprocess.Popen[str]) -> None:
+        give_up_at = time.monotonic() + _START_SECONDS
+        while time.monotonic() < give_up_at:
+            if process.poll() is not None:
+                words = self.log_file.read_text(encoding="utf-8").strip().splitlines()
+                raise ConfigurationError(f"the emulated AWS did not start: {words[-1] if words else 'no message'}")
+            try:
+                if requests.get(f"{self.endpoint_url}/_ministack/health", timeout=1).ok:
+                    return
+            except requests.RequestException:
+                time.sleep(_POLL_SECONDS)
+        raise ConfigurationError(f"the emulated AWS did not answer within {_START_SECONDS:.0f} s: see {self.log_file}")
+
+
+def _environment(folder: Path, state: Path | None, port: int) -> dict[str, str]:
+    """A clean environment: Lambdas would inherit everything else."""
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(folder),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "AUTH": "true",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    if state is not None:
+        state.mkdir(parents=True, exist_ok=True)
+        environment |= {
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(state / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(state / "s3"),
+        }
+    return environment
+
+
+def _kill_group(group: int) -> None:
+    """Workers and jobs of an emulator that was itself killed."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,102 @@
+"""IAM: loopback counts as TLS; the roles of Step Functions and Scheduler are enforced too."""
+
+from __future__ import annotations
+
+import contextvars
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.services import eventbridge, iam, stepfunctions
+
+from spotlake_local.aws.seams import need
+
+_role_arn: contextvars.ContextVar[str] = contextvars.ContextVar("state_machine_role", default="")
+_ACCOUNT_FIELD, _REGION_FIELD = 4, 3
+
+
+def install() -> None:
+    """Close the three gaps."""
+    _trust_loopback()
+    _enforce_state_machine_roles()
+    _enforce_scheduler_roles()
+
+
+def _trust_loopback() -> None:
+    """Without it every bucket with ``enforce_ssl`` locks out everybody: loopback is plain http."""
+    resolve = need(iam_evaluator, "_resolve_condition_key", "loopback as TLS")
+
+    def resolve_trusting(key: str, context: Any) -> Any:
+        return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
+
+    iam_evaluator._resolve_condition_key = resolve_trusting
+
+
+def is_allowed(role_arn: str, action: str, resource_arn: str) -> bool:
+    """Whether a role's policies and boundary allow an action (trust and resource policies are not looked at)."""
+    fields = role_arn.split(":")
+    account, name = fields[_ACCOUNT_FIELD], role_arn.rsplit("/", 1)[-1]
+    context = iam_evaluator.EvalContext(
+        principal_arn=role_arn,
+        principal_type="AssumedRole",
+        principal_account=account,
+        action=action,
+        resource_arn=resource_arn,
+        region=resource_arn.split(":")[_REGION_FIELD] if resource_arn.count(":") > _REGION_FIELD else "",
+    )
+    policies = iam_evaluator._gather_role_policies(name, account)
+    limits = iam_evaluator._permissions_boundary(iam._roles, name, account)
+    return bool(iam_evaluator.evaluate(context, policies, *limits).decision == "Allow")
+
+
+def _enforce_state_machine_roles() -> None:
+    """Without it a role without any policy may invoke everything."""
+    for name in ("_gather_role_policies", "_permissions_boundary", "evaluate", "EvalContext"):
+        need(iam_evaluator, name, "roles of Step Functions")
+    run = need(stepfunctions, "_run_execution", "roles of Step Functions")
+    invoke = need(stepfunctions, "_invoke_resource", "roles of Step Functions")
+    error = need(stepfunctions, "_ExecutionError", "roles of Step Functions")
+
+    def run_with_role(execution_arn: str) -> Any:
+        execution = stepfunctions._executions.get(execution_arn) or {}
+        machine = stepfunctions._state_machines.get(execution.get("stateMachineArn")) or {}
+        _role_arn.set(machine.get("roleArn", ""))
+        return run(execution_arn)
+
+    def invoke_if_allowed(resource: str, data: Any) -> Any:
+        wanted = _action_of(resource, data)
+        role = _role_arn.get()
+        if wanted and role and not is_allowed(role, *wanted):
+            action, target = wanted
+            raise error(
+                f"{action.split(':')[0].capitalize()}.AccessDeniedException",
+                f"User: {role} is not authorized to perform: {action} on resource: {target}",
+            )
+        return invoke(resource, data)
+
+    stepfunctions._run_execution = run_with_role
+    stepfunctions._invoke_resource = invoke_if_allowed
+
+
+def _action_of(resource: str, data: Any) -> tuple[str, str] | None:
+    """The IAM action and resource of a task; None for what is not looked at."""
+    if "states:::lambda:invoke" in resource:
+        return "lambda:InvokeFunction", str(data.get("FunctionName", ""))
+    if ":lambda:" in resource and ":function:" in resource:
+        return "lambda:InvokeFunction", resource
+    if "states:::batch:submitJob" in resource:
+        return "batch:SubmitJob", str(data.get("JobDefinition", ""))
+    return None
+
+
+def _enforce_scheduler_roles() -> None:
+    """Without it a schedule's role need not be allowed to start its target."""
+    invoke = need(eventbridge, "_invoke_target", "roles of Scheduler")
+
+    def invoke_if_allowed(target: dict[str, Any], event: dict[str, Any], rule: Any, view: Any = None) -> Any:
+        arn, role = target.get("Arn", ""), target.get("RoleArn", "")
+        if ":states:" in arn and role and not is_allowed(role, "states:StartExecution", arn):
+            eventbridge.logger.error("AccessDenied: %s may not perform states:StartExecution on %s", role, arn)
+            return None
+        return invoke(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke_if_allowed

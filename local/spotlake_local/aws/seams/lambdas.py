@@ -1,0 +1,129 @@
+"""Lambda: the right interpreter, exception names, layers unpacked once, memory of each invocation."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+from spotlake.errors import ConfigurationError
+from spotlake_local.aws.seams import SeamOptions, need
+
+_last = threading.local()  # of the invocation on this thread: error_type, peak_mb
+_unpacking = threading.Lock()
+_REPORTED = '"error": str(e), "trace": traceback.format_exc()'
+
+
+def install(options: SeamOptions) -> None:
+    """Close the four gaps."""
+    _use_interpreter(options.lambda_python)
+    _name_exceptions()
+    _unpack_layers_once(options.cache)
+    _measure_memory()
+
+
+def _use_interpreter(python: Path) -> None:
+    """Without it Lambdas run on the emulator's interpreter and see all its packages."""
+    need(lambda_runtime, "_detect_runtime_binary", "interpreter")
+    script = need(lambda_runtime, "_PYTHON_WORKER_SCRIPT", "interpreter")
+    del script  # replaced by _name_exceptions; read at each spawn
+    lambda_runtime._detect_runtime_binary = lambda _: (str(python), lambda_runtime._PYTHON_WORKER_SCRIPT)
+
+
+def _name_exceptions() -> None:
+    """Without it every exception is called Runtime.HandlerError, and no Retry or Catch by name matches."""
+    script: str = need(lambda_runtime, "_PYTHON_WORKER_SCRIPT", "exception names")
+    if script.count(_REPORTED) != 1:
+        raise ConfigurationError("the emulator's worker reports errors in another way: seam 'exception names'")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_REPORTED, '"error_type": type(e).__name__, ' + _REPORTED)
+    invoke = need(lambda_runtime.Worker, "invoke", "exception names")
+    execute = need(lambda_svc, "_execute_function_warm", "exception names")
+
+    def invoke_and_note(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = invoke(self, *args, **kwargs)
+        _last.error_type = result.get("error_type")
+        return result
+
+    def execute_and_name(*args: Any, **kwargs: Any) -> Any:
+        _last.error_type = None
+        answer = execute(*args, **kwargs)
+        if answer.get("error") and _last.error_type:
+            answer["body"]["errorType"] = _last.error_type
+        return answer
+
+    lambda_runtime.Worker.invoke = invoke_and_note
+    lambda_svc._execute_function_warm = execute_and_name
+
+
+def _unpack_layers_once(cache: Path) -> None:
+    """Without it every worker unpacks every layer: seconds and tens of megabytes each."""
+    need(lambda_runtime, "zipfile", "layers unpacked once")
+
+    class LayerZip(zipfile.ZipFile):
+        def _cached(self) -> Path | None:
+            path = Path(str(self.filename))
+            if not path.name.startswith("layer_"):
+                return None
+            return cache / hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+        def namelist(self) -> list[str]:
+            cached = self._cached()
+            return [] if cached and cached.exists() else super().namelist()
+
+        def extractall(self, path: Any = None, members: Iterable[Any] | None = None, pwd: bytes | None = None) -> None:
+            cached = self._cached()
+            if cached is None:
+                super().extractall(path, members, pwd)
+                return
+            with _unpacking:
+                if not cached.exists():
+                    partial = cached.with_name(cached.name + ".part")
+                    super().extractall(partial)
+                    partial.rename(cached)
+            Path(path).rmdir()
+            Path(path).symlink_to(cached)
+
+    lambda_runtime.zipfile = SimpleNamespace(
+        ZipFile=LayerZip, BadZipFile=zipfile.BadZipFile, LargeZipFile=zipfile.LargeZipFile, LargeFileError=OSError
+    )
+
+
+def _measure_memory() -> None:
+    """Without it the REPORT line shows the largest child of all times."""
+    need(lambda_svc, "_probe_peak_memory_mb", "memory per invocation")
+    invoke = lambda_runtime.Worker.invoke
+
+    def invoke_and_measure(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _reset_peak(self)
+        _last.peak_mb = 0
+        try:
+            return invoke(self, *args, **kwargs)
+        finally:
+            _last.peak_mb = _peak_mb(self)
+
+    lambda_runtime.Worker.invoke = invoke_and_measure
+    lambda_svc._probe_peak_memory_mb = lambda _: getattr(_last, "peak_mb", 0)
+
+
+def _reset_peak(worker: Any) -> None:
+    if worker._proc is not None:
+        try:
+            Path(f"/proc/{worker._proc.pid}/clear_refs").write_text("5", encoding="ascii")
+        except OSError:
+            return
+
+
+def _peak_mb(worker: Any) -> int:
+    """0 where the worker was killed."""
+    try:
+        status = Path(f"/proc/{worker._proc.pid}/status").read_text(encoding="ascii")
+        return next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+    except (OSError, AttributeError, StopIteration):
+        return 0

@@ -1,0 +1,43 @@
+"""``spotlake exec -- COMMAND``: the emulated AWS on the saved state, for as long as a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from spotlake.errors import InvalidInputError
+from spotlake_local.aws.interpreter import lambda_python
+from spotlake_local.aws.launcher import EmulatedAws
+from spotlake_local.workspace import ROOT, Workspace
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``exec`` to the command line."""
+    parser = subparsers.add_parser(
+        "exec",
+        help="run a command against the emulated AWS of the local runs",
+        description="Starts the emulated AWS on what local runs have kept, runs COMMAND with its endpoint and "
+        "credentials in the environment (AWS_ENDPOINT_URL, ...), and stops it again.",
+        epilog="example: spotlake exec -- aws dynamodb scan --table-name azure-test --select COUNT",
+    )
+    parser.add_argument("--state-dir", type=Path, default=ROOT / ".local", metavar="DIR", help="default: .local")
+    parser.add_argument("words", nargs="+", metavar="COMMAND", help="the command and its arguments, after --")
+    parser.set_defaults(command=command)
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Run it; the exit code is the command's own."""
+    workspace = Workspace(arguments.state_dir.resolve())
+    if not workspace.aws.exists():
+        raise InvalidInputError("--state-dir", str(arguments.state_dir), "a folder that `make run` has made")
+    with EmulatedAws.start(workspace.aws, lambda_python=lambda_python(ROOT)) as aws:
+        # The project's own tools (the AWS CLI, cdk) come first.
+        path = os.pathsep.join([str(ROOT / ".venv/bin"), str(ROOT / "node_modules/.bin"), os.environ.get("PATH", "")])
+        environment = {**os.environ, **aws.environment(), "PATH": path, "AWS_PAGER": ""}
+        try:
+            return subprocess.run(arguments.words, env=environment, check=False).returncode
+        except FileNotFoundError:
+            raise InvalidInputError("COMMAND", arguments.words[0], "a program that is on the PATH") from None
