@@ -312,6 +312,7 @@ def test_no_subscription_is_left() -> None:
     report, _ = bench.collect(item(5))
     assert (report.status, report.error, len(report.unsent_call_ids)) == ("failed", "AzureRefusedError", 5)
     assert "no role" in (report.cause or "")
+    assert report.counts["unsent_stopped"] == 5
     assert len(bench.azure.seen) == 2
 
 

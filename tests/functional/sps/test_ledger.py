@@ -91,6 +91,22 @@ def test_many_writers_at_once_get_exactly_the_quota(ledger: QuotaLedger) -> None
     assert free(ledger) == 0
 
 
+def test_a_writer_that_was_overtaken_looks_again(ledger: QuotaLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = ledger._replace  # type: ignore[attr-defined]
+    overtaken: list[dict[str, int]] = []
+
+    def overtake(*args: Any) -> bool:
+        monkeypatch.setattr(ledger, "_replace", write)
+        overtaken.append(reserve(ledger, 6))
+        written: bool = write(*args)
+        return written
+
+    monkeypatch.setattr(ledger, "_replace", overtake)
+    assert reserve(ledger, 7) == {"sub-b": 7}
+    assert overtaken == [{"sub-a": 6}]
+    assert free(ledger) == 17
+
+
 def test_two_executions_over_one_ledger_are_never_refused(ledger: QuotaLedger) -> None:
     bench = Bench(subscriptions=SUBSCRIPTIONS, ledger=ledger, threads=3)
     with ThreadPoolExecutor(3) as pool:
