@@ -120,7 +120,7 @@ def test_another_authority_is_not_looked_up_at_microsofts() -> None:
     ("text", "said"),
     [
         ("Authentication failed: AADSTS7000215: Invalid client secret ... for app 'client-id'", "AADSTS7000215"),
-        ("Authentication failed: HTTP Error: 503", "no AADSTS code"),
+        ("Authentication failed: HTTP Error: 503", "without a code"),
     ],
 )
 def test_a_refused_sign_in_says_the_code_and_nothing_secret(text: str, said: str) -> None:

@@ -108,10 +108,7 @@ class TokenSource:
             return {"Authorization": f"Bearer {credential.get_token(SCOPE).token}"}
         except ClientAuthenticationError as error:
             code = _AAD_CODE.search(str(error))
-            raise SignInError(
-                f"Azure refused the sign-in ({code.group() if code else 'no AADSTS code'}): "
-                "check tenant_id, client_id and client_secret in AzureAuth, and whether the secret has expired"
-            ) from None  # the cause's text may hold the client id
+            raise SignInError(_refusal(code.group() if code else None)) from None  # its text may hold the client id
         except ValueError as error:
             raise SignInError("tenant_id, client_id or client_secret in AzureAuth has a wrong form") from error
 
@@ -139,3 +136,12 @@ class TokenSource:
             self._credentials.client_secret,
             **self._options,
         )
+
+
+def _refusal(code: str | None) -> str:
+    if code is None:
+        return "signing in to Azure failed without a code: the sign-in endpoint did not answer as it should"
+    return (
+        f"Azure refused the sign-in ({code}): check tenant_id, client_id and client_secret in AzureAuth, "
+        "and whether the secret has expired"
+    )

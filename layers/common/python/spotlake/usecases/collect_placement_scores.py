@@ -27,7 +27,7 @@ from spotlake.usecases.learn import read_restrictions
 from spotlake.usecases.placement.again import second_calls
 from spotlake.usecases.placement.rights import CallRights
 from spotlake.usecases.placement.rows import Row, count_rows, offered, restricted_for, restrictions, unique_rows
-from spotlake.usecases.placement.sender import CallSender
+from spotlake.usecases.placement.sender import CallSender, Delivery
 from spotlake.zones import ZoneMap, subscription_digest
 
 _WRITE_SECONDS = 15.0  # kept free at the end for giving back rights and writing the shard
@@ -103,6 +103,7 @@ class _Collection:
         self.http = HttpCounts()
         self.rows: list[Row] = []
         self.unsent: list[str] = []
+        self.reasons: Counter[str] = Counter()
         self.known = read_restrictions(deps.objects)
         todo = [call for call in item.calls if call.call_id not in deps.already]
         settings = deps.settings
@@ -141,31 +142,32 @@ class _Collection:
         for stored in self.deps.already.values():
             self.rows.extend(stored)
         answered = len(self.item.calls) - len(self.todo)
-        for call, rows in self._send([(call, frozenset()) for call in self.todo]):
-            if rows is None:
-                self.unsent.append(call.call_id)
-            else:
+        for call, delivery in self._send([(call, frozenset()) for call in self.todo]):
+            if delivery.rows is not None:
                 answered += 1
+            else:
+                self.unsent.append(call.call_id)
+                self.reasons[delivery.reason] += 1
         if not self.unsent and self.rows:
             self._ask_again()
-        self.sender.counts["quota_given_back"] = int(self.rights.give_back())
+        self.sender.counts["give_back_failures"] = int(not self.rights.give_back())
         fatal = self.sender.fatal
         if isinstance(fatal, SignInError) and not self.rows:
             raise fatal
         return self._write(answered)
 
-    def _send(self, calls: Sequence[tuple[ScoreCall, frozenset[str]]]) -> Iterator[tuple[ScoreCall, list[Row] | None]]:
-        """Each call with its rows as they arrive; the order of importance is the order of sending."""
+    def _send(self, calls: Sequence[tuple[ScoreCall, frozenset[str]]]) -> Iterator[tuple[ScoreCall, Delivery]]:
+        """Each call with what became of it, as it happens; the order of importance is the order of sending."""
         pool = ThreadPoolExecutor(max_workers=self.deps.threads)
         try:
             sent = {pool.submit(self.sender.deliver, call, avoid=avoid): call for call, avoid in calls}
             for future in as_completed(sent):
-                call, rows = sent[future], future.result()
-                if rows is not None:
-                    self.rows.extend(rows)
+                call, delivery = sent[future], future.result()
+                if delivery.rows is not None:
+                    self.rows.extend(delivery.rows)
                     if self.deps.on_call_done is not None:
-                        self.deps.on_call_done(call.call_id, rows)
-                yield call, rows
+                        self.deps.on_call_done(call.call_id, delivery.rows)
+                yield call, delivery
         except Exception:
             self.sender.stop(ReclaimedError("the collector was stopped from outside"))
             pool.shutdown(cancel_futures=True)
@@ -191,7 +193,7 @@ class _Collection:
             for one in extra
             if one.call.call_id not in self.deps.already
         ]
-        answered = sum(rows is not None for _, rows in self._send(calls))
+        answered = sum(delivery.rows is not None for _, delivery in self._send(calls))
         self.sender.counts["second_calls"] = len(calls)
         self.sender.counts["second_calls_answered"] = answered
 
@@ -223,6 +225,7 @@ class _Collection:
             "calls_already": len(self.item.calls) - len(self.todo),
             **self.http.to_dict(),
             **self.sender.counts,
+            **{f"unsent_{reason}": calls for reason, calls in self.reasons.items()},
             **count_rows(self.rows, kept),
         }
         return CollectorReport(
@@ -241,8 +244,7 @@ class _Collection:
     def _cause(self, error: Exception | None) -> str | None:
         if not self.unsent:
             return str(error) if error else None
-        reasons = {name: n for name, n in self.sender.counts.items() if name.startswith("unsent_")}
-        said = ", ".join(f"{n} {name.removeprefix('unsent_')}" for name, n in sorted(reasons.items()))
+        said = ", ".join(f"{calls} {reason}" for reason, calls in sorted(self.reasons.items()))
         return f"{len(self.unsent)} of {len(self.item.calls)} calls got no answer ({said})" + (
             f"; last: {error}" if error else ""
         )

@@ -64,7 +64,14 @@ class LocationHealth:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of a call at one location: rows, or none and whether another location may be tried."""
+    """What became of a call.
+
+    Attributes:
+        rows: Of its answer; None when it got none.
+        reason: Why it got none: no_quota, deadline, stopped, unavailable, unreadable, refused,
+            invalid_request or unsupported_location.
+        elsewhere: Whether another location may do better.
+    """
 
     rows: list[Row] | None = None
     reason: str = ""
@@ -90,7 +97,7 @@ class CallSender:
         invalid_regions, invalid_instance_types: Names that Azure refused in this run.
         unsupported: Locations that route nothing.
         health: By location.
-        counts: By kind; ``unsent_*`` say why calls got no answer.
+        counts: Answers by kind, and rows that could not be used.
         fatal: What makes sending any further call useless.
         last_error: Of the calls that failed, for the report.
     """
@@ -117,28 +124,26 @@ class CallSender:
     last_error: SpotlakeError | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def deliver(self, call: ScoreCall, *, avoid: Collection[str] = ()) -> list[Row] | None:
-        """The rows of a call, or None when it got no answer (the counts say why).
+    def deliver(self, call: ScoreCall, *, avoid: Collection[str] = ()) -> Delivery:
+        """What became of a call, after all that may be tried for it.
 
         Args:
             call: What to ask.
             avoid: Subscriptions not to ask.
         """
-        reason = "deadline"
+        delivery = Delivery(reason="unsupported_location")
         try:
             for location in self._locations(call):
                 delivery = self._deliver_through(location, call, avoid)
-                if delivery.rows is not None:
-                    return delivery.rows
-                reason = delivery.reason
-                if not delivery.elsewhere:
+                if delivery.rows is not None or not delivery.elsewhere:
                     break
         except DeadlineError as error:
-            reason, self.last_error = "deadline", error
+            self.last_error = error
+            return Delivery(reason="deadline")
         except (SignInError, StoreError) as error:
-            reason, self.fatal = "stopped", error
-        self._count(f"unsent_{reason}")
-        return None
+            self.stop(error)
+            return Delivery(reason="stopped")
+        return delivery
 
     def stop(self, why: SpotlakeError) -> None:
         """Begin no further send; those under way end by themselves."""
