@@ -1,0 +1,1 @@
+"""Logical units of the stack, one a file."""

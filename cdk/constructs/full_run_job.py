@@ -1,0 +1,134 @@
+"""The full run: a Batch job on the spot market, that goes on elsewhere when its machine is taken away."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk.settings import StackSettings
+
+ATTEMPTS = 5
+RECLAIMED_EXIT_CODE = 75  # functions/full_run: the job was told to stop and has saved what it had
+_KEPT_IMAGES = 5
+_FAMILIES = {
+    "arm64": [ec2.InstanceClass.M7G, ec2.InstanceClass.C7G, ec2.InstanceClass.M6G, ec2.InstanceClass.C6G],
+    "x86_64": [ec2.InstanceClass.M7I, ec2.InstanceClass.C7I, ec2.InstanceClass.M6I, ec2.InstanceClass.C6I],
+}
+
+
+class FullRunJob(Construct):
+    """Compute environment, queue, job definition and their roles."""
+
+    def __init__(self, scope: Construct, name: str, *, settings: StackSettings) -> None:
+        super().__init__(scope, name)
+        self._settings = settings
+        self.vpc, subnets = self._build_network()
+        self.environment = self._build_environment(subnets)
+        self.queue = batch.JobQueue(
+            self,
+            "Queue",
+            job_queue_name=f"{settings.stack_name}-job-queue",
+            compute_environments=[batch.OrderedComputeEnvironment(compute_environment=self.environment, order=1)],
+        )
+        self.image_uri, image = self._find_image()
+        self.job_role = iam.Role(self, "JobRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+        self.definition = self._build_definition(image)
+
+    def _build_network(self) -> tuple[ec2.IVpc, ec2.SubnetSelection]:
+        settings = self._settings
+        if settings.vpc_id:
+            vpc = ec2.Vpc.from_vpc_attributes(
+                self, "Vpc", vpc_id=settings.vpc_id, availability_zones=["unknown"] * len(settings.subnet_ids)
+            )
+            subnets = [ec2.Subnet.from_subnet_id(self, f"Subnet{one}", one) for one in settings.subnet_ids]
+            return vpc, ec2.SubnetSelection(subnets=subnets)
+        # Public subnets and no NAT gateway: a NAT would cost more than everything else together.
+        own = ec2.Vpc(
+            self,
+            "Vpc",
+            max_azs=3,
+            nat_gateways=0,
+            restrict_default_security_group=False,
+            subnet_configuration=[ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC)],
+        )
+        return own, ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)
+
+    def _build_environment(self, subnets: ec2.SubnetSelection) -> batch.ManagedEc2EcsComputeEnvironment:
+        settings = self._settings
+        group = ec2.SecurityGroup(self, "NoIngress", vpc=self.vpc, description="Out to the APIs, nothing in")
+        return batch.ManagedEc2EcsComputeEnvironment(
+            self,
+            "Environment",
+            compute_environment_name=f"{settings.stack_name}-compute-env",
+            vpc=self.vpc,
+            vpc_subnets=subnets,
+            security_groups=[group],
+            spot=True,
+            allocation_strategy=batch.AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED,
+            instance_classes=_FAMILIES[settings.architecture],
+            use_optimal_instance_classes=False,
+            minv_cpus=0,
+            maxv_cpus=settings.batch_max_vcpus,
+        )
+
+    def _find_image(self) -> tuple[str, ecs.ContainerImage]:
+        if self._settings.image_uri:
+            uri = self._settings.image_uri
+            return uri, ecs.ContainerImage.from_registry(uri)
+        repository = ecr.Repository(
+            self,
+            "Repository",
+            repository_name=f"{self._settings.stack_name}-full-run",
+            image_scan_on_push=True,
+            lifecycle_rules=[ecr.LifecycleRule(max_image_count=_KEPT_IMAGES)],
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+            empty_on_delete=True,
+        )
+        return f"{repository.repository_uri}:latest", ecs.ContainerImage.from_ecr_repository(repository, "latest")
+
+    def _build_definition(self, image: ecs.ContainerImage) -> batch.EcsJobDefinition:
+        settings = self._settings
+        group = logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=f"/aws/batch/{settings.stack_name}-full-run",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        execution_role = iam.Role(self, "ExecutionRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+        group.grant_write(execution_role)
+        container = batch.EcsEc2ContainerDefinition(
+            self,
+            "Container",
+            image=image,
+            cpu=settings.batch_vcpus,
+            memory=cdk.Size.mebibytes(settings.batch_memory_mb),
+            command=["python", "-m", "full_run", "--run", "Ref::run"],
+            environment={**settings.running.to_environment(), "LOG_LEVEL": "INFO"},
+            execution_role=execution_role,
+            job_role=self.job_role,
+            readonly_root_filesystem=True,
+            logging=ecs.LogDriver.aws_logs(stream_prefix="full-run", log_group=group),
+        )
+        return batch.EcsJobDefinition(
+            self,
+            "Definition",
+            job_definition_name=f"{settings.stack_name}-collection-job",
+            container=container,
+            parameters={"run": "{}"},
+            timeout=cdk.Duration.seconds(settings.batch_timeout_seconds),
+            retry_attempts=ATTEMPTS,
+            retry_strategies=[
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code=str(RECLAIMED_EXIT_CODE))),
+                # Without a last rule that fits everything Batch retries what fits none.
+                batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_reason="*")),
+            ],
+            propagate_tags=True,
+        )

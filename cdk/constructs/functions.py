@@ -1,0 +1,92 @@
+"""The Lambdas: one builder, a table of sizes, two layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from cdk.settings import FUNCTION_SIZES, StackSettings
+from spotlake.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parents[2]
+_ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+
+
+class Functions(Construct):
+    """All functions by name: plan, sps, price, eviction, merge, report, notify."""
+
+    def __init__(self, scope: Construct, name: str, *, settings: StackSettings, topic: sns.ITopic) -> None:
+        super().__init__(scope, name)
+        self._settings = settings
+        self._layers = [self._build_layer("Common", ROOT / "layers/common"), self._build_dependencies()]
+        self.environment = {**settings.running.to_environment(), "LOG_LEVEL": "INFO"}
+        self.by_name = {one: self._build_function(one) for one in FUNCTION_SIZES}
+        self.by_name["notify"].add_environment("SPOTLAKE_TOPIC_ARN", topic.topic_arn)
+
+    def _build_function(self, name: str) -> lambda_.Function:
+        size = FUNCTION_SIZES[name]
+        function_name = f"{self._settings.stack_name}-{name}"
+        group = logs.LogGroup(
+            self,
+            f"{name}-log",
+            log_group_name=f"/aws/lambda/{function_name}",
+            retention=_retention(self._settings.log_retention_days),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(self, f"{name}-role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        group.grant_write(role)
+        return lambda_.Function(
+            self,
+            name,
+            function_name=function_name,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=_ARCHITECTURES[self._settings.architecture],
+            handler="handler.lambda_handler",
+            code=lambda_.Code.from_asset(str(ROOT / "functions" / name), exclude=["__pycache__"]),
+            layers=self._layers,
+            memory_size=size.memory_mb,
+            timeout=cdk.Duration.seconds(size.timeout_seconds),
+            environment=self.environment,
+            log_group=group,
+            role=role,
+            # The state machine owns the retries of an invocation.
+            retry_attempts=0,
+            tracing=lambda_.Tracing.ACTIVE,
+        )
+
+    def _build_layer(self, name: str, folder: Path) -> lambda_.LayerVersion:
+        return lambda_.LayerVersion(
+            self,
+            name,
+            code=lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__", "**/*.pyc"]),
+            compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+            compatible_architectures=[_ARCHITECTURES[self._settings.architecture]],
+        )
+
+    def _build_dependencies(self) -> lambda_.LayerVersion:
+        architecture = self._settings.architecture
+        folder = ROOT / f"build/layers/dependencies-{architecture}"
+        if not folder.exists():
+            raise ConfigurationError(f"{folder} is missing: run `python layers/build.py --arch {architecture}`")
+        return self._build_layer("Dependencies", folder)
+
+
+def _retention(days: int) -> logs.RetentionDays:
+    """The retention of exactly so many days. Raises ConfigurationError naming those that exist."""
+    known = {
+        1: logs.RetentionDays.ONE_DAY,
+        7: logs.RetentionDays.ONE_WEEK,
+        14: logs.RetentionDays.TWO_WEEKS,
+        30: logs.RetentionDays.ONE_MONTH,
+        90: logs.RetentionDays.THREE_MONTHS,
+        365: logs.RetentionDays.ONE_YEAR,
+    }
+    if days not in known:
+        raise ConfigurationError(f"setting log_retention_days: {days} is not one of {', '.join(map(str, known))}")
+    return known[days]

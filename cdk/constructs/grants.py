@@ -1,0 +1,161 @@
+"""Who may do what: each role has what its handler needs, by key prefix and leading key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+
+from cdk.constructs.full_run_job import FullRunJob
+from cdk.constructs.functions import Functions
+from cdk.constructs.storage import Storage
+from cdk.constructs.workflow import Workflow
+from cdk.settings import StackSettings
+from spotlake import keys
+from spotlake.models import Dataset
+
+_CONTROL_READ = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem")
+_CONTROL_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
+_SHARD_PREFIX = "rawdata/azure/{}/"
+_LOCALFILE_PREFIX = "rawdata/azure/localfile/"
+
+
+def grant_all(
+    *,
+    settings: StackSettings,
+    storage: Storage,
+    functions: Functions,
+    job: FullRunJob,
+    workflow: Workflow,
+    topic: sns.ITopic,
+) -> None:
+    """Write every grant of the stack."""
+    granter = _Granter(settings, storage)
+    roles = {name: function.role for name, function in functions.by_name.items() if function.role}
+    granter.plan(roles["plan"], workflow)
+    granter.collector(roles["sps"], Dataset.SPS, signs_in=True)
+    granter.collector(roles["price"], Dataset.PRICE, signs_in=False)
+    granter.collector(roles["eviction"], Dataset.EVICTION, signs_in=True)
+    granter.quota(roles["sps"])
+    granter.merge(roles["merge"])
+    granter.report(roles["report"])
+    granter.notify(roles["notify"], topic)
+    granter.full_run(job.job_role)
+    _grant_workflow(workflow, functions, job)
+
+
+class _Granter:
+    def __init__(self, settings: StackSettings, storage: Storage) -> None:
+        self.running = settings.running
+        self.storage = storage
+        self.settings = settings
+
+    def plan(self, role: iam.IRole, workflow: Workflow) -> None:
+        self._read_production(role)
+        self._read(role, keys.STATE_PREFIX, keys.MANIFEST_PREFIX, "rawdata/azure/")
+        self._write(role, keys.STATE_PREFIX)
+        self._control(role, "claim", write=True)
+        self._scan_quota(role)
+        self._sign_in(role)
+        machine = workflow.machine
+        stack = cdk.Stack.of(machine)
+        executions = stack.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{self.settings.stack_name}-collector:*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        _allow(role, ["states:DescribeExecution"], [executions])
+
+    def collector(self, role: iam.IRole, dataset: Dataset, *, signs_in: bool) -> None:
+        self._read(role, keys.STATE_PREFIX)
+        self._write(role, _SHARD_PREFIX.format(dataset.value))
+        if signs_in:
+            self._sign_in(role)
+
+    def quota(self, role: iam.IRole) -> None:
+        """The ledger: items of any location (a call may fall back to another one's)."""
+        self._control(role, "quota#*", write=True)
+
+    def merge(self, role: iam.IRole) -> None:
+        self._read(role, "")
+        self._write(role, "rawdata/azure/2", keys.LATEST, keys.QUERY_SELECTOR, keys.STATE_PREFIX, keys.MANIFEST_PREFIX)
+        table = self.storage.workloads.table_arn
+        actions = ("PutItem", "UpdateItem", "GetItem", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate")
+        _allow(role, [f"dynamodb:{action}" for action in actions], [table])
+
+    def report(self, role: iam.IRole) -> None:
+        self._read(role, keys.STATE_PREFIX, keys.MANIFEST_PREFIX)
+        self._write(role, _LOCALFILE_PREFIX, keys.MANIFEST_PREFIX)
+        self._control(role, "claim", write=True)
+
+    def notify(self, role: iam.IRole, topic: sns.ITopic) -> None:
+        self._read(role, keys.STATE_PREFIX)
+        self._write(role, keys.STATE_PREFIX + "health.json")
+        self._control(role, "claim", write=True)
+        topic.grant_publish(role)
+        if self.running.slack_webhook_parameter:
+            name = self.running.slack_webhook_parameter.lstrip("/")
+            stack = cdk.Stack.of(topic)
+            _allow(role, ["ssm:GetParameter"], [stack.format_arn(service="ssm", resource=f"parameter/{name}")])
+
+    def full_run(self, role: iam.IRole) -> None:
+        self._read_production(role)
+        self._read(role, keys.STATE_PREFIX, "rawdata/azure/")
+        self._write(role, keys.STATE_PREFIX, *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset))
+        self.quota(role)
+        self._sign_in(role)
+
+    # -- building blocks -------------------------------------------------------------------------
+
+    def _read(self, role: iam.IRole, *prefixes: str) -> None:
+        bucket = self.storage.bucket.bucket_arn
+        _allow(role, ["s3:GetObject"], [f"{bucket}/{prefix}*" for prefix in prefixes])
+        # Without the right to list, S3 answers 403 for a missing object instead of 404.
+        _allow(role, ["s3:ListBucket"], [bucket])
+
+    def _write(self, role: iam.IRole, *prefixes: str) -> None:
+        bucket = self.storage.bucket.bucket_arn
+        _allow(role, ["s3:PutObject"], [f"{bucket}/{prefix}*" for prefix in prefixes])
+
+    def _read_production(self, role: iam.IRole) -> None:
+        bucket = f"arn:aws:s3:::{self.running.read_bucket}"
+        wanted = [keys.PRODUCTION_SPS_METADATA, f"{keys.PRODUCTION_STATE_PREFIX}*"]
+        _allow(role, ["s3:GetObject"], [f"{bucket}/{key}" for key in wanted])
+        _allow(role, ["s3:ListBucket"], [bucket])
+
+    def _control(self, role: iam.IRole, leading_key: str, *, write: bool) -> None:
+        actions = [*_CONTROL_READ, *(_CONTROL_WRITE if write else ())]
+        condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [leading_key]}}
+        _allow(role, actions, [self.storage.control.table_arn], condition)
+
+    def _scan_quota(self, role: iam.IRole) -> None:
+        self._control(role, "quota#*", write=False)
+
+    def _sign_in(self, role: iam.IRole) -> None:
+        table = cdk.Stack.of(self.storage).format_arn(
+            service="dynamodb", region=self.running.auth_region, resource=f"table/{self.running.auth_table}"
+        )
+        condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [self.running.auth_item]}}
+        _allow(role, ["dynamodb:GetItem"], [table], condition)
+
+
+def _grant_workflow(workflow: Workflow, functions: Functions, job: FullRunJob) -> None:
+    role = workflow.role
+    _allow(role, ["lambda:InvokeFunction"], [function.function_arn for function in functions.by_name.values()])
+    _allow(role, ["batch:SubmitJob"], [job.definition.job_definition_arn, job.queue.job_queue_arn])
+    # Batch has no resource-level permissions for these two (service authorization reference, 2026-11).
+    _allow(role, ["batch:DescribeJobs", "batch:TerminateJob"], ["*"])
+    rule = cdk.Stack.of(workflow).format_arn(
+        service="events", resource="rule", resource_name="StepFunctionsGetEventsForBatchJobsRule"
+    )
+    _allow(role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], [rule])
+
+
+def _allow(
+    role: iam.IRole, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, object] | None = None
+) -> None:
+    statement = iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
+    role.add_to_principal_policy(statement)

@@ -1,0 +1,58 @@
+"""The permissions boundary: whatever a role is granted by mistake, production cannot be written to."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdk.settings import StackSettings
+
+PRODUCTION_TABLE = "azure"
+PRODUCTION_LOG_GROUP = "Collection-Data-Count"
+_S3_READS = ["s3:Get*", "s3:List*"]
+_DYNAMODB_READS = [
+    "dynamodb:GetItem",
+    "dynamodb:BatchGetItem",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "dynamodb:Describe*",
+    "dynamodb:List*",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:PartiQLSelect",
+]
+
+
+def production_boundary(scope: Construct, settings: StackSettings) -> iam.ManagedPolicy:
+    """A managed policy that allows what roles are granted, except every write to production.
+
+    ``NotAction`` denies also what AWS adds tomorrow.
+    """
+    running = settings.running
+    bucket = f"arn:aws:s3:::{running.read_bucket}"
+    tables = [f"arn:aws:dynamodb:*:*:table/{name}" for name in (PRODUCTION_TABLE, running.auth_table)]
+    return iam.ManagedPolicy(
+        scope,
+        "Boundary",
+        description="Limits every role of this stack: production is read, never written",
+        statements=[
+            iam.PolicyStatement(sid="WhatRolesAreGranted", actions=["*"], resources=["*"]),
+            iam.PolicyStatement(
+                sid="ProductionBucketIsRead",
+                effect=iam.Effect.DENY,
+                not_actions=_S3_READS,
+                resources=[bucket, f"{bucket}/*"],
+            ),
+            iam.PolicyStatement(
+                sid="ProductionTablesAreRead",
+                effect=iam.Effect.DENY,
+                not_actions=_DYNAMODB_READS,
+                resources=[*tables, *(f"{table}/*" for table in tables)],
+            ),
+            iam.PolicyStatement(
+                sid="ProductionCountsAreNotOurs",
+                effect=iam.Effect.DENY,
+                actions=["logs:Create*", "logs:Put*", "logs:Delete*"],
+                resources=[f"arn:aws:logs:*:*:log-group:{PRODUCTION_LOG_GROUP}{tail}" for tail in ("", ":*")],
+            ),
+        ],
+    )

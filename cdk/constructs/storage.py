@@ -1,0 +1,75 @@
+"""The write bucket, the workload table, the control table."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdk.settings import StackSettings
+from spotlake import keys
+
+_OLD_STATE_DAYS = 14
+TTL_ATTRIBUTE = "ExpiresAt"
+
+
+class Storage(Construct):
+    """Where data lies; nothing here is removed with the stack."""
+
+    def __init__(self, scope: Construct, name: str, *, settings: StackSettings) -> None:
+        super().__init__(scope, name)
+        running = settings.running
+        if settings.create_bucket:
+            self.bucket: s3.IBucket = self._build_bucket(settings)
+        else:
+            self.bucket = s3.Bucket.from_bucket_name(self, "Bucket", running.write_bucket)
+        if settings.create_table:
+            self.workloads: dynamodb.ITable = self._build_table(
+                "Workloads", running.workload_table, ("InstanceType", "Workload"), settings
+            )
+        else:
+            self.workloads = dynamodb.Table.from_table_name(self, "Workloads", running.workload_table)
+        self.control = self._build_table("Control", running.control_table, ("Key", "Sort"), settings)
+
+    def _build_bucket(self, settings: StackSettings) -> s3.Bucket:
+        rules = [
+            # Versions let a mistaken overwrite be undone for a while; the archive itself is current objects.
+            s3.LifecycleRule(
+                noncurrent_version_expiration=cdk.Duration.days(_OLD_STATE_DAYS),
+                abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
+            ),
+            s3.LifecycleRule(prefix=keys.STATE_PREFIX + "work/", expiration=cdk.Duration.days(_OLD_STATE_DAYS)),
+            s3.LifecycleRule(prefix=keys.STATE_PREFIX + "merged/", expiration=cdk.Duration.days(_OLD_STATE_DAYS)),
+        ]
+        if settings.rawdata_expire_days:
+            expiration = cdk.Duration.days(settings.rawdata_expire_days)
+            rules.append(s3.LifecycleRule(prefix="rawdata/azure/", expiration=expiration))
+        return s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=settings.running.write_bucket,
+            versioned=True,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            lifecycle_rules=rules,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+
+    def _build_table(self, name: str, table_name: str, key: tuple[str, str], settings: StackSettings) -> dynamodb.Table:
+        partition, sort = key
+        return dynamodb.Table(
+            self,
+            name,
+            table_name=table_name,
+            partition_key=dynamodb.Attribute(name=partition, type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name=sort, type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute=TTL_ATTRIBUTE,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=settings.deletion_protection,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )

@@ -1,0 +1,64 @@
+"""The state machine, from ``statemachine/collector.asl.json`` and its placeholders."""
+
+from __future__ import annotations
+
+import json
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from cdk.constructs.full_run_job import FullRunJob
+from cdk.constructs.functions import ROOT, Functions
+from cdk.settings import StackSettings
+
+DEFINITION = ROOT / "statemachine/collector.asl.json"
+
+
+class Workflow(Construct):
+    """A Standard state machine: a failed run can be redriven."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, settings: StackSettings, functions: Functions, job: FullRunJob
+    ) -> None:
+        super().__init__(scope, name)
+        machine_name = f"{settings.stack_name}-collector"
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        text = DEFINITION.read_text(encoding="utf-8").replace(
+            '"${MapConcurrency}"', json.dumps(settings.map_concurrency)
+        )
+        self.machine = sfn.StateMachine(
+            self,
+            "Machine",
+            state_machine_name=machine_name,
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            definition_body=sfn.DefinitionBody.from_string(text),
+            definition_substitutions=substitutions(functions, job, settings),
+            role=self.role,
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(
+                    self,
+                    "Log",
+                    log_group_name=f"/aws/vendedlogs/states/{machine_name}",
+                    retention=logs.RetentionDays.ONE_MONTH,
+                    removal_policy=cdk.RemovalPolicy.DESTROY,
+                ),
+                level=sfn.LogLevel.ERROR,
+                include_execution_data=False,
+            ),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+
+
+def substitutions(functions: Functions, job: FullRunJob, settings: StackSettings) -> dict[str, str]:
+    """Placeholder to value; a test holds these against the file, both ways."""
+    arns = {f"{name.capitalize()}FunctionArn": one.function_arn for name, one in functions.by_name.items()}
+    return {
+        **arns,
+        "JobQueueArn": job.queue.job_queue_arn,
+        "JobDefinitionArn": job.definition.job_definition_arn,
+        "JobName": f"{settings.stack_name}-full-run",
+    }

@@ -1,0 +1,57 @@
+"""The stack composes the parts and grants; it makes nothing itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdk.constructs.full_run_job import FullRunJob
+from cdk.constructs.functions import Functions
+from cdk.constructs.grants import grant_all
+from cdk.constructs.isolation import production_boundary
+from cdk.constructs.monitoring import Monitoring
+from cdk.constructs.schedule import Schedule
+from cdk.constructs.storage import Storage
+from cdk.constructs.workflow import Workflow
+from cdk.settings import StackSettings
+
+
+class CollectorStack(cdk.Stack):
+    """SpotLake Azure Collector, whole: storage, functions, workflow, Batch job, schedule, monitoring."""
+
+    def __init__(self, scope: Construct, name: str, *, settings: StackSettings, **options: Any) -> None:
+        super().__init__(scope, name, **options)
+        self.settings = settings
+        self.boundary = production_boundary(self, settings)
+        iam.PermissionsBoundary.of(self).apply(self.boundary)
+        self.storage = Storage(self, "Storage", settings=settings)
+        self.monitoring = Monitoring(self, "Monitoring", settings=settings)
+        self.functions = Functions(self, "Functions", settings=settings, topic=self.monitoring.topic)
+        self.job = FullRunJob(self, "FullRunJob", settings=settings)
+        self.workflow = Workflow(self, "Workflow", settings=settings, functions=self.functions, job=self.job)
+        self.schedule = Schedule(self, "Schedule", settings=settings, machine=self.workflow.machine)
+        grant_all(
+            settings=settings,
+            storage=self.storage,
+            functions=self.functions,
+            job=self.job,
+            workflow=self.workflow,
+            topic=self.monitoring.topic,
+        )
+        self.monitoring.watch(self.workflow.machine, self.functions, self.schedule.dead_letters)
+        self._say_what_is_there()
+
+    def _say_what_is_there(self) -> None:
+        outputs = {
+            "StateMachineArn": self.workflow.machine.state_machine_arn,
+            "WriteBucket": self.settings.running.write_bucket,
+            "WorkloadTable": self.settings.running.workload_table,
+            "JobQueueArn": self.job.queue.job_queue_arn,
+            "ImageUri": self.job.image_uri,
+            "FullRunsNeed": "an image at ImageUri: `make image` builds and pushes it",
+        }
+        for name, value in outputs.items():
+            cdk.CfnOutput(self, name, value=value)
