@@ -166,6 +166,21 @@ def test_when_every_subscription_is_refused_few_calls_are_wasted() -> None:
     assert report.counts["unsent_no_quota"] == 12
 
 
+def test_many_threads_refused_through_one_pair_do_not_shut_a_location() -> None:
+    bench = Bench(threads=12)
+    bench.azure.fault = lambda seen: answer(429, QUOTA_TEXT) if seen.subscription == "sub-a" else None
+    report, _ = bench.collect(item(10, fallback=()))
+    assert report.status == "complete"
+
+
+def test_an_error_that_was_dealt_with_is_not_the_reason_of_another() -> None:
+    bench = Bench(subscriptions=("sub-a",), threads=1)
+    bench.azure.invalid_regions = {"korea"}
+    report, _ = bench.collect(item(12, regions=("korea", "koreacentral"), fallback=()))
+    assert (report.status, report.error) == ("partial", None)
+    assert report.cause == "3 of 12 calls got no answer (3 no_quota)"
+
+
 def test_calls_refused_together_are_written_down_once() -> None:
     class Noting(MemoryLedger):
         rests = 0

@@ -15,7 +15,7 @@ from spotlake import keys
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import API, Tokens
 from spotlake.clock import Clock, Deadline
-from spotlake.errors import InvalidInputError, ReclaimedError, SignInError
+from spotlake.errors import InvalidInputError, ReclaimedError, SignInError, SpotlakeError
 from spotlake.models import CollectorReport, CollectorStatus, Dataset, Run, ScoreCall, WorkItem, to_iso
 from spotlake.names import join_key
 from spotlake.quota import QuotaRules
@@ -104,6 +104,7 @@ class _Collection:
         self.rows: list[Row] = []
         self.unsent: list[str] = []
         self.reasons: Counter[str] = Counter()
+        self.error: SpotlakeError | None = None
         self.known = read_restrictions(deps.objects)
         todo = [call for call in item.calls if call.call_id not in deps.already]
         settings = deps.settings
@@ -148,6 +149,7 @@ class _Collection:
             else:
                 self.unsent.append(call.call_id)
                 self.reasons[delivery.reason] += 1
+                self.error = delivery.error or self.error
         if not self.unsent and self.rows:
             self._ask_again()
         self.sender.counts["give_back_failures"] = int(not self.rights.give_back())
@@ -216,7 +218,7 @@ class _Collection:
         status: CollectorStatus = "complete"
         if self.unsent:
             status = "partial" if answered else "failed"
-        error = self.sender.fatal or (self.sender.last_error if self.unsent else None)
+        error = self.sender.fatal or self.error
         counts = {
             "calls_planned": len(self.item.calls),
             "calls_answered": answered,

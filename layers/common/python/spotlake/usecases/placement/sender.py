@@ -14,7 +14,7 @@ from typing import Any
 from spotlake.azure.http import HttpClient
 from spotlake.azure.placement import Answer, Outcome, Question, Tokens, ask
 from spotlake.clock import Deadline
-from spotlake.errors import DeadlineError, SignInError, SpotlakeError, StoreError
+from spotlake.errors import AzureError, DeadlineError, SignInError, SpotlakeError, StoreError
 from spotlake.models import Run, ScoreCall
 from spotlake.names import join_key
 from spotlake.usecases.placement.rights import CallRights
@@ -28,8 +28,8 @@ _SHORT_WAITS = 3
 _LONGEST_SHORT_WAIT_SECONDS = 30.0
 _SENDS_PER_LOCATION = 20  # a call holds 13 names; the rest is for other subscriptions
 _BAD_AFTER = 4  # failures before a location that fails half of its calls is left alone
-# Refusals in a row, by however many subscriptions, before a location is taken to be shut for this run:
-# somebody else uses its quota up, or the quota's scope is not what we think. No more calls are wasted on it.
+# Subscriptions refused in a row before a location is taken to be shut for this run: somebody else uses its
+# quota up, or the quota's scope is not what we think. No more calls are wasted on it.
 _SHUT_AFTER = 5
 
 
@@ -40,12 +40,12 @@ class LocationHealth:
     sent: int = 0
     failed: int = 0
     seconds: list[float] = field(default_factory=list)
-    refusals: int = 0
+    refused: set[str] = field(default_factory=set)  # subscriptions, since the last score
 
     @property
     def is_shut(self) -> bool:
         """Whether Azure refuses it for quota whoever asks."""
-        return self.refusals >= _SHUT_AFTER
+        return len(self.refused) >= _SHUT_AFTER
 
     @property
     def is_bad(self) -> bool:
@@ -70,11 +70,13 @@ class Delivery:
         rows: Of its answer; None when it got none.
         reason: Why it got none: no_quota, deadline, stopped, unavailable, unreadable, refused,
             invalid_request or unsupported_location.
+        error: The last error on the way to no answer, if it was one.
         elsewhere: Whether another location may do better.
     """
 
     rows: list[Row] | None = None
     reason: str = ""
+    error: SpotlakeError | None = None
     elsewhere: bool = True
 
 
@@ -99,7 +101,6 @@ class CallSender:
         health: By location.
         counts: Answers by kind, and rows that could not be used.
         fatal: What makes sending any further call useless.
-        last_error: Of the calls that failed, for the report.
     """
 
     run: Run
@@ -121,7 +122,6 @@ class CallSender:
     health: dict[str, LocationHealth] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     fatal: SpotlakeError | None = None
-    last_error: SpotlakeError | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def deliver(self, call: ScoreCall, *, avoid: Collection[str] = ()) -> Delivery:
@@ -138,11 +138,10 @@ class CallSender:
                 if delivery.rows is not None or not delivery.elsewhere:
                     break
         except DeadlineError as error:
-            self.last_error = error
-            return Delivery(reason="deadline")
+            return Delivery(reason="deadline", error=error)
         except (SignInError, StoreError) as error:
             self.stop(error)
-            return Delivery(reason="stopped")
+            return Delivery(reason="stopped", error=error)
         return delivery
 
     def stop(self, why: SpotlakeError) -> None:
@@ -161,28 +160,30 @@ class CallSender:
 
     def _deliver_through(self, location: str, call: ScoreCall, avoid: Collection[str]) -> Delivery:
         kinds: Counter[Outcome] = Counter()
+        error: AzureError | None = None
         shun = self._shun(call)
         for number in range(_SENDS_PER_LOCATION):
             question = self._question(location, call)
             if not question.regions or not question.instance_types:
                 return Delivery(rows=[])  # all of it is invalid: that is its answer
             if self.fatal is not None:
-                return Delivery(reason="stopped", elsewhere=False)
+                return Delivery(reason="stopped", error=self.fatal, elsewhere=False)
             self.deadline.check("placement scores", needs_seconds=1.0)
             subscription = None
             if not self._health(location).is_shut:
                 subscription = self.rights.take(location, avoid=avoid, shun=shun, again=number > 0)
             if subscription is None:
-                return Delivery(reason="no_quota")
+                return Delivery(reason="no_quota", error=error)
             question = replace(question, subscription=subscription)
             answer = self._ask(question)
             if answer.outcome is Outcome.SCORED:
                 return Delivery(rows=self._rows(answer, call, question))
             kinds[answer.outcome] += 1
+            error = answer.error
             given_up = self._learn(answer, question, kinds)
             if given_up is not None:
                 return given_up
-        return Delivery(reason="refused")
+        return Delivery(reason="refused", error=error)
 
     def _shun(self, call: ScoreCall) -> set[str]:
         asked = {(region, join_key(size)) for region in call.regions for size in call.instance_types}
@@ -212,13 +213,11 @@ class CallSender:
             self.counts[f"answers_{answer.outcome.value}"] += 1
             if answer.outcome is Outcome.SCORED:
                 health.seconds.append(seconds)
-                health.refusals = 0
+                health.refused.clear()
             if answer.outcome is Outcome.QUOTA_EXHAUSTED:
-                health.refusals += 1
+                health.refused.add(question.subscription)
             if answer.outcome in (Outcome.UNAVAILABLE, Outcome.UNREADABLE, Outcome.LOCATION_UNSUPPORTED):
                 health.failed += 1
-            if answer.error is not None:
-                self.last_error = answer.error
         return answer
 
     def _rows(self, answer: Answer, call: ScoreCall, question: Question) -> list[Row]:
@@ -258,11 +257,11 @@ class CallSender:
                 self._wait_or_rest(answer, question, kinds[Outcome.THROTTLED])
             case Outcome.LOCATION_UNSUPPORTED:
                 self.unsupported.add(question.location)
-                return Delivery(reason="unsupported_location")
+                return Delivery(reason="unsupported_location", error=answer.error)
             case Outcome.INVALID_REQUEST:
-                return Delivery(reason="invalid_request", elsewhere=False)
+                return Delivery(reason="invalid_request", error=answer.error, elsewhere=False)
             case _:
-                return Delivery(reason=answer.outcome.value)
+                return Delivery(reason=answer.outcome.value, error=answer.error)
         return None
 
     def _wait_or_rest(self, answer: Answer, question: Question, waits: int) -> None:
