@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -136,6 +136,13 @@ def test_an_empty_list_is_not_believed(body: dict[str, Any]) -> None:
 
 def test_a_subscription_that_left_is_forgotten() -> None:
     assert set(fetch(Arm(), previous=fetch(Arm()), subscriptions=("sub-a",)).zones) == {A}
+
+
+def test_they_are_asked_anew_after_a_day_or_for_a_new_subscription() -> None:
+    found = fetch(Arm({"sub-b": answer(500, "")}))
+    assert found.is_fresh(NOW_AT + timedelta(hours=23), ("sub-a", "sub-b"))  # a silent one is not asked every run
+    assert not found.is_fresh(NOW_AT + timedelta(hours=24), ("sub-a", "sub-b"))
+    assert not found.is_fresh(NOW_AT, ("sub-a", "sub-b", "sub-c"))
 
 
 def test_damaged_state_is_named() -> None:

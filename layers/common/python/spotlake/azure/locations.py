@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from spotlake import keys
@@ -23,6 +23,7 @@ from spotlake.zones import ZoneMap, subscription_digest
 API = "locations"
 API_VERSION = "2022-12-01"
 SCHEMA = 1
+REFRESH = timedelta(days=1)
 _THREADS = 8
 
 type RegionZones = dict[str, dict[str, str]]  # region -> logical zone -> physical zone
@@ -43,6 +44,12 @@ class Locations:
     routing: tuple[str, ...]
     zones: Mapping[str, RegionZones]
     failed: Mapping[str, str] = field(default_factory=dict)
+
+    def is_fresh(self, now_at: datetime, subscriptions: Sequence[str]) -> bool:
+        """Whether a caller can do with these: of the last day, and every subscription was asked."""
+        asked = set(self.zones) | set(self.failed)
+        is_new = abs(now_at - self.fetched_at) < REFRESH
+        return is_new and asked.issuperset(map(subscription_digest, subscriptions))
 
     def zone_map(self, subscriptions: Sequence[str]) -> ZoneMap:
         """The zones of these subscriptions; the first is the reference."""
