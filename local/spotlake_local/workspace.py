@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,3 +92,8 @@ def _free_port(wanted: int, taken: set[int]) -> int:
             if number not in taken:
                 return number
     raise OSError("no free port on 127.0.0.1")
+
+
+def host_architecture() -> str:
+    """This machine's architecture as the stack's setting spells it."""
+    return {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")

@@ -1,0 +1,226 @@
+"""One local run: start everything, deploy, execute, follow, summarise, stop everything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from spotlake import keys
+from spotlake.clock import WallClock
+from spotlake.models import SLOT_MINUTES, Dataset, floor_to_slot, from_iso, run_id_of, to_iso
+from spotlake.settings import Settings
+from spotlake.stores.objects import S3Objects
+from spotlake_local.assembly import synthesise
+from spotlake_local.aws.deploy import deploy_assembly
+from spotlake_local.aws.interpreter import lambda_python
+from spotlake_local.aws.launcher import EmulatedAws
+from spotlake_local.aws.seed import seed_credentials, seed_production, stop_leftover_executions
+from spotlake_local.azure.simulated import SimulatedAzure
+from spotlake_local.files import copy_objects
+from spotlake_local.following import Ended, follow
+from spotlake_local.following import Progress as RunProgress
+from spotlake_local.live_azure import live_credentials
+from spotlake_local.summary import print_summary, summarise
+from spotlake_local.workspace import ROOT, Workspace, host_architecture
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+STACK = "spotlake-azure-test"
+_PORTS = ("aws", "azure", "token")
+_MAP_CONCURRENCY = "8"  # two cores: more only makes them wait (docs/decisions)
+
+
+class LocalRun:
+    """What ``spotlake run`` does, in order."""
+
+    def __init__(
+        self, workspace: Workspace, *, wanted: dict[str, Any], floored: bool, subscriptions: int, live: bool
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            workspace: Where the state lies.
+            wanted: The execution's input, checked.
+            floored: Whether the timestamp was moved to its slot (said to the user).
+            subscriptions: Of the simulated Azure.
+            live: Whether the real Azure is asked.
+        """
+        self.workspace, self.wanted, self.live = workspace, wanted, live
+        self.subscriptions = subscriptions
+        self.console = Console()
+        self.slot_at = self._choose_slot()
+        self.wanted["timestamp"] = to_iso(self.slot_at)
+        if floored:
+            self.console.print(f"the timestamp was moved to its ten-minute slot, {to_iso(self.slot_at)}")
+
+    def run(self) -> int:
+        """Run; 0 only if the execution succeeded."""
+        began = time.monotonic()
+        self.workspace.make()
+        with ExitStack() as stack:
+            with self._step("starting emulated AWS" + ("" if self.live else " and simulated Azure")):
+                aws, azure = self._start(stack)
+            with self._step("deploying the stack"):
+                deploy_began = time.monotonic()
+                machine_arn = self._deploy(aws, azure)
+                deploy_seconds = time.monotonic() - deploy_began
+            self.workspace.remember_slot(self.slot_at)
+            ended = self._execute(aws, azure, machine_arn)
+            objects = S3Objects(cast("S3Client", aws.client("s3")), Settings().write_bucket)
+            summary = summarise(
+                objects,
+                slot_at=self.slot_at,
+                ended=ended,
+                source="live" if self.live else "simulated",
+                deploy_seconds=deploy_seconds,
+            )
+            self._keep(objects, summary)
+            with self._step("saving the state and stopping"):
+                stack.close()
+        summary["seconds"]["total"] = round(time.monotonic() - began, 1)
+        self.workspace.summary.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
+        print_summary(self.console, summary, ended, self.workspace)
+        return 0 if ended.status == "SUCCEEDED" else 1
+
+    def _choose_slot(self) -> datetime:
+        """The slot asked for; else the one after the last run's, or the present one when that is later."""
+        if "timestamp" in self.wanted:
+            return from_iso(self.wanted["timestamp"])
+        present = floor_to_slot(WallClock().now())
+        last = None if self.live else self.workspace.last_slot_at()
+        return present if last is None else max(present, last + timedelta(minutes=SLOT_MINUTES))
+
+    def _start(self, stack: ExitStack) -> tuple[EmulatedAws, SimulatedAzure | None]:
+        ports = self.workspace.ports(_PORTS)
+        architecture = host_architecture()
+        job_packages = [
+            ROOT / "functions/full_run",
+            ROOT / "layers/common/python",
+            ROOT / f"build/layers/dependencies-{architecture}/python",
+        ]
+        aws = stack.enter_context(
+            EmulatedAws.start(
+                self.workspace.aws,
+                lambda_python=lambda_python(ROOT),
+                job_python_path=job_packages,
+                port=ports["aws"],
+            )
+        )
+        if self.live:
+            return aws, None
+        azure = stack.enter_context(
+            SimulatedAzure.start(
+                self.workspace.azure,
+                subscriptions=self.subscriptions,
+                port=ports["azure"],
+                token_port=ports["token"],
+            )
+        )
+        return aws, azure
+
+    def _deploy(self, aws: EmulatedAws, azure: SimulatedAzure | None) -> str:
+        context = {
+            "architecture": host_architecture(),
+            "map_concurrency": _MAP_CONCURRENCY,
+            "deletion_protection": "false",
+            "image_uri": "local/full-run:not-built",  # the emulator starts the entry point itself
+            "clock": "wall" if azure is None else "run",
+            **(azure.settings() if azure else {}),
+        }
+        synthesise(self.workspace.assembly, context)
+        settings = Settings()
+        if azure is None:
+            credentials = live_credentials()
+            seed_production(aws, settings, {})
+        else:
+            credentials = {
+                "tenant_id": azure.tenant_id,
+                "client_id": azure.client_id,
+                "client_secret": azure.client_secret,
+                "subscriptions": ",".join(azure.subscriptions),
+            }
+            seed_production(aws, settings, production_objects(self.slot_at))
+            azure.set_clock(self.slot_at)
+        seed_credentials(
+            aws,
+            settings,
+            tenant_id=credentials["tenant_id"],
+            client_id=credentials["client_id"],
+            client_secret=credentials["client_secret"],
+            subscriptions=credentials["subscriptions"].split(","),
+        )
+        outputs = deploy_assembly(aws, self.workspace.assembly, STACK)
+        stop_leftover_executions(aws)
+        return outputs["StateMachineArn"]
+
+    def _execute(self, aws: EmulatedAws, azure: SimulatedAzure | None, machine_arn: str) -> Ended:
+        client = cast("SFNClient", aws.client("stepfunctions"))
+        objects = S3Objects(cast("S3Client", aws.client("s3")), Settings().write_bucket)
+        if azure is not None:
+            azure.set_clock(self.slot_at)
+        # Names are unique per machine: the same slot may be run again.
+        name = f"{run_id_of(self.slot_at)}-{int(time.time() * 1000)}"
+        started = client.start_execution(
+            stateMachineArn=machine_arn, name=name, input=orjson.dumps(self.wanted).decode()
+        )
+        with _progress(self.console) as tell:
+            return follow(client, started["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
+
+    def _keep(self, objects: S3Objects, summary: dict[str, Any]) -> None:
+        """Copy what the run wrote into plain files."""
+        wanted = list(summary["outputs"])
+        for dataset in Dataset:
+            wanted.extend(objects.keys(keys.shard(dataset, self.slot_at, "")[: -len(".jsonl.gz")]))
+        copy_objects(objects, wanted, self.workspace.outputs)
+
+    @contextmanager
+    def _step(self, words: str) -> Iterator[None]:
+        with self.console.status(words):
+            began = time.monotonic()
+            yield
+        self.console.print(f"[dim]{words}: {time.monotonic() - began:.1f} s[/dim]")
+
+
+def production_objects(slot_at: datetime) -> dict[str, bytes]:
+    """Production's configuration as the local runs' stand-in has it, fresh for the slot's day."""
+    slot_number = int(slot_at.timestamp()) // (SLOT_MINUTES * 60)
+    metadata = {"desired_count_index": slot_number % 11, "workload_date": slot_at.strftime("%Y-%m-%d")}
+    maps = {"region_map": {"koreacentral": "KR Central"}, "instance_map": {}}
+    return {
+        keys.PRODUCTION_SPS_METADATA: yaml.safe_dump(metadata).encode(),
+        keys.PRODUCTION_MAPS: orjson.dumps(maps),
+        keys.PRODUCTION_INVALID_REGIONS: orjson.dumps(["germany", "korea"]),
+        keys.PRODUCTION_INVALID_INSTANCE_TYPES: orjson.dumps([]),
+    }
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Any]:
+    """A bar that shows the state and the shards stored of all."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=None, done="")
+        shown = ""
+
+        def tell(progress: RunProgress) -> None:
+            nonlocal shown
+            stored = sum(progress.shards.values())
+            expected = progress.regions * len(Dataset) if progress.regions else None
+            regions = min(progress.shards.values(), default=0)
+            done = f"{regions} of {progress.regions} regions" if progress.regions else ""
+            bar.update(task, description=progress.state or "starting", total=expected, completed=stored, done=done)
+            if progress.state != shown and not console.is_terminal:
+                shown = progress.state
+                console.print(f"state: {shown}")
+
+        yield tell
