@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -26,15 +24,12 @@ class Workflow(Construct):
         super().__init__(scope, name)
         machine_name = f"{settings.stack_name}-collector"
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
-        text = DEFINITION.read_text(encoding="utf-8").replace(
-            '"${MapConcurrency}"', json.dumps(settings.map_concurrency)
-        )
         self.machine = sfn.StateMachine(
             self,
             "Machine",
             state_machine_name=machine_name,
             state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_string(text),
+            definition_body=sfn.DefinitionBody.from_string(DEFINITION.read_text(encoding="utf-8")),
             definition_substitutions=substitutions(functions, job, settings),
             role=self.role,
             tracing_enabled=True,
@@ -60,5 +55,5 @@ def substitutions(functions: Functions, job: FullRunJob, settings: StackSettings
         **arns,
         "JobQueueArn": job.queue.job_queue_arn,
         "JobDefinitionArn": job.definition.job_definition_arn,
-        "JobName": f"{settings.stack_name}-full-run",
+        "MapConcurrency": str(settings.map_concurrency),
     }
