@@ -166,6 +166,19 @@ def test_a_building_that_is_not_known_is_not_guessed() -> None:
     assert {row["zone"] for row in rows} == {"1", "2", "3", "Single"}  # the reference's own numbers need no map
 
 
+def test_a_subscription_whose_zones_are_not_known_is_used_last() -> None:
+    ledger = MemoryLedger()
+    bench = Bench(subscriptions=("sub-a", "sub-b", "sub-c"), threads=1, ledger=ledger)
+    numbers = {subscription_digest("sub-c"): {"koreacentral": {"1": "b1"}}}
+    zones = ZoneMap(numbers, reference=subscription_digest("sub-a"))
+    bench.collect(item(20, fallback=()), zones=zones)
+    assert bench.sent() == {"sub-a@koreacentral": 10, "sub-c@koreacentral": 10}
+    assert ledger.writes == 2
+    report, _ = bench.collect(item(5, fallback=()), zones=zones)
+    assert report.status == "complete"
+    assert bench.sent()["sub-b@koreacentral"] == 5
+
+
 def test_a_restricted_pair_is_asked_again_through_another_subscription() -> None:
     bench = Bench(threads=1)
     bench.azure.restricted = {"sub-a": {"Standard_D2s_v5", "Standard_E4s_v5"}}

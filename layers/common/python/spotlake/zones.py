@@ -58,6 +58,10 @@ class ZoneMap:
             for region, zones in numbers.get(reference, {}).items()
         }
 
+    def knows(self, subscription: str) -> bool:
+        """Whether answers of a subscription (digest) with zones can be placed at all."""
+        return subscription == self._reference or subscription in self._numbers
+
     def place(self, subscription: str, region: str, logical_zone: str | None) -> PlacedZone:
         """Where an answer of ``subscription`` (digest) for that region and zone belongs.
 

@@ -119,6 +119,7 @@ class _Collection:
             clock=deps.clock,
             expected=Counter(call.location for call in todo),
         )
+        digests = {name: subscription_digest(name) for name in deps.subscriptions}
         deadline = Deadline(lambda: deps.deadline.seconds_left() - _WRITE_SECONDS)
         client = HttpClient(API, deps.session, _POLICY, deadline, self.http, deps.sleep, deps.jitter)
         self.sender = CallSender(
@@ -131,9 +132,8 @@ class _Collection:
             deadline=deadline,
             fallback_locations=item.fallback_locations,
             source=settings.azure_source,
-            shunned={
-                name: self.known.by_subscription.get(subscription_digest(name), ()) for name in deps.subscriptions
-            },
+            shunned={name: self.known.by_subscription.get(digest, ()) for name, digest in digests.items()},
+            unplaced=[name for name, digest in digests.items() if not deps.zones.knows(digest)],
             sleep=deps.sleep,
             monotonic=deps.monotonic,
         )

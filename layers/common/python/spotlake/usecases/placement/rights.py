@@ -12,7 +12,8 @@ from spotlake.errors import StoreError
 from spotlake.quota import QuotaRules, rest_end
 from spotlake.stores.ledger import QuotaLedger, Reservation
 
-_SAME_REFUSAL = timedelta(seconds=1)
+# Calls that were under way together are refused together; the rest that is written down already will do.
+_SAME_REFUSAL = timedelta(seconds=60)
 
 
 @dataclass
@@ -100,7 +101,9 @@ class CallRights:
             special = bool(avoid) or only is not None
             wanted = 1 if special else self._block_size(there, again=again)
             if len(better) < len(allowed):
-                taken = self._take_held(there, better) or self._reserve(location, there, 1, better)
+                # What is held for others will serve the calls to come, so one more is enough for this one.
+                more = 1 if any(block.left for block in there.blocks) else wanted
+                taken = self._take_held(there, better) or self._reserve(location, there, more, better)
                 if taken is not None:
                     return taken
             taken = self._take_held(there, allowed) or self._reserve(location, there, wanted, allowed)
@@ -114,8 +117,8 @@ class CallRights:
             there.blocks = [block for block in there.blocks if block.reservation.subscription != subscription]
             now = self._clock.now()
             until_at = now + timedelta(seconds=seconds) if seconds else rest_end(now, self._rules)
-            # Calls that were under way together are refused together: one of them writes it down.
-            if until_at - there.rested.get(subscription, now) > _SAME_REFUSAL:
+            known = there.rested.get(subscription)
+            if known is None or known <= now or until_at - known > _SAME_REFUSAL:
                 self._ledger.rest(location, subscription, until_at=until_at, rules=self._rules)
                 there.rested[subscription] = until_at
 

@@ -95,6 +95,7 @@ class CallSender:
         fallback_locations: Where a call goes that its own location fails, healthiest first.
         source: Stands in every row.
         shunned: Subscription -> pairs (size as ``join_key``) that it is known not to be allowed to use.
+        unplaced: Subscriptions whose zone numbers are not known: used only if there is no other.
         sleep, monotonic: Waiting and measuring; tests pass their own.
         invalid_regions, invalid_instance_types: Names that Azure refused in this run.
         unsupported: Locations that route nothing.
@@ -113,6 +114,7 @@ class CallSender:
     fallback_locations: Sequence[str]
     source: str
     shunned: Mapping[str, Collection[Pair]] = field(default_factory=dict)
+    unplaced: Collection[str] = ()
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     invalid_regions: set[str] = field(default_factory=set)
@@ -187,7 +189,7 @@ class CallSender:
 
     def _shun(self, call: ScoreCall) -> set[str]:
         asked = {(region, join_key(size)) for region in call.regions for size in call.instance_types}
-        return {name for name, pairs in self.shunned.items() if not asked.isdisjoint(pairs)}
+        return {name for name, pairs in self.shunned.items() if not asked.isdisjoint(pairs)} | set(self.unplaced)
 
     def _question(self, location: str, call: ScoreCall) -> Question:
         """The call without the names that were refused; through which subscription is not yet known."""
