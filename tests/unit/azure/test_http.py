@@ -203,6 +203,14 @@ def test_any_error_body_becomes_a_named_error(body: bytes) -> None:
             Wire(made(status, body), attempts=1).get()
 
 
+def test_ids_do_not_reach_errors() -> None:
+    someone = "0a1b2c3d-0000-4000-8000-0123456789AB"
+    body = f"""{{"error":{{"code":"AuthorizationFailed","message":"The client '{someone}' may not '{someone}'"}}}}"""
+    with pytest.raises(AzureRefusedError, match="The client '<id>' may not '<id>'") as raised:
+        Wire(made(403, body.encode())).get()
+    assert someone not in raised.value.text
+
+
 def test_long_error_texts_are_cut() -> None:
     with pytest.raises(AzureRefusedError) as raised:
         Wire(made(400, b"x" * 100_000)).get()

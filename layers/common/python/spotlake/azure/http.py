@@ -29,6 +29,8 @@ from spotlake.errors import (
 
 _UNAVAILABLE = frozenset({408, 500, 502, 503, 504})
 _TEXT_LIMIT = 2_000
+# Azure's texts name clients, objects and subscriptions; reports and logs do without.
+_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 _WAIT_IN_TEXT = re.compile(r"(?:after|in) '?(\d+)'? seconds", re.IGNORECASE)
 
 
@@ -193,8 +195,9 @@ def error_of(api: str, response: requests.Response) -> AzureError:
     Bodies are JSON ``{"error": {...}}`` (ARM), ``{"Error": {...}}`` (retail prices), plain text (429 of
     placement scores) or HTML (gateways); none is taken for granted.
     """
-    status, text = response.status_code, response.text[:_TEXT_LIMIT]
+    status, text = response.status_code, _ID.sub("<id>", response.text[:_TEXT_LIMIT])
     code, message = _code_and_message(response)
+    message = _ID.sub("<id>", message)
     said = f"HTTP {status}" + (f" {code}" if code else "") + (f": {message[:300]}" if message else "")
     if status == 429:
         return AzureThrottledError(
