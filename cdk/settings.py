@@ -1,19 +1,31 @@
-"""Settings of the stack: one frozen dataclass, read from the context (``cdk.json``, ``-c name=value``).
+"""Settings of the stack: one frozen dataclass, read in one place from the context (``cdk.json``, ``-c name=value``).
 
-Settings of the running code (``spotlake.settings.Settings``) are context values of the same names; what
-stands here besides is infrastructure.
+Settings of the running code (``spotlake.settings.Settings``) are context values of the same names; their
+defaults stand there only. What is wrong is refused before anything is built, in one sentence that names it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from types import MappingProxyType
 from typing import Any, Self
 
 from spotlake.errors import ConfigurationError
 from spotlake.settings import Settings
 
-_TRUE, _FALSE = ("true", "True", True), ("false", "False", False)
+# Never ours to write, whatever the settings say.
+PRODUCTION_BUCKET = "spotlake"
+PRODUCTION_TABLES = ("azure", "AzureAuth")
+PRODUCTION_LOG_GROUP = "Collection-Data-Count"
+
+_DEFAULT_STAGE = "test"
+# Defaults of the running code that hold the stage: another stage gets names of its own.
+_STAGED_NAMES = ("write_bucket", "workload_table", "control_table")
+_MADE_BY_THE_STACK = ("stage", "topic_arn")
+_LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +36,64 @@ class FunctionSize:
     timeout_seconds: int
 
 
-FUNCTION_SIZES = {
-    "plan": FunctionSize(memory_mb=512, timeout_seconds=120),
-    "sps": FunctionSize(memory_mb=256, timeout_seconds=540),
-    "price": FunctionSize(memory_mb=256, timeout_seconds=540),
-    "eviction": FunctionSize(memory_mb=256, timeout_seconds=300),
-    "merge": FunctionSize(memory_mb=1024, timeout_seconds=540),
-    "report": FunctionSize(memory_mb=256, timeout_seconds=60),
-    "notify": FunctionSize(memory_mb=256, timeout_seconds=30),
-}
+FUNCTION_SIZES: Mapping[str, FunctionSize] = MappingProxyType(
+    {
+        "plan": FunctionSize(memory_mb=512, timeout_seconds=120),
+        "sps": FunctionSize(memory_mb=256, timeout_seconds=540),
+        "price": FunctionSize(memory_mb=256, timeout_seconds=540),
+        "eviction": FunctionSize(memory_mb=256, timeout_seconds=300),
+        "merge": FunctionSize(memory_mb=1024, timeout_seconds=540),
+        "report": FunctionSize(memory_mb=256, timeout_seconds=60),
+        "notify": FunctionSize(memory_mb=256, timeout_seconds=30),
+    }
+)
+
+
+def _flag(value: Any) -> bool:
+    # On the command line everything is text.
+    return {"true": True, "false": False}[str(value).lower()]
+
+
+def _whole(value: Any) -> int:
+    return int(str(value))
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    parts = value if isinstance(value, list) else str(value).split(",")
+    return tuple(str(part).strip() for part in parts if str(part).strip())
+
+
+def _sizes(value: Any) -> Mapping[str, FunctionSize]:
+    """``{"merge": {"memory_mb": 2048}}`` laid over the defaults."""
+    given = json.loads(value) if isinstance(value, str) else value
+    changed = {
+        name: FunctionSize(**{**asdict(FUNCTION_SIZES[name]), **{key: _whole(one) for key, one in changes.items()}})
+        for name, changes in given.items()
+    }
+    return {**FUNCTION_SIZES, **changed}
+
+
+def _fits(size: FunctionSize) -> bool:
+    # AWS Lambda quotas, 2026-11, and less than what the state machine gives a task.
+    return 128 <= size.memory_mb <= 10240 and 1 <= size.timeout_seconds <= 540
+
+
+def _setting(
+    default: Any, read: Callable[[Any], Any], allowed: str, fits: Callable[[Any], bool] = lambda _: True
+) -> Any:
+    return field(default=default, metadata={"read": read, "allowed": allowed, "fits": fits})
+
+
+def _between(default: int, low: int, high: int) -> Any:
+    return _setting(default, _whole, f"a whole number from {low} to {high}", lambda value: low <= value <= high)
+
+
+def _switch(*, default: bool) -> Any:
+    return _setting(default, _flag, "true or false")
+
+
+def _text(default: str, allowed: str, pattern: str) -> Any:
+    return _setting(default, str, allowed, lambda value: re.fullmatch(pattern, value) is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,99 +101,116 @@ class StackSettings:
     """What a deployment can choose.
 
     Attributes:
-        stage: Goes into every name but the two that readers know (bucket, workload table).
-        create_bucket, create_table: False uses existing ones of those names.
+        stage: Goes into every name.
+        create_bucket, create_table: False uses an existing bucket or workload table of that name.
         deletion_protection: Of the tables.
         aws_region: Empty: that of the credentials at deploy time.
         schedule_enabled: Whether a run starts every ten minutes.
-        schedule_expression: EventBridge Scheduler's own form.
+        schedule_expression: EventBridge Scheduler's own form, in UTC.
         architecture: "arm64" or "x86_64"; of Lambdas, their layer and the Batch fleet.
-        map_concurrency: Regions collected side by side.
-        subnet_ids, vpc_id: Where Batch machines run; empty: a small public-only VPC of its own.
+        functions: Memory and time-out by function; what is given replaces that part of the default.
+        log_level: Of functions and job.
+        map_concurrency: Regions collected side by side (an inline Map runs at most 40; AWS quotas, 2026-11).
+        vpc_id, subnet_ids: Where Batch machines run; empty: a small public-only VPC of its own.
         image_uri: Of the full run's image; empty: the stack's own repository (``make image`` fills it).
+        image_from_dockerfile: Build the image while deploying; needs a container engine.
         batch_max_vcpus: At most so many at once.
-        batch_vcpus, batch_memory_mb, batch_timeout_seconds: Of one full run.
+        batch_vcpus, batch_memory_mb, batch_timeout_seconds: Of one attempt of a full run.
         log_retention_days: Of every log group.
         rawdata_expire_days: 0 keeps raw data for ever.
+        old_version_days: How long overwritten versions in the bucket can be had back.
         alert_email: Subscribed to the topic; empty: nobody.
         running: Settings of the code.
     """
 
-    stage: str = "test"
-    create_bucket: bool = True
-    create_table: bool = True
-    deletion_protection: bool = True
-    aws_region: str = ""
-    schedule_enabled: bool = False
-    schedule_expression: str = "cron(0/10 * * * ? *)"
-    architecture: str = "arm64"
-    map_concurrency: int = 20
-    vpc_id: str = ""
-    subnet_ids: tuple[str, ...] = ()
-    image_uri: str = ""
-    batch_max_vcpus: int = 4
-    batch_vcpus: int = 1
-    batch_memory_mb: int = 1024
-    batch_timeout_seconds: int = 3600
-    log_retention_days: int = 30
-    rawdata_expire_days: int = 0
-    alert_email: str = ""
+    stage: str = _text(_DEFAULT_STAGE, "up to 16 lower-case letters, digits and hyphens", r"[a-z][a-z0-9-]{0,15}")
+    create_bucket: bool = _switch(default=True)
+    create_table: bool = _switch(default=True)
+    deletion_protection: bool = _switch(default=True)
+    aws_region: str = _text("", "an AWS region", r"([a-z]{2}(-[a-z]+)+-\d)?")
+    schedule_enabled: bool = _switch(default=False)
+    schedule_expression: str = _text("cron(0/10 * * * ? *)", "cron(...) or rate(...)", r"(cron|rate)\([^()]+\)")
+    architecture: str = _text("arm64", "arm64 or x86_64", "arm64|x86_64")
+    functions: Mapping[str, FunctionSize] = _setting(
+        FUNCTION_SIZES,
+        _sizes,
+        f"memory_mb (128 to 10240) or timeout_seconds (1 to 540) by {', '.join(FUNCTION_SIZES)}",
+        lambda sizes: all(_fits(size) for size in sizes.values()),
+    )
+    log_level: str = _text("INFO", "DEBUG, INFO, WARNING or ERROR", "DEBUG|INFO|WARNING|ERROR")
+    map_concurrency: int = _between(20, 1, 40)
+    vpc_id: str = _text("", "vpc-...", r"(vpc-\w+)?")
+    subnet_ids: tuple[str, ...] = _setting(
+        (), _names, "subnet-..., comma separated", lambda names: all(name.startswith("subnet-") for name in names)
+    )
+    image_uri: str = _text("", "repository:tag or repository@digest", r"(\S+/\S+[:@]\S+)?")
+    image_from_dockerfile: bool = _switch(default=False)
+    batch_max_vcpus: int = _between(4, 1, 256)
+    batch_vcpus: int = _between(1, 1, 16)
+    batch_memory_mb: int = _between(1024, 256, 30720)
+    batch_timeout_seconds: int = _between(3600, 300, 8400)
+    log_retention_days: int = _setting(30, _whole, f"one of {_LOG_DAYS}", _LOG_DAYS.__contains__)
+    rawdata_expire_days: int = _between(0, 0, 3650)
+    old_version_days: int = _between(3, 1, 365)
+    alert_email: str = _text("", "a mail address", r"([^@\s]+@[^@\s]+)?")
     running: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be deployed, in one sentence."""
-        if self.architecture not in ("arm64", "x86_64"):
-            raise ConfigurationError(f"setting architecture: {self.architecture!r} is not arm64 or x86_64")
-        if not self.stage.replace("-", "").isalnum() or not self.stage.islower():
-            raise ConfigurationError(f"setting stage: {self.stage!r} is not lower-case letters, digits and hyphens")
+        """Refuse what contradicts itself or would write to production, in one sentence."""
+        if self.running.write_bucket == PRODUCTION_BUCKET:
+            raise ConfigurationError(f"setting write_bucket: {PRODUCTION_BUCKET!r} is production's, which is only read")
+        for name in ("workload_table", "control_table"):
+            table = getattr(self.running, name)
+            if table in (*PRODUCTION_TABLES, self.running.auth_table):
+                raise ConfigurationError(f"setting {name}: {table!r} is production's, which is only read")
         if bool(self.subnet_ids) != bool(self.vpc_id):
             raise ConfigurationError("settings vpc_id and subnet_ids: give both or neither")
-        if not self.schedule_expression.startswith(("cron(", "rate(", "at(")):
-            raise ConfigurationError(f"setting schedule_expression: {self.schedule_expression!r} is not cron(...), "
-                                     "rate(...) or at(...)")  # fmt: skip
-        for name in ("map_concurrency", "batch_max_vcpus", "batch_vcpus", "batch_memory_mb", "log_retention_days"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"setting {name}: {getattr(self, name)} is not at least 1")
+        if self.image_uri and self.image_from_dockerfile:
+            raise ConfigurationError("settings image_uri and image_from_dockerfile: give one of them")
 
     @property
     def stack_name(self) -> str:
-        """``spotlake-azure-test``."""
+        """``spotlake-azure-test``; begins every name in the account."""
         return f"spotlake-azure-{self.stage}"
 
     @classmethod
-    def from_context(cls, context: Callable[[str], Any]) -> Self:
-        """Read every known name from the context. Raises ConfigurationError naming the wrong one."""
-        own = {
-            one.name: _read(one.name, context(one.name), one.default)
-            for one in fields(cls)
-            if one.name != "running" and context(one.name) is not None
-        }
-        stage = own.get("stage", "test")
-        environment = {} if stage == "test" else {"SPOTLAKE_CONTROL_TABLE": f"spotlake-azure-{stage}-control"}
-        for one in fields(Settings):
-            value = context(one.name)
-            if value is not None:
-                environment[f"SPOTLAKE_{one.name.upper()}"] = _text(value)
-        return cls(**own, running=Settings.from_environment(environment))
+    def from_context(cls, context: Mapping[str, Any]) -> Self:
+        """Read all settings from a CDK context; keys of the CDK itself (with ":" or "@") are passed over.
+
+        Raises:
+            ConfigurationError: A name that does not exist, or a value that is not allowed.
+        """
+        own = {one.name: one for one in fields(cls) if one.name != "running"}
+        code = {one.name for one in fields(Settings)}.difference(_MADE_BY_THE_STACK)
+        given = {name: value for name, value in context.items() if not re.search("[:@]", name)}
+        for name in given:
+            if name not in own and name not in code:
+                raise ConfigurationError(f"setting {name}: unknown; there are {', '.join(sorted({*own, *code}))}")
+        values = {name: _read(own[name], given[name]) for name in own if name in given}
+        stage = values.get("stage", _DEFAULT_STAGE)
+        return cls(**values, running=_read_running(stage, {name: given[name] for name in code if name in given}))
 
 
-def _read(name: str, value: Any, default: Any) -> Any:
-    """A context value as its setting's type; on the command line everything is text."""
-    if isinstance(default, bool):
-        if value in _TRUE:
-            return True
-        if value in _FALSE:
-            return False
-        raise ConfigurationError(f"setting {name}: {value!r} is not true or false")
-    if isinstance(default, int):
-        try:
-            return int(value)
-        except (TypeError, ValueError):
-            raise ConfigurationError(f"setting {name}: {value!r} is not a whole number") from None
-    if isinstance(default, tuple):
-        return tuple(value) if isinstance(value, list) else tuple(part for part in str(value).split(",") if part)
-    return str(value)
+def _read(one: Any, given: Any) -> Any:
+    """A context value as its setting's type. Raises ConfigurationError naming setting, value, and what is allowed."""
+    try:
+        value = one.metadata["read"](given)
+        fits = one.metadata["fits"](value)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        fits = False
+    if not fits:
+        raise ConfigurationError(f"setting {one.name}: {given!r} is not allowed; give {one.metadata['allowed']}")
+    return value
 
 
-def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+def _read_running(stage: str, given: Mapping[str, Any]) -> Settings:
+    """The running code's settings by their own reader; the stage stands in the names that hold it."""
+    defaults = {one.name: one.default for one in fields(Settings)}
+    texts = {name: str(defaults[name]).replace(_DEFAULT_STAGE, stage) for name in _STAGED_NAMES}
+    texts |= {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
+    environment = {f"SPOTLAKE_{name.upper()}": text for name, text in {**texts, "stage": stage}.items()}
+    try:
+        return Settings.from_environment(environment)
+    except ConfigurationError as error:
+        text = re.sub(r"^SPOTLAKE_(\w+):", lambda match: f"setting {match[1].lower()}:", str(error))
+        raise ConfigurationError(text) from None

@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from cdk.acknowledgements import acknowledge_all
 from cdk.constructs.full_run_job import FullRunJob
 from cdk.constructs.functions import Functions
 from cdk.constructs.grants import grant_all
@@ -42,16 +43,23 @@ class CollectorStack(cdk.Stack):
             topic=self.monitoring.topic,
         )
         self.monitoring.watch(self.workflow.machine, self.functions, self.schedule.dead_letters)
+        acknowledge_all(self)
         self._say_what_is_there()
 
     def _say_what_is_there(self) -> None:
+        machine_arn = self.workflow.machine.state_machine_arn
         outputs = {
-            "StateMachineArn": self.workflow.machine.state_machine_arn,
+            "StateMachineArn": machine_arn,
             "WriteBucket": self.settings.running.write_bucket,
             "WorkloadTable": self.settings.running.workload_table,
             "JobQueueArn": self.job.queue.job_queue_arn,
             "ImageUri": self.job.image_uri,
-            "FullRunsNeed": "an image at ImageUri: `make image` builds and pushes it",
+            "StartByHand": f"aws stepfunctions start-execution --state-machine-arn {machine_arn} --input '{{}}'",
+            "LookAt": f"https://{self.region}.console.aws.amazon.com/states/home#/statemachines/view/{machine_arn}",
         }
+        if not self.settings.image_uri and not self.settings.image_from_dockerfile:
+            outputs["FullRunsNeed"] = (
+                "an image at ImageUri: `make image` builds and pushes it; or deploy with -c image_uri=REPOSITORY:TAG"
+            )
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdk.constructs.functions import ROOT, retention
 from cdk.settings import StackSettings
 
 ATTEMPTS = 5
@@ -78,6 +79,12 @@ class FullRunJob(Construct):
         )
 
     def _find_image(self) -> tuple[str, ecs.ContainerImage]:
+        if self._settings.image_from_dockerfile:
+            return "built from functions/full_run/Dockerfile", ecs.ContainerImage.from_asset(
+                str(ROOT),
+                file="functions/full_run/Dockerfile",
+                exclude=["*", "!functions/full_run/**", "!layers/**", "!pyproject.toml", "!uv.lock"],
+            )
         if self._settings.image_uri:
             uri = self._settings.image_uri
             return uri, ecs.ContainerImage.from_registry(uri)
@@ -98,7 +105,7 @@ class FullRunJob(Construct):
             self,
             "Log",
             log_group_name=f"/aws/batch/{settings.stack_name}-full-run",
-            retention=logs.RetentionDays.ONE_MONTH,
+            retention=retention(settings.log_retention_days),
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
         execution_role = iam.Role(self, "ExecutionRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
@@ -110,7 +117,7 @@ class FullRunJob(Construct):
             cpu=settings.batch_vcpus,
             memory=cdk.Size.mebibytes(settings.batch_memory_mb),
             command=["python", "-m", "full_run", "--run", "Ref::run"],
-            environment={**settings.running.to_environment(), "LOG_LEVEL": "INFO"},
+            environment={**settings.running.to_environment(), "LOG_LEVEL": settings.log_level},
             execution_role=execution_role,
             job_role=self.job_role,
             readonly_root_filesystem=True,

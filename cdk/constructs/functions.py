@@ -25,18 +25,18 @@ class Functions(Construct):
         super().__init__(scope, name)
         self._settings = settings
         self._layers = [self._build_layer("Common", ROOT / "layers/common"), self._build_dependencies()]
-        self.environment = {**settings.running.to_environment(), "LOG_LEVEL": "INFO"}
+        self.environment = {**settings.running.to_environment(), "LOG_LEVEL": settings.log_level}
         self.by_name = {one: self._build_function(one) for one in FUNCTION_SIZES}
         self.by_name["notify"].add_environment("SPOTLAKE_TOPIC_ARN", topic.topic_arn)
 
     def _build_function(self, name: str) -> lambda_.Function:
-        size = FUNCTION_SIZES[name]
+        size = self._settings.functions[name]
         function_name = f"{self._settings.stack_name}-{name}"
         group = logs.LogGroup(
             self,
             f"{name}-log",
             log_group_name=f"/aws/lambda/{function_name}",
-            retention=_retention(self._settings.log_retention_days),
+            retention=retention(self._settings.log_retention_days),
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
         role = iam.Role(self, f"{name}-role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -77,16 +77,17 @@ class Functions(Construct):
         return self._build_layer("Dependencies", folder)
 
 
-def _retention(days: int) -> logs.RetentionDays:
-    """The retention of exactly so many days. Raises ConfigurationError naming those that exist."""
-    known = {
+def retention(days: int) -> logs.RetentionDays:
+    """The retention of exactly so many days (the settings let only those pass that exist)."""
+    return {
         1: logs.RetentionDays.ONE_DAY,
+        3: logs.RetentionDays.THREE_DAYS,
+        5: logs.RetentionDays.FIVE_DAYS,
         7: logs.RetentionDays.ONE_WEEK,
         14: logs.RetentionDays.TWO_WEEKS,
         30: logs.RetentionDays.ONE_MONTH,
+        60: logs.RetentionDays.TWO_MONTHS,
         90: logs.RetentionDays.THREE_MONTHS,
+        180: logs.RetentionDays.SIX_MONTHS,
         365: logs.RetentionDays.ONE_YEAR,
-    }
-    if days not in known:
-        raise ConfigurationError(f"setting log_retention_days: {days} is not one of {', '.join(map(str, known))}")
-    return known[days]
+    }[days]

@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 
+from cdk.acknowledgements import acknowledge
 from cdk.constructs.full_run_job import FullRunJob
 from cdk.constructs.functions import Functions
 from cdk.constructs.storage import Storage
@@ -16,10 +17,17 @@ from cdk.settings import StackSettings
 from spotlake import keys
 from spotlake.models import Dataset
 
+_PRODUCTION_FILES = (
+    keys.PRODUCTION_SPS_METADATA,
+    keys.PRODUCTION_MAPS,
+    keys.PRODUCTION_INVALID_REGIONS,
+    keys.PRODUCTION_INVALID_INSTANCE_TYPES,
+)
 _CONTROL_READ = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem")
 _CONTROL_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 _SHARD_PREFIX = "rawdata/azure/{}/"
 _LOCALFILE_PREFIX = "rawdata/azure/localfile/"
+_SNAPSHOTS = "rawdata/azure/2*"  # the years; the names of the other folders there begin with a letter
 
 
 def grant_all(
@@ -80,8 +88,10 @@ class _Granter:
         self._control(role, "quota#*", write=True)
 
     def merge(self, role: iam.IRole) -> None:
-        self._read(role, "")
-        self._write(role, "rawdata/azure/2", keys.LATEST, keys.QUERY_SELECTOR, keys.STATE_PREFIX, keys.MANIFEST_PREFIX)
+        shards = [_SHARD_PREFIX.format(dataset.value) for dataset in Dataset]
+        written = (_SNAPSHOTS, keys.LATEST, keys.QUERY_SELECTOR, keys.STATE_PREFIX, keys.MANIFEST_PREFIX)
+        self._read(role, *shards, *written)
+        self._write(role, *written)
         table = self.storage.workloads.table_arn
         actions = ("PutItem", "UpdateItem", "GetItem", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate")
         _allow(role, [f"dynamodb:{action}" for action in actions], [table])
@@ -111,19 +121,17 @@ class _Granter:
     # -- building blocks -------------------------------------------------------------------------
 
     def _read(self, role: iam.IRole, *prefixes: str) -> None:
-        bucket = self.storage.bucket.bucket_arn
-        _allow(role, ["s3:GetObject"], [f"{bucket}/{prefix}*" for prefix in prefixes])
+        bucket = _bucket_arn(self.running.write_bucket)
+        _allow(role, ["s3:GetObject"], _objects(bucket, prefixes))
         # Without the right to list, S3 answers 403 for a missing object instead of 404.
         _allow(role, ["s3:ListBucket"], [bucket])
 
     def _write(self, role: iam.IRole, *prefixes: str) -> None:
-        bucket = self.storage.bucket.bucket_arn
-        _allow(role, ["s3:PutObject"], [f"{bucket}/{prefix}*" for prefix in prefixes])
+        _allow(role, ["s3:PutObject"], _objects(_bucket_arn(self.running.write_bucket), prefixes))
 
     def _read_production(self, role: iam.IRole) -> None:
-        bucket = f"arn:aws:s3:::{self.running.read_bucket}"
-        wanted = [keys.PRODUCTION_SPS_METADATA, f"{keys.PRODUCTION_STATE_PREFIX}*"]
-        _allow(role, ["s3:GetObject"], [f"{bucket}/{key}" for key in wanted])
+        bucket = _bucket_arn(self.running.read_bucket)
+        _allow(role, ["s3:GetObject"], _objects(bucket, _PRODUCTION_FILES))
         _allow(role, ["s3:ListBucket"], [bucket])
 
     def _control(self, role: iam.IRole, leading_key: str, *, write: bool) -> None:
@@ -159,3 +167,15 @@ def _allow(
 ) -> None:
     statement = iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
     role.add_to_principal_policy(statement)
+    for resource in resources:
+        if resource.startswith("arn:aws:s3:::") and resource.endswith("*"):
+            acknowledge(role, f"IAM5[Resource::{resource}]", "Objects below one folder of one bucket")
+
+
+def _bucket_arn(name: str) -> str:
+    return f"arn:aws:s3:::{name}"
+
+
+def _objects(bucket: str, places: Sequence[str]) -> list[str]:
+    """ARNs of objects: a place that ends in "/" is a folder, any other one a key (or a pattern)."""
+    return [f"{bucket}/{place}*" if place.endswith("/") else f"{bucket}/{place}" for place in places]

@@ -65,7 +65,7 @@ class Monitoring(Construct):
                 operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
                 missing=cloudwatch.TreatMissingData.BREACHING,
             )
-        for name, size in FUNCTION_SIZES.items():
+        for name, size in self._settings.functions.items():
             text = f"Function {name} nears its memory: raise it in cdk/settings.py."
             self._alarm(f"Memory-{name}", self._metric("PeakMemoryPercent", name, "Maximum"), _MEMORY_PERCENT, text)
             slow = functions.by_name[name].metric_duration(period=_SLOT, statistic="Maximum")

@@ -10,7 +10,7 @@ from constructs import Construct
 from cdk.settings import StackSettings
 from spotlake import keys
 
-_OLD_STATE_DAYS = 14
+_OLD_STATE_DAYS = 14  # work items, checkpoints and superseded states of runs that are over
 TTL_ATTRIBUTE = "ExpiresAt"
 
 
@@ -36,7 +36,7 @@ class Storage(Construct):
         rules = [
             # Versions let a mistaken overwrite be undone for a while; the archive itself is current objects.
             s3.LifecycleRule(
-                noncurrent_version_expiration=cdk.Duration.days(_OLD_STATE_DAYS),
+                noncurrent_version_expiration=cdk.Duration.days(settings.old_version_days),
                 abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
             ),
             s3.LifecycleRule(prefix=keys.STATE_PREFIX + "work/", expiration=cdk.Duration.days(_OLD_STATE_DAYS)),

@@ -9,7 +9,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk.constructs.full_run_job import FullRunJob
-from cdk.constructs.functions import ROOT, Functions
+from cdk.constructs.functions import ROOT, Functions, retention
 from cdk.settings import StackSettings
 
 DEFINITION = ROOT / "statemachine/collector.asl.json"
@@ -38,7 +38,7 @@ class Workflow(Construct):
                     self,
                     "Log",
                     log_group_name=f"/aws/vendedlogs/states/{machine_name}",
-                    retention=logs.RetentionDays.ONE_MONTH,
+                    retention=retention(settings.log_retention_days),
                     removal_policy=cdk.RemovalPolicy.DESTROY,
                 ),
                 level=sfn.LogLevel.ERROR,
