@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -29,8 +31,8 @@ class Workflow(Construct):
             "Machine",
             state_machine_name=machine_name,
             state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_string(DEFINITION.read_text(encoding="utf-8")),
-            definition_substitutions=substitutions(functions, job, settings),
+            definition_body=sfn.DefinitionBody.from_string(definition(settings)),
+            definition_substitutions=substitutions(functions, job),
             role=self.role,
             tracing_enabled=True,
             logs=sfn.LogOptions(
@@ -48,12 +50,17 @@ class Workflow(Construct):
         )
 
 
-def substitutions(functions: Functions, job: FullRunJob, settings: StackSettings) -> dict[str, str]:
+def definition(settings: StackSettings) -> str:
+    """The state machine's file with its one number; CloudFormation's own substitutions make only texts."""
+    text = DEFINITION.read_text(encoding="utf-8")
+    return text.replace('"${MapConcurrency}"', json.dumps(settings.map_concurrency))
+
+
+def substitutions(functions: Functions, job: FullRunJob) -> dict[str, str]:
     """Placeholder to value; a test holds these against the file, both ways."""
     arns = {f"{name.capitalize()}FunctionArn": one.function_arn for name, one in functions.by_name.items()}
     return {
         **arns,
         "JobQueueArn": job.queue.job_queue_arn,
         "JobDefinitionArn": job.definition.job_definition_arn,
-        "MapConcurrency": str(settings.map_concurrency),
     }

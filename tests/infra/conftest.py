@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import aws_cdk as cdk
+import cdk_nag
+import pytest
+
+from cdk.settings import StackSettings
+from cdk.stack import CollectorStack
+from spotlake_local.workspace import ROOT, host_architecture
+from tests.infra.templates import Template
+
+
+class Synthesised(NamedTuple):
+    folder: Path
+    test: Template  # the defaults
+    other: Template  # another stage, with the schedule on, an image and a network of somebody else's
+    findings: list[tuple[str, str]]  # (rule, construct) of cdk-nag
+
+
+OTHER = {
+    "stage": "other",
+    "schedule_enabled": "true",
+    "image_uri": "example.com/full-run:1",
+    "vpc_id": "vpc-1",
+    "subnet_ids": "subnet-1,subnet-2",
+    "rawdata_expire_days": "90",
+    "functions": '{"merge": {"memory_mb": 2048}}',
+    "alert_email": "ops@example.com",
+    "slack_webhook_parameter": "/spotlake/slack",
+}
+
+
+def _build(app: cdk.App, **context: str) -> CollectorStack:
+    settings = StackSettings.from_context({"architecture": host_architecture(), **context})
+    return CollectorStack(app, settings.stack_name, settings=settings)
+
+
+@pytest.fixture(scope="session")
+def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    folder = tmp_path_factory.mktemp("cdk.out")
+    app = cdk.App(outdir=str(folder), context=json.loads((ROOT / "cdk.json").read_text())["context"])
+    stacks = [_build(app), _build(app, **OTHER)]
+    cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
+    try:
+        app.synth()
+    except RuntimeError as error:  # raised for findings, which their own test shows
+        assert "ValidationFailed" in str(error)
+    test, other = (Template(json.loads((folder / f"{stack.stack_name}.template.json").read_text())) for stack in stacks)
+    report = json.loads((folder / "validation-report.json").read_text())
+    findings = [
+        (violation["ruleName"], construct["constructPath"])
+        for plugin in report["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    ]
+    return Synthesised(folder, test, other, findings)
+
+
+@pytest.fixture(scope="session")
+def template(synthesised: Synthesised) -> Template:
+    return synthesised.test
