@@ -166,6 +166,28 @@ def test_when_every_subscription_is_refused_few_calls_are_wasted() -> None:
     assert report.counts["unsent_no_quota"] == 12
 
 
+def test_refusals_with_scores_in_between_do_not_shut_a_location() -> None:
+    subscriptions = tuple(f"sub-{number:02}" for number in range(14))
+    bench = Bench(subscriptions=subscriptions, threads=1)
+    bench.azure.fault = lambda seen: answer(429, QUOTA_TEXT) if int(seen.subscription[-2:]) % 2 == 0 else None
+    report, _ = bench.collect(item(60, fallback=()))
+    assert report.status == "complete"
+    assert report.counts["answers_quota_exhausted"] > 5
+
+
+def test_a_call_is_tried_at_four_locations_and_each_call_at_others() -> None:
+    places = tuple(f"place{number}" for number in range(8))
+    bench = Bench(threads=1)
+    bench.azure.fault = lambda seen: answer(200, {"placementScores": []})
+    report, _ = bench.collect(item(1, fallback=places))
+    assert len({seen.location for seen in bench.azure.seen}) == report.counts["calls_sent"] == 4
+    bench = Bench(threads=1)
+    bench.azure.fault = at("koreacentral", lambda: answer(200, {"placementScores": []}))
+    report, rows = bench.collect(item(20, fallback=places))
+    assert report.status == "complete"
+    assert len({row["location"] for row in rows}) >= 5
+
+
 def test_many_threads_refused_through_one_pair_do_not_shut_a_location() -> None:
     bench = Bench(threads=12)
     bench.azure.fault = lambda seen: answer(429, QUOTA_TEXT) if seen.subscription == "sub-a" else None

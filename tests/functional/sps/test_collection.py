@@ -252,6 +252,25 @@ def test_asking_again_is_bounded() -> None:
     assert report.counts["second_calls"] == 2
 
 
+def test_nothing_is_asked_again_while_planned_calls_wait() -> None:
+    bench = Bench(threads=1)
+    bench.azure.restricted = {"sub-a": {"Standard_D2s_v5"}, "sub-b": {"Standard_D2s_v5"}}
+    report, _ = bench.collect(item(21, fallback=()))
+    assert report.status == "partial"
+    assert "second_calls" not in report.counts
+
+
+def test_where_nobody_expected_calls_blocks_grow() -> None:
+    ledger = MemoryLedger()
+    bench = Bench(subscriptions=("sub-a",), threads=1, ledger=ledger)
+    unsupported = answer(400, "No registered resource provider found for location")
+    bench.azure.fault = lambda seen: unsupported if seen.location == "koreacentral" else None
+    report, _ = bench.collect(item(10, fallback=("westus",)))
+    assert report.status == "complete"
+    # At home one block of ten, nine of them given back; elsewhere blocks of 1, 2, 3 and 4.
+    assert ledger.writes == 1 + 1 + 4
+
+
 def test_answered_calls_are_told_and_not_sent_again() -> None:
     bench = Bench(subscriptions=("sub-a",), threads=2)
     done: dict[str, Sequence[dict[str, Any]]] = {}

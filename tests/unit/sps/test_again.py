@@ -40,6 +40,11 @@ def test_every_pair_is_covered_and_no_call_is_too_large(pairs: set[tuple[str, st
     assert len({one.call.call_id for one in found}) == len(found)
 
 
+def test_scattered_pairs_share_a_call() -> None:
+    (only,) = calls_for([row(f"r{n}", size) for n, size in enumerate("ABCDE")])
+    assert (len(only.call.regions), len(only.call.instance_types)) == (5, 5)
+
+
 def test_a_pair_open_in_one_zone_is_asked_for_the_others() -> None:
     assert len(calls_for([row("r1", "A"), row("r1", "A", zone="2", text="High")])) == 1
 

@@ -181,8 +181,6 @@ class _Collection:
     def _ask_again(self) -> None:
         """Ask restricted pairs through another subscription; what does not get through waits for the next run."""
         ids = {subscription_digest(name): name for name in self.rights.usable_subscriptions}
-        if len(ids) < 2:
-            return
         extra = second_calls(
             self.rows,
             remembered=self.known.everywhere,
@@ -218,7 +216,7 @@ class _Collection:
         status: CollectorStatus = "complete"
         if self.unsent:
             status = "partial" if answered else "failed"
-        error = self.sender.fatal or self.error
+        error = (self.sender.fatal or self.error) if self.unsent else None
         counts = {
             "calls_planned": len(self.item.calls),
             "calls_answered": answered,
@@ -245,7 +243,7 @@ class _Collection:
 
     def _cause(self, error: Exception | None) -> str | None:
         if not self.unsent:
-            return str(error) if error else None
+            return None
         said = ", ".join(f"{calls} {reason}" for reason, calls in sorted(self.reasons.items()))
         return f"{len(self.unsent)} of {len(self.item.calls)} calls got no answer ({said})" + (
             f"; last: {error}" if error else ""

@@ -72,19 +72,27 @@ def _by_subscription(doubtful: Mapping[Pair, set[str]], digests: Sequence[str]) 
 
 
 def _blocks(pairs: Iterable[Pair]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Cover a few pairs: the size with the most regions, and those that share most of them with it."""
+    """Cover a few scattered pairs: each call takes the size that has most left for it, until it is full.
+
+    Pairs in between are asked too; that costs nothing, and of two answers the lower score counts.
+    """
     left: defaultdict[str, set[str]] = defaultdict(set)
     for region, size in pairs:
         left[size].add(region)
     blocks = []
     while left:
-        widest = min(left, key=lambda size: (-len(left[size]), size))
-        regions = set(sorted(left[widest])[:MAX_CALL_REGIONS])
-        ranked = sorted(left, key=lambda size: (-len(left[size] & regions), size))
-        sizes = [size for size in ranked if left[size] & regions][:MAX_CALL_INSTANCE_TYPES]
-        blocks.append((tuple(sorted(regions)), tuple(sorted(sizes))))
-        for size in sizes:
+        regions: set[str] = set()
+        sizes: list[str] = []
+        while left and len(sizes) < MAX_CALL_INSTANCE_TYPES:
+            room = MAX_CALL_REGIONS - len(regions)
+            gains = {size: len(wanted & regions) + min(len(wanted - regions), room) for size, wanted in left.items()}
+            size = min(gains, key=lambda name: (-gains[name], name))
+            if gains[size] == 0:
+                break
+            regions.update(sorted(left[size] - regions)[:room])
+            sizes.append(size)
             left[size] -= regions
             if not left[size]:
                 del left[size]
+        blocks.append((tuple(sorted(regions)), tuple(sorted(sizes))))
     return blocks
