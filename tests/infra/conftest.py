@@ -25,8 +25,8 @@ OTHER = {
     "stage": "other",
     "schedule_enabled": "true",
     "image_uri": "example.com/full-run:1",
-    "vpc_id": "vpc-1",
-    "subnet_ids": "subnet-1,subnet-2",
+    "vpc_id": "vpc-0123456789abcdef0",
+    "subnet_ids": "subnet-0123456789abcdef1,subnet-0123456789abcdef2",
     "rawdata_expire_days": "90",
     "functions": '{"merge": {"memory_mb": 2048}}',
     "alert_email": "ops@example.com",
@@ -47,8 +47,9 @@ def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
     try:
         app.synth()
-    except RuntimeError as error:  # raised for findings, which their own test shows
-        assert "ValidationFailed" in str(error)
+    except RuntimeError as error:
+        if "ValidationFailed" not in str(error):
+            raise  # findings have a test of their own
     test, other = (Template(json.loads((folder / f"{stack.stack_name}.template.json").read_text())) for stack in stacks)
     report = json.loads((folder / "validation-report.json").read_text())
     findings = [

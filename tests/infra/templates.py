@@ -69,6 +69,8 @@ class Template:
     def names(self) -> Iterator[tuple[str, str]]:
         """(type, name) of every resource that is given a name, as CloudFormation would call it."""
         for logical_id, resource in self.resources.items():
+            if resource["Type"] == "AWS::IAM::Policy":
+                continue  # an inline policy's name is its role's own affair
             for key, value in resource.get("Properties", {}).items():
                 if key in ("Name", f"{resource['Type'].rsplit('::', 1)[1]}Name", "RoleName", "ManagedPolicyName"):
                     yield resource["Type"], str(self.resolve(value)) or logical_id

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from spotlake_local.workspace import ROOT, host_architecture
+
+
+@pytest.fixture(scope="module")
+def build() -> ModuleType:
+    specification = importlib.util.spec_from_file_location("layers_build", ROOT / "layers/build.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def layer() -> Path:
+    return ROOT / f"build/layers/dependencies-{host_architecture()}" / "python"
+
+
+def test_the_layer_holds_what_the_library_needs_and_not_what_the_runtime_has(layer: Path) -> None:
+    present = {path.name for path in layer.iterdir()}
+    assert {"aws_lambda_powertools", "azure", "orjson", "requests", "yaml"} <= present
+    assert present & {"boto3", "botocore", "s3transfer", "bin"} == set()
+    assert list(layer.rglob("__pycache__")) == []
+
+
+def test_the_requirements_are_pinned_and_hashed(build: ModuleType) -> None:
+    lines = build.locked_requirements().splitlines()
+    assert all("==" in line for line in lines if not line.startswith(" "))
+    assert sum("--hash=sha256:" in line for line in lines) >= len([line for line in lines if "==" in line])
+    assert not [line for line in lines if line.startswith(("boto3", "botocore", "s3transfer"))]
+
+
+def test_the_same_is_not_built_twice(build: ModuleType, tmp_path: Path) -> None:
+    assert build.build("x86_64", tmp_path / "layer", "") is True
+    assert build.build("x86_64", tmp_path / "layer", "") is False
+    assert build.build("arm64", tmp_path / "layer", "") is True  # another architecture is another layer
+
+
+def test_a_package_without_a_wheel_is_an_error_that_says_so(build: ModuleType, tmp_path: Path) -> None:
+    unknown = "no-such-package==1.0 --hash=sha256:" + "0" * 64
+    with pytest.raises(build.LayerError, match="uv pip failed"):
+        build.build("arm64", tmp_path / "layer", "-f /nonexistent\n--no-index\n" + unknown)
+    assert not (tmp_path / "layer").exists()
+
+
+def test_too_much_is_refused_before_lambda_does(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("functions/plan", "layers/common", "layer"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "code.py").write_text("#" * 100)
+    assert build.require_within_limit(tmp_path / "layer", tmp_path) == 300
+    monkeypatch.setattr(build, "LIMIT_BYTES", 299)
+    with pytest.raises(build.LayerError, match="move a dependency"):
+        build.require_within_limit(tmp_path / "layer", tmp_path)
+
+
+def test_the_command_says_the_size(build: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build.main(["--arch", host_architecture()]) == 0
+    assert "MB of 250 MB with code" in capsys.readouterr().out
+    assert "layers_build" not in sys.modules

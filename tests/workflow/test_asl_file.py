@@ -1,0 +1,126 @@
+"""The state machine's file by itself: valid, complete, and in step with the stack and the library."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk.constructs.workflow import DEFINITION, definition
+from cdk.settings import FUNCTION_SIZES, StackSettings
+from spotlake import errors
+from spotlake.models import Dataset
+from spotlake_local.workspace import ROOT
+
+TEXT = DEFINITION.read_text(encoding="utf-8")
+MACHINE: Mapping[str, Any] = json.loads(TEXT)
+# What AWS itself calls things (Step Functions and Lambda manuals, 2026-11).
+AWS_ERRORS = {
+    *("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"),
+    *("Lambda.ClientExecutionTimeoutException", "Lambda.TooManyRequestsException", "Sandbox.Timedout"),
+    *("States.Timeout", "States.ALL"),
+    *("Batch.AWSBatchException", "Batch.ServerException", "Batch.TooManyRequestsException"),
+}
+
+
+def _states(container: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, state in container["States"].items():
+        yield name, state
+        for inner in (*state.get("Branches", ()), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])):
+            yield from _states(inner)
+
+
+STATES = dict(_states(MACHINE))
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+FUNCTION_TASKS = {
+    name: str(state["Arguments"]["FunctionName"])[2:].removesuffix("FunctionArn}").lower()
+    for name, state in TASKS.items()
+    if "FunctionName" in state["Arguments"]
+}
+
+
+def test_the_validator_accepts_it(tmp_path: Path) -> None:
+    filled = tmp_path / "filled.asl.json"
+    filled.write_text(definition(StackSettings()))
+    validator = ROOT / "node_modules/.bin/asl-validator"
+    done = subprocess.run([validator, "--json-path", filled], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_validator_would_notice_a_state_that_does_not_exist(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.asl.json"
+    broken.write_text(definition(StackSettings()).replace('"Next": "Notify"', '"Next": "Nobody"'))
+    validator = ROOT / "node_modules/.bin/asl-validator"
+    done = subprocess.run([validator, "--json-path", broken], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+
+
+def test_every_function_of_the_stack_is_used_and_every_one_used_exists() -> None:
+    assert set(FUNCTION_TASKS.values()) == set(FUNCTION_SIZES)
+
+
+def test_every_retried_or_caught_error_has_a_name_that_somebody_raises() -> None:
+    ours = {
+        name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.SpotlakeError)
+    }
+    named = {
+        error
+        for state in STATES.values()
+        for rule in (*state.get("Retry", ()), *state.get("Catch", ()))
+        for error in rule["ErrorEquals"]
+    }
+    assert named <= AWS_ERRORS | ours
+    assert MACHINE["States"]["CheckCoverage"]["Choices"][0]["Assign"]["failure"]["error"] in ours
+
+
+def test_every_task_ends_in_time_retries_what_is_worth_it_and_catches_the_rest() -> None:
+    for name, state in TASKS.items():
+        assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
+        assert state["TimeoutSeconds"] > 0, name
+        for rule in state["Retry"]:
+            assert not {"States.ALL", "States.TaskFailed"} & set(rule["ErrorEquals"]), name
+            assert rule["JitterStrategy"] == "FULL", name
+            assert rule["MaxDelaySeconds"] <= 60, name
+            assert rule["MaxAttempts"] <= 5, name
+
+
+def test_throttling_and_service_errors_are_retried_apart() -> None:
+    for name in FUNCTION_TASKS:
+        rules = {tuple(rule["ErrorEquals"]) for rule in TASKS[name]["Retry"]}
+        assert ("Lambda.TooManyRequestsException",) in rules, name
+        assert any("Lambda.ServiceException" in rule for rule in rules), name
+
+
+def test_a_function_may_end_by_itself_before_its_state_gives_up() -> None:
+    for name, function in FUNCTION_TASKS.items():
+        assert FUNCTION_SIZES[function].timeout_seconds < TASKS[name]["TimeoutSeconds"], name
+    assert max(state["TimeoutSeconds"] for state in TASKS.values()) < MACHINE["TimeoutSeconds"]
+
+
+def test_the_parallel_states_use_nothing_that_is_special_to_jsonata() -> None:
+    for state in STATES.values():
+        if state["Type"] == "Parallel":
+            assert set(state) & {"Arguments", "Output", "Assign"} == set()
+
+
+def test_a_lost_data_set_is_told_by_its_folders_name() -> None:
+    collectors = ("CollectPlacementScores", "CollectPrices", "CollectEvictionRates")
+    assert [TASKS[name]["Catch"][0]["Output"]["dataset"] for name in collectors] == [one.value for one in Dataset]
+
+
+@pytest.mark.parametrize("state", ["FullRun", "CollectRegions"])
+def test_what_was_collected_is_merged_whatever_failed(state: str) -> None:
+    assert [rule["Next"] for rule in STATES[state]["Catch"]] == ["Merge"]
+    assert STATES[state]["Next"] == "Merge"
+
+
+def test_every_failure_is_told_before_it_ends_the_run() -> None:
+    assert STATES["DescribeFailure"]["Next"] == "Notify"
+    assert STATES["Notify"]["Next"] == "Failed"
+    assert [rule["Next"] for rule in STATES["Notify"]["Catch"]] == ["Failed"]
+    for name in ("Plan", "Merge", "Report"):
+        assert [rule["Next"] for rule in STATES[name]["Catch"]] == ["DescribeFailure"], name
