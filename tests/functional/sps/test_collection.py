@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,12 +11,13 @@ import pytest
 import requests
 
 from spotlake.clock import Deadline
-from spotlake.errors import InvalidInputError, ReclaimedError, StoreError
+from spotlake.errors import InvalidInputError, ReclaimedError, SpotlakeError, StoreError
 from spotlake.models import Mode, Run, WorkItem
 from spotlake.quota import QuotaRules
 from spotlake.settings import Settings
 from spotlake.stores.ledger import MemoryLedger
 from spotlake.usecases.learn import fold_reports
+from spotlake.usecases.placement.sender import CallSender
 from spotlake.zones import ZoneMap, subscription_digest
 from tests.functional.sps.double import RUN, SLOT_AT, Bench, Seen, answer, item
 
@@ -285,19 +287,51 @@ def test_answered_calls_are_told_and_not_sent_again() -> None:
     assert (second.status, second.counts["calls_already"], len(rows)) == ("complete", 3, 6 * 2 * 2 * 3)
 
 
-def test_a_hook_that_raises_stops_the_collector() -> None:
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Only its first call is answered before the collector is stopped."""
     bench = Bench(subscriptions=("sub-a", "sub-b"), threads=2)
+    stopped = threading.Event()
+    stop = CallSender.stop
 
+    def stop_and_tell(sender: CallSender, why: SpotlakeError) -> None:
+        stop(sender, why)
+        stopped.set()
+
+    monkeypatch.setattr(CallSender, "stop", stop_and_tell)
+    lock = threading.Lock()
+    send = bench.azure.send
+
+    def send_held(*args: Any, **kwargs: Any) -> requests.Response:
+        with lock:
+            is_first = not bench.azure.seen
+            answered = send(*args, **kwargs)
+        assert is_first or stopped.wait(10)
+        return answered
+
+    monkeypatch.setattr(bench.azure, "send", send_held)
+    return bench
+
+
+def test_a_hook_that_raises_stops_the_collector(held: Bench) -> None:
     def stop(call_id: str, rows: Sequence[dict[str, Any]]) -> None:
         raise ReclaimedError(call_id)
 
     with pytest.raises(ReclaimedError):
-        bench.collect(item(15), on_call_done=stop)
-    sent = len(bench.azure.seen)
-    assert sent < 15
-    assert bench.objects.objects == {}
-    free = bench.ledger.free(["koreacentral"], now_at=bench.clock.now(), subscriptions=bench.subscriptions, rules=RULES)
-    assert free == {"koreacentral": 20 - sent}
+        held.collect(item(15), on_call_done=stop)
+    assert len(held.azure.seen) <= 3  # the first, and one under way in each thread
+    assert held.objects.objects == {}
+    free = held.ledger.free(["koreacentral"], now_at=held.clock.now(), subscriptions=held.subscriptions, rules=RULES)
+    assert free == {"koreacentral": 20 - len(held.azure.seen)}
+
+
+def test_a_process_told_to_end_sends_nothing_more(held: Bench) -> None:
+    def end(call_id: str, rows: Sequence[dict[str, Any]]) -> None:
+        raise SystemExit(75)
+
+    with pytest.raises(SystemExit):
+        held.collect(item(15), on_call_done=end)
+    assert len(held.azure.seen) <= 3
 
 
 def test_the_deadline_leaves_time_for_the_shard() -> None:

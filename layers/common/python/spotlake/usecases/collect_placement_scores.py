@@ -51,7 +51,8 @@ class PlacementDeps:
         deadline: Of the Lambda or job; some seconds before it the shard is written.
         settings: Quota, source, API address.
         threads: Calls under way at once.
-        already: Rows of calls that were answered in an earlier attempt, by call id: not sent again.
+        already: Rows of this item's calls that were answered in an earlier attempt, by call id (also the
+            ids of calls asked again): not sent again.
         on_call_done: Told of each answered call (its id, its rows), from the caller's own thread. What it
             raises stops the collector at once: nothing more is sent, and no shard is written.
         sleep, monotonic, jitter: Waiting, measuring and chance; tests pass their own.
@@ -150,7 +151,7 @@ class _Collection:
                 self.unsent.append(call.call_id)
                 self.reasons[delivery.reason] += 1
                 self.error = delivery.error or self.error
-        if not self.unsent and self.rows:
+        if not self.unsent and self.rows and self.item.calls:
             self._ask_again()
         self.sender.counts["give_back_failures"] = int(not self.rights.give_back())
         fatal = self.sender.fatal
@@ -170,13 +171,13 @@ class _Collection:
                     if self.deps.on_call_done is not None:
                         self.deps.on_call_done(call.call_id, delivery.rows)
                 yield call, delivery
-        except Exception:
+        except BaseException as error:
             self.sender.stop(ReclaimedError("the collector was stopped from outside"))
             pool.shutdown(cancel_futures=True)
-            self.rights.give_back()
+            if isinstance(error, Exception):  # else the process is about to end: no time for favours
+                self.rights.give_back()
             raise
-        finally:
-            pool.shutdown(cancel_futures=True)
+        pool.shutdown()
 
     def _ask_again(self) -> None:
         """Ask restricted pairs through another subscription; what does not get through waits for the next run."""

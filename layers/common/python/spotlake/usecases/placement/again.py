@@ -74,7 +74,8 @@ def _by_subscription(doubtful: Mapping[Pair, set[str]], digests: Sequence[str]) 
 def _blocks(pairs: Iterable[Pair]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Cover a few scattered pairs: each call takes the size that has most left for it, until it is full.
 
-    Pairs in between are asked too; that costs nothing, and of two answers the lower score counts.
+    Pairs in between are asked too; that costs nothing, and of two answers the lower score counts. The
+    cover of ``planning`` is made for the whole matrix: of three scattered pairs it makes three calls, this one.
     """
     left: defaultdict[str, set[str]] = defaultdict(set)
     for region, size in pairs:
