@@ -366,6 +366,18 @@ def test_without_the_ledger_nothing_is_sent() -> None:
     assert (report.status, report.error, report.counts["calls_sent"]) == ("failed", "StoreError", 0)
 
 
+def test_a_row_says_when_it_was_answered() -> None:
+    bench = Bench(threads=1)
+
+    def slow(seen: Seen) -> None:
+        bench.clock.advance(seconds=7)
+
+    bench.azure.fault = slow
+    _, rows = bench.collect(item(2))
+    said = {row["call_id"]: row["observed_at"] for row in rows}
+    assert said == {"c0000": "2026-11-23T10:00:07Z", "c0001": "2026-11-23T10:00:14Z"}
+
+
 def test_a_pair_in_two_calls_is_one_row_whatever_comes_first() -> None:
     work = item(2)
     twice = replace(work, calls=tuple(replace(call, instance_types=("Standard_D2s_v5",)) for call in work.calls))

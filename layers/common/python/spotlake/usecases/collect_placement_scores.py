@@ -130,6 +130,7 @@ class _Collection:
             tokens=deps.tokens,
             rights=self.rights,
             zones=deps.zones,
+            clock=deps.clock,
             deadline=deadline,
             fallback_locations=item.fallback_locations,
             source=settings.azure_source,

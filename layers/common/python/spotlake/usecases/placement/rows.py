@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from spotlake.azure.placement import RESTRICTED, STALE, Score
@@ -20,9 +21,28 @@ _RANK = {3: 2, 2: 1, 1: 0}
 
 
 def rows_of(
-    scores: Iterable[Score], *, run: Run, call: ScoreCall, location: str, digest: str, zones: ZoneMap, source: str
+    scores: Iterable[Score],
+    *,
+    run: Run,
+    call: ScoreCall,
+    location: str,
+    digest: str,
+    zones: ZoneMap,
+    source: str,
+    observed_at: datetime,
 ) -> list[Row]:
-    """The rows of one answer, as ``shards`` describes them; ``digest`` stands for the subscription asked."""
+    """The rows of one answer, as ``shards`` describes them.
+
+    Args:
+        scores: The answer's.
+        run: Whose call it was.
+        call: What was asked.
+        location: Through which routing location.
+        digest: Stands for the subscription asked.
+        zones: Whose numbers are reported.
+        source: "live" or "simulated".
+        observed_at: When it was answered.
+    """
     rows = []
     for score in scores:
         placed = zones.place(digest, score.region, score.logical_zone)
@@ -30,7 +50,7 @@ def rows_of(
             {
                 "run_id": run.run_id,
                 "source": source,
-                "observed_at": to_iso(run.slot_at),
+                "observed_at": to_iso(observed_at),
                 "region": score.region,
                 "instance_type": score.instance_type,
                 "desired_count": call.desired_count,

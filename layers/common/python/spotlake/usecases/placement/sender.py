@@ -13,7 +13,7 @@ from typing import Any
 
 from spotlake.azure.http import HttpClient
 from spotlake.azure.placement import Answer, Outcome, Question, Tokens, ask
-from spotlake.clock import Deadline
+from spotlake.clock import Clock, Deadline
 from spotlake.errors import AzureError, DeadlineError, SignInError, SpotlakeError, StoreError
 from spotlake.models import Run, ScoreCall
 from spotlake.names import join_key
@@ -91,6 +91,7 @@ class CallSender:
         tokens: Sign-in.
         rights: Quota.
         zones: Whose numbers are reported.
+        clock: The run's; says when an answer came.
         deadline: Nothing is begun after it.
         fallback_locations: Where a call goes that its own location fails, healthiest first.
         source: Stands in every row.
@@ -110,6 +111,7 @@ class CallSender:
     tokens: Tokens
     rights: CallRights
     zones: ZoneMap
+    clock: Clock
     deadline: Deadline
     fallback_locations: Sequence[str]
     source: str
@@ -232,6 +234,7 @@ class CallSender:
             digest=subscription_digest(question.subscription),
             zones=self.zones,
             source=self.source,
+            observed_at=self.clock.now(),
         )
 
     def _learn(self, answer: Answer, question: Question, kinds: Counter[Outcome]) -> Delivery | None:
