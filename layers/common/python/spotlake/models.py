@@ -157,6 +157,8 @@ class WorkItem:
         ondemand: Whether on-demand prices are refreshed besides spot prices.
         filtered: Whether the run asked for some sizes only: rows of others are then dropped.
         quota_share_percent: Our share of the placement-score quota as Plan decided it; 0: the setting's.
+        last_good_rows: Data set -> rows of the region in the last good run, to notice a fall.
+        stored: Data sets whose shard of this slot is there already and is left alone (``resume``).
     """
 
     run_id: str
@@ -167,6 +169,8 @@ class WorkItem:
     ondemand: bool = True
     filtered: bool = False
     quota_share_percent: int = 0
+    last_good_rows: dict[str, int] = field(default_factory=dict)
+    stored: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -180,6 +184,8 @@ class WorkItem:
             ondemand=data["ondemand"],
             filtered=data["filtered"],
             quota_share_percent=data.get("quota_share_percent", 0),
+            last_good_rows=data.get("last_good_rows", {}),
+            stored=tuple(data.get("stored", ())),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""Eviction rates from Azure Resource Graph, one region at a time.
+
+``POST https://management.azure.com/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01``
+(Microsoft Learn, Resource Graph: paging, throttling; read 2026-11). Asked at tenant scope: with a list of
+subscriptions the table comes back empty (grafana/grafana#103702).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spotlake.azure.http import HttpClient, json_of
+from spotlake.errors import UntrustedAnswerError
+
+API = "resource graph"
+API_VERSION = "2024-04-01"
+PATH = "/providers/Microsoft.ResourceGraph/resources"
+PAGE = 1000
+MOST_PAGES = 20  # a region has at most about 1,700 sizes
+# Percent of machines evicted per hour -> SpotLake's interruption frequency (high = seldom).
+BANDS: Mapping[str, float] = {"0-5": 3.0, "5-10": 2.5, "10-15": 2.0, "15-20": 1.5, "20+": 1.0}
+_RESETS_AFTER = re.compile(r"(\d+):(\d+):(\d+)")
+
+
+def eviction_query(region: str) -> str:
+    """The query: every column as text (else there is no paging), ordered by a unique key.
+
+    The region is an ARM code that has been checked: nothing else can be in the text.
+    """
+    if not region.isalnum():
+        raise ValueError(f"{region!r} is not an ARM code")
+    return (
+        "spotresources | where type =~ 'microsoft.compute/skuspotevictionrate/location'"
+        f" | where location =~ '{region}'"
+        " | project skuName=tostring(sku.name), location, evictionRate=tostring(properties.evictionRate)"
+        " | where isnotempty(skuName) and isnotempty(location) and isnotempty(evictionRate)"
+        " | order by skuName asc, location asc"
+    )
+
+
+@dataclass
+class EvictionPages:
+    """The rows of one region, page after page.
+
+    Attributes:
+        client: For this API.
+        management_url: ``https://management.azure.com``.
+        headers: The token source's.
+        pages: Read so far.
+    """
+
+    client: HttpClient
+    management_url: str
+    headers: Callable[[], Mapping[str, str]]
+    pages: int = 0
+
+    def rows(self, region: str) -> Iterator[Mapping[str, Any]]:
+        """Every row ``{"skuName", "location", "evictionRate"}``.
+
+        Raises:
+            UntrustedAnswerError: Rows are missing, truncated or repeated, or the tokens go in circles.
+            AzureError: As the HTTP client raises it.
+        """
+        token, tokens, read, total = "", set[str](), 0, None
+        while True:
+            body = self._page(region, token)
+            data = body.get("data")
+            if not isinstance(data, list) or body.get("resultTruncated") == "true":
+                raise UntrustedAnswerError(API, f"{region}: page {self.pages} is truncated or has no rows")
+            total = body.get("totalRecords") if total is None else total
+            read += len(data)
+            yield from data
+            token = body.get("$skipToken") or ""
+            if not token or not data:
+                break
+            if token in tokens or self.pages >= MOST_PAGES:
+                raise UntrustedAnswerError(API, f"{region}: the page tokens go in circles")
+            tokens.add(token)
+        if read != total:
+            raise UntrustedAnswerError(API, f"{region}: {read} rows came of {total}")
+
+    def _page(self, region: str, token: str) -> dict[str, Any]:
+        options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
+        if token:
+            options["$skipToken"] = token
+        response = self.client.send(
+            "POST",
+            f"{self.management_url}{PATH}",
+            params={"api-version": API_VERSION},
+            json={"query": eviction_query(region), "options": options},
+            headers=self.headers,
+        )
+        self.pages += 1
+        self._keep_to_quota(response.headers)
+        return json_of(API, response)
+
+    def _keep_to_quota(self, headers: Mapping[str, str]) -> None:
+        """Wait for a new window when the user's queries are used up: other regions' Lambdas share them."""
+        if headers.get("x-ms-user-quota-remaining") != "0":
+            return
+        found = _RESETS_AFTER.search(headers.get("x-ms-user-quota-resets-after", ""))
+        hours, minutes, seconds = (int(part) for part in found.groups()) if found else (0, 0, 5)
+        wait = hours * 3600 + minutes * 60 + seconds + self.client.jitter()
+        self.client.deadline.check(f"{API}: quota", needs_seconds=wait + 1.0)
+        self.client.counts.add(waited_seconds=wait)
+        self.client.sleep(wait)

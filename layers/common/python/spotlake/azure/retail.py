@@ -1,0 +1,105 @@
+"""The retail prices API: one region's rows, page after page, none left out.
+
+``GET https://prices.azure.com/api/retail/prices`` (Microsoft Learn, "Azure Retail Prices overview";
+limits as observed in public code, 2026-10): 1,000 rows a page, at most 20 comparisons in a filter, a budget
+of requests per client address that two headers tell of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from spotlake.azure.http import HttpClient, json_of
+from spotlake.errors import UntrustedAnswerError
+
+API = "retail prices"
+PATH = "/api/retail/prices"
+MOST_PAGES = 60  # of one region: the largest has 13
+_LEFT_HEADER = "x-ms-ratelimit-remaining-retailPrices-requests"
+_WAIT_HEADER = "x-ms-ratelimit-retailPrices-retry-after"
+_LINUX_VM = "serviceName eq 'Virtual Machines' and priceType eq 'Consumption'"
+
+
+def price_filter(region: str, *, ondemand: bool) -> str:
+    """The server's part of the choice: as narrow as its grammar allows (no ``not``, so no "not Windows").
+
+    >>> price_filter("koreacentral", ondemand=False)[-66:]
+    "and armRegionName eq 'koreacentral' and contains(meterName,'Spot')"
+    """
+    narrowed = f"{_LINUX_VM} and armRegionName eq '{region}'"
+    return narrowed if ondemand else f"{narrowed} and contains(meterName,'Spot')"
+
+
+@dataclass
+class PricePages:
+    """The rows of one filter, in order, to the end.
+
+    Attributes:
+        client: For this API.
+        base_url: ``https://prices.azure.com``; links that lead elsewhere are not followed.
+        filter_text: From ``price_filter``.
+        pages: Read so far.
+    """
+
+    client: HttpClient
+    base_url: str
+    filter_text: str
+    pages: int = 0
+    _links: set[str] = field(default_factory=set)
+    _first_rows: set[str] = field(default_factory=set)
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """Every row.
+
+        Raises:
+            UntrustedAnswerError: A page is not JSON, is empty before the end, repeats itself, or the links go in
+                circles or elsewhere. What was read before is then not to be used.
+            AzureError: As the HTTP client raises it.
+        """
+        params: dict[str, str] | None = {"$filter": self.filter_text, "currencyCode": "'USD'"}
+        while params is not None:
+            response = self.client.send("GET", self.base_url + PATH, params=params)
+            body = json_of(API, response)
+            self.pages += 1
+            items = body.get("Items")
+            if not isinstance(items, list):
+                raise UntrustedAnswerError(API, "the answer has no Items")
+            link = body.get("NextPageLink") or ""
+            self._check(items, link)
+            yield from items
+            params = self._next_params(link)
+            if params is not None:
+                self._keep_to_budget(response.headers)
+
+    def _check(self, items: list[Any], link: str) -> None:
+        if not items and (link or self.pages == 1):
+            raise UntrustedAnswerError(API, f"page {self.pages} is empty")
+        if items:
+            # A page that comes twice begins with the same row; a boundary row repeats the last one, not the first.
+            first = repr(sorted(items[0].items(), key=lambda pair: pair[0])) + repr(len(items)) + repr(items[-1])
+            if first in self._first_rows:
+                raise UntrustedAnswerError(API, f"page {self.pages} repeats an earlier one")
+            self._first_rows.add(first)
+        if link in self._links or self.pages > MOST_PAGES:
+            raise UntrustedAnswerError(API, f"the links go in circles after {self.pages} pages")
+        self._links.add(link)
+
+    def _next_params(self, link: str) -> dict[str, str] | None:
+        """The next page's query; the host stays ours whatever the link says."""
+        if not link:
+            return None
+        parts = urlsplit(link)
+        if parts.hostname != urlsplit(self.base_url).hostname or parts.path != PATH:
+            raise UntrustedAnswerError(API, "the next page's link leads to another place")
+        return dict(parse_qsl(parts.query))
+
+    def _keep_to_budget(self, headers: Mapping[str, str]) -> None:
+        """Wait for a new window when the budget of this address is used up, instead of being refused."""
+        if headers.get(_LEFT_HEADER) == "0":
+            wait = float(headers.get(_WAIT_HEADER, "60"))
+            self.client.deadline.check(f"{API}: budget of this address", needs_seconds=wait + 1.0)
+            self.client.counts.add(waited_seconds=wait)
+            self.client.sleep(wait)

@@ -1,0 +1,235 @@
+"""Covering (region, size) pairs with as few placement-score calls as possible (pure, deterministic).
+
+A call scores up to 8 regions x 5 sizes. The bound: a size offered in n regions must stand in ceil(n / 8)
+calls, and a call holds five sizes; likewise for regions. Sizes offered in the same regions go in fives
+without waste; the rest is packed greedily and then improved at a fixed number of calls (``anneal``) until
+nothing is uncovered, one call fewer each time, until the bound is met or the effort is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+
+from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
+from spotlake.planning.anneal import Packing, improve
+
+# Steps of the annealing in a second of one core here; effort is counted in steps, never in time, so the
+# same pairs and effort give the same plan everywhere.
+STEPS_PER_EFFORT_SECOND = 700_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """One call's regions (at most 8) and sizes (at most 5), each in alphabetical order."""
+
+    regions: tuple[str, ...]
+    instance_types: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CallPlan:
+    """Blocks that cover every pair, and the number that no plan can beat."""
+
+    blocks: tuple[Block, ...]
+    lower_bound: int
+
+
+type Pairs = Mapping[str, Collection[str]]  # region -> sizes
+
+
+def lower_bound(pairs: Pairs) -> int:
+    """A number of calls that no cover of these pairs can go below.
+
+    >>> lower_bound({"koreacentral": ["a", "b", "c", "d", "e", "f"], "eastus": ["a"]})
+    2
+    """
+    regions_of = _regions_of(pairs)
+    by_size = sum(_parts(len(regions), MAX_CALL_REGIONS) for regions in regions_of.values())
+    by_region = sum(_parts(len(set(sizes)), MAX_CALL_INSTANCE_TYPES) for sizes in pairs.values())
+    return max(_parts(by_size, MAX_CALL_INSTANCE_TYPES), _parts(by_region, MAX_CALL_REGIONS))
+
+
+def cover_pairs(pairs: Pairs, *, effort_seconds: float = 1.0, start: Sequence[Block] = ()) -> CallPlan:
+    """Calls that cover every pair; pairs that were not asked for may be inside.
+
+    Args:
+        pairs: Region -> its sizes.
+        effort_seconds: How long to improve, about, on one core (see ``STEPS_PER_EFFORT_SECOND``).
+        start: An earlier plan. Its blocks are kept where they do as well as a new plan.
+    """
+    bound = lower_bound(pairs)
+    problem = _Problem(pairs)
+    kept = problem.repaired(start)
+    if kept is not None and len(kept) <= bound:
+        return CallPlan(problem.named(kept), bound)
+    fixed, rest = problem.split_identical()
+    packing = _pack(rest, problem)
+    target = bound - len(fixed)
+    steps = int(effort_seconds * STEPS_PER_EFFORT_SECOND)
+    made = fixed + improve(packing, rest, target=target, steps=steps, regions=len(problem.regions))
+    best = kept if kept is not None and len(kept) <= len(made) else made
+    return CallPlan(problem.named(best), bound)
+
+
+def _parts(number: int, size: int) -> int:
+    return -(-number // size)
+
+
+def _regions_of(pairs: Pairs) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for region, sizes in pairs.items():
+        for size in sizes:
+            found.setdefault(size, set()).add(region)
+    return found
+
+
+class _Problem:
+    """The pairs as bit masks: size number -> mask of region numbers."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self.regions = sorted(pairs)
+        bits = {region: 1 << number for number, region in enumerate(self.regions)}
+        regions_of = _regions_of(pairs)
+        self.sizes = sorted(regions_of)
+        self.need = {number: sum(bits[region] for region in regions_of[size]) for number, size in enumerate(self.sizes)}
+
+    def named(self, packing: Packing) -> tuple[Block, ...]:
+        """Blocks with names, in a fixed order."""
+        blocks = [
+            Block(
+                tuple(region for number, region in enumerate(self.regions) if mask >> number & 1),
+                tuple(self.sizes[size] for size in sorted(sizes)),
+            )
+            for sizes, mask in packing
+        ]
+        return tuple(sorted(blocks, key=lambda block: (block.regions, block.instance_types)))
+
+    def split_identical(self) -> tuple[Packing, dict[int, int]]:
+        """Blocks of five sizes with the same regions, and what is left: size -> mask."""
+        groups: dict[int, list[int]] = {}
+        for size, mask in self.need.items():
+            groups.setdefault(mask, []).append(size)
+        fixed: Packing = []
+        rest: dict[int, int] = {}
+        for mask, sizes in groups.items():
+            whole = len(sizes) - len(sizes) % MAX_CALL_INSTANCE_TYPES
+            for five in batched(sizes[:whole], MAX_CALL_INSTANCE_TYPES, strict=True):
+                fixed.extend((list(five), part) for part in region_parts(mask))
+            rest.update((size, mask) for size in sizes[whole:])
+        return fixed, rest
+
+    def repaired(self, start: Sequence[Block]) -> Packing | None:
+        """An earlier plan fitted to these pairs: empty blocks dropped, new pairs added greedily."""
+        if not start:
+            return None
+        number_of = {name: number for number, name in enumerate(self.sizes)}
+        bit_of = {name: 1 << number for number, name in enumerate(self.regions)}
+        open_masks = dict(self.need)
+        kept: Packing = []
+        for block in start:
+            mask = sum(bit_of[region] for region in block.regions if region in bit_of)
+            sizes = [number_of[size] for size in block.instance_types if size in number_of]
+            if any(open_masks[size] & mask for size in sizes):
+                kept.append((sizes, mask))
+                for size in sizes:
+                    open_masks[size] &= ~mask
+        return kept + greedy({size: mask for size, mask in open_masks.items() if mask})
+
+
+def region_parts(mask: int) -> list[int]:
+    """A mask cut into masks of at most 8 regions."""
+    parts, part, count = [], 0, 0
+    while mask:
+        lowest = mask & -mask
+        part, mask, count = part | lowest, mask ^ lowest, count + 1
+        if count == MAX_CALL_REGIONS or not mask:
+            parts.append(part)
+            part, count = 0, 0
+    return parts
+
+
+def _pack(rest: dict[int, int], problem: _Problem) -> Packing:
+    """The better of two rules: grouping sizes whose union wastes nothing, or greedy throughout."""
+    grouped, open_masks = _group_by_union(rest)
+    return min((grouped + greedy(open_masks), greedy(dict(rest))), key=len) if problem.need else []
+
+
+def _group_by_union(rest: dict[int, int]) -> tuple[Packing, dict[int, int]]:
+    """Fives of sizes that need k calls each and whose regions together still fit k calls; the others stay open."""
+    by_calls: dict[int, list[int]] = {}
+    for size, mask in rest.items():
+        by_calls.setdefault(_parts(mask.bit_count(), MAX_CALL_REGIONS), []).append(size)
+    grouped: Packing = []
+    open_masks: dict[int, int] = {}
+    for calls, members in sorted(by_calls.items(), reverse=True):
+        waiting = sorted(members, key=lambda size: (-rest[size].bit_count(), rest[size], size))
+        while waiting:
+            group, union = _nearest_five(waiting, rest, most=calls * MAX_CALL_REGIONS)
+            for size in group:
+                waiting.remove(size)
+            if len(group) < MAX_CALL_INSTANCE_TYPES:
+                open_masks.update((size, rest[size]) for size in group)
+            else:
+                grouped.extend((list(group), part) for part in region_parts(union))
+    return grouped, open_masks
+
+
+def _nearest_five(waiting: list[int], rest: dict[int, int], *, most: int) -> tuple[list[int], int]:
+    """The first waiting size and up to four more that make the union grow least, within ``most`` regions."""
+    group, union = [waiting[0]], rest[waiting[0]]
+    while len(group) < MAX_CALL_INSTANCE_TYPES:
+        fitting = [
+            (grown, -(rest[size] & union).bit_count(), size)
+            for size in waiting
+            if size not in group and (grown := (union | rest[size]).bit_count()) <= most
+        ]
+        if not fitting:
+            break
+        size = min(fitting)[2]
+        group.append(size)
+        union |= rest[size]
+    return group, union
+
+
+def greedy(open_masks: dict[int, int]) -> Packing:
+    """Cover what is open, each time with the block that covers the most of it (about); uses up ``open_masks``."""
+    blocks: Packing = []
+    while open_masks:
+        seed = max(open_masks, key=lambda size: (open_masks[size].bit_count(), -size))
+        sizes, mask = [seed], open_masks[seed]
+        for _ in range(3):
+            sizes = _best_sizes(open_masks, mask, seed)
+            mask = _best_regions([open_masks[size] for size in sizes])
+        sizes = _best_sizes(open_masks, mask, seed)
+        blocks.append((sizes, mask))
+        for size in sizes:
+            left = open_masks[size] & ~mask
+            if left:
+                open_masks[size] = left
+            else:
+                del open_masks[size]
+    return blocks
+
+
+def _best_sizes(open_masks: dict[int, int], mask: int, seed: int) -> list[int]:
+    """The seed and the four sizes that have the most open in the mask."""
+    ranked = sorted(
+        ((-(open_mask & mask).bit_count(), open_mask.bit_count(), size) for size, open_mask in open_masks.items()),
+    )
+    others = [size for gain, _, size in ranked if gain and size != seed]
+    return [seed, *others[: MAX_CALL_INSTANCE_TYPES - 1]]
+
+
+def _best_regions(masks: list[int]) -> int:
+    """The 8 regions that are open in the most of these sizes; the first mask's own come first."""
+    counts: dict[int, int] = {}
+    for place, mask in enumerate(masks):
+        remaining = mask
+        while remaining:
+            lowest = remaining & -remaining
+            counts[lowest] = counts.get(lowest, 0) + (2 if place == 0 else 1)
+            remaining ^= lowest
+    best = sorted(counts, key=lambda bit: (-counts[bit], bit))[:MAX_CALL_REGIONS]
+    return sum(best)

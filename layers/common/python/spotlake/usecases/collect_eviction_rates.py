@@ -1,0 +1,131 @@
+"""Collect the eviction rates of one region."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import random
+from typing import Any
+
+import requests
+
+from spotlake import keys
+from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
+from spotlake.azure.placement import Tokens
+from spotlake.azure.resource_graph import API, BANDS, EvictionPages
+from spotlake.clock import Clock, Deadline
+from spotlake.errors import InvalidInputError, UntrustedAnswerError
+from spotlake.models import CollectorReport, Dataset, Run, WorkItem, to_iso
+from spotlake.names import join_key
+from spotlake.settings import Settings
+from spotlake.shards import ShardHeader, encode_shard
+from spotlake.stores.objects import ObjectStore
+
+_POLICY = RetryPolicy(attempts=8, backoff_seconds=1.0, longest_wait_seconds=30.0, timeout_seconds=(5.0, 60.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvictionDeps:
+    """What the collector works with.
+
+    Attributes:
+        objects: The write bucket.
+        session: For HTTP.
+        tokens: Sign-in.
+        clock: The run's.
+        deadline: Of the Lambda or job.
+        settings: API address, source, the largest fall that is believed.
+        sleep, monotonic, jitter: Waiting, measuring and chance; tests pass their own.
+    """
+
+    objects: ObjectStore
+    session: requests.Session
+    tokens: Tokens
+    clock: Clock
+    deadline: Deadline
+    settings: Settings
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random
+
+
+def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> CollectorReport:
+    """Ask Resource Graph, map the bands, write the shard.
+
+    Raises:
+        InvalidInputError: The item is another run's.
+        UntrustedAnswerError: No row, or far fewer than the last good run had: the old rates stay.
+        AzureError: The API failed for good; the same.
+        SignInError: Azure refused the credentials.
+        StoreError: The shard cannot be written.
+    """
+    if item.run_id != run.run_id:
+        raise InvalidInputError("work item", item.run_id, f"one of run {run.run_id}")
+    began = deps.monotonic()
+    http = HttpCounts()
+    client = HttpClient(API, deps.session, _POLICY, deps.deadline, http, deps.sleep, deps.jitter)
+    pages = EvictionPages(client, deps.settings.azure_management_url, deps.tokens.headers)
+    counts: Counter[str] = Counter()
+    observed = to_iso(deps.clock.now())
+    found = list(pages.rows(item.region))
+    _require_enough(len(found), item, deps.settings)
+    casing = {join_key(one): one for one in item.instance_types}
+    rows = []
+    for one in found:
+        row = _row(one, casing, counts)
+        if row is not None and (not item.filtered or join_key(row["instance_type"]) in casing):
+            rows.append(
+                {
+                    "run_id": run.run_id,
+                    "source": deps.settings.azure_source,
+                    "observed_at": observed,
+                    "region": item.region,
+                    **row,
+                }
+            )
+    report = CollectorReport(
+        dataset=Dataset.EVICTION,
+        region=item.region,
+        status="complete",
+        rows=len(rows),
+        counts={**http.to_dict(), "pages": pages.pages, "listed_rows": len(found), **counts},
+        seconds=round(deps.monotonic() - began, 3),
+    )
+    header = ShardHeader(
+        dataset=Dataset.EVICTION,
+        run_id=run.run_id,
+        region=item.region,
+        source=deps.settings.azure_source,
+        collected_at=observed,
+        report=report,
+    )
+    shard = encode_shard(header, rows)
+    deps.objects.put(keys.shard(Dataset.EVICTION, run.slot_at, item.region), shard, content_type="application/gzip")
+    return report
+
+
+def _require_enough(found: int, item: WorkItem, settings: Settings) -> None:
+    """Status 200 with nothing in it has lasted for days (2024, 2025): it is not the truth."""
+    if not found:
+        raise UntrustedAnswerError(API, f"{item.region}: no row at all")
+    before = item.last_good_rows.get(Dataset.EVICTION.value, 0)
+    if found < before * (100 - settings.eviction_max_fall_percent) / 100:
+        raise UntrustedAnswerError(API, f"{item.region}: {found} rows, the last good run had {before}")
+
+
+def _row(one: Mapping[str, Any], casing: Mapping[str, str], counts: Counter[str]) -> dict[str, Any] | None:
+    size, band = join_key(str(one.get("skuName", ""))), str(one.get("evictionRate", "")).strip()
+    if not size or not band:
+        counts["invalid_rows"] += 1
+        return None
+    if band not in BANDS:
+        counts["unknown_bands"] += 1
+    if size not in casing:
+        counts["unknown_sizes"] += 1
+    return {
+        "instance_type": casing.get(size, size),
+        "eviction_band": band,
+        "interruption_frequency": BANDS.get(band),
+    }
