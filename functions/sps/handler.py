@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spotlake import wiring
+from spotlake.models import Dataset
 from spotlake.telemetry import LambdaContext, observed
 from spotlake.usecases.collect_placement_scores import collect_placement_scores
 
@@ -13,6 +14,9 @@ from spotlake.usecases.collect_placement_scores import collect_placement_scores
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """``{"run", "region"}`` to the collector's report in short; the rows lie in the shard."""
     services = wiring.services()
-    run, item = services.work_of(event)
-    report = collect_placement_scores(run, item, services.placement_deps(run, wiring.deadline_of(context)))
-    return wiring.short_report(report)
+    deadline = wiring.deadline_of(context)
+    return services.collect(
+        event,
+        Dataset.SPS,
+        lambda run, item: collect_placement_scores(run, item, services.placement_deps(run, deadline)),
+    )

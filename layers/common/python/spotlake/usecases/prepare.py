@@ -195,6 +195,7 @@ def write_request(
             "calls_waiting": schedule.waiting,
             "oldest_score_age_minutes": schedule.oldest_age_minutes,
             "blocks": schedule.blocks,
+            "calls_by_region": {item.region: [call.call_id for call in item.calls] for item in items if item.calls},
             "catalogue": changed.to_dict() if changed else None,
         }
     write_json(objects, keys.run_request(run.slot_at), content, schema=REQUEST_SCHEMA)

@@ -1,0 +1,106 @@
+"""Parse, call, write the job's record, and end with an exit code that says what to do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+from spotlake import keys, wiring
+from spotlake.clock import Deadline
+from spotlake.errors import InvalidInputError, SpotlakeError
+from spotlake.models import CollectorReport, Run
+from spotlake.monitoring import MemorySampler, instance_type
+from spotlake.stores.objects import write_json
+from spotlake.telemetry import Telemetry
+from spotlake.usecases.exit_codes import BUG, DONE, cause_of_exit, exit_code_of
+from spotlake.usecases.full_run import run_full
+from spotlake.usecases.report import JOB_CHECKPOINT, JOB_SCHEMA
+
+_SERVICE = "full_run"
+_DEFAULT_SECONDS = 3600.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job; see functions/full_run/README.md for the exit codes."""
+    parser = argparse.ArgumentParser(prog="python -m full_run", description="Collect everything of one run.")
+    parser.add_argument("--run", required=True, metavar="JSON", help="the Run, as Plan returned it")
+    parsed = parser.parse_args(arguments)
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stopping.set())
+    telemetry = Telemetry.of(_SERVICE, "all")
+    try:
+        run = _read_run(parsed.run)
+        telemetry.logger.append_keys(run_id=run.run_id)
+        _Job(run, stopping, telemetry).work()
+    except Exception as error:  # the last door: every end has a code and one line
+        code = exit_code_of(error)
+        telemetry.logger.exception(type(error).__name__)
+        said = str(error) if isinstance(error, SpotlakeError) else type(error).__name__
+        sys.stderr.write(f"{type(error).__name__}: {said} ({cause_of_exit(code)[1]})\n")
+        return code if isinstance(error, SpotlakeError) else BUG
+    return DONE
+
+
+def _read_run(text: str) -> Run:
+    try:
+        return Run.from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError):
+        raise InvalidInputError("--run", text, "the JSON of a planned run") from None
+
+
+class _Job:
+    def __init__(self, run: Run, stopping: threading.Event, telemetry: Telemetry) -> None:
+        self.run, self.stopping, self.telemetry = run, stopping, telemetry
+        self.services = wiring.services()
+        self.reports: list[dict[str, Any]] = []
+
+    def work(self) -> None:
+        """Collect, sampling memory meanwhile; the record is written however it ends."""
+        sampler = MemorySampler(self.services.wall, service=_SERVICE)
+        sampler.start()
+        began = time.monotonic()
+        try:
+            deadline = Deadline.after(_DEFAULT_SECONDS)
+            run_full(self.run, self.services.full_run_deps(self.run, deadline, self.stopping.is_set, self._tell))
+        finally:
+            self._write_record(round(time.monotonic() - began, 3), sampler.stop())
+
+    def _tell(self, report: CollectorReport) -> None:
+        """One line a region and data set."""
+        entry = {
+            "service": report.dataset.value,
+            "region": report.region,
+            "status": report.status,
+            "rows": report.rows,
+            "seconds": report.seconds,
+            "peak_memory_mb": None,
+            "error": report.error,
+        }
+        self.reports.append(entry)
+        self.telemetry.logger.info(f"{report.dataset.value} of {report.region}: {report.status}", extra=entry)
+
+    def _write_record(self, seconds: float, samples: list[dict[str, Any]]) -> None:
+        attempts = int(os.environ.get("AWS_BATCH_JOB_ATTEMPT", "1"))
+        content = {
+            "attempts": attempts,
+            "seconds": seconds,
+            "instance_type": instance_type(os.environ),
+            "collectors": self.reports,
+            "memory": samples,
+        }
+        key = keys.checkpoint(self.run.slot_at, JOB_CHECKPOINT)
+        write_json(self.services.objects, key, content, schema=JOB_SCHEMA)
+        peak_mb = max(sample["Memory_MB"] for sample in samples)
+        measured = {"DurationSeconds": seconds, "PeakMemoryMb": peak_mb, "Attempts": float(attempts)}
+        rows = sum(report["rows"] for report in self.reports)
+        self.telemetry.publish({"rows": rows}, measured=measured, region=None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

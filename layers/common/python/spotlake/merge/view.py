@@ -1,0 +1,277 @@
+"""What readers see of a state: live workloads with their values, as the csv, the latest file, the items (pure).
+
+In files unknown is -1 or "N/A", and only here; columns and forms: docs/data.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import orjson
+
+from spotlake.merge.state import Column, MergedState, slot_time
+from spotlake.models import DESIRED_COUNTS, NO_ZONE, SLOT_MINUTES, to_iso
+from spotlake.names import split_tier
+from spotlake.thresholds import thresholds
+
+CSV_COLUMNS = (
+    "InstanceTier", "InstanceType", "Region", "OndemandPrice", "SpotPrice", "Savings", "IF", "DesiredCount",
+    "AvailabilityZone", "Score", "Time", "T2", "T3",
+    # Ours, after those that SpotLake's readers know:
+    "RegionCode", "ArmSkuName", "PhysicalZone", "PriceTime", "IFTime", "ScoreTime",
+)  # fmt: skip
+LATEST_COLUMNS = CSV_COLUMNS[:13]
+_SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
+_CHUNK = 4096
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class View:
+    """Live and retired workloads of a state; a pair without any scored zone is one workload of zone N/A.
+
+    Attributes:
+        state: What it is a view of.
+        pair: Number of each workload's pair.
+        row: Number of each workload's row, -1 for zone N/A.
+        live: Whether each is live.
+        t2, t3: By workload; -1 for zone N/A.
+    """
+
+    state: MergedState
+    pair: Column
+    row: Column
+    live: Column
+    t2: Column
+    t3: Column
+
+    @classmethod
+    def of(cls, state: MergedState, retire_after_days: int) -> View:
+        """Derive everything that is derived; a function of the state and the setting alone."""
+        oldest = max(state.slot - retire_after_days * _SLOTS_A_DAY, 1)
+        pair_live = state.pair["listed"] >= oldest
+        row_pair = state.rows["pair"].astype(np.int64)
+        row_live = pair_live[row_pair] & (state.rows["answered"] >= oldest)
+        scored = np.zeros(len(state.pairs), bool)
+        scored[row_pair[row_live]] = True
+        # The N/A workload of a pair that has been scored since is retired; of one never seen without, it never was.
+        plain = np.arange(len(state.pairs), dtype=np.int64)
+        plain_live = pair_live & ~scored
+        seen = state.rows["seen"]
+        none = np.full(len(plain), UNKNOWN, np.int16)
+        return cls(
+            state=state,
+            pair=np.concatenate([row_pair, plain]),
+            row=np.concatenate([np.arange(len(row_pair), dtype=np.int64), np.full(len(plain), UNKNOWN, np.int64)]),
+            live=np.concatenate([row_live, plain_live]),
+            t2=np.concatenate([thresholds(seen, 2), none]),
+            t3=np.concatenate([thresholds(seen, 3), none]),
+        )
+
+    def savings(self) -> Column:
+        """Percent of on-demand, by pair; nan when either price is unknown."""
+        spot, ondemand = self.state.pair["spot"], self.state.pair["ondemand"]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.round((ondemand - spot) / ondemand * 100, 2)
+
+    def table(self, slot_at: datetime, count: int, casing: str) -> dict[str, list[Any]]:
+        """Live workloads in columns, sorted by region, size and zone; Score as last answered at ``count``."""
+        state = self.state
+        numbers = np.flatnonzero(self.live)
+        pair, row = self.pair[numbers], self.row[numbers]
+        names = [_name_columns(state, region, size, casing) for region, size in state.pairs]
+        zones = [state.zones[number] if number >= 0 else NO_ZONE for number in row.tolist()]
+        order = sorted(range(len(numbers)), key=lambda place: (state.pairs[int(pair[place])], zones[place]))
+        pair, row, numbers = pair[order], row[order], numbers[order]
+        zones = [zones[place] for place in order]
+        place_of_count = DESIRED_COUNTS.index(count)
+        score = np.where(row >= 0, _at(state.rows["score"][:, place_of_count], row), 0)
+        score_began = np.where(row >= 0, _at(state.rows["score_began"][:, place_of_count], row), 0)
+        named = [names[number] for number in pair.tolist()]
+        columns = state.pair
+        return {
+            "InstanceTier": [one[0] for one in named],
+            "InstanceType": [one[1] for one in named],
+            "Region": [one[2] for one in named],
+            "OndemandPrice": _numbers(columns["ondemand"], pair),
+            "SpotPrice": _numbers(columns["spot"], pair),
+            "Savings": _numbers(self.savings(), pair),
+            "IF": _numbers(columns["frequency"], pair),
+            "DesiredCount": [count] * len(numbers),
+            "AvailabilityZone": zones,
+            "Score": np.where(score > 0, score, UNKNOWN).tolist(),
+            "Time": [slot_at.strftime("%Y-%m-%d %H:%M:%S")] * len(numbers),
+            "T2": self.t2[numbers].tolist(),
+            "T3": self.t3[numbers].tolist(),
+            "RegionCode": [one[3] for one in named],
+            "ArmSkuName": [one[4] for one in named],
+            "PhysicalZone": [
+                (state.physical[number] or NO_ZONE) if number >= 0 else NO_ZONE for number in row.tolist()
+            ],
+            "PriceTime": _times(columns["spot_began"][pair]),
+            "IFTime": _times(columns["frequency_began"][pair]),
+            "ScoreTime": _times(score_began),
+        }
+
+    def selector(self, casing: str) -> list[dict[str, str]]:
+        """Distinct tier, size and region of live workloads."""
+        live = sorted({int(number) for number in self.pair[self.live]}, key=lambda number: self.state.pairs[number])
+        named = (_name_columns(self.state, *self.state.pairs[number], casing) for number in live)
+        return [{"InstanceTier": one[0], "InstanceType": one[1], "Region": one[2]} for one in named]
+
+
+def _at(column: Column, row: Column) -> Column:
+    """Values at row numbers; those of -1 are of no meaning (and must be masked)."""
+    return column[row] if len(column) else np.zeros(len(row), column.dtype)
+
+
+def _name_columns(state: MergedState, region: str, size: str, casing: str) -> tuple[str, str, str, str, str]:
+    """Tier, size, display name as readers compare them; then ARM code and ARM size."""
+    tier, rest = split_tier(size)
+    name = state.regions.get(region, region)
+    if casing == "lower":
+        return tier.lower(), rest.lower(), name.lower(), region, size
+    return tier, rest, name, region, size
+
+
+def _numbers(column: Column, pair: Column) -> list[float]:
+    """Values with -1 for unknown, in their shortest form."""
+    values = np.where(np.isnan(column), UNKNOWN, column)[pair]
+    return values.tolist() if values.dtype == np.float64 else [round(value, 1) for value in values.tolist()]
+
+
+def _times(slots: Column) -> list[str]:
+    texts = {
+        number: slot_time(number).strftime("%Y-%m-%d %H:%M:%S") if number else NO_ZONE for number in set(slots.tolist())
+    }
+    return [texts[number] for number in slots.tolist()]
+
+
+def encode_csv(table: Mapping[str, list[Any]]) -> bytes:
+    """The snapshot: gzip csv with a header, no index column."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    writer.writerows(zip(*(table[name] for name in CSV_COLUMNS), strict=True))
+    return gzip.compress(text.getvalue().encode(), compresslevel=4, mtime=0)
+
+
+def encode_latest(table: Mapping[str, list[Any]]) -> bytes:
+    """The latest file: gzip of a strict JSON array, ``id`` from 1 without holes, no blanks."""
+    rows = zip(*(table[name] for name in LATEST_COLUMNS), strict=True)
+    packed = []
+    chunk: list[dict[str, Any]] = []
+    # In chunks: one dumps of everything would hold it all as dictionaries at once.
+    for number, row in enumerate(rows, 1):
+        chunk.append({"id": number, **dict(zip(LATEST_COLUMNS, row, strict=True))})
+        if len(chunk) == _CHUNK:
+            packed.append(orjson.dumps(chunk)[1:-1])
+            chunk = []
+    if chunk:
+        packed.append(orjson.dumps(chunk)[1:-1])
+    return gzip.compress(b"[" + b",".join(packed) + b"]", compresslevel=4, mtime=0)
+
+
+def changed_items(
+    before: View | None, after: View, *, run_id: str, version: int, ttl_days: int
+) -> Iterator[dict[str, Any]]:
+    """Items of the workload table that differ between two views (new, changed, retired ones)."""
+    known = _fingerprints(before) if before is not None else {}
+    for number, (key, print_) in enumerate(_fingerprints(after).items()):
+        live = bool(after.live[number])
+        if known.get(key) == print_ or (not live and key not in known):
+            continue
+        was_live = key in known and known[key][0]
+        if not live and not was_live:
+            continue
+        yield _item(after, number, is_new=key not in known, run_id=run_id, version=version, ttl_days=ttl_days)
+
+
+def _fingerprints(view: View) -> dict[tuple[str, str, str], tuple[Any, ...]]:
+    """Workload key -> whether it is live, and everything that its item shows."""
+    state = view.state
+    pair, row = view.pair.tolist(), view.row.tolist()
+    pair_parts = list(
+        zip(
+            *(
+                np.where(np.isnan(state.pair[name]), UNKNOWN, state.pair[name]).tolist()
+                for name in ("spot", "ondemand", "frequency")
+            ),
+            state.pair["spot_began"].tolist(),
+            state.pair["frequency_began"].tolist(),
+            strict=True,
+        )
+    )
+    scores = [bytes(one) for one in np.concatenate(
+        [state.rows["score"].view(np.uint8), state.rows["score_began"].view(np.uint8).reshape(len(state.zones), -1)],
+        axis=1,
+    )] if len(state.zones) else []  # fmt: skip
+    t2, t3, live = view.t2.tolist(), view.t3.tolist(), view.live.tolist()
+    prints: dict[tuple[str, str, str], tuple[Any, ...]] = {}
+    for place, (pair_number, row_number) in enumerate(zip(pair, row, strict=True)):
+        region, size = state.pairs[pair_number]
+        zone, score, physical = NO_ZONE, b"", ""
+        if row_number >= 0:
+            zone, score, physical = state.zones[row_number], scores[row_number], state.physical[row_number]
+        prints[region, size, zone] = (live[place], pair_parts[pair_number], score, physical, t2[place], t3[place])
+    return prints
+
+
+def _item(view: View, number: int, *, is_new: bool, run_id: str, version: int, ttl_days: int) -> dict[str, Any]:
+    """One item (docs/data.md); unknown values are absent."""
+    state, pair, row = view.state, int(view.pair[number]), int(view.row[number])
+    region, size = state.pairs[pair]
+    tier, rest = split_tier(size)
+    zone = state.zones[row] if row >= 0 else NO_ZONE
+    item: dict[str, Any] = {
+        "InstanceType": size,
+        "Workload": f"{region}#{zone}",
+        "InstanceTier": tier,
+        "Size": rest,
+        "Region": region,
+        "RegionName": state.regions.get(region, region),
+        "AvailabilityZone": zone,
+        "UpdatedAt": to_iso(slot_time(state.slot)),
+        "RunId": run_id,
+        "Version": version,
+    }
+    for name, column in (("OndemandPrice", "ondemand"), ("SpotPrice", "spot"), ("IF", "frequency")):
+        value = float(state.pair[column][pair])
+        if not np.isnan(value):
+            item[name] = round(value, 6)
+    savings = float(view.savings()[pair]) if "SpotPrice" in item and "OndemandPrice" in item else None
+    if savings is not None:
+        item["Savings"] = savings
+    if "SpotPrice" in item:
+        item["PriceAt"] = to_iso(slot_time(int(state.pair["spot_began"][pair])))
+    if "IF" in item:
+        item["EvictionBand"] = state.bands[int(state.pair["band"][pair])]
+        item["IFAt"] = to_iso(slot_time(int(state.pair["frequency_began"][pair])))
+    if row >= 0:
+        item |= _score_fields(view, number, row)
+    if not view.live[number]:
+        item["RetiredAt"] = to_iso(slot_time(state.slot))
+        item["ExpiresAt"] = int(slot_time(state.slot + ttl_days * _SLOTS_A_DAY).timestamp())
+    return {"is_new": is_new, "item": item}
+
+
+def _score_fields(view: View, number: int, row: int) -> dict[str, Any]:
+    state = view.state
+    scores = {
+        str(count): {"s": int(score), "at": to_iso(slot_time(int(began)))}
+        for count, score, began in zip(
+            DESIRED_COUNTS, state.rows["score"][row], state.rows["score_began"][row], strict=True
+        )
+        if score
+    }
+    fields: dict[str, Any] = {"Scores": scores, "T2": int(view.t2[number]), "T3": int(view.t3[number])}
+    if state.physical[row]:
+        fields["PhysicalZone"] = state.physical[row]
+    return fields

@@ -1,0 +1,71 @@
+"""T3 and T2: the largest desired count that recently scored 3 (at least 2), held down by what failed since.
+
+Kept per workload and count: the last time each score was seen. From those alone, whatever the order in
+which runs were merged (docs/data.md)::
+
+    T = max over counts c with a success of  min(c, below(c') for every c' whose last failure is not
+                                                  older than c's last success)
+
+0 is a value, not "missing"; within one slot a failure counts as later than a success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from spotlake.models import DESIRED_COUNTS
+
+type Seen = npt.NDArray[np.uint32]  # workloads x counts x scores (index 0 = score 1): slot number, 0 = never
+type Counts = npt.NDArray[np.int16]
+
+
+def below(count: int) -> int:
+    """The next smaller desired count, 0 for the smallest.
+
+    >>> below(1), below(5), below(50)
+    (0, 1, 45)
+    """
+    place = DESIRED_COUNTS.index(count)
+    return DESIRED_COUNTS[place - 1] if place else 0
+
+
+def threshold(last_seen: Mapping[int, Mapping[int, int]], least_score: int) -> int:
+    """T of one workload.
+
+    Args:
+        last_seen: Desired count -> score (1 to 3) -> slot number of its last answer.
+        least_score: 3 for T3, 2 for T2.
+
+    >>> threshold({1: {3: 1}, 5: {3: 2}, 10: {3: 3}}, 3)
+    10
+    >>> threshold({1: {3: 1}, 5: {3: 2, 2: 4}, 10: {3: 3}}, 3)
+    1
+    """
+    seen = np.zeros((1, len(DESIRED_COUNTS), 3), np.uint32)
+    for count, scores in last_seen.items():
+        for score, slot in scores.items():
+            seen[0, DESIRED_COUNTS.index(count), score - 1] = slot
+    return int(thresholds(seen, least_score)[0])
+
+
+def thresholds(seen: Seen, least_score: int) -> Counts:
+    """T of many workloads at once."""
+    success = seen[:, :, least_score - 1 :].max(axis=2)
+    failure = seen[:, :, : least_score - 1].max(axis=2)
+    best = np.zeros(len(seen), np.int16)
+    ever_failed = [(place, failure[:, place]) for place in range(len(DESIRED_COUNTS)) if failure[:, place].any()]
+    for place, count in enumerate(DESIRED_COUNTS):
+        succeeded = success[:, place]
+        if not succeeded.any():
+            continue
+        cap = np.where(succeeded > 0, count, 0).astype(np.int16)
+        for failed_place, failed in ever_failed:
+            if failed_place > place:
+                break  # below() of a larger count is no smaller than this one
+            held = (failed > 0) & (failed >= succeeded)
+            np.minimum(cap, below(DESIRED_COUNTS[failed_place]), out=cap, where=held)
+        np.maximum(best, cap, out=best)
+    return best

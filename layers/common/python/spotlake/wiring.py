@@ -1,0 +1,307 @@
+"""Builds what the use cases need from the settings: stores, clocks, clients. Called inside handlers.
+
+Kept for the life of the process (a warm Lambda signs in once), made at first use, never at import.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
+from spotlake.azure.http import HttpClient, new_session
+from spotlake.azure.locations import API as LOCATIONS_API
+from spotlake.azure.locations import Locations, fetch_locations, read_locations, write_locations
+from spotlake.clock import Clock, Deadline, RunClock, WallClock
+from spotlake.errors import InvalidInputError
+from spotlake.models import CollectorReport, Dataset, Run, WorkItem, from_iso
+from spotlake.settings import Settings
+from spotlake.stores.claims import DynamoDbClaims
+from spotlake.stores.ledger import DynamoDbLedger
+from spotlake.stores.objects import S3Objects
+from spotlake.telemetry import LambdaContext
+from spotlake.usecases.collect_eviction_rates import EvictionDeps
+from spotlake.usecases.collect_placement_scores import PlacementDeps
+from spotlake.usecases.collect_prices import PriceDeps
+from spotlake.usecases.prepare import PrepareDeps, read_item
+from spotlake.zones import ZoneMap, subscription_digest
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+    from spotlake.usecases.finish import FinishDeps
+    from spotlake.usecases.full_run import FullRunDeps
+    from spotlake.usecases.notify import NotifyDeps
+    from spotlake.usecases.plan import PlanDeps
+    from spotlake.usecases.report import ReportDeps
+
+SCORE_THREADS = 4  # calls under way at once in one collector
+_TO_FINISH_SECONDS = 5.0  # of a Lambda's time, to answer
+# Plan has little time, and yesterday's plan to start from; a full run takes what the setting allows.
+_INCREMENTAL_EFFORT_SECONDS = 1.0
+# botocore owns the retries of AWS calls: throttles and 5xx, with jitter.
+_BOTO = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, max_pool_connections=32)
+
+
+class Services:
+    """Everything that can be built; each piece at its first use."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Read the settings. Raises ConfigurationError naming a wrong one."""
+        self.settings = Settings.from_environment(environment)
+        self.wall = WallClock()
+        self._session = boto3.Session()
+
+    # -- stores ----------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def objects(self) -> S3Objects:
+        """The write bucket."""
+        return S3Objects(self._session.client("s3", config=_BOTO), self.settings.write_bucket)
+
+    @functools.cached_property
+    def production(self) -> S3Objects:
+        """Production's bucket; its roles may only read."""
+        return S3Objects(self._session.client("s3", config=_BOTO), self.settings.read_bucket)
+
+    @functools.cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """DynamoDB where the stack is."""
+        return self._session.client("dynamodb", config=_BOTO)
+
+    @functools.cached_property
+    def ledger(self) -> DynamoDbLedger:
+        """The quota ledger."""
+        return DynamoDbLedger(self.dynamodb, self.settings.control_table)
+
+    @functools.cached_property
+    def claims(self) -> DynamoDbClaims:
+        """The claim."""
+        return DynamoDbClaims(self.dynamodb, self.settings.control_table)
+
+    # -- Azure -----------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def credentials(self) -> AzureCredentials:
+        """From AzureAuth, in its own region."""
+        client = self._session.client("dynamodb", region_name=self.settings.auth_region, config=_BOTO)
+        return read_credentials(client, self.settings.auth_table, self.settings.auth_item)
+
+    @functools.cached_property
+    def tokens(self) -> TokenSource:
+        """One token for everything, kept while this process lives."""
+        return TokenSource(
+            self.credentials,
+            authority_url=self.settings.azure_authority_url or None,
+            ca_file=self.settings.azure_ca_file or None,
+        )
+
+    def locations(self, run: Run, deadline: Deadline, *, refresh: bool) -> Locations:
+        """Routing locations and zones: from the state, learnt anew when they are a day old or unknown."""
+        known = read_locations(self.objects)
+        now_at = self.clock(run).now()
+        if known is not None and (not refresh or known.is_fresh(now_at, self.credentials.subscriptions)):
+            return known
+        client = HttpClient(LOCATIONS_API, new_session(connections=8), deadline=deadline)
+        found = fetch_locations(
+            client,
+            self.settings.azure_management_url,
+            headers=self.tokens.headers,
+            subscriptions=self.credentials.subscriptions,
+            now_at=now_at,
+            previous=known,
+        )
+        write_locations(self.objects, found)
+        return found
+
+    # -- what each door hands to its use case ----------------------------------------------------
+
+    def clock(self, run: Run) -> Clock:
+        """The wall, or on local runs a clock set to the run's slot."""
+        if self.settings.clock == "wall":
+            return self.wall
+        return RunClock(run.slot_at, from_iso(run.started_at), self.wall)
+
+    def collect(
+        self, event: Mapping[str, Any], dataset: Dataset, collector: Callable[[Run, WorkItem], CollectorReport]
+    ) -> dict[str, Any]:
+        """Run a region's collector on its work item; what ``resume`` leaves alone is left alone."""
+        run = Run.from_dict(event["run"])
+        item = read_item(self.objects, run, event["region"])
+        if item is None:
+            raise InvalidInputError("region", event["region"], f"a region that run {run.run_id} has planned")
+        if dataset.value in item.stored or (dataset is Dataset.SPS and not item.calls):
+            return {"dataset": dataset.value, "region": item.region, "status": "complete", "rows": 0}
+        return short_report(collector(run, item))
+
+    def price_deps(self, run: Run, deadline: Deadline) -> PriceDeps:
+        """For the price collector, which never signs in."""
+        return PriceDeps(
+            objects=self.objects,
+            session=new_session(),
+            clock=self.clock(run),
+            deadline=deadline,
+            settings=self.settings,
+        )
+
+    def eviction_deps(self, run: Run, deadline: Deadline) -> EvictionDeps:
+        """For the eviction-rate collector."""
+        return EvictionDeps(
+            objects=self.objects,
+            session=new_session(),
+            tokens=self.tokens,
+            clock=self.clock(run),
+            deadline=deadline,
+            settings=self.settings,
+        )
+
+    def placement_deps(self, run: Run, deadline: Deadline) -> PlacementDeps:
+        """For the placement-score collector."""
+        subscriptions = self.credentials.subscriptions
+        known = read_locations(self.objects)
+        nothing = ZoneMap({}, reference=subscription_digest(subscriptions[0]))
+        return PlacementDeps(
+            objects=self.objects,
+            ledger=self.ledger,
+            session=new_session(connections=SCORE_THREADS),
+            tokens=self.tokens,
+            subscriptions=subscriptions,
+            zones=known.zone_map(subscriptions) if known else nothing,
+            clock=self.clock(run),
+            deadline=deadline,
+            settings=self.settings,
+            threads=SCORE_THREADS,
+        )
+
+    def prepare_deps(self, run: Run, deadline: Deadline) -> PrepareDeps:
+        """For preparing a collection; signs in when the locations have to be learnt."""
+        locations = self.locations(run, deadline, refresh=True)
+        full = run.mode.value == "full"
+        return PrepareDeps(
+            objects=self.objects,
+            production=self.production,
+            ledger=self.ledger,
+            subscriptions=self.credentials.subscriptions,
+            routing=locations.routing,
+            settings=self.settings,
+            effort_seconds=self.settings.plan_effort_seconds if full else _INCREMENTAL_EFFORT_SECONDS,
+        )
+
+    def plan_deps(self, deadline: Deadline) -> PlanDeps:
+        """For planning."""
+        from spotlake.usecases.plan import PlanDeps
+
+        states = self._session.client("stepfunctions", config=_BOTO)
+        return PlanDeps(
+            objects=self.objects,
+            claims=self.claims,
+            wall=self.wall,
+            is_running=lambda arn: states.describe_execution(executionArn=arn)["status"] == "RUNNING",
+            settings=self.settings,
+            prepare=lambda run: self.prepare_deps(run, deadline),
+        )
+
+    def full_run_deps(
+        self, run: Run, deadline: Deadline, stopping: Callable[[], bool], tell: Callable[[CollectorReport], None]
+    ) -> FullRunDeps:
+        """For the full run's job, whose collectors are threads of one process."""
+        from spotlake.usecases.collect_eviction_rates import collect_eviction_rates
+        from spotlake.usecases.collect_placement_scores import collect_placement_scores
+        from spotlake.usecases.collect_prices import collect_prices
+        from spotlake.usecases.full_run import Checkpoint, FullRunDeps
+
+        prepare = self.prepare_deps(run, deadline)
+
+        def collect_scores(run: Run, item: WorkItem, checkpoint: Checkpoint) -> CollectorReport:
+            stored = dict(checkpoint.already)
+            deps = replace(self.placement_deps(run, deadline), already=stored, on_call_done=checkpoint.note)
+            return collect_placement_scores(run, item, deps)
+
+        return FullRunDeps(
+            objects=self.objects,
+            regions=prepare.routing,
+            prepare=prepare,
+            collect_prices=lambda run, item: collect_prices(run, item, self.price_deps(run, deadline)),
+            collect_eviction_rates=lambda run, item: collect_eviction_rates(
+                run, item, self.eviction_deps(run, deadline)
+            ),
+            collect_scores=collect_scores,
+            stopping=stopping,
+            tell=tell,
+        )
+
+    def finish_deps(self, run: Run, deadline: Deadline) -> FinishDeps:
+        """For merging and learning."""
+        from spotlake.stores.workloads import DynamoDbWorkloads
+        from spotlake.usecases.finish import FinishDeps
+        from spotlake.usecases.merge import MergeDeps
+
+        workloads = DynamoDbWorkloads(self.dynamodb, self.settings.workload_table)
+        merge = MergeDeps(
+            objects=self.objects,
+            workloads=workloads,
+            clock=self.clock(run),
+            deadline=deadline,
+            settings=self.settings,
+        )
+        return FinishDeps(merge=merge, objects=self.objects)
+
+    def report_deps(self) -> ReportDeps:
+        """For reporting."""
+        from spotlake.usecases.report import ReportDeps
+
+        return ReportDeps(objects=self.objects, claims=self.claims, wall=self.wall)
+
+    def notify_deps(self) -> NotifyDeps:
+        """For telling of failures and recoveries."""
+        from spotlake.usecases.notify import NotifyDeps
+
+        topic, parameter = self.settings.topic_arn, self.settings.slack_webhook_parameter
+        sns, ssm = self._session.client("sns", config=_BOTO), self._session.client("ssm", config=_BOTO)
+        region = self._session.region_name
+
+        def publish(subject: str, text: str) -> None:
+            sns.publish(TopicArn=topic, Subject=subject, Message=text)
+
+        def webhook_url() -> str:
+            found = ssm.get_parameter(Name=parameter, WithDecryption=True)
+            return found["Parameter"]["Value"]
+
+        return NotifyDeps(
+            objects=self.objects,
+            claims=self.claims,
+            publish=publish if topic else None,
+            webhook_url=webhook_url if parameter else None,
+            console_url=lambda arn: f"https://{region}.console.aws.amazon.com/states/home#/v2/executions/details/{arn}",
+        )
+
+
+@functools.cache
+def services() -> Services:
+    """The process's services, from its environment."""
+    return Services(os.environ)
+
+
+def deadline_of(context: LambdaContext) -> Deadline:
+    """The Lambda's time-out, less what it takes to answer."""
+    return Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - _TO_FINISH_SECONDS)
+
+
+def short_report(report: CollectorReport) -> dict[str, Any]:
+    """What a collector returns to the state machine: no rows, no long lists."""
+    counts = {name: report.counts.get(name, 0) for name in ("pages", "calls_sent", "requests", "throttles", "retries")}
+    return {
+        "dataset": report.dataset.value,
+        "region": report.region,
+        "status": report.status,
+        "rows": report.rows,
+        "counts": counts,
+        "error": report.error,
+        "cause": report.cause[:500] if report.cause else None,
+    }
