@@ -1,22 +1,26 @@
-"""IAM: loopback counts as TLS; the roles of Step Functions and Scheduler are enforced too."""
+"""IAM: loopback counts as TLS; PartiQL has its actions; roles of Step Functions and Scheduler are enforced."""
 
 from __future__ import annotations
 
 import contextvars
+import json
+import re
 from typing import Any
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import eventbridge, iam, stepfunctions
 
 from spotlake_local.aws.seams import need
 
 _role_arn: contextvars.ContextVar[str] = contextvars.ContextVar("state_machine_role", default="")
+_STATEMENT = re.compile(r'\s*(insert|update|delete|select)\b[^"]*"([^"]+)"', re.IGNORECASE)
 _ACCOUNT_FIELD, _REGION_FIELD = 4, 3
 
 
 def install() -> None:
-    """Close the three gaps."""
+    """Close the four gaps."""
     _trust_loopback()
+    _name_partiql_actions()
     _enforce_state_machine_roles()
     _enforce_scheduler_roles()
 
@@ -29,6 +33,26 @@ def _trust_loopback() -> None:
         return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
 
     iam_evaluator._resolve_condition_key = resolve_trusting
+
+
+def _name_partiql_actions() -> None:
+    """Without it a PartiQL batch is checked as an action that IAM does not know, and nobody may do it.
+
+    AWS checks each statement as PartiQLInsert, PartiQLUpdate, ... on its table (service authorization
+    reference, 2026-11).
+    """
+    checks = need(iam_actions, "dynamodb_transaction_checks", "IAM actions of PartiQL")
+    table_arn = need(iam_actions, "_dynamodb_table_arn", "IAM actions of PartiQL")
+
+    def checks_with_partiql(action: str, body: bytes, region: str, account: str) -> Any:
+        if action not in ("dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement"):
+            return checks(action, body, region, account)
+        content = json.loads(body or b"{}")
+        texts = {one.get("Statement", "") for one in content.get("Statements", [content])}
+        found = {(match[1].capitalize(), match[2]) for text in texts if (match := _STATEMENT.match(text))}
+        return [(f"dynamodb:PartiQL{verb}", table_arn(table, region, account)) for verb, table in sorted(found)]
+
+    iam_actions.dynamodb_transaction_checks = checks_with_partiql
 
 
 def is_allowed(role_arn: str, action: str, resource_arn: str) -> bool:
