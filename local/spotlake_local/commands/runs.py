@@ -37,7 +37,9 @@ def command(arguments: argparse.Namespace) -> int:
 
 def runs_table(listed: list[dict[str, Any]]) -> Table:
     """A table of manifests, newest first."""
-    table = Table("run", "mode", "status", "coverage", "rows", "changed", "calls", "seconds", "stale")
+    table = Table(box=None)
+    for name in ("run", "mode", "status", "cover", "rows", "changed", "calls", "merge s", "stale"):
+        table.add_column(name, no_wrap=True, justify="left" if name in ("run", "mode", "status") else "right")
     for one in listed:
         table.add_row(
             one["run_id"],

@@ -5,6 +5,7 @@ A missing or unknown value never replaces a known one; a time marks when a value
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,12 @@ class Columns:
     price: list[tuple[str, str, float | None, float | None]] = field(default_factory=list)
     eviction: list[tuple[str, str, str, float | None]] = field(default_factory=list)
     scores: list[tuple[str, str, str, str, int, int]] = field(default_factory=list)
+
+    def keep(self, wanted: Callable[[str], bool]) -> None:
+        """Leave only rows of wanted sizes (a run that was asked for some)."""
+        self.price = [row for row in self.price if wanted(row[1])]
+        self.eviction = [row for row in self.eviction if wanted(row[1])]
+        self.scores = [row for row in self.scores if wanted(row[1])]
 
     def counts(self) -> dict[str, int]:
         """Rows with a known value, by data set."""
@@ -139,10 +146,12 @@ class _Appender:
 
 
 def _fold_prices(state: MergedState, pairs: _Appender, columns: Columns, slot: int) -> None:
-    numbers = np.array([pairs.number(region, size) for region, size, _, _ in columns.price], np.int64)
+    # A size that has no spot price and never had one is no spot workload, whatever it costs on demand.
+    rows = [row for row in columns.price if row[2] is not None or (row[0], join_key(row[1])) in pairs.index]
+    numbers = np.array([pairs.number(row[0], row[1]) for row in rows], np.int64)
     state.grow()
-    spot = np.array([row[2] for row in columns.price], np.float64)  # None becomes nan
-    ondemand = np.array([row[3] for row in columns.price], np.float64)
+    spot = np.array([row[2] for row in rows], np.float64)  # None becomes nan
+    ondemand = np.array([row[3] for row in rows], np.float64)
     _replace(state, "spot", numbers, spot, slot)
     # 0 is the price list's way of saying "unknown".
     _replace(state, "ondemand", numbers, np.where(ondemand > 0, ondemand, np.nan), slot)

@@ -8,6 +8,7 @@ done again: the chain (a small object, replaced only if it is still as it was re
 
 from __future__ import annotations
 
+import functools
 import gzip
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,7 @@ from spotlake.settings import Settings
 from spotlake.shards import open_shard
 from spotlake.stores.objects import ObjectStore, StoredObject, read_json, write_json
 from spotlake.stores.workloads import Upserted, WorkloadTable
+from spotlake.usecases.request import matches
 
 CHAIN_KEY = keys.STATE_PREFIX + "merged/chain.json"
 CHAIN_SCHEMA = REQUEST_SCHEMA = MANIFEST_SCHEMA = 1
@@ -163,6 +165,10 @@ class _Merge:
                     digest.update(stored.body[-64:] + len(stored.body).to_bytes(8))
                 self._read_one(read, dataset, region, stored, slot_at, regions)
         read.digest = digest.hexdigest()
+        globs = request["asked"]["instance_types"]
+        if globs:
+            wanted = functools.cache(lambda size: matches(size, globs))
+            read.columns.keep(wanted)
         return read
 
     def _read_one(

@@ -17,13 +17,15 @@ import orjson
 
 from spotlake import keys
 from spotlake.clock import Clock
-from spotlake.models import Run, from_iso, to_iso
+from spotlake.models import Dataset, Run, from_iso, to_iso
 from spotlake.stores.claims import Claims
 from spotlake.stores.objects import ObjectStore, read_json
 
 EXECUTION_SCHEMA = 1
 JOB_CHECKPOINT = "job"  # keys.checkpoint(slot, JOB_CHECKPOINT): what the full run's job says of itself
 JOB_SCHEMA = 1
+# Data set -> the function that collects it.
+_SERVICES = {Dataset.SPS.value: "sps", Dataset.PRICE.value: "price", Dataset.EVICTION.value: "eviction"}
 # The first four as the environment before this one wrote them; further ones only after.
 MEMORY_COLUMNS = ("Timestamp", "Service", "PID", "Memory_MB", "Kind", "Region")
 
@@ -59,7 +61,7 @@ def report_run(
     """
     finished_at = deps.wall.now()
     job, _ = read_json(deps.objects, keys.checkpoint(run.slot_at, JOB_CHECKPOINT), schema=JOB_SCHEMA)
-    entries = [_entry("plan", None, plan), *(_entry(one["dataset"], one["region"], one) for one in collectors)]
+    entries = [_entry("plan", None, plan), *(_entry(_SERVICES[one["dataset"]], one["region"], one) for one in collectors)]
     entries.append(_entry("merge", None, merge))
     total_seconds = round((finished_at - from_iso(run.started_at)).total_seconds(), 3)
     collection_seconds = job["seconds"] if job else _longest_path(entries)
