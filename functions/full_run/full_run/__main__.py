@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", required=True, metavar="JSON", help="the Run, as Plan returned it")
     parsed = parser.parse_args(arguments)
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: stopping.set())
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     telemetry = Telemetry.of(_SERVICE, "all")
     try:
         run = _read_run(parsed.run)

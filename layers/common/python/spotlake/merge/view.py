@@ -43,6 +43,7 @@ class View:
         row: Number of each workload's row, -1 for zone N/A.
         live: Whether each is live.
         t2, t3: By workload; -1 for zone N/A.
+        savings: Percent of on-demand, by pair; nan when either price is unknown.
     """
 
     state: MergedState
@@ -51,6 +52,7 @@ class View:
     live: Column
     t2: Column
     t3: Column
+    savings: Column
 
     @classmethod
     def of(cls, state: MergedState, retire_after_days: int) -> View:
@@ -73,13 +75,8 @@ class View:
             live=np.concatenate([row_live, plain_live]),
             t2=np.concatenate([thresholds(seen, 2), none]),
             t3=np.concatenate([thresholds(seen, 3), none]),
+            savings=_savings(state.pair["spot"], state.pair["ondemand"]),
         )
-
-    def savings(self) -> Column:
-        """Percent of on-demand, by pair; nan when either price is unknown."""
-        spot, ondemand = self.state.pair["spot"], self.state.pair["ondemand"]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.round((ondemand - spot) / ondemand * 100, 2)
 
     def table(self, slot_at: datetime, count: int, casing: str) -> dict[str, list[Any]]:
         """Live workloads in columns, sorted by region, size and zone; Score as last answered at ``count``."""
@@ -102,7 +99,7 @@ class View:
             "Region": [one[2] for one in named],
             "OndemandPrice": _numbers(columns["ondemand"], pair),
             "SpotPrice": _numbers(columns["spot"], pair),
-            "Savings": _numbers(self.savings(), pair),
+            "Savings": _numbers(self.savings, pair),
             "IF": _numbers(columns["frequency"], pair),
             "DesiredCount": [count] * len(numbers),
             "AvailabilityZone": zones,
@@ -125,6 +122,11 @@ class View:
         live = sorted({int(number) for number in self.pair[self.live]}, key=lambda number: self.state.pairs[number])
         named = (_name_columns(self.state, *self.state.pairs[number], casing) for number in live)
         return [{"InstanceTier": one[0], "InstanceType": one[1], "Region": one[2]} for one in named]
+
+
+def _savings(spot: Column, ondemand: Column) -> Column:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.round((ondemand - spot) / ondemand * 100, 2)
 
 
 def _at(column: Column, row: Column) -> Column:
@@ -182,46 +184,62 @@ def encode_latest(table: Mapping[str, list[Any]]) -> bytes:
 def changed_items(
     before: View | None, after: View, *, run_id: str, version: int, ttl_days: int
 ) -> Iterator[dict[str, Any]]:
-    """Items of the workload table that differ between two views (new, changed, retired ones)."""
-    known = _fingerprints(before) if before is not None else {}
-    for number, (key, print_) in enumerate(_fingerprints(after).items()):
-        live = bool(after.live[number])
-        if known.get(key) == print_ or (not live and key not in known):
-            continue
-        was_live = key in known and known[key][0]
-        if not live and not was_live:
-            continue
-        yield _item(after, number, is_new=key not in known, run_id=run_id, version=version, ttl_days=ttl_days)
+    """Items of the workload table that differ between two views: new, changed and retired ones.
+
+    Yields:
+        ``{"is_new", "item"}``, made one by one: all of them at once would take hundreds of megabytes.
+    """
+    if before is None:
+        known = np.full(len(after.live), -1, np.int64)
+        changed = after.live.copy()
+    else:
+        known = _places_in(before, after)
+        was_live = before.live[known] & (known >= 0)
+        changed = (after.live | was_live) & ((known < 0) | (after.live != was_live) | _differs(before, after, known))
+    for number in np.flatnonzero(changed).tolist():
+        # What was never live has no item yet.
+        is_new = bool(known[number] < 0 or (before is not None and not before.live[known[number]]))
+        yield _item(after, number, is_new=is_new, run_id=run_id, version=version, ttl_days=ttl_days)
 
 
-def _fingerprints(view: View) -> dict[tuple[str, str, str], tuple[Any, ...]]:
-    """Workload key -> whether it is live, and everything that its item shows."""
-    state = view.state
-    pair, row = view.pair.tolist(), view.row.tolist()
-    pair_parts = list(
-        zip(
-            *(
-                np.where(np.isnan(state.pair[name]), UNKNOWN, state.pair[name]).tolist()
-                for name in ("spot", "ondemand", "frequency")
-            ),
-            state.pair["spot_began"].tolist(),
-            state.pair["frequency_began"].tolist(),
-            strict=True,
-        )
-    )
-    scores = [bytes(one) for one in np.concatenate(
-        [state.rows["score"].view(np.uint8), state.rows["score_began"].view(np.uint8).reshape(len(state.zones), -1)],
-        axis=1,
-    )] if len(state.zones) else []  # fmt: skip
-    t2, t3, live = view.t2.tolist(), view.t3.tolist(), view.live.tolist()
-    prints: dict[tuple[str, str, str], tuple[Any, ...]] = {}
-    for place, (pair_number, row_number) in enumerate(zip(pair, row, strict=True)):
-        region, size = state.pairs[pair_number]
-        zone, score, physical = NO_ZONE, b"", ""
-        if row_number >= 0:
-            zone, score, physical = state.zones[row_number], scores[row_number], state.physical[row_number]
-        prints[region, size, zone] = (live[place], pair_parts[pair_number], score, physical, t2[place], t3[place])
-    return prints
+def _places_in(before: View, after: View) -> Column:
+    """For each workload of ``after`` its place in ``before``, -1 for a new one."""
+    old, new = before.state, after.state
+    rows, pairs = len(old.zones), len(old.pairs)
+    # States are only appended to: usually the old names are a beginning of the new ones.
+    if new.pairs[:pairs] == old.pairs and new.zones[:rows] == old.zones:
+        same = new.rows["pair"][:rows] == old.rows["pair"]
+        if bool(np.all(same)):
+            scored = np.concatenate([np.arange(rows), np.full(len(new.zones) - rows, -1)])
+            plain = np.concatenate([np.arange(pairs) + rows, np.full(len(new.pairs) - pairs, -1)])
+            return np.concatenate([scored, plain]).astype(np.int64)
+    places = {key: place for place, key in enumerate(_keys(before))}
+    return np.array([places.get(key, -1) for key in _keys(after)], np.int64)
+
+
+def _keys(view: View) -> Iterator[tuple[str, str, str]]:
+    """(region, size, zone) of each workload."""
+    for pair, row in zip(view.pair.tolist(), view.row.tolist(), strict=True):
+        region, size = view.state.pairs[pair]
+        yield region, size, view.state.zones[row] if row >= 0 else NO_ZONE
+
+
+def _differs(before: View, after: View, known: Column) -> Column:
+    """Whether a workload's item shows anything else than before (only where ``known`` is a place)."""
+    differs: Column = (after.t2 != before.t2[known]) | (after.t3 != before.t3[known])
+    for name in ("spot", "ondemand", "frequency", "spot_began", "frequency_began", "band"):
+        new, old = after.state.pair[name][after.pair], before.state.pair[name][before.pair[known]]
+        same = (new == old) | (np.isnan(new) & np.isnan(old)) if new.dtype.kind == "f" else new == old
+        differs |= ~same
+    scored = (after.row >= 0) & (before.row[known] >= 0)
+    new_rows, old_rows = after.row[scored], before.row[known][scored]
+    for name in ("score", "score_began"):
+        different = after.state.rows[name][new_rows] != before.state.rows[name][old_rows]
+        differs[scored] |= different.any(axis=1)
+    zones, old_zones = after.state.physical, before.state.physical
+    moved = [zones[new] != old_zones[old] for new, old in zip(new_rows.tolist(), old_rows.tolist(), strict=True)]
+    differs[scored] |= np.array(moved, bool)
+    return differs
 
 
 def _item(view: View, number: int, *, is_new: bool, run_id: str, version: int, ttl_days: int) -> dict[str, Any]:
@@ -246,7 +264,7 @@ def _item(view: View, number: int, *, is_new: bool, run_id: str, version: int, t
         value = float(state.pair[column][pair])
         if not np.isnan(value):
             item[name] = round(value, 6)
-    savings = float(view.savings()[pair]) if "SpotPrice" in item and "OndemandPrice" in item else None
+    savings = float(view.savings[pair]) if "SpotPrice" in item and "OndemandPrice" in item else None
     if savings is not None:
         item["Savings"] = savings
     if "SpotPrice" in item:

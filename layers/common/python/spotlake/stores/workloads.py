@@ -37,6 +37,7 @@ _THROTTLED = frozenset(
 _TRY_AGAIN = _THROTTLED | {"InternalServerError", "TransactionConflict"}
 _OVERTAKEN = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
 _THREADS = 4
+_AHEAD = 8  # batches per thread that are made ahead of being written
 _LONGEST_WAIT_SECONDS = 5.0
 
 
@@ -92,8 +93,10 @@ class DynamoDbWorkloads:
         self._written = self._overtaken = self._throttles = 0
         self._units = 0.0
         with ThreadPoolExecutor(self._threads) as pool:
-            for _ in pool.map(lambda batch: self._write(batch, deadline), batched(changes, BATCH, strict=False)):
-                pass
+            # Some batches at a time: the pool would otherwise draw all items into memory at once.
+            for group in batched(batched(changes, BATCH, strict=False), self._threads * _AHEAD, strict=False):
+                for _ in pool.map(lambda batch: self._write(batch, deadline), group):
+                    pass
         return Upserted(
             written=self._written,
             overtaken=self._overtaken,

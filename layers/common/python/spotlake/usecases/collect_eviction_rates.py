@@ -23,7 +23,8 @@ from spotlake.settings import Settings
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.stores.objects import ObjectStore
 
-_POLICY = RetryPolicy(attempts=8, backoff_seconds=1.0, longest_wait_seconds=30.0, timeout_seconds=(5.0, 60.0))
+# All regions share 15 queries in 5 seconds: a 429 is a place in the queue, and the deadline ends the waiting.
+_POLICY = RetryPolicy(attempts=40, backoff_seconds=1.0, longest_wait_seconds=30.0, timeout_seconds=(5.0, 60.0))
 
 
 @dataclass(frozen=True, kw_only=True)

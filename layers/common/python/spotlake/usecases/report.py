@@ -61,7 +61,10 @@ def report_run(
     """
     finished_at = deps.wall.now()
     job, _ = read_json(deps.objects, keys.checkpoint(run.slot_at, JOB_CHECKPOINT), schema=JOB_SCHEMA)
-    entries = [_entry("plan", None, plan), *(_entry(_SERVICES[one["dataset"]], one["region"], one) for one in collectors)]
+    entries = [
+        _entry("plan", None, plan),
+        *(_entry(_SERVICES[one["dataset"]], one["region"], one) for one in collectors),
+    ]
     entries.append(_entry("merge", None, merge))
     total_seconds = round((finished_at - from_iso(run.started_at)).total_seconds(), 3)
     collection_seconds = job["seconds"] if job else _longest_path(entries)

@@ -1,0 +1,116 @@
+"""``spotlake plan-calls``: the fewest placement-score calls that cover a catalogue."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, TextIO
+
+import orjson
+from rich.console import Console
+
+from spotlake.errors import InvalidInputError
+from spotlake.names import is_collected_region, is_spot_eligible
+from spotlake.planning.cover import CallPlan, cover_pairs
+from spotlake.usecases.request import matches, require_known_regions
+
+_COLUMNS = ("armRegionName", "armSkuName")
+type Catalogue = dict[str, set[str]]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``plan-calls`` to the command line."""
+    parser = subparsers.add_parser(
+        "plan-calls",
+        help="plan the fewest placement-score calls for a catalogue of regions and sizes",
+        description="Covers every (region, size) pair of a catalogue with calls of at most 8 regions x 5 sizes, and says"
+        " how near that is to the number that no plan can beat. The same input and effort give the same plan.",
+        epilog="example: spotlake plan-calls --catalogue prices.csv.gz --instance-types 'Standard_D*' --out plan.json",
+    )
+    parser.add_argument(
+        "--catalogue", type=Path, required=True, metavar="FILE", help=f"csv or csv.gz with {', '.join(_COLUMNS)}"
+    )
+    parser.add_argument("--regions", nargs="+", default=[], metavar="CODE", help="only these ARM codes (default: all)")
+    parser.add_argument(
+        "--instance-types", nargs="+", default=[], metavar="GLOB", help="only sizes that fit (default: all)"
+    )
+    parser.add_argument(
+        "--effort-seconds", type=float, default=1.0, metavar="S", help="how long to improve, about (default: 1)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write the plan (JSON)")
+    parser.set_defaults(command=command)
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Plan, write the plan, print what it came to."""
+    console = Console()
+    if not 0 <= arguments.effort_seconds <= 3600:
+        raise InvalidInputError("--effort-seconds", arguments.effort_seconds, "0 to 3600")
+    pairs, dropped = read_catalogue(arguments.catalogue)
+    require_known_regions(arguments.regions, pairs)
+    pairs = filtered(pairs, arguments.regions, arguments.instance_types)
+    if not pairs:
+        text = " ".join(arguments.instance_types)
+        raise InvalidInputError("--instance-types", text, "globs that fit a size of the catalogue")
+    began = time.perf_counter()
+    with console.status(f"planning, about {arguments.effort_seconds:g} s at most"):
+        plan = cover_pairs(pairs, effort_seconds=arguments.effort_seconds)
+    seconds = time.perf_counter() - began
+    write_plan(plan, arguments.out)
+    for reason, number in sorted(dropped.items()):
+        console.print(f"dropped {number:,} rows: {reason}")
+    calls, bound = len(plan.blocks), plan.lower_bound
+    console.print(f"pairs {sum(map(len, pairs.values())):,}  calls {calls:,}  lower bound {bound:,}  "
+                  f"ratio {calls / bound:.4f}  seconds {seconds:.2f}")  # fmt: skip
+    return 0
+
+
+def read_catalogue(path: Path) -> tuple[Catalogue, Counter[str]]:
+    """Region -> sizes that can be spot, and why the other rows were dropped.
+
+    Raises:
+        InvalidInputError: The file is not there, is not gzip as its name says, or lacks a column.
+    """
+    pairs: Catalogue = {}
+    dropped: Counter[str] = Counter()
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+            for row in _checked_rows(file, path):
+                region, size = row["armRegionName"].strip(), row["armSkuName"].strip()
+                if not is_collected_region(region):
+                    dropped["not a public region"] += 1
+                elif not is_spot_eligible(size):
+                    dropped["never spot (B series, promo, no Standard size)"] += 1
+                else:
+                    pairs.setdefault(region, set()).add(size)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InvalidInputError("--catalogue", str(path), f"a readable csv or csv.gz ({error})") from None
+    return pairs, dropped
+
+
+def _checked_rows(file: TextIO, path: Path) -> csv.DictReader[str]:
+    rows = csv.DictReader(file)
+    missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
+    if missing:
+        raise InvalidInputError("--catalogue", str(path), f"a csv that has the columns {', '.join(missing)}")
+    return rows
+
+
+def filtered(pairs: Catalogue, regions: list[str], globs: list[str]) -> Catalogue:
+    """Only some regions and sizes; regions without any are left out."""
+    found = {
+        region: {size for size in sizes if matches(size, globs)}
+        for region, sizes in pairs.items()
+        if not regions or region in regions
+    }
+    return {region: sizes for region, sizes in found.items() if sizes}
+
+
+def write_plan(plan: CallPlan, path: Path) -> None:
+    """Write ``{"calls": [{"regions", "instance_types"}], "lower_bound"}``."""
+    calls = [{"regions": block.regions, "instance_types": block.instance_types} for block in plan.blocks]
+    path.write_bytes(orjson.dumps({"calls": calls, "lower_bound": plan.lower_bound}))
