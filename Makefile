@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run report test lint types unit bench clean-local synth diff deploy destroy image
+.PHONY: help setup run test lint types unit clean-local synth diff deploy destroy
 
 UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
@@ -33,8 +33,8 @@ node_modules/.ready: package.json package-lock.json
 	$(UV) pip install --quiet --python .tools/lambda-python/bin/python "$$(sed -n 's/^ *"\(boto3==[^"]*\)".*/\1/p' pyproject.toml)"
 	@touch $@
 
-build/layers/.ready-$(ARCH): uv.lock layers/build.py .venv/.ready | $(UV)
-	PATH="$(dir $(abspath $(UV))):$$PATH" .venv/bin/python layers/build.py --arch $(ARCH)
+build/layers/.ready-%: uv.lock layers/build.py .venv/.ready | $(UV)
+	PATH="$(dir $(abspath $(UV))):$$PATH" .venv/bin/python layers/build.py --arch $*
 	@touch $@
 
 # Variables of `make run`, given on the command line or in the environment, become flags of `spotlake run`.
@@ -59,3 +59,18 @@ types: .venv/.ready
 
 unit: setup
 	.venv/bin/pytest -q -n 2 --dist loadfile
+
+# Thin over the CDK CLI. CDK_ARGS passes anything on: make deploy CDK_ARGS="-c schedule_enabled=true"
+CDK := SPOTLAKE_NAG=1 node_modules/.bin/cdk
+
+synth: setup build/layers/.ready-arm64 ## Synthesise the stack into cdk.out (no account, no network)
+	@$(CDK) synth --quiet $(CDK_ARGS)
+
+diff: setup build/layers/.ready-arm64 ## What a deployment would change
+	@$(CDK) diff $(CDK_ARGS)
+
+deploy: setup build/layers/.ready-arm64 ## Deploy to the AWS account you are signed in to
+	@$(CDK) deploy $(CDK_ARGS)
+
+destroy: setup build/layers/.ready-arm64 ## Remove the stack; bucket and tables stay
+	@$(CDK) destroy $(CDK_ARGS)

@@ -27,8 +27,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "plan-calls",
         help="plan the fewest placement-score calls for a catalogue of regions and sizes",
-        description="Covers every (region, size) pair of a catalogue with calls of at most 8 regions x 5 sizes, and says"
-        " how near that is to the number that no plan can beat. The same input and effort give the same plan.",
+        description="Covers every (region, size) pair of a catalogue with calls of at most 8 regions x 5 sizes, and "
+        "says how near that is to the number that no plan can beat. The same input and effort give the same plan.",
         epilog="example: spotlake plan-calls --catalogue prices.csv.gz --instance-types 'Standard_D*' --out plan.json",
     )
     parser.add_argument(

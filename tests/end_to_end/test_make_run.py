@@ -1,0 +1,209 @@
+"""`make run` as a newcomer would: the real state machine and handlers, emulated AWS, simulated Azure."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from spotlake.shards import open_shard, parse_rows
+
+pytestmark = pytest.mark.end_to_end
+ROOT = Path(__file__).resolve().parents[2]
+REGIONS = ("koreacentral", "eastus", "westus")
+SIZES = "Standard_D2*"
+SPOTLAKE = str(ROOT / ".venv/bin/spotlake")
+
+
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AZURE_"))}
+
+
+def make_run(state: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    words = [f"{name}={value}" for name, value in {"STATE_DIR": str(state), **variables}.items()]
+    return subprocess.run(
+        ["make", "run", *words],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def summary_of(state: Path) -> dict[str, Any]:
+    content: dict[str, Any] = orjson.loads((state / "summary.json").read_bytes())
+    return content
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("local")
+
+
+@pytest.fixture(scope="module")
+def first(state: Path) -> dict[str, Any]:
+    done = make_run(state, REGIONS=",".join(REGIONS), INSTANCE_TYPES=SIZES, TIMESTAMP="2025-12-15 10:03")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "moved to its ten-minute slot" in done.stdout
+    return summary_of(state)
+
+
+@pytest.fixture(scope="module")
+def second(state: Path, first: dict[str, Any]) -> dict[str, Any]:
+    done = make_run(
+        state, REGIONS=",".join(REGIONS), INSTANCE_TYPES=SIZES, MODE="incremental", TIMESTAMP="2025-12-15 10:10"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return summary_of(state)
+
+
+def outputs(state: Path, key: str) -> bytes:
+    return (state / "spotlake-test" / key).read_bytes()
+
+
+def test_the_first_run_is_full_and_complete(first: dict[str, Any]) -> None:
+    assert (first["run_id"], first["mode"], first["status"]) == ("20251215T1000Z", "full", "succeeded")
+    assert (first["regions_requested"], first["regions_complete"], first["coverage_percent"]) == (3, 3, 100.0)
+    assert first["azure"] == "simulated"
+    assert first["throttled_calls"] == 0
+    assert first["changed_rows"] == first["rows"]["merged"] > 100
+    assert {"plan", "merge", "full_run"} <= set(first["peak_memory_mb"])
+
+
+def test_the_next_run_goes_through_the_map(second: dict[str, Any]) -> None:
+    assert (second["run_id"], second["mode"], second["status"]) == ("20251215T1010Z", "incremental", "succeeded")
+    assert {"plan", "sps", "price", "eviction", "merge"} <= set(second["peak_memory_mb"])
+    assert second["coverage_percent"] == 100.0
+
+
+def test_what_design_section_4_lists_is_there(state: Path, second: dict[str, Any]) -> None:
+    day = "2025/12/15"
+    for key in (
+        f"rawdata/azure/{day}/10-00-00.csv.gz",
+        f"rawdata/azure/{day}/10-10-00.csv.gz",
+        "latest_data/latest_azure.json",
+        "query-selector/azure/query_selector.json",
+        f"rawdata/azure/localfile/{day}/10-10_execution.json",
+        f"rawdata/azure/localfile/{day}/10-10_memory.csv.gz",
+        f"runs/azure/{day}/10-10.json",
+        *(
+            f"rawdata/azure/{name}/{day}/10-10/{region}.jsonl.gz"
+            for name in ("sps", "spot_price", "spot_if")
+            for region in REGIONS
+            if name != "sps" or (state / f"spotlake-test/rawdata/azure/sps/{day}/10-10/{region}.jsonl.gz").exists()
+        ),
+    ):
+        assert (state / "spotlake-test" / key).exists(), key
+    rows = list(
+        csv.DictReader(io.StringIO(gzip.decompress(outputs(state, f"rawdata/azure/{day}/10-10-00.csv.gz")).decode()))
+    )
+    assert len(rows) == second["rows"]["merged"]
+    assert {row["RegionCode"] for row in rows} == set(REGIONS)
+
+
+def test_raw_rows_say_that_they_are_simulated(state: Path, second: dict[str, Any]) -> None:
+    key = "rawdata/azure/spot_price/2025/12/15/10-10/eastus.jsonl.gz"
+    from spotlake.models import Dataset
+
+    shard = open_shard(outputs(state, key), key=key, dataset=Dataset.PRICE, run_id=second["run_id"], region="eastus")
+    assert {row["source"] for row in parse_rows(shard, key)} == {"simulated"}
+
+
+def test_the_table_holds_an_item_a_row(state: Path, second: dict[str, Any]) -> None:
+    words = ["aws", "dynamodb", "scan", "--table-name", "azure-test", "--select", "COUNT", "--output", "json"]
+    done = subprocess.run(
+        [SPOTLAKE, "exec", "--state-dir", str(state), "--", *words],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert orjson.loads(done.stdout)["Count"] == second["rows"]["merged"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "allowed"),
+    [
+        ("TIMESTAMP", "yesterday", "2025-12-15 10:00"),
+        ("REGIONS", "atlantis", "ARM codes"),
+        ("DESIRED_COUNT", "0", "one of 1, 5, 10"),
+        ("MODE", "fast", "auto, incremental, full"),
+        ("AZURE", "cloudy", "simulated or live"),
+        ("SUBSCRIPTIONS", "none", "a whole number"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_field_value_and_way_out(
+    tmp_path: Path, variable: str, value: str, allowed: str
+) -> None:
+    done = make_run(tmp_path / "state", **{variable: value})
+    assert done.returncode != 0
+    assert variable.lower() in done.stderr
+    assert value in done.stderr
+    assert allowed in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def processes_of(state: Path) -> list[str]:
+    """Command lines and environments that name the state folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                seen = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(state).encode() in seen:
+                found.append((entry / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+def wait_for(condition: Any, seconds: float = 60.0) -> bool:
+    give_up_at = time.monotonic() + seconds
+    while time.monotonic() < give_up_at:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    state = tmp_path / "state"
+    words = ["--regions", REGIONS[0], "--instance-types", SIZES, "--state-dir", str(state)]
+    process = subprocess.Popen(
+        [SPOTLAKE, "run", *words],
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    yield process, state
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_killing_it_leaves_no_process_and_the_next_run_ends_well(
+    started: tuple[subprocess.Popen[str], Path], number: signal.Signals
+) -> None:
+    process, state = started
+    assert wait_for((state / "last_slot.json").exists)  # deployed, the execution is about to start
+    process.send_signal(number)
+    process.wait()
+    assert wait_for(lambda: not processes_of(state)), processes_of(state)
+    done = make_run(state, REGIONS=REGIONS[0], INSTANCE_TYPES=SIZES)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,125 @@
+"""A small world of runs for the merge: shards are written as the collectors write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from spotlake import keys
+from spotlake.clock import Deadline, ManualClock
+from spotlake.models import CollectorReport, Dataset, Mode, Run, run_id_of, to_iso
+from spotlake.settings import Settings
+from spotlake.shards import ShardHeader, encode_shard
+from spotlake.stores.objects import MemoryObjects, ObjectStore, write_json
+from spotlake.stores.workloads import MemoryWorkloads, WorkloadTable
+from spotlake.usecases.merge import MergeDeps, MergeOutcome, merge_run
+
+FIRST = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
+REGION, NAME, SIZE = "koreacentral", "KR Central", "Standard_D2s_v5"
+
+
+class World:
+    """Stores, and helpers that read like the domain."""
+
+    def __init__(self, objects: ObjectStore | None = None, workloads: WorkloadTable | None = None) -> None:
+        self.objects: ObjectStore = objects if objects is not None else MemoryObjects()
+        self.workloads: WorkloadTable = workloads if workloads is not None else MemoryWorkloads()
+
+    def run(self, number: int, count: int = 1) -> Run:
+        return Run(
+            run_id=run_id_of(FIRST + timedelta(minutes=10 * number)),
+            mode=Mode.INCREMENTAL,
+            desired_counts=(count,),
+            started_at=to_iso(FIRST),
+            owner="arn:execution",
+            fence=number + 1,
+        )
+
+    def collected(
+        self,
+        number: int,
+        *,
+        spot: float | None = 0.01,
+        ondemand: float | None = None,
+        band: str | None = "0-5",
+        scores: Mapping[str, int | None] | None = None,
+        count: int = 1,
+        sizes: Sequence[str] = (SIZE,),
+    ) -> Run:
+        """Write a run's request and shards of one region; None leaves a data set's shard out."""
+        run = self.run(number, count)
+        self.request(run)
+        if spot is not None:
+            rows = [self.price(size, spot, ondemand) for size in sizes]
+            self.shard(run, Dataset.PRICE, rows)
+        if band is not None:
+            frequency = {"0-5": 3.0, "5-10": 2.5, "20+": 1.0}.get(band)
+            rates = [{"region": REGION, "instance_type": size, "eviction_band": band,
+                      "interruption_frequency": frequency} for size in sizes]  # fmt: skip
+            self.shard(run, Dataset.EVICTION, rates)
+        if scores is not None:
+            self.shard(run, Dataset.SPS, [self.score(size, z, s, count) for size in sizes for z, s in scores.items()])
+        return run
+
+    def request(self, run: Run, **changes: Any) -> None:
+        content = {
+            "run": run.to_dict(),
+            "asked": {"regions": [], "instance_types": [], "desired_counts": [], "resume": False, "filtered": False},
+            "prepared": True,
+            "regions": [REGION],
+            "shards": {one.value: [REGION] for one in Dataset},
+            "pairs": 1,
+            "calls_planned": 1,
+            "calls_waiting": 0,
+            "oldest_score_age_minutes": 0.0,
+            "blocks": {"c0000-1": "b"},
+            "calls_by_region": {REGION: ["c0000-1"]},
+            "catalogue": None,
+            **changes,
+        }
+        write_json(self.objects, keys.run_request(run.slot_at), content, schema=1)
+
+    def shard(self, run: Run, dataset: Dataset, rows: list[dict[str, Any]], **changes: Any) -> None:
+        report = CollectorReport(dataset=dataset, region=REGION, status="complete", rows=len(rows))
+        fields: dict[str, Any] = {
+            "dataset": dataset,
+            "run_id": run.run_id,
+            "region": REGION,
+            "source": "simulated",
+            "collected_at": to_iso(run.slot_at),
+            "report": report,
+            **changes,
+        }
+        self.objects.put(keys.shard(dataset, run.slot_at, REGION), encode_shard(ShardHeader(**fields), rows))
+
+    def price(self, size: str, spot: float | None, ondemand: float | None = None) -> dict[str, Any]:
+        return {
+            "region": REGION,
+            "region_name": NAME,
+            "instance_type": size,
+            "spot_price_usd_per_hour": spot,
+            "ondemand_price_usd_per_hour": ondemand,
+        }
+
+    def score(self, size: str, zone: str, score: int | None, count: int) -> dict[str, Any]:
+        physical = f"{REGION}-az{zone}" if zone != "Single" else None
+        return {"region": REGION, "instance_type": size, "zone": zone, "physical_zone": physical,
+                "desired_count": count, "score": score}  # fmt: skip
+
+    def merge(self, run: Run, **settings: Any) -> MergeOutcome:
+        deps = MergeDeps(
+            objects=self.objects,
+            workloads=self.workloads,
+            clock=ManualClock(run.slot_at),
+            deadline=Deadline.after(600),
+            settings=Settings(**settings),
+        )
+        return merge_run(run, [], deps)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spotlake import keys
+from spotlake.errors import StoreError
+from spotlake.merge.view import CSV_COLUMNS, LATEST_COLUMNS
+from spotlake.models import Dataset
+from spotlake.stores.objects import MemoryObjects
+from spotlake.stores.workloads import MemoryWorkloads
+from tests.functional.merge.conftest import REGION, SIZE, World
+
+
+def snapshot(world: World, number: int) -> list[dict[str, str]]:
+    stored = world.objects.get(keys.snapshot(world.run(number).slot_at))
+    assert stored is not None
+    return list(csv.DictReader(io.StringIO(gzip.decompress(stored.body).decode())))
+
+
+def latest(world: World) -> list[dict[str, Any]]:
+    stored = world.objects.get(keys.LATEST)
+    assert stored is not None
+    rows: list[dict[str, Any]] = orjson.loads(gzip.decompress(stored.body))
+    return rows
+
+
+def items(world: World) -> dict[tuple[str, str], dict[str, Any]]:
+    assert isinstance(world.workloads, MemoryWorkloads)
+    return world.workloads.items
+
+
+def test_the_first_run_writes_everything(world: World) -> None:
+    outcome = world.merge(world.collected(0, ondemand=0.05, scores={"1": 3, "2": 1}))
+    assert outcome.manifest["complete"] is True
+    assert outcome.manifest["status"] == "complete"
+    assert outcome.manifest["written_items"] == 2
+    (one, two) = snapshot(world, 0)
+    assert tuple(one) == CSV_COLUMNS
+    assert (one["InstanceTier"], one["InstanceType"], one["Region"]) == ("Standard", "D2s_v5", "KR Central")
+    assert (one["SpotPrice"], one["OndemandPrice"], one["Savings"], one["IF"]) == ("0.01", "0.05", "80.0", "3.0")
+    assert [(row["AvailabilityZone"], row["Score"], row["T3"], row["T2"]) for row in (one, two)] == [
+        ("1", "3", "1", "1"),
+        ("2", "1", "0", "0"),
+    ]
+    assert [row["id"] for row in latest(world)] == [1, 2]
+    assert set(latest(world)[0]) == {"id", *LATEST_COLUMNS}
+    assert items(world)[SIZE, f"{REGION}#1"]["Scores"] == {"1": {"s": 3, "at": "2025-12-15T10:00:00Z"}}
+
+
+def test_merging_again_writes_no_item_and_the_same_files(world: World) -> None:
+    run = world.collected(0, scores={"1": 3})
+    world.merge(run)
+    before = world.objects.get(keys.LATEST), world.objects.get(keys.snapshot(run.slot_at))
+    assert world.merge(run).manifest["written_items"] == 0
+    assert before == (world.objects.get(keys.LATEST), world.objects.get(keys.snapshot(run.slot_at)))
+
+
+def test_only_changed_rows_are_written(world: World) -> None:
+    world.merge(world.collected(0, scores={"1": 3, "2": 2}))
+    outcome = world.merge(world.collected(1, scores={"1": 3, "2": 1}))
+    assert outcome.manifest["written_items"] == 1
+    assert items(world)[SIZE, f"{REGION}#1"]["RunId"] == "20251215T1000Z"
+    assert items(world)[SIZE, f"{REGION}#2"]["Scores"]["1"]["at"] == "2025-12-15T10:10:00Z"
+
+
+def test_a_score_falls_as_well_as_rises(world: World) -> None:
+    world.merge(world.collected(0, scores={"1": 3}))
+    world.merge(world.collected(1, scores={"1": 1}))
+    assert [row["Score"] for row in latest(world)] == [1]
+
+
+def test_unknown_replaces_nothing(world: World) -> None:
+    world.merge(world.collected(0, scores={"1": 3}))
+    world.merge(world.collected(1, spot=None, band=None, scores={"1": None}))
+    (row,) = latest(world)
+    assert (row["SpotPrice"], row["IF"], row["Score"], row["T3"]) == (0.01, 3.0, 3, 1)
+
+
+def test_latest_keeps_count_1_while_the_snapshot_shows_the_count_asked(world: World) -> None:
+    world.merge(world.collected(0, scores={"1": 3}))
+    world.merge(world.collected(1, scores={"1": 2}, count=50))
+    assert [(row["DesiredCount"], row["Score"], row["T3"], row["T2"]) for row in latest(world)] == [(1, 3, 1, 50)]
+    assert [(row["DesiredCount"], row["Score"]) for row in snapshot(world, 1)] == [("50", "2")]
+
+
+def test_a_workload_with_a_price_only_is_a_row_of_zone_na(world: World) -> None:
+    outcome = world.merge(world.collected(0, band=None))
+    assert [(row["AvailabilityZone"], row["Score"], row["IF"]) for row in latest(world)] == [("N/A", -1, -1)]
+    assert outcome.manifest["status"] == "partial"
+    world.merge(world.collected(1, scores={"1": 3}))
+    assert [row["AvailabilityZone"] for row in latest(world)] == ["1"]
+    assert "RetiredAt" in items(world)[SIZE, f"{REGION}#N/A"]
+
+
+def test_a_workload_that_left_is_retired_and_goes_by_ttl(world: World) -> None:
+    world.merge(world.collected(0, scores={"1": 3}, sizes=[SIZE, "Standard_E2s_v5"]))
+    world.merge(world.collected(200, scores={"1": 3}), retire_after_days=1)
+    assert [row["InstanceType"] for row in latest(world)] == ["D2s_v5"]
+    retired = items(world)["Standard_E2s_v5", f"{REGION}#1"]
+    assert retired["RetiredAt"] == "2025-12-16T19:20:00Z"
+    assert isinstance(retired["ExpiresAt"], int)
+
+
+def test_names_in_lower_case_by_a_setting(world: World) -> None:
+    world.merge(world.collected(0, scores={"1": 3}), name_casing="lower")
+    assert (latest(world)[0]["InstanceType"], latest(world)[0]["Region"]) == ("d2s_v5", "kr central")
+
+
+RUNS = (
+    {"scores": {"1": 3, "2": 2}, "ondemand": 0.05},
+    {"scores": {"1": 3, "2": 3}, "count": 5, "spot": 0.02},
+    {"scores": {"1": 2}, "band": "20+", "spot": None},
+    {"scores": {"1": 1, "2": 3}, "spot": 0.02, "band": None},
+)
+
+
+def merged(order: tuple[int, ...]) -> World:
+    world = World()
+    for number in order:
+        world.merge(world.collected(number, **RUNS[number]))
+    return world
+
+
+def essence(world: World) -> tuple[Any, Any]:
+    """Table and latest file; the table's writer and version depend on the merges, its values must not."""
+    table = {
+        key: {name: value for name, value in item.items() if name not in ("Version", "RunId", "UpdatedAt")}
+        for key, item in items(world).items()
+    }
+    return table, latest(world)
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(4)), (0, 1, 1, 2, 0, 3)])
+def test_any_order_and_repetition_end_the_same(order: tuple[int, ...]) -> None:
+    assert essence(merged(order)) == essence(merged((0, 1, 2, 3)))
+
+
+def test_a_late_run_s_snapshot_shows_nothing_newer() -> None:
+    world = merged((0, 2, 3, 1))
+    assert {row["SpotPrice"] for row in snapshot(world, 1)} == {"0.02"}
+    assert [(row["AvailabilityZone"], row["Score"]) for row in snapshot(world, 1)] == [("1", "3"), ("2", "3")]
+    assert {row["IF"] for row in snapshot(world, 1)} == {"3.0"}
+
+
+class Failing(MemoryObjects):
+    """A bucket that fails at its n-th call, once."""
+
+    def __init__(self, fail_at: int) -> None:
+        super().__init__()
+        self.calls, self.fail_at = 0, fail_at
+
+    def _count(self) -> None:
+        self.calls += 1
+        if self.calls == self.fail_at:
+            raise StoreError("the bucket is out of reach")
+
+    def get(self, key: str) -> Any:
+        self._count()
+        return super().get(key)
+
+    def put(self, key: str, body: bytes, **options: Any) -> str:
+        self._count()
+        return super().put(key, body, **options)
+
+
+@settings(deadline=None, max_examples=60)
+@given(fail_at=st.integers(1, 60))
+def test_a_merge_cut_off_at_any_call_is_made_good_by_the_next(fail_at: int) -> None:
+    world = World(objects=Failing(0))
+    for number in range(4):
+        run = world.collected(number, **RUNS[number])
+        if number == 2:
+            assert isinstance(world.objects, Failing)
+            world.objects.calls, world.objects.fail_at = 0, fail_at
+            try:
+                world.merge(run)
+            except StoreError:
+                assert world.objects.get(keys.manifest(run.slot_at)) is None
+            world.objects.fail_at = 0
+        world.merge(run)
+    assert essence(world) == essence(merged((0, 1, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"", "not_gzip"), (gzip.compress(b"x")[:-6], "truncated"), (gzip.compress(b'{"schema": 9}\n'), "wrong_schema")],
+)
+def test_a_damaged_shard_costs_only_itself(world: World, body: bytes, reason: str) -> None:
+    world.merge(world.collected(0, scores={"1": 3}))
+    run = world.collected(1, spot=0.5, scores={"1": 2})
+    world.objects.put(keys.shard(Dataset.PRICE, run.slot_at, REGION), body)
+    manifest = world.merge(run).manifest
+    assert [(one["dataset"], one["reason"]) for one in manifest["refused_shards"]] == [("spot_price", reason)]
+    assert manifest["coverage"] == {"sps": 100.0, "price": 0.0, "eviction": 100.0}
+    assert [(row["SpotPrice"], row["Score"]) for row in latest(world)] == [(0.01, 2)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([{"region": "eastus", "instance_type": SIZE}], "other_region"),
+        ([{"region": REGION, "instance_type": None}], "bad_row"),
+        ([{"region": REGION, "instance_type": SIZE, "spot_price_usd_per_hour": "0.1"}], "bad_row"),
+        (
+            [{"region": REGION, "instance_type": SIZE}, {"region": REGION, "instance_type": SIZE.lower()}],
+            "duplicate_row",
+        ),
+    ],
+)
+def test_a_row_that_cannot_be_refuses_its_shard(world: World, rows: list[dict[str, Any]], reason: str) -> None:
+    run = world.collected(0, scores={"1": 3})
+    world.shard(run, Dataset.PRICE, rows)
+    assert [one["reason"] for one in world.merge(run).manifest["refused_shards"]] == [reason]
+
+
+def test_an_item_with_all_counts_stays_under_one_kilobyte(world: World) -> None:
+    from spotlake.models import DESIRED_COUNTS
+
+    size = "Standard_E112ibds_v5_longest_name"
+    for number, count in enumerate(DESIRED_COUNTS):
+        world.merge(world.collected(number, scores={"1": 3}, count=count, ondemand=123.456789, sizes=[size]))
+    (item,) = (one for key, one in items(world).items() if key[1].endswith("#1"))
+    assert dynamodb_size(item) < 1024
+
+
+def dynamodb_size(value: Any) -> int:
+    """Bytes by the service's size rules (DynamoDB manual, item sizes): 3 per map and 1 per element, 21 per number."""
+    if isinstance(value, dict):
+        return 3 + sum(len(name.encode()) + dynamodb_size(one) + 1 for name, one in value.items())
+    if isinstance(value, str):
+        return len(value.encode())
+    return len(str(abs(value)).replace(".", "").lstrip("0")) // 2 + 2
