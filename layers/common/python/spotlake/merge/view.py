@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -181,25 +181,68 @@ def encode_latest(table: Mapping[str, list[Any]]) -> bytes:
     return gzip.compress(b"[" + b",".join(packed) + b"]", compresslevel=4, mtime=0)
 
 
+# What a difference shows in: attributes of the item, by what is compared.
+PRICE_NAMES = ("SpotPrice", "OndemandPrice", "Savings", "PriceAt")
+EVICTION_NAMES = ("IF", "EvictionBand", "IFAt")
+SCORE_NAMES = ("Scores", "T2", "T3", "PhysicalZone")
+REGION_NAMES = ("RegionName",)
+ALL_NAMES = None
+
+
 def changed_items(
-    before: View | None, after: View, *, run_id: str, version: int, ttl_days: int
+    before: View | None, after: View, *, run_id: str, version: int, ttl_days: int, begun: Sequence[View] = ()
 ) -> Iterator[dict[str, Any]]:
     """Items of the workload table that differ between two views: new, changed and retired ones.
 
+    Args:
+        before: What the table shows; None when it is empty.
+        after: What it is to show.
+        run_id: The newest run.
+        version: Of the state behind ``after``.
+        ttl_days: How long a retired item stays.
+        begun: Views that somebody began to write after ``before`` and may have written in part: what they
+            changed is written again, whole, even where it is as it was before.
+
     Yields:
-        ``{"is_new", "item"}``, made one by one: all of them at once would take hundreds of megabytes.
+        ``{"is_new", "item", "only"}``, made one by one: all of them at once would take hundreds of megabytes.
+        ``only`` names the attributes to write, None means all.
     """
     if before is None:
-        known = np.full(len(after.live), -1, np.int64)
-        changed = after.live.copy()
-    else:
-        known = _places_in(before, after)
-        was_live = before.live[known] & (known >= 0)
-        changed = (after.live | was_live) & ((known < 0) | (after.live != was_live) | _differs(before, after, known))
+        yield from (
+            {"is_new": True, "item": _item(after, number, run_id, version, ttl_days), "only": ALL_NAMES}
+            for number in np.flatnonzero(after.live | _touched(None, after, begun)).tolist()
+        )
+        return
+    known = _places_in(before, after)
+    was_live = before.live[known] & (known >= 0)
+    turned = (after.live != was_live) | (known < 0)
+    touched = _touched(before, after, begun)
+    differences = _differences(before, after, known)
+    changed = (after.live | was_live | touched) & (turned | touched | np.any(list(differences.values()), axis=0))
+    whole = turned | touched
     for number in np.flatnonzero(changed).tolist():
+        only = ALL_NAMES
+        if not whole[number]:
+            only = tuple(name for names, differs in differences.items() if differs[number] for name in names)
         # What was never live has no item yet.
-        is_new = bool(known[number] < 0 or (before is not None and not before.live[known[number]]))
-        yield _item(after, number, is_new=is_new, run_id=run_id, version=version, ttl_days=ttl_days)
+        is_new = not was_live[number]
+        yield {"is_new": is_new, "item": _item(after, number, run_id, version, ttl_days), "only": only}
+
+
+def _touched(before: View | None, after: View, begun: Sequence[View]) -> Column:
+    """Workloads that a begun upsert may have written."""
+    touched = np.zeros(len(after.live), bool)
+    for view in begun:
+        places = _places_in(view, after)
+        if before is None:
+            written = view.live
+        else:
+            known = _places_in(before, view)
+            differs = np.any(list(_differences(before, view, known).values()), axis=0)
+            was_live = before.live[known] & (known >= 0)
+            written = (differs | (known < 0) | (view.live != was_live)) & (view.live | was_live)
+        touched |= (places >= 0) & written[places]
+    return touched
 
 
 def _places_in(before: View, after: View) -> Column:
@@ -224,25 +267,34 @@ def _keys(view: View) -> Iterator[tuple[str, str, str]]:
         yield region, size, view.state.zones[row] if row >= 0 else NO_ZONE
 
 
-def _differs(before: View, after: View, known: Column) -> Column:
-    """Whether a workload's item shows anything else than before (only where ``known`` is a place)."""
-    differs: Column = (after.t2 != before.t2[known]) | (after.t3 != before.t3[known])
-    for name in ("spot", "ondemand", "frequency", "spot_began", "frequency_began", "band"):
-        new, old = after.state.pair[name][after.pair], before.state.pair[name][before.pair[known]]
-        same = (new == old) | (np.isnan(new) & np.isnan(old)) if new.dtype.kind == "f" else new == old
-        differs |= ~same
+def _differences(before: View, after: View, known: Column) -> dict[tuple[str, ...], Column]:
+    """By group of attributes whether a workload's item shows anything else (only where ``known`` is a place)."""
+    prices = _pairs_differ(before, after, known, ("spot", "ondemand", "spot_began"))
+    rates = _pairs_differ(before, after, known, ("frequency", "frequency_began", "band"))
+    scores: Column = (after.t2 != before.t2[known]) | (after.t3 != before.t3[known])
     scored = (after.row >= 0) & (before.row[known] >= 0)
     new_rows, old_rows = after.row[scored], before.row[known][scored]
     for name in ("score", "score_began"):
         different = after.state.rows[name][new_rows] != before.state.rows[name][old_rows]
-        differs[scored] |= different.any(axis=1)
+        scores[scored] |= different.any(axis=1)
     zones, old_zones = after.state.physical, before.state.physical
     moved = [zones[new] != old_zones[old] for new, old in zip(new_rows.tolist(), old_rows.tolist(), strict=True)]
-    differs[scored] |= np.array(moved, bool)
+    scores[scored] |= np.array(moved, bool)
+    old_names, new_names = before.state.regions, after.state.regions
+    named = np.array([old_names.get(region) != new_names.get(region) for region, _ in after.state.pairs], bool)
+    return {PRICE_NAMES: prices, EVICTION_NAMES: rates, SCORE_NAMES: scores, REGION_NAMES: named[after.pair]}
+
+
+def _pairs_differ(before: View, after: View, known: Column, names: Sequence[str]) -> Column:
+    differs = np.zeros(len(known), bool)
+    for name in names:
+        new, old = after.state.pair[name][after.pair], before.state.pair[name][before.pair[known]]
+        same = (new == old) | (np.isnan(new) & np.isnan(old)) if new.dtype.kind == "f" else new == old
+        differs |= ~same
     return differs
 
 
-def _item(view: View, number: int, *, is_new: bool, run_id: str, version: int, ttl_days: int) -> dict[str, Any]:
+def _item(view: View, number: int, run_id: str, version: int, ttl_days: int) -> dict[str, Any]:
     """One item (docs/data.md); unknown values are absent."""
     state, pair, row = view.state, int(view.pair[number]), int(view.row[number])
     region, size = state.pairs[pair]
@@ -277,7 +329,7 @@ def _item(view: View, number: int, *, is_new: bool, run_id: str, version: int, t
     if not view.live[number]:
         item["RetiredAt"] = to_iso(slot_time(state.slot))
         item["ExpiresAt"] = int(slot_time(state.slot + ttl_days * _SLOTS_A_DAY).timestamp())
-    return {"is_new": is_new, "item": item}
+    return item
 
 
 def _score_fields(view: View, number: int, row: int) -> dict[str, Any]:

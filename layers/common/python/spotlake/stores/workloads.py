@@ -31,6 +31,8 @@ OPTIONAL = (
     "OndemandPrice", "SpotPrice", "Savings", "PriceAt", "IF", "EvictionBand", "IFAt", "Scores", "T2", "T3",
     "PhysicalZone", "RetiredAt", "ExpiresAt",
 )  # fmt: skip
+ALWAYS = ("UpdatedAt", "RunId", "Version")
+type _Waiting = tuple[bool, Mapping[str, Any], Sequence[str] | None]
 _THROTTLED = frozenset(
     {"ThrottlingError", "ThrottlingException", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
 )
@@ -62,7 +64,12 @@ class WorkloadTable(Protocol):
     """The table of merged workloads."""
 
     def upsert(self, changes: Iterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
-        """Write items (``{"is_new", "item"}``) whose version is newer than what is there.
+        """Write items whose version is newer than what is there.
+
+        Args:
+            changes: ``{"is_new", "item", "only"}``: ``only`` names the attributes of a known item that changed,
+                None means all of them.
+            deadline: When to give up.
 
         Raises:
             DeadlineError: Time ran out; what was written stays, doing it again goes on.
@@ -106,7 +113,7 @@ class DynamoDbWorkloads:
 
     def _write(self, batch: Sequence[Mapping[str, Any]], deadline: Deadline) -> None:
         """Send a batch until every statement is done."""
-        waiting = [(bool(change["is_new"]), change["item"]) for change in batch]
+        waiting = [(bool(change["is_new"]), change["item"], change["only"]) for change in batch]
         attempt = 0
         while waiting:
             deadline.check("upserting workloads", needs_seconds=2.0)
@@ -115,9 +122,11 @@ class DynamoDbWorkloads:
                 attempt += 1
                 self._sleep(min(_LONGEST_WAIT_SECONDS, 0.05 * 2**attempt) * random.random())  # noqa: S311 - jitter
 
-    def _send(self, waiting: list[tuple[bool, Mapping[str, Any]]]) -> tuple[list[tuple[bool, Mapping[str, Any]]], bool]:
+    def _send(self, waiting: list[_Waiting]) -> tuple[list[_Waiting], bool]:
         """One request: what is to be sent again, and whether that is for throttling."""
-        statements = [_insert(self._table, item) if new else _update(self._table, item) for new, item in waiting]
+        statements = [
+            _insert(self._table, item) if new else _update(self._table, item, only) for new, item, only in waiting
+        ]
         try:
             answer = self._client.batch_execute_statement(Statements=statements, ReturnConsumedCapacity="TOTAL")
         except ClientError as error:
@@ -129,19 +138,19 @@ class DynamoDbWorkloads:
         except BotoCoreError as error:
             raise StoreError(f"table {self._table}: {type(error).__name__}") from error
         units = sum(one.get("CapacityUnits", 0.0) for one in answer.get("ConsumedCapacity", []))
-        again: list[tuple[bool, Mapping[str, Any]]] = []
+        again: list[_Waiting] = []
         throttled = written = overtaken = 0
-        for (new, item), response in zip(waiting, answer["Responses"], strict=True):
+        for (new, item, only), response in zip(waiting, answer["Responses"], strict=True):
             code = response.get("Error", {}).get("Code", "")
             if not code:
                 written += 1
             elif code in _OVERTAKEN:
                 overtaken += 1
             elif code == "DuplicateItem" and new:
-                again.append((False, item))
+                again.append((False, item, None))
             elif code in _TRY_AGAIN:
                 throttled += 1
-                again.append((new, item))
+                again.append((new, item, only))
             else:
                 raise StoreError(f"table {self._table}: {code}")
         self._count(written=written, overtaken=overtaken, throttles=throttled, units=units)
@@ -163,14 +172,21 @@ def _insert(table: str, item: Mapping[str, Any]) -> Any:
     }
 
 
-def _update(table: str, item: Mapping[str, Any]) -> Any:
-    sets = {name: value for name, value in item.items() if name not in KEY}
+def _update(table: str, item: Mapping[str, Any], only: Sequence[str] | None) -> Any:
+    sets, removed = _written(item, only)
     # Names come from the settings and from this module; values are parameters.
     text = f'UPDATE "{table}"' + "".join(f' SET "{name}"=?' for name in sets)  # noqa: S608
-    text += "".join(f' REMOVE "{name}"' for name in OPTIONAL if name not in item)
+    text += "".join(f' REMOVE "{name}"' for name in removed)
     parameters = [*sets.values(), *(item[name] for name in KEY), item["Version"]]
     text += ' WHERE "InstanceType"=? AND "Workload"=? AND "Version" < ?'
     return {"Statement": text, "Parameters": [_typed(value) for value in parameters]}
+
+
+def _written(item: Mapping[str, Any], only: Sequence[str] | None) -> tuple[dict[str, Any], list[str]]:
+    """What an update sets, and what it removes because the item has it no more."""
+    names = set(item) | set(OPTIONAL) if only is None else {*only, *ALWAYS}
+    sets = {name: value for name, value in item.items() if name in names and name not in KEY}
+    return sets, [name for name in OPTIONAL if name in names and name not in item]
 
 
 def _typed(value: object) -> dict[str, Any]:
@@ -202,6 +218,10 @@ class MemoryWorkloads:
             if key in self.items and self.items[key]["Version"] >= item["Version"]:
                 overtaken += 1
                 continue
-            self.items[key] = item
+            if change["is_new"] or key not in self.items:
+                self.items[key] = item
+            else:
+                sets, removed = _written(item, change["only"])
+                self.items[key] = {name: one for name, one in self.items[key].items() if name not in removed} | sets
             written += 1
         return Upserted(written=written, overtaken=overtaken, write_units=float(written), throttles=0)

@@ -13,7 +13,7 @@ import gzip
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -99,6 +99,7 @@ class _Head:
     runs: tuple[dict[str, Any], ...] = ()  # run_id, key, digest; by slot
     table_version: int = 0
     table_key: str = ""
+    begun: tuple[str, ...] = ()  # states that somebody began to write to the table since
     etag: str | None = None
 
 
@@ -231,7 +232,7 @@ class _Merge:
             )
             fold_run(state, replayed.columns, slot_number(slot_of_run_id(later["run_id"])))
             entries.append(self._store(later["run_id"], version, state, later["digest"]))
-        fresh = _Head(version, tuple(entries[-_REMEMBERED_RUNS:]), head.table_version, head.table_key, head.etag)
+        fresh = replace(head, version=version, runs=tuple(entries[-_REMEMBERED_RUNS:]))
         return self._replace_head(fresh), state, snapshot_state
 
     def _store(self, run_id: str, version: int, state: MergedState, digest: str) -> dict[str, Any]:
@@ -250,7 +251,9 @@ class _Merge:
         if content is None:
             return _Head()
         runs = tuple(content["runs"])
-        return _Head(content["version"], runs, content["table_version"], content["table_key"], etag)
+        return _Head(
+            content["version"], runs, content["table_version"], content["table_key"], tuple(content["begun"]), etag
+        )
 
     def _replace_head(self, head: _Head) -> _Head:
         content = {
@@ -258,40 +261,59 @@ class _Merge:
             "runs": head.runs,
             "table_version": head.table_version,
             "table_key": head.table_key,
+            "begun": head.begun,
         }
         etag = write_json(
             self.objects, CHAIN_KEY, content, schema=CHAIN_SCHEMA, if_absent=head.etag is None, if_etag=head.etag
         )
-        return _Head(head.version, head.runs, head.table_version, head.table_key, etag)
+        return replace(head, etag=etag)
 
     # -- writing ---------------------------------------------------------------------------------
 
     def _upsert(self, head: _Head, view: View) -> Upserted:
-        """Bring the table from the state it shows to the newest one."""
+        """Bring the table from the state it shows to the newest one.
+
+        That this has begun is written down first: whoever comes after a merge that was cut off, or besides one
+        that goes on, then writes all that it may have written, whole.
+        """
         if head.table_version >= head.version:
             return Upserted(written=0, overtaken=0, write_units=0.0, throttles=0)
-        settings = self.deps.settings
-        before = View.of(self._load(head.table_key), settings.retire_after_days) if head.table_key else None
+        key = head.runs[-1]["key"]
+        current = self._change_head(lambda one: replace(one, begun=tuple(dict.fromkeys((*one.begun, key)))))
+        days = self.deps.settings.retire_after_days
+        before = View.of(self._load(current.table_key), days) if current.table_key else None
+        others = [View.of(self._load(other), days) for other in current.begun if other != key]
+        again = [*others, view] if key in head.begun else others
         changes = changed_items(
-            before, view, run_id=head.runs[-1]["run_id"], version=head.version, ttl_days=settings.retired_ttl_days
+            before,
+            view,
+            run_id=head.runs[-1]["run_id"],
+            version=head.version,
+            ttl_days=self.deps.settings.retired_ttl_days,
+            begun=again,
         )
         upserted = self.deps.workloads.upsert(changes, deadline=self.deps.deadline)
-        self._note_table(head)
+        # When somebody has begun a newer state meanwhile, it is theirs to say what the table shows.
+        self._change_head(
+            lambda one: (
+                replace(one, table_version=head.version, table_key=key, begun=())
+                if one.version == head.version
+                else one
+            )
+        )
         return upserted
 
-    def _note_table(self, head: _Head) -> None:
-        """Write down which state the table shows; whoever was quicker has shown a newer one or will."""
+    def _change_head(self, change: Callable[[_Head], _Head]) -> _Head:
+        """Replace the chain by a changed one, as often as somebody else is quicker."""
         for _ in range(_ROUNDS):
             current = self._read_head()
-            if current.table_version >= head.version:
-                return
+            changed = change(current)
+            if changed == current:
+                return current
             try:
-                self._replace_head(
-                    _Head(current.version, current.runs, head.version, head.runs[-1]["key"], current.etag)
-                )
+                return self._replace_head(changed)
             except ConflictError:
                 continue
-            return
         raise StoreError(f"{CHAIN_KEY}: others replaced it {_ROUNDS} times in a row")
 
     def _write_files(self, view: View, snapshot_state: MergedState) -> list[str]:
