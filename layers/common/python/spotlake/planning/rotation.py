@@ -59,7 +59,7 @@ def count_of_slot(slot_at: datetime) -> int:
 
     >>> from datetime import UTC
     >>> [count_of_slot(datetime(2025, 12, 15, 10, minute, tzinfo=UTC)) for minute in (0, 10)]
-    [40, 45]
+    [20, 25]
     """
     return DESIRED_COUNTS[int(slot_at.timestamp()) // (SLOT_MINUTES * 60) % len(DESIRED_COUNTS)]
 

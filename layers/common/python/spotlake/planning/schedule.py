@@ -8,33 +8,17 @@ exactly one region's collector: its own, or for locations without one, one that 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from spotlake.models import ScoreCall
 from spotlake.planning.cover import Block
-from spotlake.planning.sweep import Sweep, age_minutes, block_id
+from spotlake.planning.need import Priorities, Wanted, wanted_at_counts, wanted_in_sweep
+from spotlake.planning.sweep import Sweep
 
-NEVER_ASKED_MINUTES = 10_000_000.0
-PRIORITY_WEIGHT = 2.0  # what is marked waits half as long
 _FALLBACKS = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Priorities:
-    """What the user marked: ARM codes, and globs of ARM sizes."""
-
-    regions: tuple[str, ...] = ()
-    instance_types: tuple[str, ...] = ()
-
-    def weight(self, block: Block) -> float:
-        """2.0 for a block with anything marked in it, else 1.0."""
-        marked = any(region in self.regions for region in block.regions) or any(
-            fnmatchcase(size.lower(), glob.lower()) for size in block.instance_types for glob in self.instance_types
-        )
-        return PRIORITY_WEIGHT if marked else 1.0
+_SMALLEST_WEIGHT = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +27,17 @@ class Schedule:
 
     Attributes:
         calls: Collecting region -> its calls, most important first.
+        desired_counts: Counts that are asked: those given, or the sweep's and then any others.
         fallbacks: Locations for calls whose own fails, healthiest first.
         planned: Calls in all.
-        waiting: Calls of this run's counts that do not fit in it.
+        waiting: Calls that were to be sent in this run (or, in a sweep, are still to be sent) and do not fit.
         blocks: Call id -> block id, to fold the answers.
-        oldest_age_minutes: How old the oldest score of these counts will be when this run is done; None when
-            something has never been asked and is not asked now.
+        oldest_age_minutes: How old the oldest of the waiting scores is; 0 when nothing waits, None when
+            something waits that has never been asked.
     """
 
     calls: Mapping[str, tuple[ScoreCall, ...]]
+    desired_counts: tuple[int, ...]
     fallbacks: tuple[str, ...]
     planned: int
     waiting: int
@@ -62,7 +48,7 @@ class Schedule:
 def schedule_calls(
     blocks: Sequence[Block],
     *,
-    desired_counts: Sequence[int],
+    desired_counts: Sequence[int] | None,
     free: Mapping[str, int],
     health: Mapping[str, float],
     collectors: Sequence[str],
@@ -74,7 +60,7 @@ def schedule_calls(
 
     Args:
         blocks: The call plan.
-        desired_counts: Asked in this run.
+        desired_counts: Asked in this run; None to go on with the sweep, because the quota is short.
         free: Routing location -> calls that can be reserved now.
         health: Routing location -> weight (1.0 good, near 0 bad); missing: 1.0.
         collectors: Regions that have a collector in this run.
@@ -82,29 +68,29 @@ def schedule_calls(
         now_at: The run's slot.
         priorities: What waits half as long.
     """
-    wanted = _in_order_of_need(blocks, desired_counts, sweep, now_at, priorities)
-    room = sum(free.values())
-    sent, left = wanted[:room], wanted[room:]
+    room = sum(free.values()) if collectors else 0
+    if desired_counts is None:
+        need = wanted_in_sweep(blocks, sweep, now_at, priorities)
+        sent, left = (need.owed + need.ahead)[:room], need.owed[room:]
+        counts = tuple(dict.fromkeys([sweep.desired_count, *(one.count for one in sent)]))
+    else:
+        wanted = wanted_at_counts(blocks, desired_counts, sweep, now_at, priorities)
+        sent, left, counts = wanted[:room], wanted[room:], tuple(desired_counts)
     owners = owners_of(sorted(free), collectors)
     calls: dict[str, list[ScoreCall]] = {region: [] for region in collectors}
     named: dict[str, str] = {}
-    for number, ((_, count, block), location) in enumerate(zip(sent, _spread(free, health, len(sent)), strict=True)):
-        call = ScoreCall(
-            call_id=f"c{number:04d}-{count}",
-            location=location,
-            regions=block.regions,
-            instance_types=block.instance_types,
-            desired_count=count,
-        )
-        named[call.call_id] = block_id(block)
+    for number, (one, location) in enumerate(zip(sent, spread(free, health, len(sent)), strict=True)):
+        call = _call(number, one, location)
+        named[call.call_id] = one.block_id
         calls[owners[location]].append(call)
     return Schedule(
         calls={region: tuple(own) for region, own in calls.items()},
+        desired_counts=counts,
         fallbacks=tuple(sorted(free, key=lambda name: (-health.get(name, 1.0), -free[name], name))[:_FALLBACKS]),
         planned=len(sent),
         waiting=len(left),
         blocks=named,
-        oldest_age_minutes=_oldest(left, sweep, now_at),
+        oldest_age_minutes=_oldest(left),
     )
 
 
@@ -118,37 +104,37 @@ def owners_of(locations: Sequence[str], collectors: Sequence[str]) -> dict[str, 
     return owners
 
 
-def _in_order_of_need(
-    blocks: Sequence[Block], counts: Sequence[int], sweep: Sweep, now_at: datetime, priorities: Priorities
-) -> list[tuple[float, int, Block]]:
-    """(urgency, count, block): what could not be sent last time, then the longest waiting."""
-    first = set(sweep.unsent)
-    wanted = []
-    for block in blocks:
-        name, weight = block_id(block), priorities.weight(block)
-        for count in counts:
-            age = age_minutes(sweep.answered_at(name, count), now_at)
-            urgency = (NEVER_ASKED_MINUTES if age is None else age) * weight
-            wanted.append((urgency + (NEVER_ASKED_MINUTES * 2 if name in first else 0.0), count, block))
-    return sorted(wanted, key=lambda one: -one[0])  # stable: the plan's order decides between equals
+def spread(free: Mapping[str, int], health: Mapping[str, float], number: int) -> list[str]:
+    """Locations for so many calls: each gets in proportion to what it has free and to its health.
 
+    Never more than it has free. What is left after a run is then even too, for calls that must be sent again.
 
-def _spread(free: Mapping[str, int], health: Mapping[str, float], number: int) -> list[str]:
-    """Locations for so many calls: each gets in proportion to health, never more than it has free."""
-    queue = [(1.0 / max(health.get(name, 1.0), 0.01), name, 1) for name, room in sorted(free.items()) if room]
+    >>> spread({"eastus": 4, "westus": 2}, {}, 3)
+    ['eastus', 'eastus', 'westus']
+    """
+    weights = {name: room * max(health.get(name, 1.0), _SMALLEST_WEIGHT) for name, room in free.items() if room > 0}
+    queue = [(1 / weight, name, 1) for name, weight in sorted(weights.items())]
     heapq.heapify(queue)
     chosen: list[str] = []
     while len(chosen) < number and queue:
         _, name, used = heapq.heappop(queue)
         chosen.append(name)
         if used < free[name]:
-            heapq.heappush(queue, ((used + 1) / max(health.get(name, 1.0), 0.01), name, used + 1))
+            heapq.heappush(queue, ((used + 1) / weights[name], name, used + 1))
     return chosen
 
 
-def _oldest(left: Sequence[tuple[float, int, Block]], sweep: Sweep, now_at: datetime) -> float | None:
-    """Age of the oldest score that is not asked now; 0 when everything is asked."""
-    ages = [age_minutes(sweep.answered_at(block_id(block), count), now_at) for _, count, block in left]
-    if any(age is None for age in ages):
-        return None
-    return max((age for age in ages if age is not None), default=0.0)
+def _call(number: int, one: Wanted, location: str) -> ScoreCall:
+    return ScoreCall(
+        call_id=f"c{number:04d}-{one.count}",
+        location=location,
+        regions=one.block.regions,
+        instance_types=one.block.instance_types,
+        desired_count=one.count,
+    )
+
+
+def _oldest(left: Iterable[Wanted]) -> float | None:
+    ages = [one.age_minutes for one in left]
+    known = [age for age in ages if age is not None]
+    return max(known, default=0.0) if len(known) == len(ages) else None

@@ -2,18 +2,19 @@
 
 The state keeps, for each block of the call plan and each count, when it was last answered; and the count
 whose sweep is going on with the moment it began. A sweep is finished when every block has been answered
-since. With a new plan a block's age is that of the oldest of its pairs, so nothing is forgotten.
+since; what quota the last run of a sweep does not need asks the first blocks of the next. With a new plan a
+block's age is that of the oldest of its pairs, so nothing is forgotten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Self
 
-from spotlake.models import from_iso, to_iso
+from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, from_iso, to_iso
 from spotlake.planning.cover import Block
 from spotlake.planning.rotation import next_count
 
@@ -33,12 +34,14 @@ class Sweep:
         began_at: When it began; None before the first run.
         answered: Count -> block id -> slot (ISO) of its last answer.
         unsent: Block ids that a run could not send at the sweep's count; they go first.
+        next_began_at: When blocks were first asked at the next count, ahead of its sweep; None when none were.
     """
 
     desired_count: int = 1
     began_at: str | None = None
     answered: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     unsent: tuple[str, ...] = ()
+    next_began_at: str | None = None
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -48,6 +51,7 @@ class Sweep:
             began_at=content["began_at"],
             answered={int(count): blocks for count, blocks in content["answered"].items()},
             unsent=tuple(content["unsent"]),
+            next_began_at=content.get("next_began_at"),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,11 +61,17 @@ class Sweep:
             "began_at": self.began_at,
             "answered": {str(count): blocks for count, blocks in self.answered.items()},
             "unsent": self.unsent,
+            "next_began_at": self.next_began_at,
         }
 
     def answered_at(self, block: str, count: int) -> str:
         """Slot of a block's last answer at a count (ISO), "" when there is none; such texts sort by time."""
         return self.answered.get(count, {}).get(block, "")
+
+    def is_open(self, block: str, count: int) -> bool:
+        """Whether a block has still to be asked in the sweep of the going count, or of the next one."""
+        began_at = self.began_at if count == self.desired_count else self.next_began_at
+        return began_at is None or self.answered_at(block, count) < began_at
 
 
 def fold_run(
@@ -83,37 +93,86 @@ def fold_run(
         known[block] = max(at, known.get(block, ""))
     wanted = list(plan)
     by_count = {**sweep.answered, count: {block: known[block] for block in wanted if block in known}}
-    began_at = sweep.began_at or at
-    if count == sweep.desired_count and all(known.get(block, "") >= began_at for block in wanted):
-        return Sweep(desired_count=next_count(count), began_at=at, answered=by_count)
-    still = unsent if count == sweep.desired_count else sweep.unsent
-    return Sweep(desired_count=sweep.desired_count, began_at=began_at, answered=by_count, unsent=tuple(still))
+    after = replace(sweep, began_at=sweep.began_at or at, answered=by_count)
+    if count == sweep.desired_count:
+        after = replace(after, unsent=tuple(unsent))
+        if not any(after.is_open(block, count) for block in wanted):
+            began_at = sweep.next_began_at or at
+            after = replace(after, desired_count=next_count(count), began_at=began_at, unsent=(), next_began_at=None)
+    elif count == next_count(sweep.desired_count) and by_count[count]:
+        after = replace(after, next_began_at=sweep.next_began_at or at)
+    return after
 
 
-def move_to_plan(sweep: Sweep, before: Sequence[Block], after: Sequence[Block]) -> Sweep:
-    """The same ages for a new plan's blocks: each is as old as the oldest of its pairs."""
+def move_to_plan(
+    sweep: Sweep, before: Sequence[Block], after: Sequence[Block], pairs: Mapping[str, Collection[str]]
+) -> Sweep:
+    """The same ages for a new plan's blocks: each is as old as the oldest of its pairs.
+
+    Args:
+        sweep: With the ages of the old blocks.
+        before: The old plan.
+        after: The new plan.
+        pairs: Region -> sizes to score; what else stands in a block does not make it old.
+    """
     if before == after:
         return sweep
-    moved = {
-        count: _moved({block_id(block): block for block in before}, after, blocks)
-        for count, blocks in sweep.answered.items()
-    }
-    return Sweep(desired_count=sweep.desired_count, began_at=sweep.began_at, answered=moved)
+    wanted = {region: set(sizes) for region, sizes in pairs.items()}
+    old = [(block_id(block), _pairs_in(block, wanted)) for block in before]
+    new = [(block_id(block), _pairs_in(block, wanted)) for block in after]
+    names = {name for name, _ in new}
+    return replace(
+        sweep,
+        answered={count: _moved(old, new, blocks) for count, blocks in sweep.answered.items()},
+        unsent=tuple(name for name in sweep.unsent if name in names),
+    )
 
 
-def _moved(before: Mapping[str, Block], after: Sequence[Block], answered: Mapping[str, str]) -> dict[str, str]:
+type _Pairs = list[tuple[str, str]]
+
+
+def _pairs_in(block: Block, wanted: Mapping[str, Collection[str]]) -> _Pairs:
+    return [
+        (region, size) for region in block.regions for size in block.instance_types if size in wanted.get(region, ())
+    ]
+
+
+def _moved(
+    old: Iterable[tuple[str, _Pairs]], new: Iterable[tuple[str, _Pairs]], answered: Mapping[str, str]
+) -> dict[str, str]:
     at: dict[tuple[str, str], str] = {}
-    for name, slot in answered.items():
-        block = before.get(name)
-        for region in block.regions if block else ():
-            for size in block.instance_types if block else ():
-                at[region, size] = max(slot, at.get((region, size), ""))
-    moved = {}
-    for block in after:
-        oldest = min(at.get((region, size), "") for region in block.regions for size in block.instance_types)
-        if oldest:
-            moved[block_id(block)] = oldest
-    return moved
+    for name, pairs in old:
+        slot = answered.get(name, "")
+        at.update((pair, slot) for pair in pairs if slot > at.get(pair, ""))
+    ages = ((name, min((at.get(pair, "") for pair in pairs), default="")) for name, pairs in new)
+    return {name: slot for name, slot in ages if slot}
+
+
+def slots_of_window(window_minutes: int) -> int:
+    """How many runs, ten minutes apart, must share what a pair may send in a window.
+
+    >>> slots_of_window(62), slots_of_window(60)
+    (7, 6)
+    """
+    return -(-window_minutes // SLOT_MINUTES)
+
+
+def cycle_minutes(calls: int, window_calls: int, window_minutes: int) -> int:
+    """How old a score gets when all counts are swept in turn: what the quota allows in theory.
+
+    A call counts for the whole window after it was sent, and runs send at their ten-minute slots: with a
+    window of 62 minutes what a run has sent can be sent again by the seventh run after it, so seven runs
+    share one window's calls. After ``calls`` times 11 counts every score has been asked again.
+
+    Args:
+        calls: Of the call plan.
+        window_calls: What all subscriptions and routing locations together may send in a window; at least 1.
+        window_minutes: The window.
+
+    >>> cycle_minutes(1725, 590, 62)
+    2260
+    """
+    return -(-calls * len(DESIRED_COUNTS) * slots_of_window(window_minutes) // window_calls) * SLOT_MINUTES
 
 
 def age_minutes(slot: str, now_at: datetime) -> float | None:

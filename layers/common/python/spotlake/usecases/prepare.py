@@ -17,9 +17,10 @@ from spotlake import keys
 from spotlake.catalogue import Catalogue, Difference, pairs_of
 from spotlake.models import DESIRED_COUNTS, Dataset, Mode, Run, WorkItem
 from spotlake.planning.cover import Block, cover_pairs
+from spotlake.planning.need import Priorities
 from spotlake.planning.rotation import count_of_slot, parse_sps_metadata
-from spotlake.planning.schedule import Priorities, Schedule, schedule_calls
-from spotlake.planning.sweep import Sweep, move_to_plan
+from spotlake.planning.schedule import Schedule, schedule_calls
+from spotlake.planning.sweep import Sweep, cycle_minutes, move_to_plan, slots_of_window
 from spotlake.quota import QuotaRules
 from spotlake.settings import Settings
 from spotlake.stores.ledger import QuotaLedger
@@ -29,7 +30,6 @@ from spotlake.usecases.learn import Learnt, read_learnt
 from spotlake.usecases.request import RunRequest, matches
 
 REQUEST_SCHEMA = PLAN_SCHEMA = SWEEP_SCHEMA = ITEM_SCHEMA = 1
-_RUNS_IN_A_WINDOW = 7  # slots that a sliding window of 62 minutes can touch
 _FILTERED_EFFORT_SECONDS = 1.0
 _THREADS = 16
 
@@ -141,12 +141,17 @@ def prepare_collection(
         share_percent=share,
     )
     free = deps.ledger.free(deps.routing, now_at=run.slot_at, subscriptions=deps.subscriptions, rules=rules)
-    sustainable = len(deps.routing) * len(deps.subscriptions) * rules.calls // _RUNS_IN_A_WINDOW
-    run, notes = _with_counts(run, asked, sweep, deps.production, short=len(blocks) > sustainable)
+    window_calls = len(deps.routing) * len(deps.subscriptions) * rules.calls
+    short = len(blocks) > window_calls // slots_of_window(deps.settings.quota_window_minutes)
+    in_sweep = short and run.mode is not Mode.FULL and not asked.desired_counts
+    run, notes = _with_counts(run, asked, sweep, deps.production, in_sweep=in_sweep)
+    if in_sweep and window_calls:
+        hours = cycle_minutes(len(blocks), window_calls, deps.settings.quota_window_minutes) / 60
+        notes = (*notes, f"with this quota every score is asked again after about {hours:.1f} hours")
     regions = tuple(sorted(pairs_of(catalogue, asked.regions or None)))
     schedule = schedule_calls(
         blocks,
-        desired_counts=run.desired_counts,
+        desired_counts=None if in_sweep else run.desired_counts,
         free=free,
         health=learnt.weights(deps.routing, run.slot_at),
         collectors=regions,
@@ -156,6 +161,7 @@ def prepare_collection(
             regions=deps.settings.priority_regions, instance_types=deps.settings.priority_instance_types
         ),
     )
+    run = replace(run, desired_counts=schedule.desired_counts)
     items = [_item(run, region, catalogue, asked, schedule, share, last_good, deps) for region in regions]
     _write_items(deps.objects, run, items)
     write_request(deps.objects, run, asked, schedule=schedule, items=items, changed=changed)
@@ -255,7 +261,7 @@ def _plan_blocks(
     if asked.filtered:
         return cover_pairs(pairs, effort_seconds=_FILTERED_EFFORT_SECONDS).blocks, Sweep()
     blocks = cover_pairs(pairs, effort_seconds=deps.effort_seconds, start=known).blocks
-    sweep = move_to_plan(read_sweep(deps.objects), known, blocks)
+    sweep = move_to_plan(read_sweep(deps.objects), known, blocks, pairs)
     named = [{"regions": block.regions, "instance_types": block.instance_types} for block in blocks]
     write_sweep(deps.objects, sweep)
     write_json(deps.objects, keys.CALL_PLAN, {"pairs_digest": digest, "blocks": named}, schema=PLAN_SCHEMA)
@@ -270,14 +276,14 @@ def _share_percent(deps: PrepareDeps) -> int:
 
 
 def _with_counts(
-    run: Run, asked: Asked, sweep: Sweep, production: ReadOnlyObjects, *, short: bool
+    run: Run, asked: Asked, sweep: Sweep, production: ReadOnlyObjects, *, in_sweep: bool
 ) -> tuple[Run, tuple[str, ...]]:
     """The run with its counts, and why they were chosen."""
     if asked.desired_counts:
         return replace(run, desired_counts=asked.desired_counts), ()
     if run.mode is Mode.FULL:
         return replace(run, desired_counts=(1,)), ()
-    if short:
+    if in_sweep:
         note = f"the quota is short: desired count {sweep.desired_count} until its sweep is finished"
         return replace(run, desired_counts=(sweep.desired_count,)), (note,)
     stored = production.get(keys.PRODUCTION_SPS_METADATA)
