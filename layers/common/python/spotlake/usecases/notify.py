@@ -57,12 +57,6 @@ def notify(event: Mapping[str, Any], deps: NotifyDeps) -> dict[str, Any]:
     return {"status": "sent" if all(delivered) else "failed", "problems": problems}
 
 
-def recovered(objects: ObjectStore) -> bool:
-    """Whether the last thing told was a failure (so that a good run now is a recovery)."""
-    health, _ = read_json(objects, HEALTH_KEY, schema=HEALTH_SCHEMA)
-    return bool(health and health["error"])
-
-
 def _changes_health(event: Mapping[str, Any], objects: ObjectStore, problems: list[str]) -> bool:
     """Remember what is told; False when the same was told last."""
     told: dict[str, Any] = {}
