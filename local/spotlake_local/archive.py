@@ -14,13 +14,13 @@ from spotlake.keys import MANIFEST_PREFIX, manifest
 from spotlake.models import slot_of_run_id
 from spotlake.stores.objects import ReadOnlyObjects, S3Objects
 from spotlake_local.files import FileObjects
-from spotlake_local.workspace import ROOT, Workspace
+from spotlake_local.workspace import Workspace, default_folder
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--state-dir`` and ``--bucket``."""
     parser.add_argument(
-        "--state-dir", type=Path, default=ROOT / ".local", metavar="DIR", help="local runs' folder (default: .local)"
+        "--state-dir", type=Path, default=default_folder(), metavar="DIR", help="local runs' folder (default: .local)"
     )
     parser.add_argument("--bucket", metavar="NAME", help="read a deployed stack's write bucket instead (AWS sign-in)")
 

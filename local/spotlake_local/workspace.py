@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import socket
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ import orjson
 from spotlake.models import from_iso, to_iso
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def default_folder() -> Path:
+    """``STATE_DIR`` of the environment, as `make run` takes it; else ``.local`` in the checkout."""
+    return Path(os.environ.get("STATE_DIR") or ROOT / ".local")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from spotlake.errors import InvalidInputError
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
-from spotlake_local.workspace import ROOT, Workspace
+from spotlake_local.workspace import ROOT, Workspace, default_folder
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
         "credentials in the environment (AWS_ENDPOINT_URL, ...), and stops it again.",
         epilog="example: spotlake exec -- aws dynamodb scan --table-name azure-test --select COUNT",
     )
-    parser.add_argument("--state-dir", type=Path, default=ROOT / ".local", metavar="DIR", help="default: .local")
+    parser.add_argument("--state-dir", type=Path, default=default_folder(), metavar="DIR", help="default: .local")
     parser.add_argument("words", nargs="+", metavar="COMMAND", help="the command and its arguments, after --")
     parser.set_defaults(command=command)
 

@@ -11,7 +11,7 @@ from spotlake.clock import WallClock
 from spotlake.errors import InvalidInputError
 from spotlake.models import to_iso
 from spotlake.usecases.request import parse_request, require_known_regions
-from spotlake_local.workspace import ROOT, Workspace
+from spotlake_local.workspace import Workspace, default_folder
 
 DEFAULT_SUBSCRIPTIONS = 48  # enough for every pair in every run at half the quota
 MOST_SUBSCRIPTIONS = 400
@@ -42,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
         help=f"of the simulated Azure, 1 to {MOST_SUBSCRIPTIONS} (default: {DEFAULT_SUBSCRIPTIONS})",
     )
     parser.add_argument("--azure", metavar="SOURCE", default="simulated", help="simulated or live (default: simulated)")
-    parser.add_argument("--state-dir", type=Path, default=ROOT / ".local", metavar="DIR", help="default: .local")
+    parser.add_argument("--state-dir", type=Path, default=default_folder(), metavar="DIR", help="default: .local")
     parser.set_defaults(command=command)
 
 
