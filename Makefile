@@ -58,6 +58,7 @@ types: .venv/.ready
 	.venv/bin/mypy
 
 unit: setup
+	.venv/bin/pytest -q --doctest-modules --pyargs spotlake
 	.venv/bin/pytest -q -n 2 --dist loadfile
 
 # Thin over the CDK CLI. CDK_ARGS passes anything on: make deploy CDK_ARGS="-c schedule_enabled=true"

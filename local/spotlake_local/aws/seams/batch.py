@@ -177,6 +177,7 @@ class _Runner:
             **{one["name"]: one["value"] for one in listed},
             "PYTHONPATH": os.pathsep.join(map(str, self.options.job_python_path)),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",  # the folders are the checkout's own
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_ENDPOINT_URL": self.options.endpoint_url,
