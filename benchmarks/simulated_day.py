@@ -148,7 +148,7 @@ class Collector:
                 slot_at=slot_at,
                 count=count,
                 answered=[block for call, block in own.items() if call in answered],
-                unsent=[block for call, block in own.items() if call not in answered],
+                failed=[block for call, block in own.items() if call not in answered],
                 plan=self.names,
             )
 

@@ -40,7 +40,7 @@ class Wanted:
         block_id: Its name.
         count: Desired count.
         age_minutes: Since its last answer at the count; None for never.
-        urgency: Age by weight in minutes; above any age for what could not be sent in an earlier run.
+        urgency: Age by weight in minutes; above any age for what failed in an earlier run.
     """
 
     block: Block
@@ -55,7 +55,7 @@ class SweepNeed:
     """What a run of a sweep wants.
 
     Attributes:
-        owed: Still to be asked in the sweep, and what is marked and has waited long enough.
+        owed: Still to be asked in the sweep; what failed lately; what is marked and has waited long enough.
         ahead: Of the next count, for quota that would lie idle otherwise; not owed yet.
     """
 
@@ -66,18 +66,34 @@ class SweepNeed:
 def wanted_at_counts(
     blocks: Iterable[Block], counts: Sequence[int], sweep: Sweep, now_at: datetime, priorities: Priorities
 ) -> list[Wanted]:
-    """Every block at every count: what could not be sent last time, then the longest waiting by weight."""
-    first = set(sweep.unsent)
+    """Every block at every count: what failed in an earlier run, then the longest waiting by weight."""
     wanted = []
     for block in blocks:
         name, weight = block_id(block), priorities.weight(block)
         for count in counts:
             age = age_minutes(sweep.answered_at(name, count), now_at)
             urgency = (_NEVER_MINUTES if age is None else age) * weight
-            if name in first and count == sweep.desired_count:
+            if sweep.goes_first(name, count):
                 urgency += _NEVER_MINUTES * PRIORITY_WEIGHT
             wanted.append(Wanted(block=block, block_id=name, count=count, age_minutes=age, urgency=urgency))
-    return sorted(wanted, key=lambda one: -one.urgency)  # stable: the plan's order decides between equals
+    return by_urgency(wanted)
+
+
+def by_urgency(wanted: Iterable[Wanted]) -> list[Wanted]:
+    """Most urgent first; the plan's order decides between equals."""
+    return sorted(wanted, key=lambda one: -one.urgency)
+
+
+def failed_at_other_counts(
+    blocks: Iterable[Block], counts: Sequence[int], sweep: Sweep, now_at: datetime, priorities: Priorities
+) -> list[Wanted]:
+    """What failed in earlier runs, which asked at other counts, and goes first."""
+    others = [count for count in DESIRED_COUNTS if count not in counts and sweep.failed.get(count)]
+    return [
+        one
+        for one in wanted_at_counts(blocks, others, sweep, now_at, priorities)
+        if sweep.goes_first(one.block_id, one.count)
+    ]
 
 
 def wanted_in_sweep(blocks: Sequence[Block], sweep: Sweep, now_at: datetime, priorities: Priorities) -> SweepNeed:
@@ -87,25 +103,28 @@ def wanted_in_sweep(blocks: Sequence[Block], sweep: Sweep, now_at: datetime, pri
     sweep still has to ask. No more calls than the plan has blocks: a run is made for so many.
     """
     current, following = sweep.desired_count, next_count(sweep.desired_count)
-    owed, ahead = (
-        [
-            one
-            for one in wanted_at_counts(blocks, (count,), sweep, now_at, priorities)
-            if sweep.is_open(one.block_id, count)
-        ]
-        for count in (current, following)
-    )
-    owed = sorted(owed + _between_sweeps(blocks, owed, sweep, now_at, priorities), key=lambda one: -one.urgency)
-    asked = {(one.block_id, one.count) for one in owed}
-    ahead = [one for one in ahead if (one.block_id, one.count) not in asked]
+    still = [
+        one
+        for one in wanted_at_counts(blocks, (current,), sweep, now_at, priorities)
+        if sweep.is_open(one.block_id, current) or sweep.goes_first(one.block_id, current)
+    ]
+    again = failed_at_other_counts(blocks, (current,), sweep, now_at, priorities)
+    between = _between_sweeps(blocks, still, sweep, now_at, priorities)
+    owed = by_urgency({(one.block_id, one.count): one for one in still + again + between}.values())
+    asked = {one.block_id for one in owed if one.count == following}
+    ahead = [
+        one
+        for one in wanted_at_counts(blocks, (following,), sweep, now_at, priorities)
+        if one.block_id not in asked and sweep.is_open(one.block_id, following)
+    ]
     return SweepNeed(owed=owed[: len(blocks)], ahead=ahead[: max(0, len(blocks) - len(owed))])
 
 
 def _between_sweeps(
-    blocks: Iterable[Block], still_open: Iterable[Wanted], sweep: Sweep, now_at: datetime, priorities: Priorities
+    blocks: Iterable[Block], still: Iterable[Wanted], sweep: Sweep, now_at: datetime, priorities: Priorities
 ) -> list[Wanted]:
     """Marked blocks at other counts whose weighted age is that of the oldest block which the sweep will ask."""
-    oldest = max((one.age_minutes for one in still_open if one.age_minutes is not None), default=None)
+    oldest = max((one.age_minutes for one in still if one.age_minutes is not None), default=None)
     marked = [block for block in blocks if priorities.weight(block) > 1.0]
     if oldest is None or not marked:
         return []

@@ -1,8 +1,9 @@
 """Which calls are sent in a run, and through which routing location (pure).
 
-All of them when the quota allows; else those that have waited longest, weighted by what the user marked
-as important. Calls are spread over the locations by free quota and health, and every location belongs to
-exactly one region's collector: its own, or for locations without one, one that is dealt out in turn.
+What failed in an earlier run goes first; then all calls of the run's counts when the quota allows, else
+those that have waited longest, weighted by what the user marked as important. Calls are spread over the
+locations by free quota and health, and every location belongs to exactly one region's collector: its own,
+or for locations without one, one that is dealt out in turn.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from datetime import datetime
 
 from spotlake.models import ScoreCall
 from spotlake.planning.cover import Block
-from spotlake.planning.need import Priorities, Wanted, wanted_at_counts, wanted_in_sweep
+from spotlake.planning.need import Priorities, Wanted, failed_at_other_counts, wanted_at_counts, wanted_in_sweep
 from spotlake.planning.sweep import Sweep
 
 _FALLBACKS = 6
 _SMALLEST_WEIGHT = 0.01
+_MOST_AGAIN = 10  # after an outage no run grows by more than a tenth; the rest waits for its count's turn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,7 @@ class Schedule:
 
     Attributes:
         calls: Collecting region -> its calls, most important first.
-        desired_counts: Counts that are asked: those given, or the sweep's and then any others.
+        desired_counts: Counts that are asked: those given or the sweep's, then those of calls that failed lately.
         fallbacks: Locations for calls whose own fails, healthiest first.
         planned: Calls in all.
         waiting: Calls that were to be sent in this run (or, in a sweep, are still to be sent) and do not fit.
@@ -74,8 +76,12 @@ def schedule_calls(
         sent, left = (need.owed + need.ahead)[:room], need.owed[room:]
         counts = tuple(dict.fromkeys([sweep.desired_count, *(one.count for one in sent)]))
     else:
-        wanted = wanted_at_counts(blocks, desired_counts, sweep, now_at, priorities)
-        sent, left, counts = wanted[:room], wanted[room:], tuple(desired_counts)
+        failed = failed_at_other_counts(blocks, desired_counts, sweep, now_at, priorities)
+        wanted = failed[: len(blocks) // _MOST_AGAIN] + wanted_at_counts(
+            blocks, desired_counts, sweep, now_at, priorities
+        )
+        sent, left = wanted[:room], wanted[room:]
+        counts = tuple(dict.fromkeys([*desired_counts, *(one.count for one in sent)]))
     owners = owners_of(sorted(free), collectors)
     calls: dict[str, list[ScoreCall]] = {region: [] for region in collectors}
     named: dict[str, str] = {}

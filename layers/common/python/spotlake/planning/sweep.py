@@ -1,9 +1,11 @@
 """Sweeps: while quota is short, all pairs are asked at one count before the next count begins (pure).
 
-The state keeps, for each block of the call plan and each count, when it was last answered; and the count
-whose sweep is going on with the moment it began. A sweep is finished when every block has been answered
-since; what quota the last run of a sweep does not need asks the first blocks of the next. With a new plan a
-block's age is that of the oldest of its pairs, so nothing is forgotten.
+The state keeps, for each block of the call plan and each count, when it was last answered and how often it
+has failed since; and the count whose sweep is going on with the moment it began. A sweep is finished when
+every block has been asked since; what quota its last run does not need asks the first blocks of the next.
+A call that failed goes first in the next runs, but not for ever: one that always fails must not take the
+quota of the others, and waits for its count's next sweep. With a new plan a block's age is that of the
+oldest of its pairs, so nothing is forgotten.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import Any, Self
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, from_iso, to_iso
 from spotlake.planning.cover import Block
 from spotlake.planning.rotation import next_count
+
+_GOES_FIRST = 3  # times that a call is sent again before its turn
 
 
 def block_id(block: Block) -> str:
@@ -33,14 +37,14 @@ class Sweep:
         desired_count: Of the sweep that is going on.
         began_at: When it began; None before the first run.
         answered: Count -> block id -> slot (ISO) of its last answer.
-        unsent: Block ids that a run could not send at the sweep's count; they go first.
+        failed: Count -> block id -> failures since it was answered, and the slot (ISO) of the last.
         next_began_at: When blocks were first asked at the next count, ahead of its sweep; None when none were.
     """
 
     desired_count: int = 1
     began_at: str | None = None
     answered: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
-    unsent: tuple[str, ...] = ()
+    failed: Mapping[int, Mapping[str, tuple[int, str]]] = field(default_factory=dict)
     next_began_at: str | None = None
 
     @classmethod
@@ -50,7 +54,10 @@ class Sweep:
             desired_count=content["desired_count"],
             began_at=content["began_at"],
             answered={int(count): blocks for count, blocks in content["answered"].items()},
-            unsent=tuple(content["unsent"]),
+            failed={
+                int(count): {block: (number, last) for block, (number, last) in blocks.items()}
+                for count, blocks in content.get("failed", {}).items()
+            },
             next_began_at=content.get("next_began_at"),
         )
 
@@ -60,7 +67,7 @@ class Sweep:
             "desired_count": self.desired_count,
             "began_at": self.began_at,
             "answered": {str(count): blocks for count, blocks in self.answered.items()},
-            "unsent": self.unsent,
+            "failed": {str(count): blocks for count, blocks in self.failed.items()},
             "next_began_at": self.next_began_at,
         }
 
@@ -71,36 +78,52 @@ class Sweep:
     def is_open(self, block: str, count: int) -> bool:
         """Whether a block has still to be asked in the sweep of the going count, or of the next one."""
         began_at = self.began_at if count == self.desired_count else self.next_began_at
-        return began_at is None or self.answered_at(block, count) < began_at
+        _, failed_at = self.failed.get(count, {}).get(block, (0, ""))
+        return began_at is None or max(self.answered_at(block, count), failed_at) < began_at
+
+    def goes_first(self, block: str, count: int) -> bool:
+        """Whether a block failed at a count, and not so often that it must wait for its turn."""
+        failures, _ = self.failed.get(count, {}).get(block, (0, ""))
+        return 0 < failures <= _GOES_FIRST
 
 
 def fold_run(
-    sweep: Sweep, *, slot_at: datetime, count: int, answered: Iterable[str], unsent: Sequence[str], plan: Iterable[str]
+    sweep: Sweep, *, slot_at: datetime, count: int, answered: Iterable[str], failed: Iterable[str], plan: Iterable[str]
 ) -> Sweep:
-    """The sweep after a run.
+    """The sweep after a run; folding a run twice changes nothing.
 
     Args:
         sweep: Before.
         slot_at: The run's slot; an older run never makes an answer older.
         count: What it asked for.
         answered: Block ids that were answered.
-        unsent: Block ids that were planned and got no answer.
-        plan: Block ids of the whole plan, to see whether the sweep is finished.
+        failed: Block ids that were planned and got no answer, sent or not.
+        plan: Block ids of the whole plan; others are forgotten.
     """
-    at = to_iso(slot_at)
+    at, wanted = to_iso(slot_at), dict.fromkeys(plan)
     known = dict(sweep.answered.get(count, {}))
     for block in answered:
         known[block] = max(at, known.get(block, ""))
-    wanted = list(plan)
-    by_count = {**sweep.answered, count: {block: known[block] for block in wanted if block in known}}
-    after = replace(sweep, began_at=sweep.began_at or at, answered=by_count)
-    if count == sweep.desired_count:
-        after = replace(after, unsent=tuple(unsent))
-        if not any(after.is_open(block, count) for block in wanted):
-            began_at = sweep.next_began_at or at
-            after = replace(after, desired_count=next_count(count), began_at=began_at, unsent=(), next_began_at=None)
-    elif count == next_count(sweep.desired_count) and by_count[count]:
-        after = replace(after, next_began_at=sweep.next_began_at or at)
+    failures = dict(sweep.failed.get(count, {}))
+    for block in failed:
+        number, last = failures.get(block, (0, ""))
+        if at > last:
+            failures[block] = (number + 1, at)
+    after = replace(
+        sweep,
+        began_at=sweep.began_at or at,
+        answered={**sweep.answered, count: {block: known[block] for block in wanted if block in known}},
+        failed={
+            **sweep.failed,
+            count: {
+                block: slots for block, slots in failures.items() if block in wanted and slots[1] > known.get(block, "")
+            },
+        },
+    )
+    if count == sweep.desired_count and not any(after.is_open(block, count) for block in wanted):
+        return replace(after, desired_count=next_count(count), began_at=sweep.next_began_at or at, next_began_at=None)
+    if count == next_count(sweep.desired_count):
+        return replace(after, next_began_at=sweep.next_began_at or at)
     return after
 
 
@@ -124,7 +147,10 @@ def move_to_plan(
     return replace(
         sweep,
         answered={count: _moved(old, new, blocks) for count, blocks in sweep.answered.items()},
-        unsent=tuple(name for name in sweep.unsent if name in names),
+        failed={
+            count: {block: slots for block, slots in blocks.items() if block in names}
+            for count, blocks in sweep.failed.items()
+        },
     )
 
 

@@ -51,7 +51,7 @@ def _fold_sweep(run: Run, outcome: MergeOutcome, objects: ObjectStore) -> None:
             slot_at=run.slot_at,
             count=count,
             answered=answered.get(count, []),
-            unsent=unsent.get(count, []),
+            failed=unsent.get(count, []),
             plan=plan,
         )
     write_sweep(objects, sweep)
