@@ -6,6 +6,7 @@ In files unknown is -1 or "N/A", and only here; columns and forms: docs/data.md.
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -308,7 +309,7 @@ def _item(view: View, number: int, run_id: str, version: int, ttl_days: int) -> 
         "Region": region,
         "RegionName": state.regions.get(region, region),
         "AvailabilityZone": zone,
-        "UpdatedAt": to_iso(slot_time(state.slot)),
+        "UpdatedAt": _iso(state.slot),
         "RunId": run_id,
         "Version": version,
     }
@@ -320,24 +321,30 @@ def _item(view: View, number: int, run_id: str, version: int, ttl_days: int) -> 
     if savings is not None:
         item["Savings"] = savings
     if "SpotPrice" in item:
-        item["PriceAt"] = to_iso(slot_time(int(state.pair["spot_began"][pair])))
+        item["PriceAt"] = _iso(int(state.pair["spot_began"][pair]))
     if "IF" in item:
         item["EvictionBand"] = state.bands[int(state.pair["band"][pair])]
-        item["IFAt"] = to_iso(slot_time(int(state.pair["frequency_began"][pair])))
+        item["IFAt"] = _iso(int(state.pair["frequency_began"][pair]))
     if row >= 0:
         item |= _score_fields(view, number, row)
     if not view.live[number]:
-        item["RetiredAt"] = to_iso(slot_time(state.slot))
+        item["RetiredAt"] = _iso(state.slot)
         item["ExpiresAt"] = int(slot_time(state.slot + ttl_days * _SLOTS_A_DAY).timestamp())
     return item
+
+
+@functools.lru_cache(4096)
+def _iso(slot: int) -> str:
+    """A slot's time as items have it; few slots stand in many items."""
+    return to_iso(slot_time(slot))
 
 
 def _score_fields(view: View, number: int, row: int) -> dict[str, Any]:
     state = view.state
     scores = {
-        str(count): {"s": int(score), "at": to_iso(slot_time(int(began)))}
+        str(count): {"s": score, "at": _iso(began)}
         for count, score, began in zip(
-            DESIRED_COUNTS, state.rows["score"][row], state.rows["score_began"][row], strict=True
+            DESIRED_COUNTS, state.rows["score"][row].tolist(), state.rows["score_began"][row].tolist(), strict=True
         )
         if score
     }
