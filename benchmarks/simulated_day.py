@@ -1,9 +1,9 @@
-"""A day of runs under quota: ``python -m benchmarks.simulated_day --catalogue FILE`` prints one table a quota.
+"""A day of runs under quota: ``python -m benchmarks.simulated_day`` prints one table for each number of subscriptions.
 
 Plans, schedules, reserves and sends as the collector does, on a virtual clock and without a network. A counter
 of its own enforces Azure's quota: it sees only what arrives, and refuses the eleventh call of a pair
 (subscription, routing location) within any 60 minutes. Runs before the day bring the collector to where it
-would be after weeks. Exit code 1 when a call was refused, or a score was too old.
+would be after weeks. Exit code 1 when a call was refused, or a score at count 1 was too old.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.planning import CATALOGUE
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, ScoreCall
 from spotlake.planning.cover import Block, cover_pairs
 from spotlake.planning.need import Priorities
@@ -217,7 +218,7 @@ def _print(day: Day, console: Console) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.simulated_day", description="Simulate a day of runs under quota.")
-    parser.add_argument("--catalogue", type=Path, required=True, help="csv or csv.gz: armRegionName, armSkuName")
+    parser.add_argument("--catalogue", type=Path, default=CATALOGUE, help="csv or csv.gz (default: the simulator's)")
     parser.add_argument("--subscriptions", type=int, nargs="+", default=[1, 3, 20, 200], metavar="N")
     parser.add_argument("--failing-percent", type=float, default=0.0, help="calls that get no answer (default: 0)")
     arguments = parser.parse_args()

@@ -8,6 +8,7 @@ nothing is uncovered, one call fewer each time, until the bound is met or the ef
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
@@ -214,12 +215,13 @@ def greedy(open_masks: dict[int, int]) -> Packing:
 
 
 def _best_sizes(open_masks: dict[int, int], mask: int, seed: int) -> list[int]:
-    """The seed and the four sizes that have the most open in the mask."""
-    ranked = sorted(
-        ((-(open_mask & mask).bit_count(), open_mask.bit_count(), size) for size, open_mask in open_masks.items()),
-    )
-    others = [size for gain, _, size in ranked if gain and size != seed]
-    return [seed, *others[: MAX_CALL_INSTANCE_TYPES - 1]]
+    """The seed and the four sizes that have the most open in the mask, those with the least elsewhere first."""
+    gains = [
+        (-gain, open_mask.bit_count(), size)
+        for size, open_mask in open_masks.items()
+        if (gain := (open_mask & mask).bit_count()) and size != seed
+    ]
+    return [seed, *(size for _, _, size in heapq.nsmallest(MAX_CALL_INSTANCE_TYPES - 1, gains))]
 
 
 def _best_regions(masks: list[int]) -> int:
