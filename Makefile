@@ -40,7 +40,7 @@ build/layers/.ready-%: uv.lock layers/build.py .venv/.ready | $(UV)
 # Variables of `make run`, given on the command line or in the environment, become flags of `spotlake run`.
 RUN_VARIABLES := TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE STATE_DIR
 export $(RUN_VARIABLES)
-run_flag = $(if $(filter command environment,$(firstword $(origin $(1)))),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)")
+run_flag = $(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)")
 
 run: setup ## Collect one slot, end to end, on this machine (variables: README)
 	@$(SPOTLAKE) run $(foreach name,$(RUN_VARIABLES),$(call run_flag,$(name)))
