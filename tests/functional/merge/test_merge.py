@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spotlake import keys
 from spotlake.errors import StoreError
-from spotlake.merge.view import CSV_COLUMNS, LATEST_COLUMNS
+from spotlake.merge.files import CSV_COLUMNS, LATEST_COLUMNS
 from spotlake.models import Dataset
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import MemoryWorkloads

@@ -11,6 +11,7 @@ which runs were merged (docs/data.md)::
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,6 +21,8 @@ from spotlake.models import DESIRED_COUNTS
 
 type Seen = npt.NDArray[np.uint32]  # workloads x counts x scores (index 0 = score 1): slot number, 0 = never
 type Counts = npt.NDArray[np.int16]
+_SCORES = 3
+_COUNTS: Counts = np.array((0, *DESIRED_COUNTS), np.int16)
 
 
 def below(count: int) -> int:
@@ -52,20 +55,15 @@ def threshold(last_seen: Mapping[int, Mapping[int, int]], least_score: int) -> i
 
 
 def thresholds(seen: Seen, least_score: int) -> Counts:
-    """T of many workloads at once."""
-    success = seen[:, :, least_score - 1 :].max(axis=2)
-    failure = seen[:, :, : least_score - 1].max(axis=2)
-    best = np.zeros(len(seen), np.int16)
-    ever_failed = [(place, failure[:, place]) for place in range(len(DESIRED_COUNTS)) if failure[:, place].any()]
-    for place, count in enumerate(DESIRED_COUNTS):
-        succeeded = success[:, place]
-        if not succeeded.any():
-            continue
-        cap = np.where(succeeded > 0, count, 0).astype(np.int16)
-        for failed_place, failed in ever_failed:
-            if failed_place > place:
-                break  # below() of a larger count is no smaller than this one
-            held = (failed > 0) & (failed >= succeeded)
-            np.minimum(cap, below(DESIRED_COUNTS[failed_place]), out=cap, where=held)
-        np.maximum(best, cap, out=best)
-    return best
+    """T of many workloads at once.
+
+    The rule put another way: T reaches a count when some count from there on succeeded later than every count up
+    to there failed.
+    """
+    success = functools.reduce(np.maximum, (seen[:, :, score] for score in range(least_score - 1, _SCORES)))
+    failure = functools.reduce(np.maximum, (seen[:, :, score] for score in range(least_score - 1)))
+    succeeded_from = np.maximum.accumulate(success.T[::-1], axis=0)[::-1]
+    failed_up_to = np.maximum.accumulate(failure.T, axis=0)
+    # Both are monotonous in the count, so the number of counts reached says which is the largest.
+    reached: npt.NDArray[np.intp] = (succeeded_from > failed_up_to).sum(axis=0)
+    return _COUNTS[reached]

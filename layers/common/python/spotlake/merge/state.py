@@ -2,13 +2,13 @@
 
 A pair is (region, size) and carries prices and eviction rate; a workload is (pair, zone) and carries
 scores. Rows are only ever appended. Times are slot numbers: ten-minute slots since the epoch, 0 = never.
-In S3 it is gzip JSON: names as lists, columns as base64 of little-endian arrays, with a schema number.
+In S3 it is gzip of one line of JSON (schema number, names, as lists) and after it the columns, little-endian, in
+the order in which they stand below: as JSON they would take twice the memory and a fifth of a merge's time.
 """
 
 from __future__ import annotations
 
-import base64
-import gzip
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,9 +19,9 @@ import orjson
 
 from spotlake.errors import StoreError
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
-from spotlake.names import join_key
+from spotlake.packing import pack_parts, unpack
 
-SCHEMA = 1
+SCHEMA = 2
 COUNTS = len(DESIRED_COUNTS)
 _SLOT_SECONDS = SLOT_MINUTES * 60
 type Column = npt.NDArray[Any]
@@ -84,14 +84,6 @@ class MergedState:
     pair: dict[str, Column] = field(default_factory=lambda: {n: _empty(spec) for n, spec in PAIR_COLUMNS.items()})
     rows: dict[str, Column] = field(default_factory=lambda: {n: _empty(spec) for n, spec in ROW_COLUMNS.items()})
 
-    def pair_index(self) -> dict[tuple[str, str], int]:
-        """(region, ``join_key`` of the size) -> number of the pair."""
-        return {(region, join_key(size)): number for number, (region, size) in enumerate(self.pairs)}
-
-    def row_index(self) -> dict[tuple[int, str], int]:
-        """(number of the pair, zone) -> number of the workload."""
-        return {key: number for number, key in enumerate(zip(self.rows["pair"].tolist(), self.zones, strict=True))}
-
     def grow(self) -> None:
         """Lengthen the columns to the names that were appended."""
         for columns, specs, wanted in (
@@ -103,9 +95,22 @@ class MergedState:
                 if missing:
                     columns[name] = np.concatenate([columns[name], _empty(spec, missing)])
 
+    def copy(self) -> MergedState:
+        """The same, to be changed by itself."""
+        return MergedState(
+            slot=self.slot,
+            regions=dict(self.regions),
+            pairs=list(self.pairs),
+            zones=list(self.zones),
+            physical=list(self.physical),
+            bands=list(self.bands),
+            pair={name: column.copy() for name, column in self.pair.items()},
+            rows={name: column.copy() for name, column in self.rows.items()},
+        )
+
     def encode(self) -> bytes:
         """The state's bytes; the same state gives the same bytes."""
-        content = {
+        head = {
             "schema": SCHEMA,
             "slot": self.slot,
             "desired_counts": DESIRED_COUNTS,
@@ -114,42 +119,43 @@ class MergedState:
             "zones": self.zones,
             "physical": self.physical,
             "bands": self.bands,
-            "pair": {name: _packed(column) for name, column in self.pair.items()},
-            "rows": {name: _packed(column) for name, column in self.rows.items()},
         }
-        return gzip.compress(orjson.dumps(content), compresslevel=1, mtime=0)
+        columns = (*(self.pair[name] for name in PAIR_COLUMNS), *(self.rows[name] for name in ROW_COLUMNS))
+        return pack_parts((orjson.dumps(head), b"\n", *(one.reshape(-1).view(np.uint8).data for one in columns)))
 
 
 def decode(body: bytes, key: str) -> MergedState:
     """A state from its bytes. Raises StoreError when they are damaged or of another schema."""
     try:
-        content = orjson.loads(gzip.decompress(body))
-        if content["schema"] != SCHEMA or tuple(content["desired_counts"]) != DESIRED_COUNTS:
-            raise StoreError(f"{key}: schema {content['schema']!r}, this code reads {SCHEMA}")
+        content = unpack(body)
+        end = content.index(b"\n")
+        head = orjson.loads(memoryview(content)[:end])
+        if head["schema"] != SCHEMA or tuple(head["desired_counts"]) != DESIRED_COUNTS:
+            raise StoreError(f"{key}: schema {head['schema']!r}, this code reads {SCHEMA}")
         state = MergedState(
-            slot=content["slot"],
-            regions=content["regions"],
-            pairs=[_split(text) for text in content["pairs"]],
-            zones=content["zones"],
-            physical=content["physical"],
-            bands=content["bands"],
+            slot=head["slot"],
+            regions=head["regions"],
+            pairs=[_split(text) for text in head["pairs"]],
+            zones=head["zones"],
+            physical=head["physical"],
+            bands=head["bands"],
         )
-        state.pair = {name: _unpacked(content["pair"][name], spec) for name, spec in PAIR_COLUMNS.items()}
-        state.rows = {name: _unpacked(content["rows"][name], spec) for name, spec in ROW_COLUMNS.items()}
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        end += 1
+        for columns, specs, rows in (
+            (state.pair, PAIR_COLUMNS, len(state.pairs)),
+            (state.rows, ROW_COLUMNS, len(state.zones)),
+        ):
+            for name, (kind, shape, _) in specs.items():
+                size = rows * math.prod(shape)
+                columns[name] = np.frombuffer(content, kind, size, end).reshape((rows, *shape)).copy()
+                end += columns[name].nbytes
+    except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{key}: damaged ({type(error).__name__})") from error
+    if end != len(content):
+        raise StoreError(f"{key}: damaged (length)")
     return state
 
 
 def _split(text: str) -> tuple[str, str]:
     region, _, size = text.partition("/")
     return region, size
-
-
-def _packed(column: Column) -> str:
-    return base64.b64encode(np.ascontiguousarray(column).tobytes()).decode("ascii")
-
-
-def _unpacked(text: str, spec: tuple[str, tuple[int, ...], float]) -> Column:
-    kind, shape, _ = spec
-    return np.frombuffer(base64.b64decode(text), dtype=kind).reshape((-1, *shape)).copy()

@@ -9,7 +9,6 @@ done again: the chain (a small object, replaced only if it is still as it was re
 from __future__ import annotations
 
 import functools
-import gzip
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +22,12 @@ import orjson
 from spotlake import keys
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ConflictError, ShardRefusedError, StoreError
-from spotlake.merge.fold import Columns, fold_run, read_evictions, read_prices, read_scores
+from spotlake.merge.files import Files
+from spotlake.merge.fold import fold_run
+from spotlake.merge.items import changed_items
+from spotlake.merge.rows import Columns
 from spotlake.merge.state import MergedState, decode, slot_number
-from spotlake.merge.view import View, changed_items, encode_csv, encode_latest
+from spotlake.merge.view import View
 from spotlake.models import CollectorReport, Dataset, Run, run_id_of, slot_of_run_id, to_iso
 from spotlake.settings import Settings
 from spotlake.shards import open_shard
@@ -126,6 +128,8 @@ class _Merge:
         self.began = deps.monotonic()
         self.request = self._read_request(run.slot_at)
         self.seconds: dict[str, float] = {}
+        # What is folded into is, as a rule, what the table shows: it is compared with later.
+        self._last_loaded: tuple[str, MergedState] = "", MergedState()
 
     def run_all(self) -> MergeOutcome:
         read = self._timed("read", lambda: self._read_shards(self.run.slot_at, self.request))
@@ -188,11 +192,11 @@ class _Merge:
         try:
             shard = open_shard(stored.body, key=key, dataset=dataset, run_id=run_id_of(slot_at), region=region)
             if dataset is Dataset.SPS:
-                read_scores(shard, key, read.columns, regions=regions)
+                read.columns.read_scores(shard, key, regions=regions)
             elif dataset is Dataset.PRICE:
-                read_prices(shard, key, read.columns)
+                read.columns.read_prices(shard, key)
             else:
-                read_evictions(shard, key, read.columns)
+                read.columns.read_evictions(shard, key)
             read.reports.append(shard.header.report)
         except ShardRefusedError as error:
             read.refused.append({"key": key, "dataset": dataset.value, "region": region, "reason": error.reason})
@@ -236,15 +240,18 @@ class _Merge:
         return self._replace_head(fresh), state, snapshot_state
 
     def _store(self, run_id: str, version: int, state: MergedState, digest: str) -> dict[str, Any]:
-        key = f"{keys.STATE_PREFIX}merged/{run_id}-{version}-{self.run.fence}.json.gz"
-        self.objects.put(key, state.encode(), content_type="application/json")
+        key = f"{keys.STATE_PREFIX}merged/{run_id}-{version}-{self.run.fence}.gz"
+        self.objects.put(key, state.encode(), content_type="application/gzip")
         return {"run_id": run_id, "key": key, "digest": digest}
 
     def _load(self, key: str) -> MergedState:
-        stored = self.objects.get(key)
-        if stored is None:
-            raise StoreError(f"{key} is missing: the state cannot be rebuilt from the chain")
-        return decode(stored.body, key)
+        """The state of that key, to be changed by the caller."""
+        if key != self._last_loaded[0]:
+            stored = self.objects.get(key)
+            if stored is None:
+                raise StoreError(f"{key} is missing: the state cannot be rebuilt from the chain")
+            self._last_loaded = key, decode(stored.body, key)
+        return self._last_loaded[1].copy()
 
     def _read_head(self) -> _Head:
         content, etag = read_json(self.objects, CHAIN_KEY, schema=CHAIN_SCHEMA)
@@ -319,15 +326,17 @@ class _Merge:
     def _write_files(self, view: View, snapshot_state: MergedState) -> list[str]:
         """The snapshot of this run; latest and selector when it is the newest. Returns the keys."""
         settings, slot_at = self.deps.settings, self.run.slot_at
-        own = view if snapshot_state is view.state else View.of(snapshot_state, settings.retire_after_days)
-        table = own.table(slot_at, self.run.desired_counts[0], settings.name_casing)
+        newest = Files(view, settings.name_casing)
+        own = newest
+        if snapshot_state is not view.state:
+            own = Files(View.of(snapshot_state, settings.retire_after_days), settings.name_casing)
         written = [keys.snapshot(slot_at)]
-        self.objects.put(written[0], encode_csv(table), content_type="text/csv", content_encoding="gzip")
+        body = own.snapshot(slot_at, self.run.desired_counts[0])
+        self.objects.put(written[0], body, content_type="text/csv", content_encoding="gzip")
         if view.state.slot <= slot_number(slot_at) or view.state is not snapshot_state:
             newest_at = slot_of_run_id(self._read_head().runs[-1]["run_id"])
-            latest = view.table(newest_at, 1, settings.name_casing)
-            self._put_json(keys.LATEST, encode_latest(latest))
-            self._put_json(keys.QUERY_SELECTOR, _gzip_json(view.selector(settings.name_casing)))
+            self._put_json(keys.LATEST, newest.latest(newest_at))
+            self._put_json(keys.QUERY_SELECTOR, newest.selector())
             written += [keys.LATEST, keys.QUERY_SELECTOR]
         return written
 
@@ -426,7 +435,3 @@ def _short(report: CollectorReport) -> dict[str, Any]:
         "seconds": report.seconds,
         "counts": report.counts,
     }
-
-
-def _gzip_json(content: Any) -> bytes:
-    return gzip.compress(orjson.dumps(content), compresslevel=6, mtime=0)
