@@ -124,6 +124,17 @@ def test_a_day_that_loses_pairs_costs_no_extra_call(catalogue: Sizes) -> None:
     assert len(today.blocks) <= len(yesterday.blocks)
 
 
+def test_a_plan_that_no_new_one_betters_is_kept_though_it_misses_the_bound() -> None:
+    every = [(f"region{region}", f"Standard_D{size}") for region in range(20) for size in range(25)]
+    pairs: Sizes = {}
+    for region, size in Random(1).sample(every, 150):  # noqa: S311 - the same pairs every time
+        pairs.setdefault(region, set()).add(size)
+    plan = cover_pairs(pairs, effort_seconds=0.05)
+    assert len(plan.blocks) > plan.lower_bound
+    assert plan != cover_pairs(pairs, effort_seconds=0.0)
+    assert cover_pairs(pairs, effort_seconds=0.0, start=plan.blocks) == plan
+
+
 def test_a_plan_that_still_covers_is_kept() -> None:
     plan = (Block(("eastus", "westus"), ("Standard_D2s_v5", "Standard_D4s_v5")),)
     pairs = {"eastus": {"Standard_D2s_v5"}, "westus": {"Standard_D4s_v5"}}

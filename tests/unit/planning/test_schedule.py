@@ -169,6 +169,13 @@ def test_a_sweep_goes_on_though_a_block_always_fails() -> None:
     assert set(counts) == set(DESIRED_COUNTS)
 
 
+def test_in_a_sweep_what_failed_at_the_count_before_goes_first() -> None:
+    sweep = fold(Sweep(), make(counts=None), 0, failing=["region7"])
+    schedule = make(counts=None, free={"a": 3}, sweep=sweep, slot=1)
+    assert asked(schedule) == [("region7", 1), ("region0", 5), ("region1", 5)]
+    assert schedule.desired_counts == (5, 1)
+
+
 @pytest.mark.parametrize(
     "priorities", [Priorities(regions=("region3",)), Priorities(instance_types=("standard_d*",), regions=())]
 )

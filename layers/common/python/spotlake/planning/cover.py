@@ -66,9 +66,14 @@ def cover_pairs(pairs: Pairs, *, effort_seconds: float = 1.0, start: Sequence[Bl
     if kept is not None and len(kept) <= bound:
         return CallPlan(problem.named(kept), bound)
     fixed, rest = problem.split_identical()
-    packing = _pack(rest, problem)
-    target = bound - len(fixed)
+    grouped, open_masks = _group_by_union(rest)
+    packing, anew = greedy(dict(open_masks)), greedy(dict(rest))
+    if len(grouped) + len(packing) <= len(anew):
+        fixed, rest = fixed + grouped, open_masks
+    else:
+        packing = anew
     steps = int(effort_seconds * STEPS_PER_EFFORT_SECOND)
+    target = bound - len(fixed)
     made = fixed + improve(packing, rest, target=target, steps=steps, regions=len(problem.regions))
     best = kept if kept is not None and len(kept) <= len(made) else made
     return CallPlan(problem.named(best), bound)
@@ -149,12 +154,6 @@ def region_parts(mask: int) -> list[int]:
             parts.append(part)
             part, count = 0, 0
     return parts
-
-
-def _pack(rest: dict[int, int], problem: _Problem) -> Packing:
-    """The better of two rules: grouping sizes whose union wastes nothing, or greedy throughout."""
-    grouped, open_masks = _group_by_union(rest)
-    return min((grouped + greedy(open_masks), greedy(dict(rest))), key=len) if problem.need else []
 
 
 def _group_by_union(rest: dict[int, int]) -> tuple[Packing, dict[int, int]]:
