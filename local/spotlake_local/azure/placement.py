@@ -107,8 +107,9 @@ class PlacementScores:
     def _rows(
         self, region: str, size: str, spelt: str, question: Question, subscription: str, now_at: datetime
     ) -> list[dict[str, Any]]:
-        row = {"sku": spelt, "region": region, "score": "DataNotFoundOrStale", "isQuotaAvailable": True}
+        row: dict[str, Any] = {"sku": spelt, "region": region, "score": "DataNotFoundOrStale"}
         world = self.world
+        row["isQuotaAvailable"] = world.is_quota_available(subscription, region, size, question.count)
         if size not in world.ondemand.get(region, {}):
             return [row]
         if world.is_restricted(subscription, region, size):
@@ -118,6 +119,8 @@ class PlacementScores:
             return [{**row, "score": world.score(region, size, "", question.count, now_at)}]
         rows = []
         for number, zone in numbers.items():
+            if world.is_zone_missing(region, size, zone):
+                continue
             stale = world.is_stale(region, size, zone, now_at)
             score = "DataNotFoundOrStale" if stale else world.score(region, size, zone, question.count, now_at)
             rows.append({**row, "availabilityZone": number, "score": score})

@@ -1,17 +1,21 @@
 """The world that the simulated Azure tells of: what is true at a time (pure; the tests' yardstick).
 
-Shapes follow the real data: discounts of 69 to 84 % with tails, some spot prices at or above on-demand, a
-wave of changes on the first days of a month, about 3,000 pairs without a spot price on days 1 and 2.
+Shapes follow the real data of spring 2026: discounts of 69 to 84 % with tails, 47 or so spot prices at or
+above on-demand, a wave that changes a quarter of all prices on each of the first three days of a month, about
+3,000 pairs without a spot price on days 1 and 2, a hundredth of the prices changing on other days.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import permutations
 from pathlib import Path
 
 from spotlake.names import is_spot_eligible
@@ -20,6 +24,15 @@ DATA = Path(__file__).parent / "data"
 BANDS = ("0-5", "5-10", "10-15", "15-20", "20+")
 ZONES_OF_A_ZONAL_REGION = 3
 _NO_SPOT_SHARE = 0.048  # of the pairs, on days 1 and 2 of a month
+_AT_OR_ABOVE_ONDEMAND_SHARE = 0.00075
+_PRICE_WITHOUT_ONDEMAND = 1.0  # 68 pairs are listed at 0, which means unknown; their spot prices need a level
+_ZONE_MISSING_SHARE = 0.009  # of the pairs of zonal regions
+_UNMOVED_SHARE = 0.45  # of the pairs in a month; two such months in a row leave a fifth of the prices as they were
+# Share of the pairs with at most this discount: the shape of the real list, no price of it.
+_DISCOUNTS = (
+    *((0.0, 0.08), (0.01, 0.1), (0.02, 0.2), (0.03, 0.55), (0.05, 0.69), (0.1, 0.8)),
+    *((0.2, 0.814), (0.9, 0.817), (0.95, 0.837), (0.99, 0.9), (1.0, 0.95)),
+)
 _CHANCES = 2**64
 
 
@@ -71,12 +84,13 @@ class World:
             return None
         if now_at.day <= 2 and chance(self.seed, "gone", region, size, now_at.year, now_at.month) < _NO_SPOT_SHARE:
             return None
-        month = self._price_month(region, size, now_at)
-        moved = chance(self.seed, "wave", region, size, month)
-        factor = 1.0 if moved < 0.7 else 0.9 + 0.6 * (moved - 0.7)
-        if chance(self.seed, "day", region, size, now_at.date()) < 0.008:
-            factor *= 1.03
-        return max(round(ondemand * (1.0 - self._discount(region, size)) * factor, 6), 0.000001)
+        ondemand = ondemand or _PRICE_WITHOUT_ONDEMAND
+        drawn = chance(self.seed, "discount", region, size)
+        if drawn < _AT_OR_ABOVE_ONDEMAND_SHARE:
+            above = max(0.0, chance(self.seed, "above", region, size) - 0.5)
+            return round(ondemand * (1.0 + 0.1 * above), 6)
+        price = ondemand * (1.0 - _interpolate(drawn)) * self._moved(region, size, now_at)
+        return max(round(price, 6), 0.000001)
 
     def price_began_at(self, region: str, size: str, now_at: datetime) -> datetime:
         """When the present spot price's tier began (the first days of a month)."""
@@ -103,9 +117,9 @@ class World:
         zones = self.physical_zones(region)
         if not zones:
             return {}
-        turn = int(chance(self.seed, "zones", subscription, region) * len(zones))
-        turned = zones[turn:] + zones[:turn]
-        return {str(number): zone for number, zone in enumerate(turned, 1)}
+        orders = list(permutations(zones))
+        order = orders[int(chance(self.seed, "zones", subscription, region) * len(orders))]
+        return {str(number): zone for number, zone in enumerate(order, 1)}
 
     def score(self, region: str, size: str, zone: str, count: int, now_at: datetime) -> str:
         """High, Medium or Low in a physical zone ("" for a regional score): lower for more machines."""
@@ -128,20 +142,36 @@ class World:
         """Whether a pair of a zonal region is answered without zones all the same."""
         return chance(self.seed, "regional", region, size) < 0.005
 
+    def is_zone_missing(self, region: str, size: str, zone: str) -> bool:
+        """Whether a zone has no row for a size: it is in the region's other two only."""
+        drawn = chance(self.seed, "zone-missing", region, size)
+        return drawn < _ZONE_MISSING_SHARE and zone == self.physical_zones(region)[int(drawn * 1e6) % 3]
+
+    def is_quota_available(self, subscription: str, region: str, size: str, count: int) -> bool:
+        """Whether a subscription's vCPU quota holds so many machines; it says nothing about the score."""
+        version = size.rpartition("_")[2]
+        return count <= 4.0 * math.pow(200.0, chance(self.seed, "quota", subscription, region, version))
+
     def _capacities_of(self, region: str, size: str) -> tuple[float, ...]:
         levels = (chance(self.seed, "capacity", region, size, zone) for zone in range(ZONES_OF_A_ZONAL_REGION + 1))
         return tuple(0.6 * 150.0**level for level in levels)
 
-    def _discount(self, region: str, size: str) -> float:
-        drawn = chance(self.seed, "discount", region, size)
-        if drawn < 0.0008:
-            return -0.05 * chance(self.seed, "above", region, size)  # at or above on-demand
-        if drawn < 0.05:
-            return 0.05 + 0.64 * chance(self.seed, "tail", region, size)
-        return 0.69 + 0.15 * (drawn - 0.05) / 0.95
+    def _moved(self, region: str, size: str, now_at: datetime) -> float:
+        """What the month's wave, and a day of its own, make of a spot price."""
+        drawn = chance(self.seed, "wave", region, size, self._price_month(region, size, now_at))
+        factor = 1.0 if drawn < _UNMOVED_SHARE else 0.92 + 0.12 * (drawn - _UNMOVED_SHARE) / (1.0 - _UNMOVED_SHARE)
+        one_day = chance(self.seed, "day", region, size, now_at.date()) < 0.005
+        return factor * 1.03 if one_day else factor
 
     def _price_month(self, region: str, size: str, now_at: datetime) -> int:
         """Months since year 0 of the price in force: the wave reaches a pair on day 1, 2 or 3."""
         day = 1 + int(chance(self.seed, "wave-day", region, size) * 3)
         month = now_at.year * 12 + now_at.month - 1
         return month if now_at.day >= day else month - 1
+
+
+def _interpolate(drawn: float) -> float:
+    """The discount at a share of the pairs (piecewise linear through ``_DISCOUNTS``)."""
+    at = bisect_right(_DISCOUNTS, drawn, key=lambda point: point[0])
+    (left, low), (right, high) = _DISCOUNTS[at - 1], _DISCOUNTS[at]
+    return low + (high - low) * (drawn - left) / (right - left)
