@@ -111,6 +111,9 @@ def filtered(pairs: Catalogue, regions: list[str], globs: list[str]) -> Catalogu
 
 
 def write_plan(plan: CallPlan, path: Path) -> None:
-    """Write ``{"calls": [{"regions", "instance_types"}], "lower_bound"}``."""
+    """Write ``{"calls": [{"regions", "instance_types"}], "lower_bound"}``; InvalidInputError when that cannot be."""
     calls = [{"regions": block.regions, "instance_types": block.instance_types} for block in plan.blocks]
-    path.write_bytes(orjson.dumps({"calls": calls, "lower_bound": plan.lower_bound}))
+    try:
+        path.write_bytes(orjson.dumps({"calls": calls, "lower_bound": plan.lower_bound}))
+    except OSError as error:
+        raise InvalidInputError("--out", str(path), f"a file that can be written ({error.strerror})") from None
