@@ -17,6 +17,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core import responses
@@ -28,6 +29,7 @@ from spotlake_local.aws.seams.batch_resources import lower_camel
 RECLAIM_PATH = "/v1/reclaimjob"  # ours: {"jobId", "graceSeconds"}: the host of the job's attempt is taken away
 RECLAIM_REASON = "Host EC2 (instance i-0123456789abcdef0) terminated."
 _STOPPED_EXIT_CODES = {signal.SIGTERM: 143, signal.SIGKILL: 137}
+_NOT_STARTED_EXIT_CODE = 127  # as a shell has it for a command that is not there
 _POLL_SECONDS = 0.05
 _running: dict[str, _Attempt] = {}
 
@@ -37,13 +39,35 @@ class _Attempt:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.status_reason = ""
+        self.status_reason = "Essential container in task exited"
         self.terminated = False
+        self._timers: list[threading.Timer] = []
 
     def stop(self, grace_seconds: float) -> None:
         """SIGTERM, and SIGKILL after the grace time."""
         self.process.terminate()
-        threading.Timer(grace_seconds, self.process.kill).start()
+        self._after(grace_seconds, self.process.kill)
+
+    def limit(self, seconds: float) -> None:
+        """SIGKILL when the attempt takes longer."""
+        self._after(seconds, self._time_out)
+
+    def ended(self) -> int:
+        """Wait for the process: its exit code, as a container's would be."""
+        code = self.process.wait()
+        for timer in self._timers:
+            timer.cancel()
+        return _STOPPED_EXIT_CODES.get(signal.Signals(-code), 128 - code) if code < 0 else code
+
+    def _time_out(self) -> None:
+        self.status_reason = "Job attempt duration exceeded timeout"
+        self.process.kill()
+
+    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+        timer = threading.Timer(seconds, action)
+        timer.daemon = True  # or the emulator could not stop before it has fired
+        self._timers.append(timer)
+        timer.start()
 
 
 def install(options: SeamOptions) -> None:
@@ -148,23 +172,19 @@ class _Runner:
         if command[0].startswith("python"):
             command[0] = str(self.options.lambda_python)
         environment = self._environment(job, container, overrides, number)
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
-        )
+        try:
+            process = subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
+            )
+        except OSError as error:
+            return _NOT_STARTED_EXIT_CODE, f"CannotStartContainerError: {error}", False
         attempt = _running[job["jobId"]] = _Attempt(process)
-        timeout = (payload.get("timeout") or definition.get("timeout") or {}).get("attemptDurationSeconds")
-        timer = threading.Timer(float(timeout), process.kill) if timeout else None
-        if timer:
-            timer.start()
+        if timeout := (payload.get("timeout") or definition.get("timeout") or {}).get("attemptDurationSeconds"):
+            attempt.limit(float(timeout))
         _write_log(container, job["jobId"], process)
-        code = process.wait()
-        timed_out = bool(timer and timer.finished.is_set())
-        if timer:
-            timer.cancel()
+        exit_code = attempt.ended()
         del _running[job["jobId"]]
-        exit_code = _STOPPED_EXIT_CODES.get(signal.Signals(-code), 128 - code) if code < 0 else code
-        usual = "Job attempt duration exceeded timeout" if timed_out else "Essential container in task exited"
-        return exit_code, attempt.status_reason or usual, attempt.terminated
+        return exit_code, attempt.status_reason, attempt.terminated
 
     def _environment(
         self, job: dict[str, Any], container: dict[str, Any], overrides: dict[str, Any], number: int
@@ -202,7 +222,9 @@ def _resolved(word: str, parameters: dict[str, str]) -> str:
 
 
 def _credentials(role_arn: str, job_id: str) -> dict[str, str]:
-    """A session of the job role, as the instance's credentials endpoint would give it."""
+    """A session of the job role, as the instance's credentials endpoint would give it; none without a role."""
+    if not role_arn:
+        return {}
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     digest = hashlib.sha256(f"{role_arn}:{job_id}".encode()).hexdigest()
     key, secret, token = f"ASIA{digest[:16].upper()}", f"secret{digest}", f"token{digest}"
