@@ -1,14 +1,39 @@
-"""The token endpoint (Microsoft Entra), and the tokens that were issued."""
+"""The token endpoint (Microsoft Entra), and the tokens that were issued.
+
+Bodies and texts as seen in public code and threads until 2026-11.
+"""
 
 from __future__ import annotations
 
 import secrets
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from spotlake_local.azure.answers import RefusalError, arm_refusal
+
 SCOPE = "https://management.azure.com/.default"
-_NEW_SECRET = "https://aka.ms/NewClientSecret, or consider using certificate credentials: https://aka.ms/certCreds"  # noqa: S105
+_FIELDS = ("grant_type", "client_id", "client_secret", "scope")
+_AADSTS_EXPIRED = (
+    "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new keys for "
+    "your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: "
+    "https://aka.ms/certCreds."
+)
+_AADSTS_WRONG = (
+    "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the "
+    "client secret ID, for a secret added to app '{client}'."
+)
+_AADSTS_NO_CLIENT = (
+    "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the "
+    "application has not been installed by the administrator of the tenant or consented to by any user in the tenant. "
+    "You may have sent your authentication request to the wrong tenant."
+)
+_AADSTS_NO_TENANT = (
+    "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct "
+    "cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the "
+    "tenant."
+)
 
 
 @dataclass
@@ -28,69 +53,80 @@ class Entra:
     secret_expired: bool = False
     issued: dict[str, datetime] = field(default_factory=dict, repr=False)
 
-    def discovery(self, tenant: str, authority: str) -> tuple[int, dict[str, Any]]:
-        """Status and body of the OIDC discovery document."""
-        if tenant != self.tenant_id:
-            return 400, _error("invalid_tenant", 90002, f"Tenant '{tenant}' not found. Check to make sure you have "
-                               "the correct tenant ID and are signing into the correct cloud.")  # fmt: skip
+    def discovery(self, tenant: str, authority: str, now_at: datetime) -> dict[str, Any]:
+        """The OIDC discovery document. Raises RefusalError for another tenant."""
+        self._check_tenant(tenant, now_at)
         base = f"{authority}/{tenant}"
-        return 200, {
+        return {
             "token_endpoint": f"{base}/oauth2/v2.0/token",
             "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
             "issuer": f"{base}/v2.0",
         }
 
-    def token(self, form: dict[str, str], now_at: datetime) -> tuple[int, dict[str, Any]]:
-        """Status and body of the token endpoint."""
-        for name in ("grant_type", "client_id", "client_secret", "scope"):
+    def token(self, tenant: str, form: dict[str, str], now_at: datetime) -> dict[str, Any]:
+        """A new token. Raises RefusalError with Entra's own body."""
+        self._check_tenant(tenant, now_at)
+        for name in _FIELDS:
             if not form.get(name):
                 text = f"The request body must contain the following parameter: '{name}'."
-                return 400, _error("invalid_request", 900144, text)
+                raise _refusal(400, "invalid_request", 900144, text, now_at)
         client = form["client_id"]
+        if form["grant_type"] != "client_credentials":
+            text = f"The app requested an unsupported grant type '{form['grant_type']}'."
+            raise _refusal(400, "unsupported_grant_type", 70003, text, now_at)
         if client != self.client_id:
-            text = f"Application with identifier '{client}' was not found in the directory '{self.tenant_id}'."
-            return 400, _error("unauthorized_client", 700016, text)
+            text = _AADSTS_NO_CLIENT.format(client=client, tenant=tenant)
+            raise _refusal(400, "unauthorized_client", 700016, text, now_at)
         if SCOPE not in form["scope"].split():
-            text = "The provided value for the input parameter 'scope' is not valid."
-            return 400, _error("invalid_scope", 70011, text)
+            text = f"The provided value for the input parameter 'scope' is not valid. The scope {form['scope']}"
+            raise _refusal(400, "invalid_scope", 70011, f"{text} is not valid.", now_at)
         if self.secret_expired:
-            text = f"The provided client secret keys for app '{client}' are expired. Create new keys: {_NEW_SECRET}"
-            return 401, _error("invalid_client", 7000222, text)
+            raise _refusal(401, "invalid_client", 7000222, _AADSTS_EXPIRED.format(client=client), now_at)
         if not secrets.compare_digest(form["client_secret"].encode(), self.client_secret.encode()):
-            text = (
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
-                f"value, not the client secret ID, for a secret added to app '{client}'."
-            )
-            return 401, _error("invalid_client", 7000215, text)
+            raise _refusal(401, "invalid_client", 7000215, _AADSTS_WRONG.format(client=client), now_at)
         token = secrets.token_urlsafe(48)
         self.issued[token] = now_at + timedelta(seconds=self.lifetime_seconds)
         life = self.lifetime_seconds
-        return 200, {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token}
+        return {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token}
 
-    def refuse(self, authorization: str, now_at: datetime) -> tuple[str, str] | None:
-        """Code and message of the 401 for an ``Authorization`` header; None when it is good."""
+    def check(self, authorization: str, now_at: datetime) -> None:
+        """Check an ``Authorization`` header. Raises RefusalError: ARM's 401."""
         scheme, _, token = authorization.partition(" ")
+        challenge = {"WWW-Authenticate": f'Bearer authorization_uri="https://login.windows.net/{self.tenant_id}"'}
         if scheme != "Bearer" or not token:
-            return "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
+            text = "Authentication failed. The 'Authorization' header is missing or has a wrong scheme."
+            raise arm_refusal(401, "AuthenticationFailed", text, headers=challenge)
         expires_at = self.issued.get(token)
         if expires_at is None:
-            return "InvalidAuthenticationToken", "The access token is invalid."
+            raise arm_refusal(401, "InvalidAuthenticationToken", "The access token is invalid.", headers=challenge)
         if expires_at <= now_at:
-            text = f"The access token expiry UTC time '{expires_at}' is earlier than current UTC time '{now_at}'."
-            return "ExpiredAuthenticationToken", text
-        return None
+            text = (
+                f"The access token expiry UTC time '{_us_time(expires_at)}' is earlier than current UTC time "
+                f"'{_us_time(now_at)}'."
+            )
+            raise arm_refusal(401, "ExpiredAuthenticationToken", text, headers=challenge)
+
+    def _check_tenant(self, tenant: str, now_at: datetime) -> None:
+        if tenant != self.tenant_id:
+            raise _refusal(400, "invalid_tenant", 90002, _AADSTS_NO_TENANT.format(tenant=tenant), now_at)
 
 
-def _error(error: str, number: int, text: str) -> dict[str, Any]:
-    guid = "00000000-0000-0000-0000-000000000000"
-    at = "2026-10-31 09:03:41Z"
-    tail = f"\r\nTrace ID: {guid}\r\nCorrelation ID: {guid}\r\nTimestamp: {at}"
-    return {
+def _us_time(at: datetime) -> str:
+    """``8/17/2026 10:54:41 PM``, as ARM writes times in this one message."""
+    return f"{at.month}/{at.day}/{at.year} {at.hour % 12 or 12}:{at:%M:%S %p}"
+
+
+def _refusal(status: int, error: str, number: int, text: str, now_at: datetime) -> RefusalError:
+    trace_id, correlation_id = str(uuid.uuid4()), str(uuid.uuid4())
+    at = f"{now_at:%Y-%m-%d %H:%M:%SZ}"
+    tail = f"\r\nTrace ID: {trace_id}\r\nCorrelation ID: {correlation_id}\r\nTimestamp: {at}"
+    body = {
         "error": error,
         "error_description": f"AADSTS{number}: {text}{tail}",
         "error_codes": [number],
         "timestamp": at,
-        "trace_id": guid,
-        "correlation_id": guid,
+        "trace_id": trace_id,
+        "correlation_id": correlation_id,
         "error_uri": f"https://login.microsoftonline.com/error?code={number}",
     }
+    return RefusalError(status, f"AADSTS{number}", body)

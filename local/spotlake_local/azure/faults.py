@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
@@ -18,19 +19,21 @@ class Fault:
 
     Attributes:
         api: "token", "locations", "sps", "graph" or "retail"; "" = any.
-        location: Routing location (sps) or region (retail, graph); "" = any.
+        location: Routing location (sps) or region of the filter or query (retail, graph); "" = any.
+        region: One of the desired regions (sps); "" = any.
         subscription: In the URL; "" = any.
         after: Requests that fit are let through that often first.
         times: Then so many are answered by this rule; 0 = all.
         status: Answer with this status and ``body``, ``content_type`` and ``headers``; 0 = the true answer.
         latency_seconds: Wait first.
         drop: Close the connection without an answer.
-        truncate: Send only the first half of the true answer.
+        truncate: Send only the first half of the true answer (with a length that fits it).
         empty: An answer of status 200 that holds nothing (no rows, no scores, no items).
     """
 
     api: str = ""
     location: str = ""
+    region: str = ""
     subscription: str = ""
     after: int = 0
     times: int = 0
@@ -59,10 +62,10 @@ class Fault:
         """For the control API, with how often it was seen and used."""
         return asdict(self)
 
-    def fits(self, api: str, location: str, subscription: str) -> bool:
+    def fits(self, api: str, location: str, subscription: str, regions: Sequence[str]) -> bool:
         """Whether this rule takes the request; counts it."""
         asked = ((self.api, api), (self.location, location), (self.subscription, subscription))
-        if any(rule and rule != actual for rule, actual in asked):
+        if any(rule and rule != actual for rule, actual in asked) or (self.region and self.region not in regions):
             return False
         self.seen += 1
         if self.seen <= self.after or (self.times and self.used >= self.times):
@@ -78,9 +81,11 @@ class Faults:
         """None."""
         self.rules: list[Fault] = []
 
-    def find(self, api: str, location: str = "", subscription: str = "") -> Fault | None:
+    def find(
+        self, api: str, *, location: str = "", subscription: str = "", regions: Sequence[str] = ()
+    ) -> Fault | None:
         """The first rule that takes the request."""
-        return next((rule for rule in self.rules if rule.fits(api, location, subscription)), None)
+        return next((rule for rule in self.rules if rule.fits(api, location, subscription, regions)), None)
 
 
 class DroppedConnectionError(Exception):
@@ -104,6 +109,5 @@ def after_answer(fault: Fault | None, response: Response) -> Response:
     """The true answer, cut in half when the fault says so."""
     if fault is None or not fault.truncate:
         return response
-    return Response(
-        bytes(response.body)[: len(response.body) // 2], response.status_code, media_type=response.media_type
-    )
+    half = bytes(response.body)[: len(response.body) // 2]
+    return Response(half, response.status_code, media_type=response.media_type)

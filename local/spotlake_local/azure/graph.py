@@ -1,32 +1,29 @@
-"""Resource Graph as far as spot resources go: a small query language, paging, throttling."""
+"""Resource Graph as far as spot resources go: scope, paging, throttling, odd answers.
+
+Facts: Microsoft Learn, "Azure Resource Graph" (guidance for throttled requests, paging), read 2026-11; the 429 and
+400 bodies as seen in public code.
+"""
 
 from __future__ import annotations
 
 import base64
-import re
-from collections import deque
-from collections.abc import Callable, Iterator
+import uuid
+from collections import OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
 
+from spotlake_local.azure.answers import RefusalError
+from spotlake_local.azure.kusto import Query, QueryError, Row, parse_query
 from spotlake_local.azure.world import World
 
 PAGE = 1000
+API_VERSION = "2024-04-01"
 EVICTION_TYPE = "microsoft.compute/skuspotevictionrate/location"
-_COLUMN = r"[A-Za-z_][\w.]*"
-_EQUALS = re.compile(rf"({_COLUMN})\s*(==|=~)\s*'([^']*)'")
-_IN = re.compile(rf"({_COLUMN})\s+(in~|in)\s*\(([^)]*)\)")
-_NOT_EMPTY = re.compile(rf"isnotempty\(({_COLUMN})\)")
-_PROJECTED = re.compile(rf"(?:(\w+)\s*=\s*)?(?:tostring\(({_COLUMN})\)|({_COLUMN}))")
-
-type Row = dict[str, Any]
-
-
-class QueryError(Exception):
-    """The query cannot be understood: a 400."""
+_CACHED_QUERIES = 16
 
 
 @dataclass
@@ -42,83 +39,22 @@ class Throttle:
     window_seconds: float = 5.0
     times: deque[datetime] = field(default_factory=deque)
 
-    def take(self, now_at: datetime) -> tuple[bool, int, float]:
-        """Count a query: whether it is let through, how many are left, seconds until the window is over."""
+    def take(self, now_at: datetime) -> tuple[bool, dict[str, str]]:
+        """Count a query: whether it is let through, and the headers that every reply carries."""
         while self.times and abs((now_at - self.times[0]).total_seconds()) >= self.window_seconds:
             self.times.popleft()
         allowed = len(self.times) < self.queries
         if allowed:
             self.times.append(now_at)
-        over = self.window_seconds - (now_at - self.times[0]).total_seconds()
-        return allowed, self.queries - len(self.times), max(over, 0.0)
-
-
-@dataclass(frozen=True)
-class Query:
-    """A parsed query: tests on source rows, output columns, order."""
-
-    tests: tuple[Callable[[Row], bool], ...]
-    columns: tuple[tuple[str, str, bool], ...]  # name, source, whether it is text
-    order: tuple[str, ...]
-    locations: frozenset[str] | None
-
-
-def parse_query(text: str) -> Query:
-    """Parse a query on ``spotresources``. Raises QueryError for anything it does not know."""
-    table, *stages = [stage.strip() for stage in text.split("|")]
-    if table.lower() != "spotresources":
-        raise QueryError
-    tests: list[Callable[[Row], bool]] = []
-    columns: tuple[tuple[str, str, bool], ...] = ()
-    order: tuple[str, ...] = ()
-    locations: frozenset[str] | None = None
-    for stage in stages:
-        verb, _, rest = stage.partition(" ")
-        if verb == "where":
-            for condition in re.split(r"\s+and\s+", rest):
-                test, named = _condition(condition.strip(), {name: source for name, source, _ in columns})
-                tests.append(test)
-                locations = named or locations
-        elif verb == "project":
-            columns = _columns(rest)
-        elif verb == "order" and rest.startswith("by "):
-            order = tuple(re.sub(r"\s+asc$", "", part.strip()) for part in rest[3:].split(","))
-        else:
-            raise QueryError
-    if not columns or not set(order) <= {name for name, _, _ in columns}:
-        raise QueryError
-    return Query(tuple(tests), columns, order, locations)
-
-
-def _columns(text: str) -> tuple[tuple[str, str, bool], ...]:
-    columns = []
-    for part in text.split(","):
-        found = _PROJECTED.fullmatch(part.strip())
-        if found is None:
-            raise QueryError
-        name, wrapped, plain = found.groups()
-        source = wrapped or plain
-        columns.append((name or source, source, bool(wrapped) or source in ("location", "type", "id", "name")))
-    return tuple(columns)
-
-
-def _condition(text: str, aliases: dict[str, str]) -> tuple[Callable[[Row], bool], frozenset[str] | None]:
-    """A test on a source row, and the locations it names."""
-    if found := _NOT_EMPTY.fullmatch(text):
-        source = aliases.get(found[1], found[1])
-        return (lambda row: bool(row.get(source))), None
-    if found := _EQUALS.fullmatch(text):
-        column, operator, value = aliases.get(found[1], found[1]), found[2], found[3]
-        values = [value]
-    elif found := _IN.fullmatch(text):
-        column, operator = aliases.get(found[1], found[1]), found[2]
-        values = [part.strip().strip("'") for part in found[3].split(",")]
-    else:
-        raise QueryError
-    folded = operator in ("=~", "in~")
-    wanted = frozenset(value.lower() if folded else value for value in values)
-    named = wanted if column == "location" else None
-    return (lambda row: (str(row.get(column, "")).lower() if folded else row.get(column)) in wanted), named
+        oldest = self.times[0] if self.times else now_at
+        over = int(max(self.window_seconds - (now_at - oldest).total_seconds(), 0.0)) + 1
+        headers = {
+            "x-ms-user-quota-remaining": str(self.queries - len(self.times)),
+            "x-ms-user-quota-resets-after": f"00:00:{over:02d}",
+        }
+        if not allowed:
+            headers |= {"Retry-After": str(over), "x-ms-ratelimit-remaining-tenant-resource-requests": "0"}
+        return allowed, headers
 
 
 class ResourceGraph:
@@ -128,41 +64,52 @@ class ResourceGraph:
         """With the documented limit of 15 queries in 5 seconds."""
         self.world = world
         self.throttle = Throttle()
+        self._cached: OrderedDict[tuple[str, int], tuple[Query, list[dict[str, Any]]]] = OrderedDict()
 
-    def answer(self, body: dict[str, Any], now_at: datetime) -> dict[str, Any]:
-        """The JSON of a page. Raises QueryError."""
-        query = parse_query(str(body.get("query", "")))
-        options = body.get("options") or {}
-        # A scoped query finds nothing: the table lives at tenant scope.
-        scoped = bool(body.get("subscriptions") or body.get("managementGroups"))
-        rows = [] if scoped else self._rows(query, now_at)
-        dynamic = all(not text for _, _, text in query.columns)
-        top = min(int(options.get("$top", PAGE)), PAGE)
-        start = _start_of(options.get("$skipToken") or "")
-        page = rows[start : start + top]
-        more = start + top < len(rows)
-        answer = {
-            "totalRecords": len(rows),
-            "count": len(page),
-            "data": page,
-            "facets": [],
-            "resultTruncated": "true" if more and dynamic else "false",
-        }
-        if more and not dynamic:
-            answer["$skipToken"] = base64.b64encode(orjson.dumps({"start": start + top})).decode()
-        return answer
+    def answer(self, body: Any, now_at: datetime, headers: dict[str, str]) -> dict[str, Any]:
+        """The JSON of a page. Raises RefusalError (400) when query or options make no sense."""
+        try:
+            text, options = _text_and_options(body)
+            query, rows = self._found(text, now_at)
+            top = _whole(options.get("$top", PAGE), 1, PAGE)
+            token = options.get("$skipToken") or ""
+            start = _start_of(token) if token else _whole(options.get("$skip", 0), 0, 10**9)
+            in_table = _is_table(options.get("resultFormat", "objectArray"))
+        except QueryError as error:
+            raise _bad_query(error, now_at, headers) from None
+        # The table lives at tenant scope: a query that names subscriptions finds nothing (observed 2025).
+        if body.get("subscriptions") or body.get("managementGroups"):
+            rows = []
+        if not query.order and start:
+            # Without an order the pages of one query do not fit together.
+            rows = rows[3:] + rows[:3]
+        return _page(query, rows, start=start, top=top, in_table=in_table)
 
-    def _rows(self, query: Query, now_at: datetime) -> list[Row]:
-        names = [(name, source) for name, source, _ in query.columns]
+    def locations_of(self, body: Any) -> frozenset[str]:
+        """The locations that a query names, for fault rules; none when it cannot be read."""
+        try:
+            return parse_query(str(body["query"])).locations or frozenset()
+        except (QueryError, TypeError, KeyError):
+            return frozenset()
+
+    def _found(self, text: str, now_at: datetime) -> tuple[Query, list[dict[str, Any]]]:
+        key = text, now_at.toordinal() // 7  # bands change by the week
+        if key not in self._cached:
+            query = parse_query(text)
+            if query.table != "spotresources":
+                raise QueryError(0, query.table)
+            self._cached[key] = query, self._rows(query, now_at)
+            if len(self._cached) > _CACHED_QUERIES:
+                self._cached.popitem(last=False)
+        return self._cached[key]
+
+    def _rows(self, query: Query, now_at: datetime) -> list[dict[str, Any]]:
         found = [
-            {name: row.get(source) for name, source in names}
+            {column.name: row.get(column.source) for column in query.columns}
             for row in self._source_rows(query.locations, now_at)
             if all(test(row) for test in query.tests)
         ]
-        if query.order:
-            return sorted(found, key=lambda row: tuple(str(row[name]) for name in query.order))
-        # Without an order the pages of one query need not fit together.
-        return found[now_at.microsecond % 7 :] + found[: now_at.microsecond % 7]
+        return query.sorted(found)[: query.limit]
 
     def _source_rows(self, locations: frozenset[str] | None, now_at: datetime) -> Iterator[Row]:
         for region in self.world.ondemand:
@@ -170,45 +117,89 @@ class ResourceGraph:
                 continue
             for size in self.world.spot_sizes(region):
                 band = self.world.eviction_band(region, size, now_at)
-                if band is not None:
-                    name = size.lower()
-                    yield {
-                        "type": EVICTION_TYPE,
-                        "location": region,
-                        "sku.name": name,
-                        "properties.skuName": name,
-                        "properties.evictionRate": band,
-                    }
+                if band is None and not self.world.is_band_empty(region, size):
+                    continue
+                name = size.lower()  # the table's sizes are in lower case
+                yield {
+                    "type": EVICTION_TYPE,
+                    "name": f"{name}/{region}",
+                    "location": region,
+                    "sku": {"name": name},
+                    "sku.name": name,
+                    "properties.skuName": name,
+                    "properties.evictionRate": band or "",
+                }
+
+
+def _page(query: Query, rows: list[dict[str, Any]], *, start: int, top: int, in_table: bool) -> dict[str, Any]:
+    page = rows[start : start + top]
+    more = start + top < len(rows)
+    data: Any = page
+    if in_table:
+        columns = [{"name": one.name, "type": "string" if one.is_text else "object"} for one in query.columns]
+        data = {"columns": columns, "rows": [list(row.values()) for row in page]}
+    answer = {
+        "totalRecords": len(rows),
+        "count": len(page),
+        "data": data,
+        "facets": [],
+        "resultTruncated": "true" if more and not query.has_pages else "false",
+    }
+    if more and query.has_pages:
+        answer["$skipToken"] = base64.b64encode(orjson.dumps({"$id": "1", "start": start + top})).decode()
+    return answer
+
+
+def throttled(now_at: datetime, headers: dict[str, str]) -> RefusalError:
+    """The 429."""
+    detail = {
+        "code": "RateLimiting",
+        "message": "Client application has been throttled and should not attempt to repeat the request until an "
+        "amount of time has elapsed. Please see https://aka.ms/resourcegraph-throttling for help.",
+    }
+    return RefusalError(429, "RateLimiting", _error("RateLimiting", [detail], now_at), headers=headers)
+
+
+def _bad_query(error: QueryError, now_at: datetime, headers: dict[str, str]) -> RefusalError:
+    invalid = {
+        "code": "InvalidQuery",
+        "message": "Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix "
+        "the error before retrying.",
+    }
+    place = {"line": 1, "characterPositionInLine": error.position, "token": error.token or "<EOF>"}
+    failure = {"code": "ParserFailure", "message": "Query parsing failed.", **place, "expectedToken": ""}
+    return RefusalError(400, "InvalidQuery", _error("BadRequest", [invalid, failure], now_at), headers=headers)
+
+
+def _error(code: str, details: list[dict[str, Any]], now_at: datetime) -> dict[str, Any]:
+    asked = f"timestamp = {now_at:%Y-%m-%dT%H:%M:%S.%f}0Z, correlationId = {uuid.uuid4()}."
+    message = f"Please provide below info when asking for support: {asked}"
+    return {"error": {"code": code, "message": message, "details": details}}
+
+
+def _text_and_options(body: object) -> tuple[str, dict[str, Any]]:
+    if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+        raise QueryError
+    options = body.get("options") or {}
+    if not isinstance(options, dict):
+        raise QueryError(0, "options")
+    return body["query"], options
+
+
+def _whole(value: object, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise QueryError(0, str(value))
+    return value
+
+
+def _is_table(result_format: object) -> bool:
+    if result_format not in ("objectArray", "table"):
+        raise QueryError(0, str(result_format))
+    return result_format == "table"
 
 
 def _start_of(token: str) -> int:
-    if not token:
-        return 0
     try:
         return int(orjson.loads(base64.b64decode(token))["start"])
     except (ValueError, KeyError, TypeError) as error:
-        raise QueryError from error
-
-
-def bad_query(now_at: datetime) -> dict[str, Any]:
-    """The body of a 400."""
-    return _error("BadRequest", "InvalidQuery", "Query is invalid. Please refer to the documentation for the Azure "
-                  "Resource Graph service and fix the error before retrying.", now_at)  # fmt: skip
-
-
-def throttled(now_at: datetime) -> dict[str, Any]:
-    """The body of a 429."""
-    return _error("RateLimiting", "RateLimiting", "Client application has been throttled and should not attempt to "
-                  "repeat the request until an amount of time has elapsed. Please see "
-                  "https://aka.ms/resourcegraph-throttling for help.", now_at)  # fmt: skip
-
-
-def _error(code: str, detail: str, message: str, now_at: datetime) -> dict[str, Any]:
-    asked = "Please provide below info when asking for support: timestamp = "
-    return {
-        "error": {
-            "code": code,
-            "message": f"{asked}{now_at.isoformat()}, correlationId = 00000000-0000-0000-0000-000000000000.",
-            "details": [{"code": detail, "message": message}],
-        }
-    }
+        raise QueryError(0, "$skipToken") from error

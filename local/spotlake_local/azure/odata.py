@@ -56,14 +56,14 @@ class _Parser:
 
     def _either(self) -> Test:
         tests = [self._both()]
-        while self._take_word("or"):
+        while self._take("or"):
             self.has_or = True
             tests.append(self._both())
         return tests[0] if len(tests) == 1 else lambda row: any(test(row) for test in tests)
 
     def _both(self) -> Test:
         tests = [self._one()]
-        while self._take_word("and"):
+        while self._take("and"):
             tests.append(self._one())
         return tests[0] if len(tests) == 1 else lambda row: all(test(row) for test in tests)
 
@@ -82,7 +82,7 @@ class _Parser:
             self._need(")")
             return lambda row: part in self.fold(str(row.get(field, "")))
         field = self._field(word)
-        if not self._take_word("eq"):
+        if not self._take("eq"):
             raise FilterError
         return self._equal(field, self._text())
 
@@ -118,9 +118,6 @@ class _Parser:
         found = self.position < len(self.tokens) and self.tokens[self.position] == token
         self.position += found
         return found
-
-    def _take_word(self, word: str) -> bool:
-        return self._take(word)
 
     def _need(self, token: str) -> None:
         if not self._take(token):

@@ -1,145 +1,155 @@
-"""Placement scores as Azure answers them: limits, texts, sliding-hour quota, zones, odd rows."""
+"""Placement scores as Azure answers them: limits, texts, zones, odd rows.
+
+Texts marked "observed" are those of public production code (2025-09 to 2026-06); for the limits 8 x 5 only the
+status and the code are known, the wording is ours.
+"""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from spotlake_local.azure.answers import RefusalError, arm_refusal
 from spotlake_local.azure.world import World
 
-MOST_REGIONS, MOST_SIZES = 8, 5
-_THROTTLED = "You have reached the maximum number of requests allowed. Please try again after 3600 seconds."
-
-
-@dataclass
-class Quota:
-    """Calls per (subscription, routing location) in a sliding hour, enforced on its own account.
-
-    Attributes:
-        calls: How many.
-        window: The hour.
-        retry_after: Whether a 429 carries Retry-After.
-    """
-
-    calls: int = 10
-    window: timedelta = timedelta(hours=1)
-    retry_after: bool = False
-    history: defaultdict[tuple[str, str], list[datetime]] = field(default_factory=lambda: defaultdict(list))
-
-    def take(self, subscription: str, location: str, now_at: datetime) -> bool:
-        """Count a call; False when it is refused (a refused call is not counted)."""
-        history = self.history[subscription, location]
-        history[:] = [at for at in history if abs(now_at - at) < self.window]
-        if len(history) >= self.calls:
-            return False
-        history.append(now_at)
-        return True
-
-
-class BadRequestError(Exception):
-    """A 400 with Azure's code, message and target."""
-
-    def __init__(self, message: str, target: str = "") -> None:
-        """``message`` is Azure's own wording."""
-        self.body = {"error": {"code": "InvalidParameter", "message": message, "target": target}}
-        super().__init__(message)
+MOST_REGIONS, MOST_SIZES, MOST_MACHINES = 8, 5, 1000
+STABLE_VERSION, PREVIEW_VERSION = "2025-06-05", "2026-10-05-preview"
+THROTTLED = "You have reached the maximum number of requests allowed. Please try again after 3600 seconds."  # observed
+_PREFERENCES = {"High": 10, "Medium": 6, "Low": 2, "InsufficientQuota": 1}
 
 
 @dataclass(frozen=True)
 class Question:
-    """A checked request body."""
+    """A checked request body; ``preview``: in the shape of 2026-10-05-preview."""
 
     regions: tuple[str, ...]
     sizes: tuple[str, ...]
     count: int
     zonal: bool
+    preview: bool = False
+
+    def echo(self) -> dict[str, Any]:
+        """What an answer repeats of it."""
+        return {
+            "desiredLocations": self.regions,
+            "desiredSizes": [{"sku": size} for size in self.sizes],
+            "desiredCount": self.count,
+            "availabilityZones": self.zonal,
+        }
 
 
 class PlacementScores:
-    """The API's state: quota, and what was asked (for the tests' accounts)."""
+    """The API's state: names that it refuses, and what was asked (for the tests' accounts)."""
 
     def __init__(self, world: World) -> None:
         """An empty history."""
         self.world = world
-        self.quota = Quota()
         self.answered: Counter[str] = Counter()
         self.invalid_regions: set[str] = set()
         self.invalid_sizes: set[str] = set()
 
-    def check(self, body: Any) -> Question:
-        """Check the body. Raises BadRequestError for the first fault, regions before sizes."""
+    def check(self, body: Any, *, location: str, version: str = STABLE_VERSION) -> Question:
+        """Check the body. Raises RefusalError for the first fault: types, limits, regions, then sizes."""
         if not isinstance(body, dict):
-            raise BadRequestError("The request body is not valid.")
-        regions = body.get("desiredLocations", [])
-        sizes = body.get("desiredSizes", [])
+            raise _invalid_body("The request body is not valid.")
+        preview = version == PREVIEW_VERSION
+        regions: Any = body.get("desiredLocations", [location] if preview else [])
+        sizes: Any = body.get("desiredSizes", None if preview else [])
         if not _is_list_of(regions, str) or not _is_list_of(sizes, dict):
-            raise BadRequestError("The input parameter 'desiredLocations' or 'desiredSizes' is not an array.")
+            raise _invalid_body("The input parameter 'desiredLocations' or 'desiredSizes' is not an array.")
         if len(regions) > MOST_REGIONS:
-            raise BadRequestError(f"The number of desiredLocations exceeds {MOST_REGIONS}.", "desiredLocations")
+            raise _invalid_body(f"The number of desiredLocations exceeds {MOST_REGIONS}.", "desiredLocations")
         if len(sizes) > MOST_SIZES:
-            raise BadRequestError(f"The number of desiredSizes exceeds {MOST_SIZES}.", "desiredSizes")
-        count = body.get("desiredCount", 1)
-        if not str(count).isdigit() or not 1 <= int(count) <= 1000:
-            raise BadRequestError(_invalid(count, "desiredCount"), "desiredCount")
-        for region in regions:
-            if region not in self.world.regions or region in self.invalid_regions:
-                raise BadRequestError(_invalid(region, "desiredLocations"), "desiredLocations")
+            raise _invalid_body(f"The number of desiredSizes exceeds {MOST_SIZES}.", "desiredSizes")
+        count = _count_of(body.get("desiredCount", 1))
+        self._check_regions(regions)
         names = tuple(str(one.get("sku", "")) for one in sizes)
-        for size in names:
-            if size.lower() not in self.world.sizes or size in self.invalid_sizes:
-                raise BadRequestError(_invalid(size, "SpotPlacementRecommenderInput.desiredSizes"), "desiredSizes")
-        zonal = body.get("availabilityZones", False) in (True, "true")
-        return Question(tuple(regions), names, int(count), zonal)
+        self._check_sizes(names)
+        # Numbers and booleans in quotes are accepted (observed on 2025-02-01-preview).
+        zonal = str(body.get("availabilityZones", False)).lower() == "true"
+        return Question(tuple(regions), names, count, zonal, preview)
 
     def answer(self, question: Question, subscription: str, now_at: datetime) -> list[dict[str, Any]]:
         """The rows of an answer."""
         self.answered[_fingerprint(question, now_at)] += 1
-        return [
+        rows = [
             row
             for region in question.regions
             for size in question.sizes
             for row in self._rows(region, self.world.sizes[size.lower()], size, question, subscription, now_at)
         ]
+        return [_preview_row(row) for row in rows] if question.preview else rows
+
+    def repeated(self) -> dict[str, int]:
+        """Questions that were answered more than once in one ten-minute slot, and how often."""
+        return {asked: times for asked, times in self.answered.items() if times > 1}
+
+    def _check_regions(self, regions: Sequence[str]) -> None:
+        for region in regions:
+            if region not in self.world.regions or region in self.invalid_regions:
+                raise _invalid_value(region, "desiredLocations", "desiredLocations")
+
+    def _check_sizes(self, sizes: Sequence[str]) -> None:
+        for size in sizes:
+            if size.lower() not in self.world.sizes or size in self.invalid_sizes:
+                # The prefix is there for sizes only (observed).
+                raise _invalid_value(size, "SpotPlacementRecommenderInput.desiredSizes", "desiredSizes")
 
     def _rows(
         self, region: str, size: str, spelt: str, question: Question, subscription: str, now_at: datetime
     ) -> list[dict[str, Any]]:
+        world, count = self.world, question.count
         row: dict[str, Any] = {"sku": spelt, "region": region, "score": "DataNotFoundOrStale"}
-        world = self.world
-        row["isQuotaAvailable"] = world.is_quota_available(subscription, region, size, question.count)
+        row["isQuotaAvailable"] = world.is_quota_available(subscription, region, size, count)
         if size not in world.ondemand.get(region, {}):
             return [row]
         if world.is_restricted(subscription, region, size):
             return [{**row, "score": "RestrictedSkuNotAvailable"}]
+        # A subscription numbers the physical zones in its own way.
         numbers = world.zone_numbers(subscription, region) if question.zonal else {}
         if not numbers or world.is_regional_only(region, size):
-            return [{**row, "score": world.score(region, size, "", question.count, now_at)}]
+            return [{**row, "score": world.score(region, size, "", count, now_at)}]
         rows = []
         for number, zone in numbers.items():
             if world.is_zone_missing(region, size, zone):
                 continue
             stale = world.is_stale(region, size, zone, now_at)
-            score = "DataNotFoundOrStale" if stale else world.score(region, size, zone, question.count, now_at)
+            score = "DataNotFoundOrStale" if stale else world.score(region, size, zone, count, now_at)
             rows.append({**row, "availabilityZone": number, "score": score})
         return rows
 
 
-def throttled_text() -> str:
-    """The plain text of a 429."""
-    return _THROTTLED
+def _preview_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row in the shape of 2026-10-05-preview: quota inside the score, a preference from 0 to 10."""
+    enough = row.pop("isQuotaAvailable")
+    if not enough and row["score"] in _PREFERENCES:
+        row["score"] = "InsufficientQuota"
+    return {**row, "placementPreference": _PREFERENCES.get(row["score"], 0)}
 
 
-def _invalid(value: object, parameter: str) -> str:
-    return f"The value '{value}' provided for the input parameter '{parameter}' is not valid."
+def _count_of(value: object) -> int:
+    if isinstance(value, bool) or not str(value).isdecimal() or not 1 <= int(str(value)) <= MOST_MACHINES:
+        raise _invalid_value(value, "desiredCount", "desiredCount")
+    return int(str(value))
+
+
+def _invalid_body(message: str, target: str = "") -> RefusalError:
+    return arm_refusal(400, "InvalidParameter", message, target=target)
+
+
+def _invalid_value(value: object, parameter: str, target: str) -> RefusalError:
+    text = f"The value '{value}' provided for the input parameter '{parameter}' is not valid."  # observed
+    return _invalid_body(text, target)
 
 
 def _is_list_of(value: object, kind: type) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(one, kind) for one in value)
+    return isinstance(value, list) and all(isinstance(one, kind) for one in value)
 
 
 def _fingerprint(question: Question, now_at: datetime) -> str:
     slot = int(now_at.timestamp()) // 600
-    return f"{slot} {sorted(question.regions)} {sorted(question.sizes)} {question.count}"
+    regions, sizes = ",".join(sorted(question.regions)), ",".join(sorted(question.sizes))
+    return f"{slot} {regions} {sizes} {question.count} {question.zonal}"

@@ -18,6 +18,7 @@ _GOV = {"usgovvirginia": "US Gov Virginia", "usgovarizona": "US Gov AZ"}
 _EDGE = {"attatlanta1": "ATT Atlanta 1", "sgxsingapore1": "SGX Singapore 1"}
 ODD_REGIONS = {**_GOV, **_EDGE}
 _ODD_REGION_SIZES = 40
+_SAVINGS_PLAN_SHARE = 0.5
 type Row = dict[str, Any]
 
 
@@ -33,7 +34,7 @@ class PriceList:
         return [*self._world.ondemand, *ODD_REGIONS, ""]
 
     def rows(self, region: str, now_at: datetime) -> list[Row]:
-        """All rows of one region at a time; the boundary row of each 1,000 comes twice."""
+        """All rows of one region ("" = licences; unknown ones have none) at a time."""
         if region == "":
             made = [_licence(number) for number in range(30)]
         elif region in ODD_REGIONS:
@@ -132,7 +133,7 @@ class _RowMaker:
             "armRegionName": self.region,
             "location": self.location,
             "effectiveStartDate": _OPEN_SINCE,
-            "meterId": f"{int(meter * 2**63):016x}-5d81-bb31",
+            "meterId": _guid(meter),
             "meterName": names,
             "productId": product_id,
             "skuId": f"{product_id}/{int(meter * 10_000):04d}",
@@ -167,10 +168,26 @@ class _RowMaker:
         return plain + (" Windows" if product else "")
 
 
+def with_savings_plan(row: Row) -> Row:
+    """A row as 2023-01-01-preview shows it: half the on-demand rows have savings plans."""
+    plain = row["type"] == "Consumption" and row["meterName"].rpartition(" ")[2] not in ("Spot", "Priority", "Expired")
+    if not plain or chance("savings", row["meterId"]) >= _SAVINGS_PLAN_SHARE:
+        return row
+    price = row["retailPrice"]
+    offers = (("3 Years", round(price * 0.47, 6)), ("1 Year", round(price * 0.69, 6)))
+    return {**row, "savingsPlan": [{"unitPrice": one, "retailPrice": one, "term": term} for term, one in offers]}
+
+
+def _guid(drawn: float) -> str:
+    """A meter's id: in the form of Azure's, ordered by ``drawn``."""
+    digits = f"{int(drawn * 2**63):016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:]}-bb31-90ac59267863"
+
+
 def _licence(number: int) -> Row:
     return {
         "currencyCode": "USD", "tierMinimumUnits": 0.0, "retailPrice": 0.1, "unitPrice": 0.1, "armRegionName": "",
-        "location": "", "effectiveStartDate": _OPEN_SINCE, "meterId": f"{number:016x}-lic",
+        "location": "", "effectiveStartDate": _OPEN_SINCE, "meterId": _guid(chance("licence", number)),
         "meterName": f"{number} vCPU",
         "productId": "DZH318Z0LIC0", "skuId": f"DZH318Z0LIC0/{number:04d}", "productName": "Windows Server",
         "skuName": f"{number} vCPU VM", "serviceName": "Virtual Machines Licenses", "serviceId": "DZH318Z0LIC",

@@ -1,61 +1,60 @@
-"""The routes of the simulated Azure, and a small control API under ``/_control``."""
+"""The routes of the simulated Azure: sign-in, ARM's front door, and the APIs behind it."""
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 import orjson
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from spotlake.models import from_iso, to_iso
+from spotlake_local.azure import graph, retail
+from spotlake_local.azure.answers import Account, RefusalError, arm_refusal, json_answer
+from spotlake_local.azure.control import Control
 from spotlake_local.azure.entra import Entra
 from spotlake_local.azure.faults import DroppedConnectionError, Fault, Faults, after_answer, before_answer
-from spotlake_local.azure.graph import QueryError, ResourceGraph, bad_query, throttled
-from spotlake_local.azure.odata import FilterError, parse_filter
-from spotlake_local.azure.placement import BadRequestError, PlacementScores, throttled_text
-from spotlake_local.azure.retail_rows import PriceList
+from spotlake_local.azure.graph import ResourceGraph
+from spotlake_local.azure.placement import PREVIEW_VERSION, STABLE_VERSION, THROTTLED, PlacementScores
+from spotlake_local.azure.quota import Quota
+from spotlake_local.azure.retail import RetailPrices
 from spotlake_local.azure.world import World
 
-RETAIL_PAGE = 1000
-LONGEST_URL = 2048
-SPS_VERSION, GRAPH_VERSION, LOCATIONS_VERSION = "2025-06-05", "2024-04-01", "2022-12-01"
-RETAIL_VERSIONS = ("", "2021-10-01-preview", "2023-01-01-preview")
-_CACHED_QUERIES = 24
+LOCATIONS_VERSION = "2022-12-01"
+_SCORE_VERSIONS = (STABLE_VERSION, PREVIEW_VERSION)
+_GENERATE = "Microsoft.Compute/locations/placementScores/generate/action"
 
-
-@dataclass
-class RetailBudget:
-    """Requests per window of the retail prices API; 0 requests = no limit."""
-
-    requests: int = 0
-    window_seconds: float = 60.0
-    headers: bool = True
-    times: list[datetime] = field(default_factory=list)
+type Work = Callable[[Fault | None], Response]
 
 
 class AzureSimulator:
-    """All four APIs over one world and one clock."""
+    """All four APIs over one world and one clock.
+
+    Attributes:
+        authority_url: Of the token endpoint, as the discovery document gives it; set by whoever serves.
+        no_role: Subscriptions on which the principal has no role.
+        leading_blank_location: Whether the list of supported locations begins with an empty name (observed).
+    """
 
     def __init__(self, world: World, entra: Entra, subscriptions: list[str]) -> None:
         """The clock starts at the wall's time."""
         self.world, self.entra, self.subscriptions = world, entra, subscriptions
         self.placement = PlacementScores(world)
+        self.quota = Quota()
         self.graph = ResourceGraph(world)
-        self.prices = PriceList(world)
-        self.budget = RetailBudget()
+        self.retail = RetailPrices(world)
         self.faults = Faults()
+        self.account = Account()
         self.no_role: set[str] = set()
-        self.stats: Counter[str] = Counter()
+        self.leading_blank_location = False
         self.authority_url = ""
         self._offset = timedelta()
-        self._queries: OrderedDict[tuple[str, str, str], list[dict[str, Any]]] = OrderedDict()
 
     def now(self) -> datetime:
         """The simulator's clock."""
@@ -65,49 +64,168 @@ class AzureSimulator:
         """Put the hands; the clock goes on at normal speed from there."""
         self._offset = now_at - datetime.now(UTC)
 
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        arm = "/subscriptions/{subscription}"
+        scores = arm + "/providers/Microsoft.Compute/locations/{location}/placementScores/spot"
+        routes = [
+            Route("/{tenant}/v2.0/.well-known/openid-configuration", self.discovery),
+            Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"]),
+            Route(arm + "/locations", self.locations),
+            Route(scores, self.score_metadata),
+            Route(scores + "/generate", self.scores, methods=["POST"]),
+            Route("/providers/Microsoft.ResourceGraph/resources", self.resources, methods=["POST"]),
+            Route(retail.PATH, self.retail_prices),
+            *Control(self).routes(),
+        ]
+        app = Starlette(routes=routes)
+        app.add_exception_handler(DroppedConnectionError, _drop)
+        app.add_exception_handler(HTTPException, _no_such_thing)
+        return app
+
     # -- sign-in -------------------------------------------------------------------------------
 
     async def discovery(self, request: Request) -> Response:
         """OIDC discovery."""
-        return _json(*self.entra.discovery(request.path_params["tenant"], self.authority_url))
+        tenant = request.path_params["tenant"]
+        return await self._answer(
+            "discovery", lambda _: json_answer(self.entra.discovery(tenant, self.authority_url, self.now()))
+        )
 
     async def token(self, request: Request) -> Response:
         """Token endpoint."""
-        fault = self.faults.find("token")
-        if (answer := await before_answer(fault)) is not None:
-            return answer
-        self.stats["token"] += 1
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
-        return _json(*self.entra.token(form, self.now()))
+        tenant = request.path_params["tenant"]
+        return await self._answer("token", lambda _: json_answer(self.entra.token(tenant, form, self.now())))
 
     # -- ARM -----------------------------------------------------------------------------------
-
-    def _arm_refusal(self, request: Request, version: str) -> Response | None:
-        """What the ARM front door answers before the resource provider is asked."""
-        refused = self.entra.refuse(request.headers.get("authorization", ""), self.now())
-        if refused:
-            headers = {"WWW-Authenticate": f'Bearer authorization_uri="{self.authority_url}"'}
-            return _json(401, _arm_error(*refused), headers)
-        if request.query_params.get("api-version") != version:
-            found = request.query_params.get("api-version")
-            return _json(400, _arm_error("InvalidApiVersionParameter", f"The api-version '{found}' is invalid. The "
-                                         f"supported versions are '{version}'."))  # fmt: skip
-        subscription = request.path_params.get("subscription")
-        if subscription is not None and subscription not in self.subscriptions:
-            text = f"The subscription '{subscription}' could not be found."
-            return _json(404, _arm_error("SubscriptionNotFound", text))
-        return None
 
     async def locations(self, request: Request) -> Response:
         """A subscription's locations, with its own zone numbers."""
         subscription = request.path_params["subscription"]
-        fault = self.faults.find("locations", subscription=subscription)
-        answer = await before_answer(fault) or self._arm_refusal(request, LOCATIONS_VERSION)
-        if answer is not None:
-            return answer
-        self.stats["locations"] += 1
-        listed = [self._location(subscription, code) for code in self.world.regions]
-        return after_answer(fault, _json(200, {"value": listed}))
+
+        def work(_: Fault | None) -> Response:
+            self._front_door(request)
+            self._check_version(request, LOCATIONS_VERSION)
+            self._check_role(subscription, "Microsoft.Resources/subscriptions/locations/read")
+            return json_answer({"value": [self._location(subscription, code) for code in self.world.regions]})
+
+        return _with_arm_headers(request, await self._answer("locations", work, subscription=subscription))
+
+    async def score_metadata(self, request: Request) -> Response:
+        """The companion GET of placement scores."""
+        subscription, location = request.path_params["subscription"], request.path_params["location"]
+
+        def work(_: Fault | None) -> Response:
+            self._front_door(request)
+            self._check_provider(request, location)
+            return json_answer(
+                {
+                    "id": request.url.path,
+                    "name": "spotPlacementScores",
+                    "type": "Microsoft.Compute/placementScores",
+                    "properties": {"supportedResourceTypes": ["Microsoft.Compute/virtualMachines"]},
+                }
+            )
+
+        return _with_arm_headers(
+            request, await self._answer("sps-metadata", work, location=location, subscription=subscription)
+        )
+
+    async def scores(self, request: Request) -> Response:
+        """Placement scores."""
+        subscription, location = request.path_params["subscription"], request.path_params["location"]
+        body = _json_of(await request.body())
+        regions = body.get("desiredLocations") if isinstance(body, dict) else None
+        self.account.calls_by_pair[f"{subscription} {location}"] += 1
+
+        def work(fault: Fault | None) -> Response:
+            self._front_door(request)
+            version = self._check_provider(request, location)
+            self._check_role(subscription, _GENERATE)
+            if not self.quota.counts_invalid:
+                self.placement.check(body, location=location, version=version)
+            self._take_quota(subscription, location)
+            question = self.placement.check(body, location=location, version=version)
+            empty = fault is not None and fault.empty
+            rows = [] if empty else self.placement.answer(question, subscription, self.now())
+            return json_answer({**question.echo(), "placementScores": rows})
+
+        answer = await self._answer(
+            "sps",
+            work,
+            location=location,
+            subscription=subscription,
+            regions=regions if isinstance(regions, list) else (),
+        )
+        return _with_arm_headers(request, answer)
+
+    async def resources(self, request: Request) -> Response:
+        """Resource Graph."""
+        body = _json_of(await request.body())
+        named = self.graph.locations_of(body) if self.faults.rules else frozenset()
+
+        def work(fault: Fault | None) -> Response:
+            self._front_door(request)
+            self._check_version(request, graph.API_VERSION)
+            if self.no_role.issuperset(self.subscriptions):  # one that can be read is enough
+                self._check_role(self.subscriptions[0], "Microsoft.ResourceGraph/resources/read")
+            # Real seconds: the window is five of them, and slots follow each other faster than that.
+            allowed, headers = self.graph.throttle.take(datetime.now(UTC))
+            if not allowed:
+                raise graph.throttled(self.now(), headers)
+            page = self.graph.answer(body, self.now(), headers)
+            if fault and fault.empty:
+                # Such answers came for days (observed 2024 and 2025).
+                page = {"totalRecords": 0, "count": 0, "data": [], "facets": [], "resultTruncated": "false"}
+            return json_answer(page, headers=headers)
+
+        answer = await self._answer("graph", work, location=next(iter(named)) if len(named) == 1 else "")
+        return _with_arm_headers(request, answer)
+
+    def _front_door(self, request: Request) -> None:
+        """What ARM checks first. Raises RefusalError."""
+        self.entra.check(request.headers.get("authorization", ""), self.now())
+        if not request.query_params.get("api-version"):
+            text = "The api-version query parameter (?api-version=) is required for all requests."
+            raise arm_refusal(400, "MissingApiVersionParameter", text)
+        subscription = request.path_params.get("subscription")
+        if subscription is not None and subscription not in self.subscriptions:
+            raise arm_refusal(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+
+    def _check_version(self, request: Request, version: str) -> None:
+        found = request.query_params["api-version"]
+        if found != version:
+            text = f"The HTTP resource that matches the request URI '{request.url.path}' does not support the API"
+            raise arm_refusal(400, "UnsupportedApiVersion", f"{text} version '{found}'.")
+
+    def _check_provider(self, request: Request, location: str) -> str:
+        """The API version. Raises RefusalError with the text that lists what is supported."""
+        version = request.query_params["api-version"]
+        if location not in self.world.regions or version not in _SCORE_VERSIONS:
+            known = [""] * self.leading_blank_location + list(self.world.regions)
+            text = (
+                f"No registered resource provider found for location '{location}' and API version '{version}' for "
+                f"type 'locations/placementScores'. The supported api-versions are '{', '.join(_SCORE_VERSIONS)}'. "
+                f"The supported locations are '{', '.join(known)}'."
+            )
+            raise arm_refusal(400, "NoRegisteredProviderFound", text)
+        return version
+
+    def _check_role(self, subscription: str, action: str) -> None:
+        if subscription in self.no_role:
+            client = self.entra.client_id
+            text = (
+                f"The client '{client}' with object id '{client}' does not have authorization to perform action "
+                f"'{action}' over scope '/subscriptions/{subscription}' or the scope is invalid. If access was "
+                "recently granted, please refresh your credentials."
+            )
+            raise arm_refusal(403, "AuthorizationFailed", text)
+
+    def _take_quota(self, subscription: str, location: str) -> None:
+        if not self.quota.take(subscription, location, self.now()):
+            headers = {"Retry-After": "3600"} if self.quota.retry_after else {}
+            raise RefusalError(429, "quota", THROTTLED, headers=headers)
 
     def _location(self, subscription: str, code: str) -> dict[str, Any]:
         region = self.world.regions[code]
@@ -117,7 +235,7 @@ class AzureSimulator:
             "type": "Region",
             "displayName": region.display_name,
             "regionalDisplayName": region.display_name,
-            "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
+            "metadata": {"regionType": "Physical", "regionCategory": "Recommended" if region.zones else "Other"},
         }
         numbers = self.world.zone_numbers(subscription, code)
         if numbers:
@@ -126,234 +244,54 @@ class AzureSimulator:
             ]
         return location
 
-    async def scores(self, request: Request) -> Response:
-        """Placement scores."""
-        subscription, location = request.path_params["subscription"], request.path_params["location"]
-        fault = self.faults.find("sps", location, subscription)
-        answer = await before_answer(fault) or self._arm_refusal(request, SPS_VERSION)
-        answer = answer or self._score_refusal(subscription, location)
-        if answer is not None:
-            self.stats[f"sps {answer.status_code}"] += 1
-            return answer
-        if not self.placement.quota.take(subscription, location, self.now()):
-            self.stats["sps 429"] += 1
-            headers = {"Retry-After": "3600"} if self.placement.quota.retry_after else {}
-            return Response(throttled_text(), 429, headers, "text/plain")
-        try:
-            question = self.placement.check(orjson.loads(await request.body()))
-        except (BadRequestError, ValueError) as error:
-            self.stats["sps 400"] += 1
-            body = error.body if isinstance(error, BadRequestError) else _arm_error("InvalidParameter", "not JSON")
-            return _json(400, body)
-        self.stats["sps 200"] += 1
-        rows = [] if fault and fault.empty else self.placement.answer(question, subscription, self.now())
-        echo = {
-            "desiredLocations": question.regions,
-            "desiredSizes": [{"sku": size} for size in question.sizes],
-            "desiredCount": question.count,
-            "availabilityZones": question.zonal,
-        }
-        return after_answer(fault, _json(200, {**echo, "placementScores": rows}))
-
-    def _score_refusal(self, subscription: str, location: str) -> Response | None:
-        if subscription in self.no_role:
-            text = (
-                "The client does not have authorization to perform action 'Microsoft.Compute/locations/placementScores/"
-                f"generate/action' over scope '/subscriptions/{subscription}' or the scope is invalid."
-            )
-            return _json(403, _arm_error("AuthorizationFailed", text))
-        if location not in self.world.regions:
-            text = (
-                f"No registered resource provider found for location '{location}' and API version '{SPS_VERSION}' for "
-                f"type 'locations/placementScores'. The supported api-versions are '{SPS_VERSION}'. The supported "
-                f"locations are ', {', '.join(self.world.regions)}'."
-            )
-            return _json(400, _arm_error("NoRegisteredProviderFound", text))
-        return None
-
-    async def resources(self, request: Request) -> Response:
-        """Resource Graph."""
-        fault = self.faults.find("graph")
-        answer = await before_answer(fault) or self._arm_refusal(request, GRAPH_VERSION)
-        if answer is not None:
-            self.stats[f"graph {answer.status_code}"] += 1
-            return answer
-        # Real seconds: the window is five of them, and slots follow each other faster than that.
-        allowed, left, over = self.graph.throttle.take(datetime.now(UTC))
-        resets = f"00:00:{int(over) + 1:02d}"
-        headers = {"x-ms-user-quota-remaining": str(left), "x-ms-user-quota-resets-after": resets}
-        if not allowed:
-            self.stats["graph 429"] += 1
-            return _json(429, throttled(self.now()), {**headers, "Retry-After": str(int(over) + 1)})
-        try:
-            page = self.graph.answer(orjson.loads(await request.body()), self.now())
-        except (QueryError, ValueError, TypeError):
-            self.stats["graph 400"] += 1
-            return _json(400, bad_query(self.now()), headers)
-        self.stats["graph 200"] += 1
-        if fault and fault.empty:
-            page = {"totalRecords": 0, "count": 0, "data": [], "facets": [], "resultTruncated": "false"}
-        return after_answer(fault, _json(200, page, headers))
-
     # -- retail prices -------------------------------------------------------------------------
 
-    async def retail(self, request: Request) -> Response:
+    async def retail_prices(self, request: Request) -> Response:
         """Retail prices."""
-        query = request.query_params
-        text, version = query.get("$filter", ""), query.get("api-version", "")
-        if len(str(request.url)) > LONGEST_URL:
-            return Response("", 404)
-        if version not in RETAIL_VERSIONS:
-            return self._bad_retail_request("Unsupported API version")
         try:
-            parsed = parse_filter(text, case_sensitive=version == RETAIL_VERSIONS[-1])
-        except FilterError:
-            return self._bad_retail_request("Invalid OData parameters supplied")
-        fault = self.faults.find("retail", parsed.region or "")
-        if (answer := await before_answer(fault)) is not None:
-            self.stats[f"retail {answer.status_code}"] += 1
-            return answer
-        headers, refused = self._spend_budget()
-        if refused:
-            self.stats["retail 429"] += 1
-            return Response(b"", 429, headers)
-        self.stats["retail 200"] += 1
-        rows = [] if fault and fault.empty else self._matching(text, version, parsed.region, parsed.test)
-        skip = int(query.get("$skip", "0"))
-        page = rows[skip : skip + RETAIL_PAGE]
-        next_link = None
-        if skip + RETAIL_PAGE < len(rows):
-            base = f"http://{request.url.netloc}/api/retail/prices?$filter={quote(text)}"
-            extra = f"&api-version={version}" if version else ""
-            next_link = f"{base}&$skip={skip + RETAIL_PAGE}{extra}"
-        body = {
-            "BillingCurrency": "USD",
-            "CustomerEntityId": "Default",
-            "CustomerEntityType": "Retail",
-            "Items": page,
-            "NextPageLink": next_link,
-            "Count": len(page),
-        }
-        return after_answer(fault, _json(200, body, headers))
+            query = retail.parse_query(request.query_params, str(request.url))
+        except RefusalError as error:
+            self.account.count("retail", error.status, error.reason)
+            return error.response()
 
-    def _bad_retail_request(self, message: str) -> Response:
-        self.stats["retail 400"] += 1
-        return _json(400, {"Error": {"Code": "BadRequest", "Message": message}})
+        def work(fault: Fault | None) -> Response:
+            headers = self.retail.budget.spend(datetime.now(UTC))
+            empty = fault is not None and fault.empty
+            page = self.retail.page(query, f"http://{request.url.netloc}", self.now(), empty=empty)
+            return Response(page, 200, headers, "application/json")
 
-    def _matching(self, text: str, version: str, region: str | None, test: Any) -> list[dict[str, Any]]:
-        """All rows of a query; the row at a page's end comes again on the next page."""
-        now_at = self.now()
-        key = (text, version, to_iso(now_at)[:16])
-        if key not in self._queries:
-            regions = [region] if region is not None else self.prices.regions()
-            rows = [row for code in regions for row in self.prices.rows(code.lower(), now_at) if test(row)]
-            for boundary in range(RETAIL_PAGE, len(rows) + 1, RETAIL_PAGE):
-                rows.insert(boundary, rows[boundary - 1])
-            self._queries[key] = rows
-            if len(self._queries) > _CACHED_QUERIES:
-                self._queries.popitem(last=False)
-        return self._queries[key]
+        return await self._answer("retail", work, location=query.filter.region or "")
 
-    def _spend_budget(self) -> tuple[dict[str, str], bool]:
-        budget = self.budget
-        if not budget.requests:
-            return {}, False
-        now_at = datetime.now(UTC)
-        budget.times[:] = [at for at in budget.times if (now_at - at).total_seconds() < budget.window_seconds]
-        refused = len(budget.times) >= budget.requests
-        if not refused:
-            budget.times.append(now_at)
-        left = budget.requests - len(budget.times)
-        headers = {"x-ms-ratelimit-remaining-retailPrices-requests": str(left)}
-        if refused:
-            headers["x-ms-ratelimit-retailPrices-retry-after"] = str(int(budget.window_seconds))
-        return (headers if budget.headers else {}), refused
+    async def _answer(
+        self, api: str, work: Work, *, location: str = "", subscription: str = "", regions: Sequence[str] = ()
+    ) -> Response:
+        """What a fault rule says, else what ``work`` makes; entered in the account either way."""
+        fault = self.faults.find(api, location=location, subscription=subscription, regions=regions)
+        reason = "fault" if fault else ""
+        try:
+            response = await before_answer(fault) or after_answer(fault, work(fault))
+        except RefusalError as error:
+            response, reason = error.response(), error.reason
+        self.account.count(api, response.status_code, reason)
+        return response
 
-    # -- control -------------------------------------------------------------------------------
 
-    async def control_clock(self, request: Request) -> Response:
-        """``{"now": iso}``."""
-        self.set_clock(from_iso((await request.json())["now"]))
-        return _json(200, {"now": self.now().isoformat()})
+def _with_arm_headers(request: Request, response: Response) -> Response:
+    request_id = str(uuid.uuid4())
+    response.headers["x-ms-request-id"] = request_id
+    response.headers["x-ms-correlation-request-id"] = request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.headers.get("x-ms-return-client-request-id") == "true":
+        response.headers["x-ms-client-request-id"] = request.headers.get("x-ms-client-request-id", "")
+    return response
 
-    async def control_faults(self, request: Request) -> Response:
-        """POST adds a rule, GET lists them, DELETE clears them."""
-        if request.method == "DELETE":
-            self.faults.rules.clear()
-        elif request.method == "POST":
-            try:
-                self.faults.rules.append(Fault.from_dict(await request.json()))
-            except (ValueError, TypeError) as error:
-                return _json(400, {"error": str(error)})
-        return _json(200, {"rules": [rule.to_dict() for rule in self.faults.rules]})
 
-    async def control_options(self, request: Request) -> Response:
-        """Numbers that tests turn, by name (``_options``); an unknown one is refused."""
-        options = self._options()
-        for name, value in (await request.json()).items():
-            if name not in options:
-                return _json(400, {"error": f"{name}: no such option; give {', '.join(options)}"})
-            owner, attribute = options[name]
-            # Lists arrive for what is a set here.
-            setattr(owner, attribute, set(value) if isinstance(value, list) else value)
-        return _json(200, {})
-
-    def _options(self) -> dict[str, tuple[object, str]]:
-        return {
-            "quota_calls": (self.placement.quota, "calls"),
-            "quota_retry_after": (self.placement.quota, "retry_after"),
-            "token_lifetime_seconds": (self.entra, "lifetime_seconds"),
-            "secret_expired": (self.entra, "secret_expired"),
-            "graph_queries": (self.graph.throttle, "queries"),
-            "retail_requests": (self.budget, "requests"),
-            "retail_window_seconds": (self.budget, "window_seconds"),
-            "retail_headers": (self.budget, "headers"),
-            "no_role": (self, "no_role"),
-            "invalid_regions": (self.placement, "invalid_regions"),
-            "invalid_sizes": (self.placement, "invalid_sizes"),
-        }
-
-    async def control_stats(self, request: Request) -> Response:
-        """What was answered, and calls that were answered more than once in a slot."""
-        del request
-        repeated = {asked: times for asked, times in self.placement.answered.items() if times > 1}
-        used = {f"{pair[0]} {pair[1]}": len(times) for pair, times in self.placement.quota.history.items()}
-        return _json(200, {"answers": dict(self.stats), "repeated_calls": repeated, "quota_used": used})
-
-    async def control_reset(self, request: Request) -> Response:
-        """Forget faults, counts and quota history; the clock stays."""
-        del request
-        self.faults.rules.clear()
-        self.stats.clear()
-        self.placement = PlacementScores(self.world)
-        self.graph = ResourceGraph(self.world)
-        self.budget = RetailBudget()
-        self.no_role.clear()
-        self.entra.secret_expired, self.entra.lifetime_seconds = False, 3599
-        return _json(200, {})
-
-    def app(self) -> Starlette:
-        """The ASGI application."""
-        arm = "/subscriptions/{subscription}"
-        scores = arm + "/providers/Microsoft.Compute/locations/{location}/placementScores/spot/generate"
-        app = Starlette(
-            routes=[
-                Route("/{tenant}/v2.0/.well-known/openid-configuration", self.discovery),
-                Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"]),
-                Route(arm + "/locations", self.locations),
-                Route(scores, self.scores, methods=["POST"]),
-                Route("/providers/Microsoft.ResourceGraph/resources", self.resources, methods=["POST"]),
-                Route("/api/retail/prices", self.retail),
-                Route("/_control/clock", self.control_clock, methods=["POST"]),
-                Route("/_control/faults", self.control_faults, methods=["GET", "POST", "DELETE"]),
-                Route("/_control/options", self.control_options, methods=["POST"]),
-                Route("/_control/stats", self.control_stats),
-                Route("/_control/reset", self.control_reset, methods=["POST"]),
-                Route("/_control/health", lambda _: _json(200, {})),
-            ]
-        )
-        app.add_exception_handler(DroppedConnectionError, _drop)
-        return app
+def _json_of(body: bytes) -> Any:
+    """The body, or None when it is not JSON: the API refuses it in its own words."""
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return None
 
 
 async def _drop(request: Request, error: Exception) -> Response:
@@ -362,9 +300,11 @@ async def _drop(request: Request, error: Exception) -> Response:
     return Response(b"", 200, {"Content-Length": "1000", "Connection": "close"})
 
 
-def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, "application/json")
-
-
-def _arm_error(code: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message}}
+async def _no_such_thing(request: Request, error: Exception) -> Response:
+    """An unknown path (404) or method (405)."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405:
+        text = f"The requested resource does not support http method '{request.method}'."
+        return arm_refusal(405, "MethodNotAllowed", text).response()
+    text = f"The resource '{request.url.path}' could not be found."
+    return arm_refusal(404, "ResourceNotFound", text).response()

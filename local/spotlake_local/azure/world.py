@@ -27,6 +27,7 @@ _NO_SPOT_SHARE = 0.048  # of the pairs, on days 1 and 2 of a month
 _AT_OR_ABOVE_ONDEMAND_SHARE = 0.00075
 _PRICE_WITHOUT_ONDEMAND = 1.0  # 68 pairs are listed at 0, which means unknown; their spot prices need a level
 _ZONE_MISSING_SHARE = 0.009  # of the pairs of zonal regions
+_NO_BAND_SHARE, _EMPTY_BAND_SHARE = 0.06, 0.01
 _UNMOVED_SHARE = 0.45  # of the pairs in a month; two such months in a row leave a fifth of the prices as they were
 # Share of the pairs with at most this discount: the shape of the real list, no price of it.
 _DISCOUNTS = (
@@ -101,12 +102,16 @@ class World:
         """The band, or None when Resource Graph has no row for the pair."""
         if not is_spot_eligible(size) or size not in self.ondemand.get(region, {}):
             return None
-        if chance(self.seed, "if", region, size) < 0.06:
+        if chance(self.seed, "if", region, size) < _NO_BAND_SHARE:
             return None
         week = now_at.toordinal() // 7
         drift = chance(self.seed, "if-week", region, size, week) * 0.1
         level = chance(self.seed, "if-level", region, size) ** 2 * 0.9 + drift
         return BANDS[min(int(level * 5), 4)]
+
+    def is_band_empty(self, region: str, size: str) -> bool:
+        """Whether a pair without a band has a row in Resource Graph all the same, an empty one."""
+        return chance(self.seed, "if", region, size) < _EMPTY_BAND_SHARE
 
     def physical_zones(self, region: str) -> tuple[str, ...]:
         """``("koreacentral-az1", ...)``, or nothing for a region without zones."""

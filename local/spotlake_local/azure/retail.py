@@ -1,0 +1,188 @@
+"""The retail prices API: parameters, refusals, pages, and the budget of a client address.
+
+Facts: Microsoft Learn, "Azure Retail Prices overview", and live captures in public repositories (2026-10).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import quote
+
+import orjson
+
+from spotlake_local.azure.answers import RefusalError
+from spotlake_local.azure.odata import Filter, FilterError, parse_filter
+from spotlake_local.azure.retail_rows import PriceList, Row, with_savings_plan
+from spotlake_local.azure.world import World
+
+PATH = "/api/retail/prices"
+PAGE = 1000
+LONGEST_URL = 2048
+CASE_SENSITIVE_VERSION = "2023-01-01-preview"
+VERSIONS = ("", "2021-10-01-preview", CASE_SENSITIVE_VERSION)
+_CACHED_LISTS = 24
+_BAD_FILTER = "Invalid OData parameters supplied"
+
+
+@dataclass
+class Budget:
+    """Requests per window of one client address; 0 requests = no limit.
+
+    Observed are about 10 in 60 s, by others 5 in 1 s. Every client here has the one address 127.0.0.1.
+    """
+
+    requests: int = 0
+    window_seconds: float = 60.0
+    headers: bool = True
+    retry_after: bool = False
+    times: list[datetime] = field(default_factory=list)
+
+    def spend(self, now_at: datetime) -> dict[str, str]:
+        """Count a request; the headers of its answer. Raises RefusalError: 429 with an empty body."""
+        if not self.requests:
+            return {}
+        self.times[:] = [at for at in self.times if (now_at - at).total_seconds() < self.window_seconds]
+        refused = len(self.times) >= self.requests
+        if not refused:
+            self.times.append(now_at)
+        headers = {"x-ms-ratelimit-remaining-retailPrices-requests": str(self.requests - len(self.times))}
+        wait = str(max(1, int(self.window_seconds)))
+        if refused:
+            headers["x-ms-ratelimit-retailPrices-retry-after"] = wait
+        headers = headers if self.headers else {}
+        if refused:
+            headers |= {"Retry-After": wait} if self.retry_after else {}
+            raise RefusalError(429, "budget", "", headers=headers)
+        return headers
+
+
+@dataclass(frozen=True)
+class Query:
+    """A checked query string."""
+
+    filter_text: str
+    filter: Filter
+    version: str
+    currency: str
+    primary_only: bool
+    skip: int
+
+    def next_link(self, origin: str) -> str:
+        """The next page's address, with an explicit port and the filter percent-encoded."""
+        kept = (("api-version", self.version), ("currencyCode", self.currency))
+        extra = "".join(f"&{name}={quote(value)}" for name, value in kept if value)
+        primary = "&meterRegion=%27primary%27" if self.primary_only else ""
+        return f"{origin}{PATH}?$filter={quote(self.filter_text)}{extra}{primary}&$skip={self.skip + PAGE}"
+
+
+def parse_query(params: Mapping[str, str], url: str) -> Query:
+    """Check a query string. Raises RefusalError with the API's own body."""
+    if len(url) > LONGEST_URL:
+        raise RefusalError(404, "long URL", "")
+    text, version = params.get("$filter", ""), params.get("api-version", "")
+    if version not in VERSIONS:
+        raise bad_request("Unsupported API version")
+    if "/any(" in text:
+        raise bad_request("Invalid parameters supplied")
+    currency, skip = params.get("currencyCode", ""), params.get("$skip", "0")
+    if currency.strip("'") not in ("", "USD"):
+        raise bad_request("Invalid parameters supplied")  # this simulator has dollars only
+    try:
+        parsed = parse_filter(text, case_sensitive=version == CASE_SENSITIVE_VERSION)
+    except FilterError:
+        raise bad_request(_BAD_FILTER) from None
+    if not skip.isdecimal():
+        raise bad_request(_BAD_FILTER)
+    primary = params.get("meterRegion", "").strip("'") == "primary"
+    return Query(text, parsed, version, currency, primary, int(skip))
+
+
+def bad_request(message: str) -> RefusalError:
+    """A 400 in this API's own spelling, which is not ARM's."""
+    return RefusalError(400, message, {"Error": {"Code": "BadRequest", "Message": message}})
+
+
+class RetailPrices:
+    """Pages of the price list, made when asked for and kept as bytes."""
+
+    def __init__(self, world: World) -> None:
+        """Nothing is made yet."""
+        self.prices = PriceList(world)
+        self.budget = Budget()
+        self._lists: OrderedDict[tuple[object, ...], list[bytes]] = OrderedDict()
+        self._lengths: dict[tuple[object, ...], int] = {}
+
+    def page(self, query: Query, origin: str, now_at: datetime, *, empty: bool = False) -> bytes:
+        """One page as JSON: up to 1,000 rows; past the end an empty one.
+
+        Args:
+            query: From ``parse_query``.
+            origin: ``http://127.0.0.1:port``, for the link.
+            now_at: Prices of this day.
+            empty: Without rows, as if nothing matched (a fault).
+        """
+        rows, more = ([], False) if empty else self._rows(query, now_at)
+        link = query.next_link(origin) if more else None
+        return b"".join(
+            (
+                b'{"BillingCurrency":"USD","CustomerEntityId":"Default","CustomerEntityType":"Retail","Items":[',
+                b",".join(rows),
+                b'],"NextPageLink":',
+                orjson.dumps(link),
+                b',"Count":%d}' % len(rows),
+            )
+        )
+
+    def _rows(self, query: Query, now_at: datetime) -> tuple[list[bytes], bool]:
+        """The rows of a page, and whether there are more.
+
+        Each page but the first begins with the last row of the page before: row i of what is served is row
+        i - i // PAGE of the list.
+        """
+        served = range(query.skip, query.skip + PAGE)
+        wanted = [number - number // PAGE for number in served]
+        first, after = wanted[0], wanted[-1] + 1
+        found = self._slice(query, first, after + 1, now_at)
+        next_page_begins_with = query.skip + PAGE - (query.skip + PAGE) // PAGE
+        more = len(found) > next_page_begins_with - first
+        return [found[number - first] for number in wanted if number - first < len(found)], more
+
+    def _slice(self, query: Query, first: int, after: int, now_at: datetime) -> list[bytes]:
+        """Rows first to after of all that match; regions come one after the other."""
+        region = query.filter.region
+        regions = self.prices.regions() if region is None else [region.lower()]
+        rows: list[bytes] = []
+        start = 0
+        for code in regions:
+            key = (query.filter_text, query.version, query.primary_only, now_at.date(), code)
+            if key in self._lengths and start + self._lengths[key] <= first:
+                start += self._lengths[key]
+                continue
+            matching = self._matching(key, query, code, now_at)
+            rows.extend(matching[max(first - start, 0) : max(after - start, 0)])
+            start += len(matching)
+            if start >= after:
+                break
+        return rows
+
+    def _matching(self, key: tuple[object, ...], query: Query, region: str, now_at: datetime) -> list[bytes]:
+        if key in self._lists:
+            self._lists.move_to_end(key)
+            return self._lists[key]
+        matching = [orjson.dumps(self._shown(row, query)) for row in self._tested(query, region, now_at)]
+        self._lists[key], self._lengths[key] = matching, len(matching)
+        if len(self._lists) > _CACHED_LISTS:
+            self._lists.popitem(last=False)
+        return matching
+
+    def _tested(self, query: Query, region: str, now_at: datetime) -> list[Row]:
+        # Of the day, not of the minute: the pages of one reading fit together.
+        day_at = now_at.replace(hour=0, minute=0, second=0, microsecond=0)
+        rows = [row for row in self.prices.rows(region, day_at) if query.filter.test(row)]
+        return [row for row in rows if row["isPrimaryMeterRegion"]] if query.primary_only else rows
+
+    def _shown(self, row: Row, query: Query) -> Row:
+        return with_savings_plan(row) if query.version == CASE_SENSITIVE_VERSION else row
