@@ -27,6 +27,8 @@ STATE_PREFIX = "state/azure/"
 CATALOGUE = STATE_PREFIX + "catalogue.json.gz"
 CALL_PLAN = STATE_PREFIX + "call_plan.json.gz"
 SWEEP = STATE_PREFIX + "sweep.json.gz"
+MERGED_STATES_PREFIX = STATE_PREFIX + "merged/"
+MERGED_CHAIN = STATE_PREFIX + "merged_chain.json"
 INVALID_NAMES = STATE_PREFIX + "invalid_names.json.gz"
 RESTRICTED_PAIRS = STATE_PREFIX + "restricted_pairs.json.gz"
 LOCATIONS = STATE_PREFIX + "locations.json.gz"
@@ -74,6 +76,11 @@ def execution(slot_at: datetime) -> str:
 def run_request(slot_at: datetime) -> str:
     """What was asked of a run: the Run, its filters and where its catalogue stood."""
     return f"{STATE_PREFIX}work/{_slot(slot_at)}/run.json.gz"
+
+
+def merged_state(run_id: str, version: int, fence: int) -> str:
+    """The merged state after a run, in one version of the chain, by one writer."""
+    return f"{MERGED_STATES_PREFIX}{run_id}-{version}-{fence}.gz"
 
 
 def work_item(slot_at: datetime, region: str) -> str:

@@ -24,7 +24,6 @@ Rows of each data set (absent or null = unknown):
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ import orjson
 
 from spotlake.errors import ShardRefusedError
 from spotlake.models import CollectorReport, Dataset
+from spotlake.packing import unpack
 
 SCHEMA = 1
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -87,8 +87,8 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
     if not body.startswith(_GZIP_MAGIC):
         raise ShardRefusedError(key, "not_gzip")
     try:
-        text = gzip.decompress(body)
-    except (EOFError, OSError, zlib.error) as error:
+        text = unpack(body)
+    except ValueError as error:
         raise ShardRefusedError(key, "truncated", type(error).__name__) from error
     first, _, lines = text.partition(b"\n")
     try:

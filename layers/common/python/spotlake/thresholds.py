@@ -12,7 +12,7 @@ which runs were merged (docs/data.md)::
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -60,10 +60,20 @@ def thresholds(seen: Seen, least_score: int) -> Counts:
     The rule put another way: T reaches a count when some count from there on succeeded later than every count up
     to there failed.
     """
-    success = functools.reduce(np.maximum, (seen[:, :, score] for score in range(least_score - 1, _SCORES)))
-    failure = functools.reduce(np.maximum, (seen[:, :, score] for score in range(least_score - 1)))
-    succeeded_from = np.maximum.accumulate(success.T[::-1], axis=0)[::-1]
-    failed_up_to = np.maximum.accumulate(failure.T, axis=0)
+    succeeded = _by_count(seen, range(least_score, _SCORES + 1))
+    failed = _by_count(seen, range(1, least_score))
+    last = len(DESIRED_COUNTS) - 1
+    for place in range(last):
+        np.maximum(failed[place + 1], failed[place], out=failed[place + 1])  # by any count up to there
+        np.maximum(succeeded[last - place - 1], succeeded[last - place], out=succeeded[last - place - 1])  # from there
     # Both are monotonous in the count, so the number of counts reached says which is the largest.
-    reached: npt.NDArray[np.intp] = (succeeded_from > failed_up_to).sum(axis=0)
+    reached = np.zeros(len(seen), np.int8)
+    for success, failure in zip(succeeded, failed, strict=True):
+        reached += success > failure
     return _COUNTS[reached]
+
+
+def _by_count(seen: Seen, scores: Iterable[int]) -> Seen:
+    """By count and workload, the last slot of any of the scores."""
+    latest = functools.reduce(np.maximum, (seen[:, :, score - 1] for score in scores))
+    return np.array(latest.T, order="C")  # a copy, with each count's workloads side by side

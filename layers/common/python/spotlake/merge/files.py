@@ -7,17 +7,16 @@ its pair, of its zone with its scores, of its times. Written field by field it w
 from __future__ import annotations
 
 import csv
-import functools
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import batched
 
 import numpy as np
 import orjson
 
-from spotlake.merge.rows import ZONES
-from spotlake.merge.state import Column, slot_time
+from spotlake.merge.rows import ZONES, Column
+from spotlake.merge.state import slot_time
 from spotlake.merge.view import UNKNOWN, View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE
 from spotlake.names import split_tier
@@ -48,33 +47,33 @@ class Files:
         self._numbers = view.in_order()
         self._pair = view.pair[self._numbers]
         self._row = view.row[self._numbers]
-        self._names = _names(self._state.pairs, self._state.regions, casing)
+        self._cased: Callable[[str], str] = str.lower if casing == "lower" else str.strip
+        pair = view.state.pair
         self._figures = list(
-            zip(
-                _numbers(self._state.pair["ondemand"]),
-                _numbers(self._state.pair["spot"]),
-                _numbers(view.savings),
-                _numbers(self._state.pair["frequency"]),
-                strict=True,
-            )
+            zip(*map(_numbers, (pair["ondemand"], pair["spot"], view.savings, pair["frequency"])), strict=True)
         )
 
     def snapshot(self, slot_at: datetime, count: int) -> bytes:
         """Gzip csv of the live workloads, Score as last answered at ``count``; no index column."""
         state, pair = self._state, self._pair.tolist()
-        quoted = functools.cache(_csv_field)
+        sizes = self._by_text("size", lambda size: ",".join(map(_csv_field, map(self._cased, split_tier(size)))))
+        names = self._by_text("region", lambda region: _csv_field(self._shown(region)))
         firsts = [
-            f"{quoted(tier)},{quoted(size)},{quoted(region)},{','.join(figures)},{count},"
-            for (tier, size, region), figures in zip(self._names, self._figures, strict=True)
+            f"{size},{name},{','.join(figures)},{count},"
+            for size, name, figures in zip(sizes, names, self._figures, strict=True)
         ]
-        codes = [f"{quoted(code)},{quoted(arm_size)}," for code, arm_size in state.pairs]
-        times = _pair_times(state.pair["spot_began"], state.pair["frequency_began"])
-        asked = self._asked(count, lambda zone, score, t2, t3: f"{zone},{score},{slot_at:{_TIME_FORM}},{t2},{t3},")
-        began = _times(self._at_count("score_began", count))
-        physical = [quoted(state.physical[row] or NO_ZONE) if row >= 0 else NO_ZONE for row in self._row.tolist()]
+        arm = zip(self._by_text("region", _csv_field), self._by_text("size", _csv_field), strict=True)
+        codes = [f"{region},{size}," for region, size in arm]
+        began = zip(_times(state.pair["spot_began"]), _times(state.pair["frequency_began"]), strict=True)
+        times = [f",{price},{rate}," for price, rate in began]
+        time = f"{slot_at:{_TIME_FORM}}"
+        asked = self._asked(count, lambda zone, score, t2, t3: f"{zone},{score},{time},{t2},{t3},")
+        texts = [_csv_field(text or NO_ZONE) for text in state.texts]
+        physical = [texts[number] for number in self._of_row(state.rows["physical"]).tolist()]
+        scored = _times(self._of_row(state.rows["score_began"][:, DESIRED_COUNTS.index(count)]))
         lines = (
-            f"{firsts[one]}{middle}{codes[one]}{zone},{times[one]},{score}\n"
-            for one, middle, zone, score in zip(pair, asked, physical, began, strict=True)
+            f"{firsts[one]}{middle}{codes[one]}{zone}{times[one]}{score}\n"
+            for one, middle, zone, score in zip(pair, asked, physical, scored, strict=True)
         )
         return pack_parts(_chunks(",".join(CSV_COLUMNS) + "\n", lines, end=""))
 
@@ -103,17 +102,28 @@ class Files:
         distinct = dict.fromkeys(named[one] for one in dict.fromkeys(self._pair.tolist()))
         return pack(("[" + ",".join(f"{{{one}}}" for one in distinct) + "]").encode())
 
+    def _shown(self, region: str) -> str:
+        return self._cased(self._state.regions.get(region, region))
+
+    def _by_text(self, name: str, form: Callable[[str], str]) -> list[str]:
+        """By pair: the text that is made of its region or size, made once for each."""
+        numbers = self._state.pair[name]
+        made = {number: form(self._state.texts[number]) for number in np.unique(numbers).tolist()}
+        return [made[number] for number in numbers.tolist()]
+
     def _named(self) -> list[str]:
         """By pair: its names as members of a JSON object."""
-        text = functools.cache(lambda value: orjson.dumps(value).decode())
-        return [
-            f'"InstanceTier":{text(tier)},"InstanceType":{text(size)},"Region":{text(region)}'
-            for tier, size, region in self._names
-        ]
+
+        def sized(arm_size: str) -> str:
+            tier, size = split_tier(arm_size)
+            return f'"InstanceTier":{_json(self._cased(tier))},"InstanceType":{_json(self._cased(size))}'
+
+        regions = self._by_text("region", lambda region: f',"Region":{_json(self._shown(region))}')
+        return [f"{size}{region}" for size, region in zip(self._by_text("size", sized), regions, strict=True)]
 
     def _asked(self, count: int, form: Callable[[str, int, int, int], str]) -> list[str]:
         """By live workload: the text of its zone, score at ``count``, T2 and T3, made once for equal ones."""
-        scores = self._at_count("score", count).astype(np.int64)
+        scores = self._of_row(self._state.rows["score"][:, DESIRED_COUNTS.index(count)]).astype(np.int64)
         scores[scores == 0] = UNKNOWN
         view, numbers = self._view, self._numbers
         values = np.stack([view.zone[numbers], scores, view.t2[numbers], view.t3[numbers]])
@@ -123,18 +133,13 @@ class Files:
         texts = [form(_ZONE_NAMES[zone], score, t2, t3) for zone, score, t2, t3 in values[:, first].T.tolist()]
         return [texts[one] for one in of_distinct.tolist()]
 
-    def _at_count(self, name: str, count: int) -> Column:
-        """A column of the state's rows at a count, by live workload; 0 for zone N/A."""
-        column = self._state.rows[name][:, DESIRED_COUNTS.index(count)]
+    def _of_row(self, column: Column) -> Column:
+        """A column of the state's rows, by live workload; 0 for zone N/A."""
         return np.where(self._row >= 0, column[self._row] if len(column) else 0, 0)
 
 
-def _names(pairs: Sequence[tuple[str, str]], regions: dict[str, str], casing: str) -> list[tuple[str, str, str]]:
-    """Tier, size and display name of each pair, in the casing that readers compare."""
-    cased: Callable[[str], str] = str.lower if casing == "lower" else str.strip
-    split = functools.cache(split_tier)
-    shown = {region: cased(regions.get(region, region)) for region in dict.fromkeys(code for code, _ in pairs)}
-    return [(cased(split(size)[0]), cased(split(size)[1]), shown[region]) for region, size in pairs]
+def _json(text: str) -> str:
+    return orjson.dumps(text).decode()
 
 
 def _numbers(column: Column) -> list[str]:
@@ -149,10 +154,6 @@ def _times(slots: Column) -> list[str]:
     distinct, of_distinct = np.unique(slots, return_inverse=True)
     texts = [slot_time(slot).strftime(_TIME_FORM) if slot else NO_ZONE for slot in distinct.tolist()]
     return [texts[one] for one in of_distinct.tolist()]
-
-
-def _pair_times(prices: Column, frequencies: Column) -> list[str]:
-    return [f"{price},{rate}" for price, rate in zip(_times(prices), _times(frequencies), strict=True)]
 
 
 def _csv_field(text: str) -> str:

@@ -5,12 +5,13 @@ A shard with one row that cannot be is refused as a whole: what else is wrong wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from spotlake.errors import ShardRefusedError
 from spotlake.models import DESIRED_COUNTS
@@ -20,22 +21,24 @@ from spotlake.shards import RawShard
 ZONES: Final = ("1", "2", "3", "Single")  # the place of a zone is its code
 _PLACES = {count: place for place, count in enumerate(DESIRED_COUNTS)}
 _ZONE_CODES: dict[str | None, int] = {zone: code for code, zone in enumerate(ZONES)}
-type _Usd = Annotated[float, msgspec.Meta(ge=0)]
+_KEYS_KEPT = 8192  # there are 1,700 sizes
+type Column = npt.NDArray[Any]
+type _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class _PriceRow(msgspec.Struct, gc=False):
     region: str
     instance_type: str
     region_name: str = ""
-    spot_price_usd_per_hour: _Usd | None = None
-    ondemand_price_usd_per_hour: _Usd | None = None
+    spot_price_usd_per_hour: _NotNegative | None = None
+    ondemand_price_usd_per_hour: _NotNegative | None = None
 
 
 class _EvictionRow(msgspec.Struct, gc=False):
     region: str
     instance_type: str
     eviction_band: str = ""
-    interruption_frequency: _Usd | None = None
+    interruption_frequency: _NotNegative | None = None
 
 
 class _ScoreRow(msgspec.Struct, gc=False):
@@ -60,53 +63,61 @@ class _Numbers[Key](dict[Key, int]):
         return number
 
 
-@dataclass
+class Table:
+    """Columns of equal length that grow by parts."""
+
+    def __init__(self, **kinds: str) -> None:
+        """No rows; ``kinds`` are NumPy's types of the columns."""
+        self._kinds = kinds
+        self._parts: dict[str, list[Column]] = {name: [] for name in kinds}
+
+    def add(self, **columns: Sequence[Any]) -> None:
+        """Append rows; None in a column of floats is nan."""
+        for name, kind in self._kinds.items():
+            self._parts[name].append(np.array(columns[name], kind))
+
+    def __getitem__(self, name: str) -> Column:
+        """A whole column."""
+        return np.concatenate([np.empty(0, self._kinds[name]), *self._parts[name]])
+
+    def keep(self, chosen: Column) -> None:
+        """Leave the rows that are chosen."""
+        self._parts = {name: [self[name][chosen]] for name in self._kinds}
+
+
 class Columns:
-    """Rows of one run, in columns; a pair is its number in ``pairs``, in order of appearance.
+    """Rows of one run, in columns. Pairs and texts stand there as numbers, in order of appearance.
 
     Attributes:
         regions: Region code -> billing name.
         pairs: (region, size) as spelt in the rows -> number.
-        price_pairs, spot, ondemand: One entry a price row; None is unknown.
-        eviction_pairs, bands, frequency: One entry an eviction row; None is unknown.
-        score_pairs, zones, physical, places, scores: One entry a score row: code of the zone, physical zone or
-            "", place of the desired count, score or 0 for unknown.
+        texts: Eviction bands and physical zones -> number.
+        prices: pair, spot, ondemand (nan: unknown).
+        evictions: pair, band, frequency (nan: unknown).
+        scores: pair, zone (its code), physical ("" where unknown), place (of the desired count), score (0: unknown).
     """
 
-    regions: dict[str, str] = field(default_factory=dict)
-    pairs: _Numbers[tuple[str, str]] = field(default_factory=_Numbers)
-    price_pairs: list[int] = field(default_factory=list)
-    spot: list[float | None] = field(default_factory=list)
-    ondemand: list[float | None] = field(default_factory=list)
-    eviction_pairs: list[int] = field(default_factory=list)
-    bands: list[str] = field(default_factory=list)
-    frequency: list[float | None] = field(default_factory=list)
-    score_pairs: list[int] = field(default_factory=list)
-    zones: list[int] = field(default_factory=list)
-    physical: list[str] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    scores: list[int] = field(default_factory=list)
-    _texts: dict[str, str] = field(default_factory=dict)  # one copy of each text that repeats
+    def __init__(self) -> None:
+        """No rows."""
+        self.regions: dict[str, str] = {}
+        self.pairs: _Numbers[tuple[str, str]] = _Numbers()
+        self.texts: _Numbers[str] = _Numbers()
+        self.prices = Table(pair="i8", spot="f8", ondemand="f8")
+        self.evictions = Table(pair="i8", band="i8", frequency="f4")
+        self.scores = Table(pair="i8", zone="i8", physical="i8", place="i8", score="i8")
 
     def keep(self, wanted: Callable[[str], bool]) -> None:
         """Leave only rows of wanted sizes (a run that was asked for some)."""
-        kept = [wanted(size) for _, size in self.pairs]
-        for names in (
-            ("price_pairs", "spot", "ondemand"),
-            ("eviction_pairs", "bands", "frequency"),
-            ("score_pairs", "zones", "physical", "places", "scores"),
-        ):
-            chosen = [kept[pair] for pair in getattr(self, names[0])]
-            for name in names:
-                column = getattr(self, name)
-                setattr(self, name, [value for value, keep in zip(column, chosen, strict=True) if keep])
+        kept = np.array([wanted(size) for _, size in self.pairs], bool)
+        for table in (self.prices, self.evictions, self.scores):
+            table.keep(kept[table["pair"]])
 
     def counts(self) -> dict[str, int]:
         """Rows with a known value, by data set."""
         return {
-            "sps": sum(1 for score in self.scores if score),
-            "price": sum(1 for price in self.spot if price is not None),
-            "eviction": sum(1 for one in self.frequency if one is not None),
+            "sps": int(np.count_nonzero(self.scores["score"])),
+            "price": int(np.count_nonzero(~np.isnan(self.prices["spot"]))),
+            "eviction": int(np.count_nonzero(~np.isnan(self.evictions["frequency"]))),
         }
 
     def read_prices(self, shard: RawShard, key: str) -> None:
@@ -114,9 +125,11 @@ class Columns:
         rows = _decoded(_PRICES, shard, key)
         _check_one_region(rows, shard.header.region, key)
         pairs = self.pairs
-        self.price_pairs += [pairs[row.region, row.instance_type] for row in rows]
-        self.spot += [row.spot_price_usd_per_hour for row in rows]
-        self.ondemand += [row.ondemand_price_usd_per_hour for row in rows]
+        self.prices.add(
+            pair=[pairs[row.region, row.instance_type] for row in rows],
+            spot=[row.spot_price_usd_per_hour for row in rows],
+            ondemand=[row.ondemand_price_usd_per_hour for row in rows],
+        )
         name = next((row.region_name for row in reversed(rows) if row.region_name), "")
         if name:
             self.regions[shard.header.region] = name
@@ -125,10 +138,12 @@ class Columns:
         """Append the rows of an eviction shard. Raises ShardRefusedError."""
         rows = _decoded(_EVICTIONS, shard, key)
         _check_one_region(rows, shard.header.region, key)
-        pairs, one_copy = self.pairs, self._texts.setdefault
-        self.eviction_pairs += [pairs[row.region, row.instance_type] for row in rows]
-        self.bands += [one_copy(row.eviction_band, row.eviction_band) for row in rows]
-        self.frequency += [row.interruption_frequency for row in rows]
+        pairs, texts = self.pairs, self.texts
+        self.evictions.add(
+            pair=[pairs[row.region, row.instance_type] for row in rows],
+            band=[texts[row.eviction_band] for row in rows],
+            frequency=[row.interruption_frequency for row in rows],
+        )
 
     def read_scores(self, shard: RawShard, key: str, *, regions: frozenset[str]) -> None:
         """Append the rows of a score shard; rows without a zone say nothing of any workload.
@@ -144,16 +159,18 @@ class Columns:
             raise ShardRefusedError(key, "other_region", min(others))
         _check_sizes({row.instance_type for row in rows}, key)
         rows = [row for row in rows if row.zone is not None]
-        pairs, one_copy = self.pairs, self._texts.setdefault
-        numbers = [pairs[row.region, row.instance_type] for row in rows]
-        zones = [_ZONE_CODES[row.zone] for row in rows]
-        places = [_PLACES[row.desired_count] for row in rows]
-        _check_distinct(numbers, zones, places, key)
-        self.score_pairs += numbers
-        self.zones += zones
-        self.places += places
-        self.physical += [one_copy(row.physical_zone or "", row.physical_zone or "") for row in rows]
-        self.scores += [row.score or 0 for row in rows]
+        pairs, texts = self.pairs, self.texts
+        columns: Mapping[str, list[int]] = {
+            "pair": [pairs[row.region, row.instance_type] for row in rows],
+            "zone": [_ZONE_CODES[row.zone] for row in rows],
+            "physical": [texts[row.physical_zone or ""] for row in rows],
+            "place": [_PLACES[row.desired_count] for row in rows],
+            "score": [row.score or 0 for row in rows],
+        }
+        twice = len(rows) - len(set(zip(columns["pair"], columns["zone"], columns["place"], strict=True)))
+        if twice:
+            raise ShardRefusedError(key, "duplicate_row", f"{twice} scores stand twice")
+        self.scores.add(**columns)
 
 
 def _decoded[Row](decoder: msgspec.json.Decoder[Row], shard: RawShard, key: str) -> list[Row]:
@@ -161,7 +178,7 @@ def _decoded[Row](decoder: msgspec.json.Decoder[Row], shard: RawShard, key: str)
         return decoder.decode_lines(shard.lines)
     except msgspec.ValidationError as error:
         raise ShardRefusedError(key, "bad_row", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         raise ShardRefusedError(key, "not_json", "row") from error
 
 
@@ -170,7 +187,7 @@ def _check_one_region(rows: Sequence[_PriceRow] | Sequence[_EvictionRow], region
     others = {row.region for row in rows} - {region}
     if others:
         raise ShardRefusedError(key, "other_region", min(others))
-    sizes = {join_key(row.instance_type) for row in rows}
+    sizes = {_key_of(row.instance_type) for row in rows}
     _check_sizes(sizes, key)
     if len(sizes) < len(rows):
         raise ShardRefusedError(key, "duplicate_row", f"{len(rows) - len(sizes)} sizes stand twice")
@@ -182,9 +199,4 @@ def _check_sizes(sizes: set[str], key: str) -> None:
         raise ShardRefusedError(key, "bad_row", min(odd))
 
 
-def _check_distinct(pairs: list[int], zones: list[int], places: list[int], key: str) -> None:
-    """Each workload and count once."""
-    codes = (np.array(pairs, np.int64) * len(ZONES) + np.array(zones, np.int64)) * len(DESIRED_COUNTS)
-    twice = len(codes) - len(np.unique(codes + np.array(places, np.int64)))
-    if twice:
-        raise ShardRefusedError(key, "duplicate_row", f"{twice} scores stand twice")
+_key_of = functools.lru_cache(_KEYS_KEPT)(join_key)

@@ -2,43 +2,46 @@
 
 A pair is (region, size) and carries prices and eviction rate; a workload is (pair, zone) and carries
 scores. Rows are only ever appended. Times are slot numbers: ten-minute slots since the epoch, 0 = never.
-In S3 it is gzip of one line of JSON (schema number, names, as lists) and after it the columns, little-endian, in
-the order in which they stand below: as JSON they would take twice the memory and a fifth of a merge's time.
+In S3 it is gzip of one line of JSON (schema number, slot, names) and after it the columns, little-endian, in the
+order in which they stand below: as JSON they would take twice the memory and a fifth of a merge's time.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 
 from spotlake.errors import StoreError
+from spotlake.merge.rows import ZONES, Column
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
 from spotlake.packing import pack_parts, unpack
 
 SCHEMA = 2
 COUNTS = len(DESIRED_COUNTS)
 _SLOT_SECONDS = SLOT_MINUTES * 60
-type Column = npt.NDArray[Any]
 
 # name -> (type, shape of one row, value of "unknown")
 PAIR_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
+    "region": ("<u4", (), 0),  # index into ``texts``, as are the size, the band and the physical zone
+    "size": ("<u4", (), 0),
     "spot": ("<f8", (), np.nan),
     "spot_began": ("<u4", (), 0),
     "ondemand": ("<f8", (), np.nan),
     "ondemand_began": ("<u4", (), 0),
     "frequency": ("<f4", (), np.nan),
-    "band": ("<i2", (), -1),  # index into ``bands``
+    "band": ("<u4", (), 0),
     "frequency_began": ("<u4", (), 0),
     "listed": ("<u4", (), 0),  # last slot in which any part of the pair was seen
 }
 ROW_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
     "pair": ("<u4", (), 0),
+    "zone": ("<i1", (), 0),  # index into ``ZONES``
+    "physical": ("<u4", (), 0),
     "answered": ("<u4", (), 0),  # last slot in which the workload stood in an answer
     "seen": ("<u4", (COUNTS, 3), 0),  # last slot of each score by count; index 0 = score 1
     "score": ("<i1", (COUNTS,), 0),  # last known score by count, 0 = never
@@ -68,44 +71,50 @@ class MergedState:
     Attributes:
         slot: The newest slot merged (0 = none).
         regions: Region code -> billing name.
-        pairs: (region, size in ARM casing), in order of appearance.
-        zones: Zone of each workload ("1".."3" or "Single"); its pair is ``rows["pair"]``.
-        physical: Physical zone of each workload, "" where unknown.
-        bands: Eviction bands met so far.
+        texts: Every name once: regions, sizes in ARM casing, eviction bands, physical zones. The first is "".
         pair, rows: The columns (``PAIR_COLUMNS``, ``ROW_COLUMNS``).
     """
 
     slot: int = 0
     regions: dict[str, str] = field(default_factory=dict)
-    pairs: list[tuple[str, str]] = field(default_factory=list)
-    zones: list[str] = field(default_factory=list)
-    physical: list[str] = field(default_factory=list)
-    bands: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=lambda: [""])
     pair: dict[str, Column] = field(default_factory=lambda: {n: _empty(spec) for n, spec in PAIR_COLUMNS.items()})
     rows: dict[str, Column] = field(default_factory=lambda: {n: _empty(spec) for n, spec in ROW_COLUMNS.items()})
 
-    def grow(self) -> None:
-        """Lengthen the columns to the names that were appended."""
-        for columns, specs, wanted in (
-            (self.pair, PAIR_COLUMNS, len(self.pairs)),
-            (self.rows, ROW_COLUMNS, len(self.zones)),
-        ):
-            for name, spec in specs.items():
-                missing = wanted - len(columns[name])
-                if missing:
-                    columns[name] = np.concatenate([columns[name], _empty(spec, missing)])
+    def pairs(self) -> list[tuple[str, str]]:
+        """(region, size in ARM casing) of each pair, in order of appearance."""
+        texts = self.texts
+        regions, sizes = (self.pair[name].tolist() for name in ("region", "size"))
+        return [(texts[region], texts[size]) for region, size in zip(regions, sizes, strict=True)]
 
-    def copy(self) -> MergedState:
-        """The same, to be changed by itself."""
-        return MergedState(
-            slot=self.slot,
+    def text_numbers(self, texts: Iterable[str]) -> Column:
+        """Numbers of texts; those that are new are appended."""
+        known = {text: number for number, text in enumerate(self.texts)}
+        numbers = [known.setdefault(text, len(known)) for text in texts]
+        self.texts = list(known)
+        return np.array(numbers, np.int64)
+
+    def add_pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Append pairs of which nothing is known yet."""
+        named = list(pairs)
+        self.pair = _longer(
+            self.pair,
+            PAIR_COLUMNS,
+            region=self.text_numbers(region for region, _ in named),
+            size=self.text_numbers(size for _, size in named),
+        )
+
+    def add_rows(self, pairs: Column, zones: Column) -> None:
+        """Append workloads of which nothing is known yet: numbers of their pairs, codes of their zones."""
+        self.rows = _longer(self.rows, ROW_COLUMNS, pair=pairs, zone=zones)
+
+    def copy(self, *, without: str = "") -> MergedState:
+        """The same, to be changed by itself; one column of the rows may be left out."""
+        return replace(
+            self,
             regions=dict(self.regions),
-            pairs=list(self.pairs),
-            zones=list(self.zones),
-            physical=list(self.physical),
-            bands=list(self.bands),
             pair={name: column.copy() for name, column in self.pair.items()},
-            rows={name: column.copy() for name, column in self.rows.items()},
+            rows={name: column.copy() for name, column in self.rows.items() if name != without},
         )
 
     def encode(self) -> bytes:
@@ -114,11 +123,11 @@ class MergedState:
             "schema": SCHEMA,
             "slot": self.slot,
             "desired_counts": DESIRED_COUNTS,
+            "zones": ZONES,
+            "pairs": len(self.pair["region"]),
+            "rows": len(self.rows["pair"]),
             "regions": self.regions,
-            "pairs": [f"{region}/{size}" for region, size in self.pairs],
-            "zones": self.zones,
-            "physical": self.physical,
-            "bands": self.bands,
+            "texts": self.texts,
         }
         columns = (*(self.pair[name] for name in PAIR_COLUMNS), *(self.rows[name] for name in ROW_COLUMNS))
         return pack_parts((orjson.dumps(head), b"\n", *(one.reshape(-1).view(np.uint8).data for one in columns)))
@@ -130,20 +139,13 @@ def decode(body: bytes, key: str) -> MergedState:
         content = unpack(body)
         end = content.index(b"\n")
         head = orjson.loads(memoryview(content)[:end])
-        if head["schema"] != SCHEMA or tuple(head["desired_counts"]) != DESIRED_COUNTS:
+        if (head["schema"], tuple(head["desired_counts"]), tuple(head["zones"])) != (SCHEMA, DESIRED_COUNTS, ZONES):
             raise StoreError(f"{key}: schema {head['schema']!r}, this code reads {SCHEMA}")
-        state = MergedState(
-            slot=head["slot"],
-            regions=head["regions"],
-            pairs=[_split(text) for text in head["pairs"]],
-            zones=head["zones"],
-            physical=head["physical"],
-            bands=head["bands"],
-        )
+        state = MergedState(slot=head["slot"], regions=head["regions"], texts=head["texts"])
         end += 1
         for columns, specs, rows in (
-            (state.pair, PAIR_COLUMNS, len(state.pairs)),
-            (state.rows, ROW_COLUMNS, len(state.zones)),
+            (state.pair, PAIR_COLUMNS, head["pairs"]),
+            (state.rows, ROW_COLUMNS, head["rows"]),
         ):
             for name, (kind, shape, _) in specs.items():
                 size = rows * math.prod(shape)
@@ -156,6 +158,12 @@ def decode(body: bytes, key: str) -> MergedState:
     return state
 
 
-def _split(text: str) -> tuple[str, str]:
-    region, _, size = text.partition("/")
-    return region, size
+def _longer(
+    columns: dict[str, Column], specs: dict[str, tuple[str, tuple[int, ...], float]], **given: Column
+) -> dict[str, Column]:
+    """Columns with rows appended, unknown where nothing is given."""
+    (rows,) = {len(one) for one in given.values()}
+    return {
+        name: np.concatenate([columns[name], given[name].astype(spec[0]) if name in given else _empty(spec, rows)])
+        for name, spec in specs.items()
+    }

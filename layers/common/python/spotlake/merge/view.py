@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spotlake.merge.rows import ZONES
-from spotlake.merge.state import Column, MergedState
+from spotlake.merge.rows import ZONES, Column
+from spotlake.merge.state import MergedState
 from spotlake.models import SLOT_MINUTES
 from spotlake.thresholds import thresholds
 
 SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
 UNKNOWN = -1
-_ZONE_ORDER = {zone: place for place, zone in enumerate(ZONES)}
 PLAIN_ZONE = len(ZONES)  # the code of zone N/A, after those of the zones
 
 
@@ -47,31 +46,34 @@ class View:
         pair_live = state.pair["listed"] >= oldest
         row_pair = state.rows["pair"].astype(np.int64)
         row_live = pair_live[row_pair] & (state.rows["answered"] >= oldest)
-        scored = np.zeros(len(state.pairs), bool)
+        scored = np.zeros(len(pair_live), bool)
         scored[row_pair[row_live]] = True
         # The N/A workload of a pair that has been scored since is retired; of one never seen without, it never was.
-        plain = np.arange(len(state.pairs), dtype=np.int64)
+        plain = np.arange(len(pair_live), dtype=np.int64)
         seen = state.rows["seen"]
         none = np.full(len(plain), UNKNOWN, np.int16)
-        zones = np.array([_ZONE_ORDER[zone] for zone in state.zones], np.int64)
         return cls(
             state=state,
             pair=np.concatenate([row_pair, plain]),
             row=np.concatenate([np.arange(len(row_pair), dtype=np.int64), np.full(len(plain), UNKNOWN, np.int64)]),
-            zone=np.concatenate([zones, np.full(len(plain), PLAIN_ZONE, np.int64)]),
+            zone=np.concatenate([state.rows["zone"], np.full(len(plain), PLAIN_ZONE, np.int64)]),
             live=np.concatenate([row_live, pair_live & ~scored]),
             t2=np.concatenate([thresholds(seen, 2), none]),
             t3=np.concatenate([thresholds(seen, 3), none]),
             savings=_savings(state.pair["spot"], state.pair["ondemand"]),
         )
 
+    def kept(self) -> View:
+        """The same over a copy of the state, less the history that T2 and T3 have been derived from."""
+        return replace(self, state=self.state.copy(without="seen"))
+
     def in_order(self) -> Column:
         """Numbers of the live workloads by region, size and zone."""
-        pairs = self.state.pairs
-        rank = np.empty(len(pairs), np.int64)
-        rank[sorted(range(len(pairs)), key=pairs.__getitem__)] = np.arange(len(pairs))
-        live = np.flatnonzero(self.live)
-        order: Column = live[np.argsort(rank[self.pair[live]] * (PLAIN_ZONE + 1) + self.zone[live])]
+        state, live = self.state, np.flatnonzero(self.live)
+        rank = np.empty(len(state.texts), np.int64)
+        rank[sorted(range(len(rank)), key=state.texts.__getitem__)] = np.arange(len(rank))
+        region, size = (rank[state.pair[name]][self.pair[live]] for name in ("region", "size"))
+        order: Column = live[np.lexsort((self.zone[live], size, region))]
         return order
 
 

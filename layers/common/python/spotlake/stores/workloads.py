@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import batched
@@ -32,11 +32,13 @@ OPTIONAL = (
     "PhysicalZone", "RetiredAt", "ExpiresAt",
 )  # fmt: skip
 ALWAYS = ("UpdatedAt", "RunId", "Version")
-type _Waiting = tuple[bool, Mapping[str, Any], Sequence[str] | None]
+# Whether it is inserted (else updated), the item, the attributes, and whether the other way was tried before.
+type _Waiting = tuple[bool, Mapping[str, Any], Sequence[str] | None, bool]
 _THROTTLED = frozenset(
     {"ThrottlingError", "ThrottlingException", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
 )
 _TRY_AGAIN = _THROTTLED | {"InternalServerError", "TransactionConflict"}
+_THERE_ALREADY = "DuplicateItem"
 _OVERTAKEN = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
 _THREADS = 4
 _AHEAD = 8  # batches per thread that are made ahead of being written
@@ -52,27 +54,34 @@ class Upserted:
         overtaken: Items that a newer version had written already.
         write_units: Consumed capacity.
         throttles: Statements that had to be sent again.
+        done: Changes from the first that are dealt with, whatever became of the later ones.
+        left: The other changes: time ran out.
     """
 
-    written: int
-    overtaken: int
-    write_units: float
-    throttles: int
+    written: int = 0
+    overtaken: int = 0
+    write_units: float = 0.0
+    throttles: int = 0
+    done: int = 0
+    left: int = 0
+
+
+class SizedIterable[T](Sized, Iterable[T], Protocol):
+    """What can be counted without being made."""
 
 
 class WorkloadTable(Protocol):
     """The table of merged workloads."""
 
-    def upsert(self, changes: Iterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
-        """Write items whose version is newer than what is there.
+    def upsert(self, changes: SizedIterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
+        """Write items whose version is newer than what is there, in order, until time runs out.
 
         Args:
             changes: ``{"is_new", "item", "only"}``: ``only`` names the attributes of a known item that changed,
                 None means all of them.
-            deadline: When to give up.
+            deadline: When to leave the rest.
 
         Raises:
-            DeadlineError: Time ran out; what was written stays, doing it again goes on.
             StoreError: The table refused; the text names the first reason.
         """
         ...
@@ -95,25 +104,30 @@ class DynamoDbWorkloads:
         self._written = self._overtaken = self._throttles = 0
         self._units = 0.0
 
-    def upsert(self, changes: Iterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
+    def upsert(self, changes: SizedIterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
         """See ``WorkloadTable``."""
         self._written = self._overtaken = self._throttles = 0
         self._units = 0.0
+        done = 0
         with ThreadPoolExecutor(self._threads) as pool:
             # Some batches at a time: the pool would otherwise draw all items into memory at once.
             for group in batched(batched(changes, BATCH, strict=False), self._threads * _AHEAD, strict=False):
-                for _ in pool.map(lambda batch: self._write(batch, deadline), group):
-                    pass
+                try:
+                    done += sum(pool.map(lambda batch: self._write(batch, deadline), group))
+                except DeadlineError:
+                    break
         return Upserted(
             written=self._written,
             overtaken=self._overtaken,
             write_units=round(self._units, 1),
             throttles=self._throttles,
+            done=done,
+            left=len(changes) - done,
         )
 
-    def _write(self, batch: Sequence[Mapping[str, Any]], deadline: Deadline) -> None:
-        """Send a batch until every statement is done."""
-        waiting = [(bool(change["is_new"]), change["item"], change["only"]) for change in batch]
+    def _write(self, batch: Sequence[Mapping[str, Any]], deadline: Deadline) -> int:
+        """Send a batch until every statement is done; how many there were."""
+        waiting: list[_Waiting] = [(bool(one["is_new"]), one["item"], one["only"], False) for one in batch]
         attempt = 0
         while waiting:
             deadline.check("upserting workloads", needs_seconds=2.0)
@@ -121,11 +135,12 @@ class DynamoDbWorkloads:
             if throttled:
                 attempt += 1
                 self._sleep(min(_LONGEST_WAIT_SECONDS, 0.05 * 2**attempt) * random.random())  # noqa: S311 - jitter
+        return len(batch)
 
     def _send(self, waiting: list[_Waiting]) -> tuple[list[_Waiting], bool]:
         """One request: what is to be sent again, and whether that is for throttling."""
         statements = [
-            _insert(self._table, item) if new else _update(self._table, item, only) for new, item, only in waiting
+            _insert(self._table, item) if new else _update(self._table, item, only) for new, item, only, _ in waiting
         ]
         try:
             answer = self._client.batch_execute_statement(Statements=statements, ReturnConsumedCapacity="TOTAL")
@@ -140,17 +155,21 @@ class DynamoDbWorkloads:
         units = sum(one.get("CapacityUnits", 0.0) for one in answer.get("ConsumedCapacity", []))
         again: list[_Waiting] = []
         throttled = written = overtaken = 0
-        for (new, item, only), response in zip(waiting, answer["Responses"], strict=True):
+        for one, response in zip(waiting, answer["Responses"], strict=True):
+            new, item, _, is_second = one
             code = response.get("Error", {}).get("Code", "")
             if not code:
                 written += 1
-            elif code in _OVERTAKEN:
-                overtaken += 1
-            elif code == "DuplicateItem" and new:
-                again.append((False, item, None))
+            elif code == _THERE_ALREADY if new else code in _OVERTAKEN:
+                # Whether an item is there is known to the table alone: TTL may have taken it, or a merge that was
+                # cut off may have made it.
+                if is_second:
+                    overtaken += 1
+                else:
+                    again.append((not new, item, None, True))
             elif code in _TRY_AGAIN:
                 throttled += 1
-                again.append((new, item, only))
+                again.append(one)
             else:
                 raise StoreError(f"table {self._table}: {code}")
         self._count(written=written, overtaken=overtaken, throttles=throttled, units=units)
@@ -207,21 +226,28 @@ class MemoryWorkloads:
         """No items."""
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def upsert(self, changes: Iterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
+    def upsert(self, changes: SizedIterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
         """See ``WorkloadTable``."""
-        written = overtaken = 0
+        written = overtaken = done = 0
         for change in changes:
             if deadline.seconds_left() <= 0:
-                raise DeadlineError("upserting workloads: no time left")
+                break
+            done += 1
             item = dict(change["item"])
             key = (item["InstanceType"], item["Workload"])
             if key in self.items and self.items[key]["Version"] >= item["Version"]:
                 overtaken += 1
                 continue
-            if change["is_new"] or key not in self.items:
-                self.items[key] = item
-            else:
+            if key in self.items and not change["is_new"]:
                 sets, removed = _written(item, change["only"])
                 self.items[key] = {name: one for name, one in self.items[key].items() if name not in removed} | sets
+            else:
+                self.items[key] = item
             written += 1
-        return Upserted(written=written, overtaken=overtaken, write_units=float(written), throttles=0)
+        return Upserted(
+            written=written,
+            overtaken=overtaken,
+            write_units=float(written),
+            done=done,
+            left=len(changes) - done,
+        )

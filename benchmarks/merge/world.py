@@ -1,0 +1,220 @@
+"""A full-size world for the merge: the real catalogue, a state with all counts known, a run with 5 % changed.
+
+62,666 pairs and 150,618 workloads, as the simulated Azure has them. Everything depends on the seed alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from spotlake import keys
+from spotlake.merge.state import slot_number
+from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, CollectorReport, Dataset, Mode, Run, run_id_of, to_iso
+from spotlake.shards import ShardHeader, encode_shard
+from spotlake.stores.objects import MemoryObjects, write_json
+from spotlake_local.azure.world import BANDS, ZONES_OF_A_ZONAL_REGION
+from spotlake_local.azure.world import World as AzureWorld
+
+SLOT_AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
+COUNT = 5  # what both runs ask for, so that rows can be compared one by one
+CHANGED_SHARE = 0.05
+_SEED = 20251215
+_FREQUENCIES = dict(zip(BANDS, (3.0, 2.5, 2.0, 1.5, 1.0), strict=True))
+_WORDS = {3: "High", 2: "Medium", 1: "Low"}
+
+
+@dataclass
+class Workload:
+    """What is true of one workload: its pair's values stand in ``Pair``."""
+
+    zone: str
+    physical: str | None
+    score: int
+
+
+@dataclass
+class Pair:
+    """What is true of a pair."""
+
+    region: str
+    size: str
+    ondemand: float
+    spot: float
+    band: str
+    workloads: list[Workload]
+
+
+def run_at(place: int) -> Run:
+    """The run ``place`` slots after the first."""
+    slot_at = SLOT_AT + timedelta(minutes=SLOT_MINUTES * place)
+    return Run(
+        run_id=run_id_of(slot_at),
+        mode=Mode.INCREMENTAL,
+        desired_counts=(COUNT,),
+        started_at=to_iso(slot_at),
+        owner="benchmark",
+        fence=place + 1,
+    )
+
+
+class FullWorld:
+    """Pairs with their values; ``change`` makes 5 % of the workloads differ."""
+
+    def __init__(self, share: float = 1.0) -> None:
+        """Read the catalogue; a smaller share of the regions makes a smaller world (tests)."""
+        self._random = Random(_SEED)  # noqa: S311 - no secret
+        azure = AzureWorld()
+        regions = [code for code in azure.regions if azure.spot_sizes(code)]
+        self.names = {code: azure.regions[code].location for code in regions[: max(1, round(len(regions) * share))]}
+        self.pairs = [self._pair(azure, code, size) for code in self.names for size in azure.spot_sizes(code)]
+
+    def _pair(self, azure: AzureWorld, region: str, size: str) -> Pair:
+        zonal = azure.regions[region].zones == ZONES_OF_A_ZONAL_REGION
+        zones = [(str(one), f"{region}-az{one}") for one in (1, 2, 3)] if zonal else [("Single", None)]
+        ondemand = azure.ondemand[region][size]
+        return Pair(
+            region=region,
+            size=size,
+            ondemand=ondemand,
+            spot=max(round(ondemand * self._random.uniform(0.14, 0.32), 6), 0.000001),
+            band=self._random.choice(BANDS),
+            workloads=[Workload(zone, physical, self._random.choice((1, 2, 3, 3))) for zone, physical in zones],
+        )
+
+    def change(self) -> None:
+        """Change half of a share of the workloads by their score, and half by price or eviction rate."""
+        for pair in self.pairs:
+            if self._random.random() < CHANGED_SHARE / 4:
+                pair.spot = round(pair.spot * 1.03, 6)
+            elif self._random.random() < CHANGED_SHARE / 4:
+                pair.band = BANDS[(BANDS.index(pair.band) + 1) % len(BANDS)]
+            for workload in pair.workloads:
+                if self._random.random() < CHANGED_SHARE / 2:
+                    workload.score = workload.score % 3 + 1
+
+    def write_run(self, objects: MemoryObjects, run: Run) -> None:
+        """The run's request and its shards, as Plan and the collectors write them."""
+        regions = list(self.names)
+        content = {
+            "run": run.to_dict(),
+            "asked": {"regions": [], "instance_types": [], "desired_counts": [], "resume": False, "filtered": False},
+            "prepared": True,
+            "regions": regions,
+            "shards": {one.value: regions for one in Dataset},
+            "pairs": len(self.pairs),
+            "calls_planned": 1,
+            "calls_waiting": 0,
+            "oldest_score_age_minutes": 0.0,
+            "blocks": {"c0000-1": "b"},
+            "calls_by_region": {regions[0]: ["c0000-1"]},
+            "catalogue": None,
+        }
+        write_json(objects, keys.run_request(run.slot_at), content, schema=1)
+        for dataset in Dataset:
+            for region, rows in self._rows(dataset, run).items():
+                self._write_shard(objects, run, dataset, region, rows)
+
+    def _write_shard(
+        self, objects: MemoryObjects, run: Run, dataset: Dataset, region: str, rows: list[dict[str, Any]]
+    ) -> None:
+        header = ShardHeader(
+            dataset=dataset,
+            run_id=run.run_id,
+            region=region,
+            source="simulated",
+            collected_at=to_iso(run.slot_at),
+            report=CollectorReport(dataset=dataset, region=region, status="complete", rows=len(rows)),
+        )
+        objects.put(keys.shard(dataset, run.slot_at, region), encode_shard(header, rows))
+
+    def _rows(self, dataset: Dataset, run: Run) -> dict[str, list[dict[str, Any]]]:
+        """Rows by the region whose collector wrote them: its own, for scores the one that routed the call."""
+        rows: dict[str, list[dict[str, Any]]] = {region: [] for region in self.names}
+        common = {"run_id": run.run_id, "source": "simulated", "observed_at": to_iso(run.slot_at)}
+        regions = list(self.names)
+        routed: dict[str, str] = defaultdict(lambda: regions[len(routed) // 5 % len(regions)])
+        for pair in self.pairs:
+            if dataset is Dataset.SPS:
+                rows[routed[pair.size]].extend(self._scores(pair, common, routed[pair.size]))
+            elif dataset is Dataset.PRICE:
+                rows[pair.region].append(self._price(pair, common))
+            else:
+                rows[pair.region].append(
+                    common
+                    | {
+                        "region": pair.region,
+                        "instance_type": pair.size,
+                        "eviction_band": pair.band,
+                        "interruption_frequency": _FREQUENCIES[pair.band],
+                    }
+                )
+        return rows
+
+    def _price(self, pair: Pair, common: dict[str, Any]) -> dict[str, Any]:
+        return common | {
+            "region": pair.region,
+            "region_name": self.names[pair.region],
+            "instance_type": pair.size,
+            "spot_price_usd_per_hour": pair.spot,
+            "ondemand_price_usd_per_hour": pair.ondemand,
+            "spot_meter_id": "2f64b5de-2a8b-1600-5d81-bb3100000000",
+            "spot_effective_start_at": "2025-12-01T00:00:00Z",
+            "ondemand_meter_id": "5d81bb31-2a8b-1600-2f64-b5de00000000",
+            "ondemand_effective_start_at": "2025-01-01T00:00:00Z",
+        }
+
+    def _scores(self, pair: Pair, common: dict[str, Any], location: str) -> Iterator[dict[str, Any]]:
+        for one in pair.workloads:
+            yield common | {
+                "region": pair.region,
+                "instance_type": pair.size,
+                "desired_count": COUNT,
+                "zone": one.zone,
+                "logical_zone": one.zone if one.physical else None,
+                "physical_zone": one.physical,
+                "score": one.score,
+                "score_text": _WORDS[one.score],
+                "is_quota_available": True,
+                "location": location,
+                "subscription": "4bcc13e1",
+                "call_id": "c0030-5",
+            }
+
+
+def with_history(seen: Any, score: Any, score_began: Any) -> None:
+    """Fill the counts that the first run did not ask for, as after two hours of rotation (in place)."""
+    random = np.random.default_rng(_SEED)
+    first = slot_number(SLOT_AT)
+    asked = DESIRED_COUNTS.index(COUNT)
+    for place in range(len(DESIRED_COUNTS)):
+        if place == asked:
+            continue
+        drawn = random.choice((1, 2, 3), len(score), p=(0.2, 0.2, 0.6)).astype(np.int8)
+        score[:, place] = drawn
+        score_began[:, place] = first - random.integers(1, 2000, len(score))
+        for value in (1, 2, 3):
+            known = (drawn == value) | (random.random(len(score)) < 0.3)
+            seen[known, place, value - 1] = (first - random.integers(1, 2000, len(score)))[known]
+        seen[np.arange(len(score)), place, drawn - 1] = first - 1 - (place * 7) % 11
+
+
+def store(objects: MemoryObjects, folder: Path) -> None:
+    """Keep the objects as files, so that each measurement starts in a process of its own."""
+    for key, body in objects.objects.items():
+        file = folder / key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
+
+
+def load(folder: Path) -> MemoryObjects:
+    """The objects that ``store`` kept."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return MemoryObjects(objects={file.relative_to(folder).as_posix(): file.read_bytes() for file in files})
