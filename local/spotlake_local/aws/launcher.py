@@ -142,7 +142,6 @@ def _environment(folder: Path, state: Path | None, port: int) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     if state is not None:
         state.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,7 @@ def need(owner: Any, name: str, seam: str) -> Any:
 
 def install(options: SeamOptions) -> None:
     """Close every gap; called once, before the emulator serves."""
-    from spotlake_local.aws.seams import batch, batch_resources, iam, lambdas, metrics, partiql, persistence, scheduler
+    from spotlake_local.aws.seams import batch, batch_resources, dynamodb, iam, lambdas, metrics, persistence, scheduler
 
     lambdas.install(options)
     iam.install()
@@ -51,5 +51,5 @@ def install(options: SeamOptions) -> None:
     batch.install(options)
     scheduler.install()
     metrics.install()
-    partiql.install()
+    dynamodb.install()
     persistence.install()

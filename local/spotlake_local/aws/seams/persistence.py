@@ -9,6 +9,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 from ministack.core import persistence
 from ministack.services import dynamodb
 
@@ -22,7 +23,10 @@ def install() -> None:
     need(dynamodb, "copy", "state saved quickly")
 
     def dump(content: Any, file: Any, **options: Any) -> None:
-        file.write(json.dumps(content, **options))  # in one go: the encoder in C
+        try:
+            file.write(orjson.dumps(content, default=options["default"]).decode())
+        except TypeError:  # keys that are no strings, numbers of more than 64 bits
+            file.write(json.dumps(content, **options))
 
     persistence.json = SimpleNamespace(
         dump=dump, dumps=json.dumps, load=json.load, loads=json.loads, JSONDecodeError=json.JSONDecodeError
