@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import marshal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +30,17 @@ def test_the_layer_holds_what_the_library_needs_and_not_what_the_runtime_has(lay
     present = {path.name for path in layer.iterdir()}
     assert {"aws_lambda_powertools", "azure", "orjson", "requests", "yaml"} <= present
     assert present & {"boto3", "botocore", "s3transfer", "bin"} == set()
-    assert list(layer.rglob("__pycache__")) == []
+
+
+def test_cold_starts_compile_nothing(layer: Path) -> None:
+    sources = [path for path in layer.rglob("*.py") if path.stem.isidentifier()]
+    compiled = {Path(importlib.util.cache_from_source(str(path))) for path in sources}
+    assert [path for path in compiled if not path.exists()] == []
+    head = importlib.util.cache_from_source(str(layer / "requests/__init__.py"))
+    body = Path(head).read_bytes()
+    assert body[:4] == importlib.util.MAGIC_NUMBER
+    assert int.from_bytes(body[4:8], "little") == 0b01  # by hash, never checked (PEP 552)
+    assert marshal.loads(body[16:]).co_filename == "/opt/python/requests/__init__.py"  # noqa: S302 - our own build
 
 
 def test_the_requirements_are_pinned_and_hashed(build: ModuleType) -> None:
