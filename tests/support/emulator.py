@@ -19,7 +19,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from spotlake_local.aws.interpreter import lambda_python
-from spotlake_local.aws.launcher import ACCOUNT, REGION, EmulatedAws
+from spotlake_local.aws.launcher import REGION, EmulatedAws
+from spotlake_local.aws.roles import credentials_of_role
 from spotlake_local.aws.seams.batch import RECLAIM_PATH
 from spotlake_local.workspace import ROOT
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_stepfunctions.client import SFNClient
-    from mypy_boto3_sts.client import STSClient
 
 _PATIENCE_SECONDS = 60.0  # only a failing test waits so long
 _POLL_SECONDS = 0.05
@@ -170,31 +170,15 @@ def log_lines(aws: EmulatedAws, group: str, *, stream: str = "") -> list[str]:
 
 
 def client_as(aws: EmulatedAws, role_arn: str, service: str, *, region: str = REGION) -> Any:
-    """A client with a session of a role.
-
-    Roles trust services only, so for a moment this one trusts the root user: what it may do stays as it is.
-    """
-    iam = cast("IAMClient", aws.client("iam"))
-    sts = cast("STSClient", aws.client("sts"))
-    name = role_arn.rsplit("/", 1)[-1]
-    usual = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-    principal = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
-    iam.update_assume_role_policy(
-        RoleName=name,
-        PolicyDocument=policy({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}),
-    )
-    try:
-        given = sts.assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
-    finally:
-        document = usual if isinstance(usual, str) else json.dumps(usual)
-        iam.update_assume_role_policy(RoleName=name, PolicyDocument=document)
+    """A client with a session of a role."""
+    given = credentials_of_role(aws, role_arn)
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=aws.endpoint_url,
         region_name=region,
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
+        aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=given["AWS_SESSION_TOKEN"],
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from spotlake.errors import InvalidInputError
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
+from spotlake_local.aws.roles import credentials_of_role, role_of_function
 from spotlake_local.workspace import ROOT, Workspace, default_folder
 
 
@@ -20,10 +21,12 @@ def add_parser(subparsers: Any) -> None:
         "exec",
         help="run a command against the emulated AWS of the local runs",
         description="Starts the emulated AWS on what local runs have kept, runs COMMAND with its endpoint and "
-        "credentials in the environment (AWS_ENDPOINT_URL, ...), and stops it again.",
+        "credentials in the environment (AWS_ENDPOINT_URL, ...), and stops it again. The credentials are the root "
+        "user's, or with --role those of a function's role: try what it may do, and what not.",
         epilog="example: spotlake exec -- aws dynamodb scan --table-name azure-test --select COUNT",
     )
     parser.add_argument("--state-dir", type=Path, default=default_folder(), metavar="DIR", help="default: .local")
+    parser.add_argument("--role", metavar="FUNCTION", help="have the rights of this Lambda function: plan, sps, ...")
     parser.add_argument("words", nargs="+", metavar="COMMAND", help="the command and its arguments, after --")
     parser.set_defaults(command=command)
 
@@ -37,6 +40,8 @@ def command(arguments: argparse.Namespace) -> int:
         # The project's own tools (the AWS CLI, cdk) come first.
         path = os.pathsep.join([str(ROOT / ".venv/bin"), str(ROOT / "node_modules/.bin"), os.environ.get("PATH", "")])
         environment = {**os.environ, **aws.environment(), "PATH": path, "AWS_PAGER": ""}
+        if arguments.role is not None:
+            environment |= credentials_of_role(aws, role_of_function(aws, arguments.role))
         try:
             return subprocess.run(arguments.words, env=environment, check=False).returncode
         except FileNotFoundError:

@@ -36,16 +36,16 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def runs_table(listed: list[dict[str, Any]]) -> Table:
-    """A table of manifests, newest first."""
-    table = Table(box=None)
-    for name in ("run", "mode", "status", "cover", "rows", "changed", "calls", "merge s", "stale"):
+    """A table of manifests, newest first; it fits a terminal of 80 columns."""
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name in ("run", "mode", "status", "cover %", "rows", "changed", "calls", "merge s", "stale"):
         table.add_column(name, no_wrap=True, justify="left" if name in ("run", "mode", "status") else "right")
     for one in listed:
         table.add_row(
             one["run_id"],
             one["mode"],
             one["status"],
-            f"{one['coverage_percent']:.1f} %",
+            f"{one['coverage_percent']:.1f}",
             f"{one['rows']['merged']:,}",
             f"{one['changed_rows']:,}",
             f"{one['sps_calls']:,}",
