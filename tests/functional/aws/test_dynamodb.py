@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ministack.services._dynamodb_keywords import parse_statement
+
+from spotlake_local.aws.seams.dynamodb import copied, parsing_once
+
+STATEMENTS = (
+    """INSERT INTO "azure-test" VALUE {'InstanceType': ?, 'Workload': ?, 'Scores': ?}""",
+    'UPDATE "azure-test" SET "T2"=? SET "Scores"=? REMOVE "RetiredAt" WHERE "InstanceType"=? AND "Version" < ?',
+    'SELECT * FROM "azure-test" WHERE "InstanceType" IN [?, ?]',
+    'SELECT * FROM "azure-test" WHERE "InstanceType" IN ?',
+    'UPDATE "azure-test" SET "Zones"=set_add("Zones", ?) WHERE "InstanceType"=?',
+    """UPDATE "azure-test" SET "T2"=<<?, ?>> WHERE "InstanceType"='Standard_D2'""",
+)
+scalars = st.one_of(
+    st.text(max_size=5).map(lambda one: {"S": one}),
+    st.integers(-9, 9).map(lambda one: {"N": str(one)}),
+    st.booleans().map(lambda one: {"BOOL": one}),
+    st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=3, unique=True).map(lambda one: {"SS": one}),
+)
+values = scalars | st.dictionaries(st.text(max_size=3), scalars, max_size=3).map(lambda one: {"M": one})
+
+
+def outcome(parse: Any, text: str, parameters: Any) -> Any:
+    try:
+        return parse(text, parameters)
+    except (ValueError, KeyError) as error:
+        return type(error), str(error)
+
+
+@given(st.sampled_from(STATEMENTS), st.lists(st.lists(values, max_size=4), min_size=2, max_size=4))
+def test_a_text_that_comes_again_is_parsed_as_the_first_time(text: str, calls: list[list[Any]]) -> None:
+    quick = parsing_once(parse_statement)
+    for parameters in calls:
+        assert outcome(quick, text, parameters) == outcome(parse_statement, text, parameters)
+
+
+def test_a_text_is_parsed_once_for_all_values_of_the_same_types() -> None:
+    texts: list[str] = []
+
+    def parse(text: str, parameters: Any) -> Any:
+        texts.append(text)
+        return parse_statement(text, parameters)
+
+    quick = parsing_once(parse)
+    for number in range(5):
+        parsed = quick(STATEMENTS[0], [{"S": "Standard_D2"}, {"S": "eastus#1"}, {"N": str(number)}])
+        assert parsed["item"]["Scores"] == {"N": str(number)}
+    assert len(texts) == 1
+
+
+def test_parameters_that_are_none_are_refused_in_the_emulators_words() -> None:
+    with pytest.raises(ValueError, match=r"(?i)parameter"):
+        parsing_once(parse_statement)(STATEMENTS[0], [])
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_a_copy_is_equal_and_shares_nothing(value: Any) -> None:
+    before = copy.deepcopy(value)
+    made = copied(value)
+    assert made == value
+    _empty(made)
+    assert value == before
+
+
+def _empty(value: Any) -> None:
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _empty(child)
+    if isinstance(value, dict | list):
+        value.clear()
