@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 import orjson
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from spotlake.errors import InvalidInputError
 from spotlake.names import is_collected_region, is_spot_eligible
@@ -57,8 +58,7 @@ def command(arguments: argparse.Namespace) -> int:
         text = " ".join(arguments.instance_types)
         raise InvalidInputError("--instance-types", text, "globs that fit a size of the catalogue")
     began = time.perf_counter()
-    with console.status(f"planning, about {arguments.effort_seconds:g} s at most"):
-        plan = cover_pairs(pairs, effort_seconds=arguments.effort_seconds)
+    plan = _planned(pairs, arguments.effort_seconds, console)
     seconds = time.perf_counter() - began
     write_plan(plan, arguments.out)
     for reason, number in sorted(dropped.items()):
@@ -67,6 +67,15 @@ def command(arguments: argparse.Namespace) -> int:
     console.print(f"pairs {sum(map(len, pairs.values())):,}  calls {calls:,}  lower bound {bound:,}  "
                   f"ratio {calls / bound:.4f}  seconds {seconds:.2f}")  # fmt: skip
     return 0
+
+
+def _planned(pairs: Catalogue, effort_seconds: float, console: Console) -> CallPlan:
+    columns = (TextColumn("planning"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("planning", total=1.0)
+        return cover_pairs(
+            pairs, effort_seconds=effort_seconds, on_progress=lambda part: progress.update(task, completed=part)
+        )
 
 
 def read_catalogue(path: Path) -> tuple[Catalogue, Counter[str]]:

@@ -7,6 +7,7 @@ uncovers no more than it covers, or by chance when it is little worse (simulated
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from random import Random
 
 from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
@@ -14,10 +15,19 @@ from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
 type Packing = list[tuple[list[int], int]]  # sizes of a call, mask of its regions
 
 _SEED = 20251215
+_REFRESH_STEPS, _TELL_STEPS = 16, 65536
 _HOT, _COLD = 0.5, 0.4  # temperatures, in pairs; on the real catalogue colder ones get stuck
 
 
-def improve(packing: Packing, need: dict[int, int], *, target: int, steps: int, regions: int) -> Packing:
+def improve(
+    packing: Packing,
+    need: dict[int, int],
+    *,
+    target: int,
+    steps: int,
+    regions: int,
+    on_progress: Callable[[float], None] | None = None,
+) -> Packing:
     """A cover with fewer calls, if one is found within ``steps``.
 
     Args:
@@ -26,14 +36,20 @@ def improve(packing: Packing, need: dict[int, int], *, target: int, steps: int, 
         target: Stop when there are so few calls.
         steps: Steps in all.
         regions: How many regions there are.
+        on_progress: Told now and then which part of the steps is spent.
     """
     best = packing
     spent = 0
+
+    def tell(step: int) -> None:
+        if on_progress is not None:
+            on_progress((spent + step) / steps)
+
     rng = Random(_SEED)  # noqa: S311 - the same choice every time, no secret
     while len(best) > max(target, 1) and spent < steps:
         search = _Search(best, need, regions, rng)
         search.drop_one()
-        spent += search.run(steps - spent)
+        spent += search.run(steps - spent, tell)
         if search.uncovered:
             break
         best = search.packing()
@@ -70,15 +86,17 @@ class _Search:
             self._remove(size, self.masks[worst])
         del self.sizes[worst], self.masks[worst]
 
-    def run(self, steps: int) -> int:
+    def run(self, steps: int, tell: Callable[[int], None]) -> int:
         """Step until nothing is uncovered or the steps are spent; returns how many were taken."""
         open_sizes = [size for size, mask in self.none.items() if mask]
         for step in range(steps):
             if not self.uncovered:
                 return step
             # The list is refreshed now and then: looking through all sizes each step would cost more.
-            if step % 16 == 0:
+            if step % _REFRESH_STEPS == 0:
                 open_sizes = [size for size, mask in self.none.items() if mask]
+                if step % _TELL_STEPS == 0:
+                    tell(step)
             temperature = _HOT + (_COLD - _HOT) * step / steps
             size = open_sizes[int(self.rng.random() * len(open_sizes))]
             if self.none[size]:

@@ -9,16 +9,16 @@ nothing is uncovered, one call fewer each time, until the bound is met or the ef
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
 from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
 from spotlake.planning.anneal import Packing, improve
 
-# Steps of the annealing in a second of one core here; effort is counted in steps, never in time, so the
-# same pairs and effort give the same plan everywhere.
-STEPS_PER_EFFORT_SECOND = 700_000
+# Steps of the annealing in somewhat less than a second of one core here; effort is counted in steps, never in time, so
+# the same pairs and effort give the same plan everywhere.
+STEPS_PER_EFFORT_SECOND = 500_000
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,20 @@ def lower_bound(pairs: Pairs) -> int:
     return max(_parts(by_size, MAX_CALL_INSTANCE_TYPES), _parts(by_region, MAX_CALL_REGIONS))
 
 
-def cover_pairs(pairs: Pairs, *, effort_seconds: float = 1.0, start: Sequence[Block] = ()) -> CallPlan:
+def cover_pairs(
+    pairs: Pairs,
+    *,
+    effort_seconds: float = 1.0,
+    start: Sequence[Block] = (),
+    on_progress: Callable[[float], None] | None = None,
+) -> CallPlan:
     """Calls that cover every pair; pairs that were not asked for may be inside.
 
     Args:
         pairs: Region -> its sizes.
         effort_seconds: How long to improve, about, on one core (see ``STEPS_PER_EFFORT_SECOND``).
         start: An earlier plan. Its blocks are kept where they do as well as a new plan.
+        on_progress: Told now and then which part of the effort is spent (0 to 1); it may end before 1.
     """
     bound = lower_bound(pairs)
     problem = _Problem(pairs)
@@ -74,7 +81,9 @@ def cover_pairs(pairs: Pairs, *, effort_seconds: float = 1.0, start: Sequence[Bl
         packing = anew
     steps = int(effort_seconds * STEPS_PER_EFFORT_SECOND)
     target = bound - len(fixed)
-    made = fixed + improve(packing, rest, target=target, steps=steps, regions=len(problem.regions))
+    made = fixed + improve(
+        packing, rest, target=target, steps=steps, regions=len(problem.regions), on_progress=on_progress
+    )
     best = kept if kept is not None and len(kept) <= len(made) else made
     return CallPlan(problem.named(best), bound)
 
