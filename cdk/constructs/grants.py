@@ -46,6 +46,7 @@ def grant_all(
     granter.collector(roles["sps"], Dataset.SPS, signs_in=True)
     granter.collector(roles["price"], Dataset.PRICE, signs_in=False)
     granter.collector(roles["eviction"], Dataset.EVICTION, signs_in=True)
+    granter.turns(roles["eviction"])
     granter.quota(roles["sps"])
     granter.merge(roles["merge"])
     granter.report(roles["report"])
@@ -83,6 +84,10 @@ class _Granter:
         if signs_in:
             self._sign_in(role)
 
+    def turns(self, role: iam.IRole) -> None:
+        """Turns at Resource Graph, one write a query."""
+        self._control(role, "turn#*", write=True)
+
     def quota(self, role: iam.IRole) -> None:
         """The ledger: items of any location (a call may fall back to another one's)."""
         self._control(role, "quota#*", write=True)
@@ -92,6 +97,9 @@ class _Granter:
         written = (_SNAPSHOTS, keys.LATEST, keys.QUERY_SELECTOR, keys.STATE_PREFIX, keys.MANIFEST_PREFIX)
         self._read(role, *shards, *written)
         self._write(role, *written)
+        # States that the chain does not need any more.
+        states = f"{keys.MERGED_STATES_PREFIX}*"
+        _allow(role, ["s3:DeleteObject"], [f"{_bucket_arn(self.running.write_bucket)}/{states}"])
         table = self.storage.workloads.table_arn
         actions = ("PutItem", "UpdateItem", "GetItem", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate")
         _allow(role, [f"dynamodb:{action}" for action in actions], [table])
@@ -116,6 +124,7 @@ class _Granter:
         self._read(role, keys.STATE_PREFIX, "rawdata/azure/")
         self._write(role, keys.STATE_PREFIX, *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset))
         self.quota(role)
+        self.turns(role)
         self._sign_in(role)
 
     # -- building blocks -------------------------------------------------------------------------

@@ -142,6 +142,7 @@ class Control:
             "token_lifetime_seconds": (simulator.entra, "lifetime_seconds"),
             "secret_expired": (simulator.entra, "secret_expired"),
             "graph_queries": (simulator.graph.throttle, "queries"),
+            "graph_window_seconds": (simulator.graph.throttle, "window_seconds"),
             "retail_requests": (budget, "requests"),
             "retail_window_seconds": (budget, "window_seconds"),
             "retail_headers": (budget, "headers"),

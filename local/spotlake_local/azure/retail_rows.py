@@ -1,6 +1,6 @@
 """The rows of the simulated price list, one region at a time, with every oddity of the real one.
 
-Families of one size (facts of 2026-11, docs/azure-facts.md): Linux and Windows on-demand, Spot, Low
+Families of one size (facts of 2026-11, docs/prices.md): Linux and Windows on-demand, Spot, Low
 Priority; DevTest; Reservation; Cloud Services; Dedicated Host; time-bounded and degenerate rows.
 """
 

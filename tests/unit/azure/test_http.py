@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
 import requests
-from requests.adapters import BaseAdapter
-from requests.structures import CaseInsensitiveDict
 
 from spotlake.azure.http import HttpClient, RetryPolicy, json_of, new_session
 from spotlake.clock import Deadline
@@ -20,48 +17,18 @@ from spotlake.errors import (
     DeadlineError,
     UntrustedAnswerError,
 )
+from tests.support.scripted import Scripted, made, scripted_session
 
-type Scripted = requests.Response | Exception
 URL = "https://management.azure.com/x"
-
-
-def made(status: int, body: bytes = b"{}", **headers: str) -> requests.Response:
-    response = requests.Response()
-    response.status_code = status
-    response._content = body
-    response.headers = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return response
-
-
-class Script(BaseAdapter):
-    """Answers in order; the last one for ever."""
-
-    def __init__(self, answers: Sequence[Scripted]) -> None:
-        super().__init__()
-        self.answers = list(answers)
-        self.sent: list[tuple[requests.PreparedRequest, Any]] = []
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        self.sent.append((request, kwargs["timeout"]))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        answer.url = URL
-        return answer
-
-    def close(self) -> None:
-        return
 
 
 class Wire:
     """A client over a script, with waiting noted down instead of done."""
 
     def __init__(self, *answers: Scripted, seconds_left: float = 600.0, **policy: Any) -> None:
-        self.script = Script(answers)
+        session, self.script = scripted_session(*answers)
         self.waited: list[float] = []
         self.seconds_left = seconds_left
-        session = requests.Session()
-        session.mount("https://", self.script)
         self.client = HttpClient(
             "test api",
             session,

@@ -52,7 +52,7 @@ def is_spot_eligible(instance_type: str) -> bool:
     [True, False, False, False]
     """
     return (
-        instance_type.startswith("Standard_")
+        join_key(instance_type).startswith("standard_")
         and not _B_SERIES.match(instance_type)
         and not _PROMO.search(instance_type)
     )

@@ -25,6 +25,7 @@ from spotlake.settings import Settings
 from spotlake.stores.claims import DynamoDbClaims
 from spotlake.stores.ledger import DynamoDbLedger
 from spotlake.stores.objects import S3Objects
+from spotlake.stores.turns import DynamoDbTurns
 from spotlake.telemetry import LambdaContext
 from spotlake.usecases.collect_eviction_rates import EvictionDeps
 from spotlake.usecases.collect_placement_scores import PlacementDeps
@@ -156,6 +157,7 @@ class Services:
             objects=self.objects,
             session=new_session(),
             tokens=self.tokens,
+            turns=DynamoDbTurns(self.dynamodb, self.settings.control_table),
             clock=self.clock(run),
             deadline=deadline,
             settings=self.settings,

@@ -1,6 +1,6 @@
 """Which row of the price list is the price of a size: written rules, never the order of arrival (pure).
 
-The rules and the samples behind them: docs/azure-facts.md ("Which rows belong to one size", "Time-bounded
+The rules and the samples behind them: docs/prices.md ("Which rows are prices", "Time-bounded
 rows"; public captures of 2026). Each row is taken as spot, taken as on-demand, or rejected for one
 named reason, so that the counts add up to the rows read.
 """
@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from spotlake.models import from_iso
-from spotlake.names import is_collected_region, join_key
+from spotlake.names import is_collected_region, join_key, split_tier
 
 REJECTED_KINDS = (
     "reservation",
@@ -116,7 +116,7 @@ def _reject_by_kind(item: Mapping[str, Any], region: str) -> str | None:
     if code != region:
         return "other_region"
     size = str(item.get("armSkuName", "")).strip()
-    return None if size.partition("_")[0] in ("Standard", "Basic") else "no_size"
+    return None if split_tier(join_key(size))[0] in ("standard", "basic") else "no_size"
 
 
 def _reject_by_product(item: Mapping[str, Any]) -> str | None:

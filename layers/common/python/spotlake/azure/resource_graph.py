@@ -49,12 +49,14 @@ class EvictionPages:
         client: For this API.
         management_url: ``https://management.azure.com``.
         headers: The token source's.
+        turn: Takes a turn among all collectors, and tells the seconds until it (``stores/turns.py``).
         pages: Read so far.
     """
 
     client: HttpClient
     management_url: str
     headers: Callable[[], Mapping[str, str]]
+    turn: Callable[[], float]
     pages: int = 0
 
     def rows(self, region: str) -> Iterator[Mapping[str, Any]]:
@@ -86,6 +88,7 @@ class EvictionPages:
         options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
         if token:
             options["$skipToken"] = token
+        self._wait(self.turn())
         response = self.client.send(
             "POST",
             f"{self.management_url}{PATH}",
@@ -98,12 +101,14 @@ class EvictionPages:
         return json_of(API, response)
 
     def _keep_to_quota(self, headers: Mapping[str, str]) -> None:
-        """Wait for a new window when the user's queries are used up: other regions' Lambdas share them."""
+        """Wait for a new window when the user's queries are used up: something else asks Azure as this user too."""
         if headers.get("x-ms-user-quota-remaining") != "0":
             return
         found = _RESETS_AFTER.search(headers.get("x-ms-user-quota-resets-after", ""))
         hours, minutes, seconds = (int(part) for part in found.groups()) if found else (0, 0, 5)
-        wait = hours * 3600 + minutes * 60 + seconds + self.client.jitter()
+        self._wait(hours * 3600 + minutes * 60 + seconds + self.client.jitter())
+
+    def _wait(self, wait: float) -> None:
         self.client.deadline.check(f"{API}: quota", needs_seconds=wait + 1.0)
         self.client.counts.add(waited_seconds=wait)
         self.client.sleep(wait)

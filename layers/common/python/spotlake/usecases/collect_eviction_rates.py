@@ -22,8 +22,9 @@ from spotlake.names import join_key
 from spotlake.settings import Settings
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.stores.objects import ObjectStore
+from spotlake.stores.turns import Turns
 
-# All regions share 15 queries in 5 seconds: a 429 is a place in the queue, and the deadline ends the waiting.
+# Turns keep all regions together below the limit; what is refused all the same waits as long as it is told to.
 _POLICY = RetryPolicy(attempts=40, backoff_seconds=1.0, longest_wait_seconds=30.0, timeout_seconds=(5.0, 60.0))
 
 
@@ -35,20 +36,23 @@ class EvictionDeps:
         objects: The write bucket.
         session: For HTTP.
         tokens: Sign-in.
+        turns: Shared by the collectors of all regions.
         clock: The run's.
         deadline: Of the Lambda or job.
         settings: API address, source, the largest fall that is believed.
-        sleep, monotonic, jitter: Waiting, measuring and chance; tests pass their own.
+        sleep, monotonic, epoch, jitter: Waiting, measuring, the wall clock and chance; tests pass their own.
     """
 
     objects: ObjectStore
     session: requests.Session
     tokens: Tokens
+    turns: Turns
     clock: Clock
     deadline: Deadline
     settings: Settings
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
+    epoch: Callable[[], float] = time.time
     jitter: Callable[[], float] = random
 
 
@@ -67,7 +71,9 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     began = deps.monotonic()
     http = HttpCounts()
     client = HttpClient(API, deps.session, _POLICY, deps.deadline, http, deps.sleep, deps.jitter)
-    pages = EvictionPages(client, deps.settings.azure_management_url, deps.tokens.headers)
+    pages = EvictionPages(
+        client, deps.settings.azure_management_url, deps.tokens.headers, lambda: deps.turns.take(deps.epoch())
+    )
     counts: Counter[str] = Counter()
     observed = to_iso(deps.clock.now())
     found = list(pages.rows(item.region))

@@ -21,7 +21,7 @@ from spotlake.settings import Settings
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.stores.objects import ObjectStore
 
-# A 429 without a hint: other collectors of this list wait a minute after each (docs/azure-facts.md).
+# A 429 without a hint: other collectors of this list wait a minute after each (docs/prices.md).
 _POLICY = RetryPolicy(attempts=6, backoff_seconds=2.0, longest_wait_seconds=70.0, timeout_seconds=(5.0, 60.0))
 
 

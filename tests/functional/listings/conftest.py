@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from spotlake import keys
+from spotlake.azure.credentials import TokenSource
+from spotlake.azure.http import new_session
+from spotlake.clock import Deadline, ManualClock
+from spotlake.models import CollectorReport, Dataset, Mode, Run, WorkItem, run_id_of
+from spotlake.settings import Settings
+from spotlake.shards import open_shard, parse_rows
+from spotlake.stores.objects import MemoryObjects
+from spotlake.stores.turns import MemoryTurns
+from spotlake.usecases.collect_eviction_rates import EvictionDeps, collect_eviction_rates
+from spotlake.usecases.collect_prices import PriceDeps, collect_prices
+from spotlake_local.azure.simulated import SimulatedAzure
+from spotlake_local.azure.world import World
+from tests.support.azure import azure, azure_process, credentials_of
+
+__all__ = ["azure", "azure_process"]
+
+SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+# Windows of real seconds last half as long here, and so do the turns that are made for them.
+QUICKER = 2
+
+
+@dataclass
+class Listings:
+    """The price and eviction-rate collectors of all regions in front of the simulated Azure."""
+
+    azure: SimulatedAzure
+    world: World
+    slot_at: datetime = SLOT_AT
+    objects: MemoryObjects = field(default_factory=MemoryObjects)
+
+    def __post_init__(self) -> None:
+        self.azure.set_clock(self.slot_at)
+        self.azure.options(graph_window_seconds=5.0 / QUICKER)
+        self.settings = Settings(**cast("dict[str, Any]", self.azure.settings()))
+        self.turns = MemoryTurns(spacing_seconds=0.37 / QUICKER)
+        self.tokens = TokenSource(
+            credentials_of(self.azure), authority_url=self.azure.authority_url, ca_file=self.azure.ca_file
+        )
+
+    @property
+    def regions(self) -> list[str]:
+        return [region for region in self.world.regions if self.world.spot_sizes(region)]
+
+    def run(self) -> Run:
+        run_id = run_id_of(self.slot_at)
+        return Run(
+            run_id=run_id, mode=Mode.INCREMENTAL, desired_counts=(1,), started_at="", owner="execution-1", fence=1
+        )
+
+    def item(self, region: str, **changes: Any) -> WorkItem:
+        sizes = tuple(self.world.spot_sizes(region))
+        item = WorkItem(run_id=self.run().run_id, region=region, instance_types=sizes, ondemand=False)
+        return replace(item, **changes)
+
+    def prices(self, region: str, **changes: Any) -> CollectorReport:
+        deps = PriceDeps(
+            objects=self.objects,
+            session=new_session(),
+            clock=ManualClock(self.slot_at),
+            deadline=Deadline.after(120.0),
+            settings=self.settings,
+        )
+        return collect_prices(self.run(), self.item(region, **changes), deps)
+
+    def rates(self, region: str, **changes: Any) -> CollectorReport:
+        deps = EvictionDeps(
+            objects=self.objects,
+            session=new_session(),
+            tokens=self.tokens,
+            turns=self.turns,
+            clock=ManualClock(self.slot_at),
+            deadline=Deadline.after(120.0),
+            settings=self.settings,
+        )
+        return collect_eviction_rates(self.run(), self.item(region, **changes), deps)
+
+    def of_all(self, collect: Any, **changes: Any) -> Counter[str]:
+        """Collect every region, many at once; the sum of all counts."""
+        with ThreadPoolExecutor(16) as pool:
+            reports = list(pool.map(lambda region: collect(region, **changes), self.regions))
+        return sum((Counter(report.counts) for report in reports), Counter[str]())
+
+    def rows(self, dataset: Dataset, region: str) -> dict[str, dict[str, Any]]:
+        """A shard's rows by size."""
+        key = keys.shard(dataset, self.slot_at, region)
+        shard = open_shard(self.objects.objects[key], key=key, dataset=dataset, run_id=self.run().run_id, region=region)
+        return {row["instance_type"]: row for row in parse_rows(shard, key)}
+
+
+@pytest.fixture
+def listings(azure: SimulatedAzure) -> Listings:
+    return Listings(azure, azure.world())

@@ -1,0 +1,54 @@
+"""HTTP answers by script instead of a connection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+
+type Scripted = requests.Response | Exception
+
+
+def made(status: int, body: bytes = b"{}", **headers: str) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response._content = body
+    response.headers = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
+    return response
+
+
+def answered(content: Any, **headers: str) -> requests.Response:
+    """200 with JSON."""
+    return made(200, json.dumps(content).encode(), **headers)
+
+
+class Script(BaseAdapter):
+    """Answers in order; the last one for ever."""
+
+    def __init__(self, answers: Sequence[Scripted]) -> None:
+        super().__init__()
+        self.answers = list(answers)
+        self.sent: list[tuple[requests.PreparedRequest, Any]] = []
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        self.sent.append((request, kwargs["timeout"]))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        answer.url = str(request.url)
+        return answer
+
+    def close(self) -> None:
+        return
+
+
+def scripted_session(*answers: Scripted) -> tuple[requests.Session, Script]:
+    """A session that reaches nothing but the script."""
+    session, script = requests.Session(), Script(answers)
+    session.mount("https://", script)
+    session.mount("http://", script)
+    return session, script
