@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -89,13 +90,17 @@ class Listings:
         """Collect every region, many at once; the sum of all counts."""
         with ThreadPoolExecutor(16) as pool:
             reports = list(pool.map(lambda region: collect(region, **changes), self.regions))
-        return sum((Counter(report.counts) for report in reports), Counter[str]())
+        return summed(reports)
 
     def rows(self, dataset: Dataset, region: str) -> dict[str, dict[str, Any]]:
         """A shard's rows by size."""
         key = keys.shard(dataset, self.slot_at, region)
         shard = open_shard(self.objects.objects[key], key=key, dataset=dataset, run_id=self.run().run_id, region=region)
         return {row["instance_type"]: row for row in parse_rows(shard, key)}
+
+
+def summed(reports: Iterable[CollectorReport]) -> Counter[str]:
+    return sum((Counter(report.counts) for report in reports), Counter[str]())
 
 
 @pytest.fixture

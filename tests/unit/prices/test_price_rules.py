@@ -54,6 +54,11 @@ def test_linux_spot_and_ondemand_are_taken_with_meter_and_start() -> None:
         ("no_longer_valid", {"effectiveEndDate": "2026-10-31T23:59:00Z"}),
         ("zero_price", {"retailPrice": 0.0}),
         ("zero_price", {"retailPrice": None}),
+        ("unreadable", {"retailPrice": "cheap"}),
+        ("unreadable", {"retailPrice": float("inf")}),
+        ("unreadable", {"effectiveStartDate": None}),
+        ("unreadable", {"effectiveStartDate": "2026-06-01"}),
+        ("unreadable", {"meterId": None}),
         ("duplicate", {}),
     ],
 )
@@ -61,6 +66,12 @@ def test_each_kind_of_row_that_is_no_price_is_left_out_and_counted(reason: str, 
     assert reason in REJECTED_KINDS
     for rows in ([spot(), spot(**changes)], [spot(**changes), spot()]):
         assert chosen(*rows) == (0.018816, None, {reason: 1})
+
+
+@pytest.mark.parametrize("name", ["effectiveStartDate", "retailPrice", "meterId", "location"])
+def test_a_row_without_a_field_is_unreadable(name: str) -> None:
+    short = {field: value for field, value in spot().items() if field != name}
+    assert chosen(short) == (None, None, {"unreadable": 1})
 
 
 @pytest.mark.parametrize(

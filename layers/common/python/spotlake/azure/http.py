@@ -44,6 +44,7 @@ class RetryPolicy:
         longest_wait_seconds: No wait is longer; a 429 that asks for more is raised at once.
         retry_throttled: Whether a 429 is waited for here (prices, Resource Graph) or raised at once
             (placement scores, whose quota is the ledger's business).
+        unasked_wait_seconds: Wait after a 429 that does not say how long; None: as after any failure.
         timeout_seconds: Connect and read time-out of one request.
     """
 
@@ -51,6 +52,7 @@ class RetryPolicy:
     backoff_seconds: float = 0.5
     longest_wait_seconds: float = 70.0
     retry_throttled: bool = True
+    unasked_wait_seconds: float | None = None
     timeout_seconds: tuple[float, float] = (5.0, 50.0)
 
 
@@ -162,12 +164,14 @@ class HttpClient:
 
     def _wait_before_next(self, failure: AzureError, attempt: int) -> float | None:
         """Seconds to wait before the next attempt, or None when there is none."""
-        throttled = isinstance(failure, AzureThrottledError)
         if attempt == self.policy.attempts or isinstance(failure, AzureRefusedError):
             return None
-        if throttled and not self.policy.retry_throttled:
-            return None
-        asked = failure.retry_after_seconds if isinstance(failure, AzureThrottledError) else None
+        asked = None
+        if isinstance(failure, AzureThrottledError):
+            if not self.policy.retry_throttled:
+                return None
+            asked = failure.retry_after_seconds
+            asked = self.policy.unasked_wait_seconds if asked is None else asked
         wait = asked if asked is not None else self.policy.backoff_seconds * 2 ** (attempt - 1) * self.jitter()
         if wait > self.policy.longest_wait_seconds or wait + 1.0 > self.deadline.seconds_left():
             return None

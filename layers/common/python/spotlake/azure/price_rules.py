@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from spotlake.models import from_iso
 from spotlake.names import is_collected_region, join_key, split_tier
 
 REJECTED_KINDS = (
+    "unreadable",
     "reservation",
     "devtest",
     "other_region",
@@ -101,7 +103,10 @@ def choose_prices(items: Iterable[Mapping[str, Any]], *, region: str, now_at: da
 
 def _reject(item: Mapping[str, Any], region: str, now_at: datetime) -> str | None:
     """The first rule that leaves a row out, or None."""
-    return _reject_by_kind(item, region) or _reject_by_product(item) or _reject_by_value(item, now_at)
+    try:
+        return _reject_by_kind(item, region) or _reject_by_product(item) or _reject_by_value(item, now_at)
+    except (KeyError, TypeError, ValueError):
+        return "unreadable"  # a field is missing or of another type; when all rows are, no price is left
 
 
 def _reject_by_kind(item: Mapping[str, Any], region: str) -> str | None:
@@ -144,7 +149,10 @@ def _reject_by_value(item: Mapping[str, Any], now_at: datetime) -> str | None:
             return "no_longer_valid"
     if start_at > now_at:
         return "not_yet_valid"
-    return None if float(item.get("retailPrice") or 0.0) > 0.0 else "zero_price"
+    price = float(item["retailPrice"] or 0.0)
+    if not isfinite(price) or not item["meterId"] or not item["location"]:
+        return "unreadable"
+    return None if price > 0.0 else "zero_price"
 
 
 def _is_spot(item: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from spotlake.errors import UntrustedAnswerError
 
 API = "retail prices"
 PATH = "/api/retail/prices"
+PAGE = 1000
 MOST_PAGES = 60  # of one region: the largest has 13
 _LEFT_HEADER = "x-ms-ratelimit-remaining-retailPrices-requests"
 _WAIT_HEADER = "x-ms-ratelimit-retailPrices-retry-after"
@@ -41,15 +42,16 @@ class PricePages:
         client: For this API.
         base_url: ``https://prices.azure.com``; links that lead elsewhere are not followed.
         filter_text: From ``price_filter``.
-        pages: Read so far.
+        pages, rows_read: So far.
     """
 
     client: HttpClient
     base_url: str
     filter_text: str
     pages: int = 0
+    rows_read: int = 0
     _links: set[str] = field(default_factory=set)
-    _first_rows: set[str] = field(default_factory=set)
+    _seen_pages: set[str] = field(default_factory=set)
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """Every row.
@@ -60,30 +62,38 @@ class PricePages:
             AzureError: As the HTTP client raises it.
         """
         params: dict[str, str] | None = {"$filter": self.filter_text, "currencyCode": "'USD'"}
+        after_full_page = False
         while params is not None:
             response = self.client.send("GET", self.base_url + PATH, params=params)
             body = json_of(API, response)
             self.pages += 1
             items = body.get("Items")
-            if not isinstance(items, list):
-                raise UntrustedAnswerError(API, "the answer has no Items")
+            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+                raise UntrustedAnswerError(API, f"page {self.pages} has no Items")
             link = body.get("NextPageLink") or ""
+            if after_full_page and not items and not link:
+                return
             self._check(items, link)
+            self.rows_read += len(items)
             yield from items
-            params = self._next_params(link)
+            after_full_page = len(items) >= PAGE
+            if link or not after_full_page:
+                params = self._next_params(link)
+            else:
+                # In March 2023 links were missing though there were more pages: past the end is an empty one.
+                params = {**params, "$skip": str(self.pages * PAGE)}
             if params is not None:
                 self._keep_to_budget(response.headers)
 
-    def _check(self, items: list[Any], link: str) -> None:
-        if not items and (link or self.pages == 1):
+    def _check(self, items: list[dict[str, Any]], link: str) -> None:
+        if not items:
             raise UntrustedAnswerError(API, f"page {self.pages} is empty")
-        if items:
-            # A page that comes twice begins with the same row; a boundary row repeats the last one, not the first.
-            first = repr(sorted(items[0].items(), key=lambda pair: pair[0])) + repr(len(items)) + repr(items[-1])
-            if first in self._first_rows:
-                raise UntrustedAnswerError(API, f"page {self.pages} repeats an earlier one")
-            self._first_rows.add(first)
-        if link in self._links or self.pages > MOST_PAGES:
+        # A page that comes twice begins with the same row; a boundary row repeats the last one, not the first.
+        ends = repr((sorted(items[0].items()), len(items), sorted(items[-1].items())))
+        if ends in self._seen_pages:
+            raise UntrustedAnswerError(API, f"page {self.pages} repeats an earlier one")
+        self._seen_pages.add(ends)
+        if (link and link in self._links) or self.pages > MOST_PAGES:
             raise UntrustedAnswerError(API, f"the links go in circles after {self.pages} pages")
         self._links.add(link)
 

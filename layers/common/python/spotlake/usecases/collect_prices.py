@@ -21,8 +21,14 @@ from spotlake.settings import Settings
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.stores.objects import ObjectStore
 
-# A 429 without a hint: other collectors of this list wait a minute after each (docs/prices.md).
-_POLICY = RetryPolicy(attempts=6, backoff_seconds=2.0, longest_wait_seconds=70.0, timeout_seconds=(5.0, 60.0))
+# After a 429 that does not say how long, a minute: the penalty that other collectors of this list have met.
+_POLICY = RetryPolicy(
+    attempts=6,
+    backoff_seconds=2.0,
+    longest_wait_seconds=70.0,
+    unasked_wait_seconds=60.0,
+    timeout_seconds=(5.0, 60.0),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +80,7 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
         counts={
             **counts.to_dict(),
             "pages": pages.pages,
+            "rows_read": pages.rows_read,
             "ondemand_asked": int(item.ondemand),
             "invalid_rows": chosen.rejected.total(),
             **{f"rejected_{kind}": number for kind, number in sorted(chosen.rejected.items())},
