@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit clean-local synth diff deploy destroy
+.PHONY: help setup run test lint types unit bench clean-local synth diff deploy destroy
 
 UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
@@ -60,6 +60,14 @@ types: .venv/.ready
 unit: setup
 	.venv/bin/pytest -q --doctest-modules --pyargs spotlake
 	.venv/bin/pytest -q -n 2 --dist loadfile
+
+# What the merge is measured against (pandas, Polars, DuckDB) stays out of the project's own environment.
+.tools/bench/.ready: pyproject.toml uv.lock .python-version | $(UV)
+	UV_PROJECT_ENVIRONMENT=.tools/bench $(UV) sync --locked --quiet --group bench
+	@touch $@
+
+bench: .tools/bench/.ready ## Measure the merge at full size, beside pandas and other libraries
+	.tools/bench/bin/python -m benchmarks.merge
 
 # Thin over the CDK CLI. CDK_ARGS passes anything on: make deploy CDK_ARGS="-c schedule_enabled=true"
 CDK := SPOTLAKE_NAG=1 node_modules/.bin/cdk

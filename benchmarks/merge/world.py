@@ -8,23 +8,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 
+from benchmarks.merge.runs import COUNT, SLOT_AT
 from spotlake import keys
 from spotlake.merge.state import slot_number
-from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, CollectorReport, Dataset, Mode, Run, run_id_of, to_iso
+from spotlake.models import DESIRED_COUNTS, CollectorReport, Dataset, Run, to_iso
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.stores.objects import MemoryObjects, write_json
 from spotlake_local.azure.world import BANDS, ZONES_OF_A_ZONAL_REGION
 from spotlake_local.azure.world import World as AzureWorld
 
-SLOT_AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
-COUNT = 5  # what both runs ask for, so that rows can be compared one by one
 CHANGED_SHARE = 0.05
 _SEED = 20251215
 _FREQUENCIES = dict(zip(BANDS, (3.0, 2.5, 2.0, 1.5, 1.0), strict=True))
@@ -52,19 +49,6 @@ class Pair:
     workloads: list[Workload]
 
 
-def run_at(place: int) -> Run:
-    """The run ``place`` slots after the first."""
-    slot_at = SLOT_AT + timedelta(minutes=SLOT_MINUTES * place)
-    return Run(
-        run_id=run_id_of(slot_at),
-        mode=Mode.INCREMENTAL,
-        desired_counts=(COUNT,),
-        started_at=to_iso(slot_at),
-        owner="benchmark",
-        fence=place + 1,
-    )
-
-
 class FullWorld:
     """Pairs with their values; ``change`` makes 5 % of the workloads differ."""
 
@@ -79,7 +63,7 @@ class FullWorld:
     def _pair(self, azure: AzureWorld, region: str, size: str) -> Pair:
         zonal = azure.regions[region].zones == ZONES_OF_A_ZONAL_REGION
         zones = [(str(one), f"{region}-az{one}") for one in (1, 2, 3)] if zonal else [("Single", None)]
-        ondemand = azure.ondemand[region][size]
+        ondemand = azure.ondemand[region][size] or 1.0  # a few are listed at 0, which is no price
         return Pair(
             region=region,
             size=size,
@@ -204,17 +188,3 @@ def with_history(seen: Any, score: Any, score_began: Any) -> None:
             known = (drawn == value) | (random.random(len(score)) < 0.3)
             seen[known, place, value - 1] = (first - random.integers(1, 2000, len(score)))[known]
         seen[np.arange(len(score)), place, drawn - 1] = first - 1 - (place * 7) % 11
-
-
-def store(objects: MemoryObjects, folder: Path) -> None:
-    """Keep the objects as files, so that each measurement starts in a process of its own."""
-    for key, body in objects.objects.items():
-        file = folder / key
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(body)
-
-
-def load(folder: Path) -> MemoryObjects:
-    """The objects that ``store`` kept."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return MemoryObjects(objects={file.relative_to(folder).as_posix(): file.read_bytes() for file in files})

@@ -1,0 +1,55 @@
+"""The merge of this project, its stores in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.merge.measured import measured
+from benchmarks.merge.runs import load, run_at
+from spotlake import keys
+from spotlake.clock import Deadline, ManualClock
+from spotlake.settings import Settings
+from spotlake.stores.workloads import SizedIterable, Upserted
+from spotlake.usecases.merge import MergeDeps, merge_run
+
+IMPORTS_CPU_SECONDS = time.process_time()
+
+
+class Counted:
+    """A table that takes every item and keeps none."""
+
+    def __init__(self) -> None:
+        """Nothing came yet."""
+        self.items = 0
+
+    def upsert(self, changes: SizedIterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
+        """Make every item."""
+        del deadline
+        self.items = sum(1 for _ in changes)
+        return Upserted(written=self.items, done=self.items)
+
+
+def merge(source: Path, target: Path) -> int:
+    """Merge the second run."""
+    run, table = run_at(1), Counted()
+    objects = load(source / "objects")
+    deps = MergeDeps(
+        objects=objects,
+        workloads=table,
+        clock=ManualClock(run.slot_at),
+        deadline=Deadline.after(600),
+        settings=Settings(),
+    )
+    outcome = merge_run(run, [], deps)
+    for key in (keys.snapshot(run.slot_at), keys.LATEST, keys.QUERY_SELECTOR, outcome.manifest_key):
+        file = target / key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(objects.objects[key])
+    return table.items
+
+
+if __name__ == "__main__":
+    measured(merge, IMPORTS_CPU_SECONDS)

@@ -1,0 +1,69 @@
+"""The folder that every way to merge starts from: shards, a state with all counts known, and the same for pandas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.merge.runs import run_at, store
+from benchmarks.merge.world import FullWorld, with_history
+from spotlake.clock import Deadline, ManualClock
+from spotlake.merge.rows import ZONES
+from spotlake.merge.state import MergedState
+from spotlake.settings import Settings
+from spotlake.stores.objects import MemoryObjects
+from spotlake.stores.states import States
+from spotlake.stores.workloads import MemoryWorkloads
+from spotlake.usecases.merge import MergeDeps, merge_run
+
+
+def prepare(folder: Path, share: float = 1.0) -> None:
+    """Fill ``folder``: the objects of the first run merged, and the shards of the second.
+
+    Args:
+        folder: Empty.
+        share: Of the regions; less than all makes a small world for tests.
+    """
+    world, objects = FullWorld(share), MemoryObjects()
+    first = run_at(0)
+    world.write_run(objects, first)
+    deps = MergeDeps(
+        objects=objects,
+        workloads=MemoryWorkloads(),
+        clock=ManualClock(first.slot_at),
+        deadline=Deadline.after(600),
+        settings=Settings(),
+    )
+    merge_run(first, [], deps)
+    state = _state_with_history(objects)
+    world.change()
+    world.write_run(objects, run_at(1))
+    store(objects, folder / "objects")
+    write_flat(state, folder / "previous.npz")
+
+
+def _state_with_history(objects: MemoryObjects) -> MergedState:
+    """The state as after two hours of rotation, in place of the one after a single run."""
+    states = States(objects)
+    (merged,) = states.head().runs
+    state = states.load(merged.key)
+    with_history(state.rows["seen"], state.rows["score"], state.rows["score_began"])
+    objects.put(merged.key, state.encode())
+    return state
+
+
+def write_flat(state: MergedState, file: Path) -> None:
+    """The same state as one flat table, for those who have no form of their own: a row a workload."""
+    pair, rows = state.pair, state.rows
+    texts = np.array(state.texts)
+    of_pair = rows["pair"]
+    columns = {
+        "region": texts[pair["region"]][of_pair],
+        "size": texts[pair["size"]][of_pair],
+        "zone": np.array(ZONES)[rows["zone"]],
+        "band": texts[pair["band"]][of_pair],
+        **{name: pair[name][of_pair] for name in ("spot", "ondemand", "frequency")},
+        **{name: rows[name] for name in ("seen", "score", "score_began")},
+    }
+    np.savez(file, allow_pickle=False, **columns)
