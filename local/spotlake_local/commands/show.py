@@ -29,7 +29,8 @@ def command(arguments: argparse.Namespace) -> int:
     console = Console()
     console.print(facts_table(manifest))
     for stale in manifest["stale"]:
-        console.print(f"stale: {stale['dataset']} of {stale['region']}: {stale['error']}, kept from {stale['since']}")
+        kept = f"kept from {stale['since']}" if stale["since"] else "nothing to keep"
+        console.print(f"stale: {stale['dataset']} of {stale['region']}: {stale['error']}, {kept}")
     for refused in manifest["refused_shards"]:
         console.print(f"refused: {refused['key']}: {refused['reason']}")
     for key in manifest["outputs"]:

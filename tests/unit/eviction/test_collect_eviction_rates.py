@@ -11,7 +11,13 @@ import pytest
 from spotlake import keys
 from spotlake.azure.resource_graph import eviction_query
 from spotlake.clock import Deadline, ManualClock
-from spotlake.errors import AzureThrottledError, DeadlineError, InvalidInputError, UntrustedAnswerError
+from spotlake.errors import (
+    AzureRefusedError,
+    AzureThrottledError,
+    DeadlineError,
+    InvalidInputError,
+    UntrustedAnswerError,
+)
 from spotlake.models import CollectorReport, Dataset, Mode, Run, WorkItem
 from spotlake.settings import Settings
 from spotlake.shards import open_shard, parse_rows
@@ -29,11 +35,16 @@ ITEM = WorkItem(run_id=RUN.run_id, region=REGION, instance_types=("Standard_D2s_
 
 
 class SignedIn:
+    """Tokens t0, t1, ...: a new one after each that was refused."""
+
+    def __init__(self) -> None:
+        self.refused: list[str] = []
+
     def headers(self) -> dict[str, str]:
-        return {"Authorization": "Bearer a-token"}
+        return {"Authorization": f"Bearer t{len(self.refused)}"}
 
     def renew(self, refused: Mapping[str, str]) -> None:
-        raise AssertionError(refused)
+        self.refused.append(refused["Authorization"])
 
 
 class NoQueue:
@@ -53,7 +64,7 @@ class Collector:
 
     def __init__(self, *answers: Scripted, seconds_left: float = 300.0, turn: float = 0.0) -> None:
         self.session, self.script = scripted_session(*answers)
-        self.objects, self.turns = MemoryObjects(), NoQueue(turn)
+        self.objects, self.turns, self.tokens = MemoryObjects(), NoQueue(turn), SignedIn()
         self.waited: list[float] = []
         self.seconds_left = seconds_left
 
@@ -66,7 +77,7 @@ class Collector:
         deps = EvictionDeps(
             objects=self.objects,
             session=self.session,
-            tokens=SignedIn(),
+            tokens=self.tokens,
             turns=self.turns,
             clock=ManualClock(SLOT_AT),
             deadline=Deadline(lambda: self.seconds_left),
@@ -223,6 +234,32 @@ def test_a_429_is_waited_for_as_long_as_it_says_and_given_up_when_there_is_no_ti
     busy = Collector(made(429, b"{}", Retry_After="20"), seconds_left=50.0)
     with pytest.raises(AzureThrottledError):
         busy.collect()
+
+
+EXPIRED = made(401, b'{"error":{"code":"ExpiredAuthenticationToken","message":"The access token expiry ..."}}')
+
+
+def test_a_token_that_is_refused_is_renewed_once() -> None:
+    collector = Collector(EXPIRED, answered(page(rate())))
+    assert collector.collect().rows == 1
+    assert [request.headers["Authorization"] for request, _ in collector.script.sent] == ["Bearer t0", "Bearer t1"]
+    assert collector.turns.taken == 2
+    refused = Collector(EXPIRED)
+    with pytest.raises(AzureRefusedError, match="ExpiredAuthenticationToken"):
+        refused.collect()
+    assert len(refused.script.sent) == 2
+
+
+def test_a_missing_role_is_not_asked_again() -> None:
+    collector = Collector(made(403, b'{"error":{"code":"AuthorizationFailed","message":"no"}}'))
+    with pytest.raises(AzureRefusedError):
+        collector.collect()
+    assert (len(collector.script.sent), collector.tokens.refused) == (1, [])
+
+
+def test_a_failure_of_the_gateway_is_sent_again() -> None:
+    collector = Collector(made(502, b"BadGatewayConnection"), made(500), answered(page(rate())))
+    assert collector.collect().counts["retries"] == 2
 
 
 def test_another_runs_item_is_refused() -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import requests
+
 from spotlake.azure.http import HttpClient, json_of
-from spotlake.errors import UntrustedAnswerError
+from spotlake.azure.placement import Tokens
+from spotlake.errors import AzureRefusedError, UntrustedAnswerError
 
 API = "resource graph"
 API_VERSION = "2024-04-01"
@@ -48,16 +51,17 @@ class EvictionPages:
     Attributes:
         client: For this API.
         management_url: ``https://management.azure.com``.
-        headers: The token source's.
+        tokens: Sign-in.
         turn: Takes a turn among all collectors, and tells the seconds until it (``stores/turns.py``).
         pages: Read so far.
     """
 
     client: HttpClient
     management_url: str
-    headers: Callable[[], Mapping[str, str]]
+    tokens: Tokens
     turn: Callable[[], float]
     pages: int = 0
+    _sent_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def rows(self, region: str) -> Iterator[Mapping[str, Any]]:
         """Every row ``{"skuName", "location", "evictionRate"}``.
@@ -88,17 +92,28 @@ class EvictionPages:
         options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
         if token:
             options["$skipToken"] = token
-        self._wait(self.turn())
-        response = self.client.send(
-            "POST",
-            f"{self.management_url}{PATH}",
-            params={"api-version": API_VERSION},
-            json={"query": eviction_query(region), "options": options},
-            headers=self.headers,
-        )
+        body = {"query": eviction_query(region), "options": options}
+        self.tokens.headers()  # before the turn: signing in takes longer than turns are apart
+        try:
+            response = self._send(body)
+        except AzureRefusedError as error:
+            if error.status != 401:
+                raise
+            # A token can end before its time; a second refusal is for good.
+            self.tokens.renew(self._sent_headers)
+            response = self._send(body)
         self.pages += 1
         self._keep_to_quota(response.headers)
         return json_of(API, response)
+
+    def _send(self, body: Mapping[str, Any]) -> requests.Response:
+        self._wait(self.turn())
+        url, params = f"{self.management_url}{PATH}", {"api-version": API_VERSION}
+        return self.client.send("POST", url, params=params, json=body, headers=self._headers)
+
+    def _headers(self) -> Mapping[str, str]:
+        self._sent_headers = self.tokens.headers()
+        return self._sent_headers
 
     def _keep_to_quota(self, headers: Mapping[str, str]) -> None:
         """Wait for a new window when the user's queries are used up: something else asks Azure as this user too."""

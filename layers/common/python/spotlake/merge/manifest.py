@@ -21,7 +21,7 @@ def collected(
 ) -> dict[str, Any]:
     """The part of the manifest that tells of collecting: coverage, stale regions, calls, collectors."""
     coverage = _coverage(request, reports)
-    stale = _stale(run, reports, refused, failures)
+    stale = _stale(request["collected_at"], reports, refused, failures)
     scores = [one for one in reports if one.dataset is Dataset.SPS]
     return {
         "run_id": run.run_id,
@@ -78,9 +78,12 @@ def _regions_complete(request: Mapping[str, Any], reports: Sequence[CollectorRep
 
 
 def _stale(
-    run: Run, reports: Sequence[CollectorReport], refused: Sequence[Mapping[str, str]], failures: Failures
+    collected_at: Mapping[str, Mapping[str, str]],
+    reports: Sequence[CollectorReport],
+    refused: Sequence[Mapping[str, str]],
+    failures: Failures,
 ) -> list[dict[str, Any]]:
-    """Regions and data sets that keep old values, and why."""
+    """Regions and data sets that keep old values: why, and of which slot those are (None: there are none)."""
     found: list[dict[str, Any]] = []
     for one in refused:
         caught = failures.get((one["dataset"], one["region"]), {})
@@ -90,14 +93,13 @@ def _stale(
                 "region": one["region"],
                 "error": caught.get("error") or "ShardRefusedError",
                 "cause": caught.get("cause") or one["reason"],
-                "since": run.run_id,
             }
         )
     for report in reports:
         if report.status != "complete":
             named = {"dataset": report.dataset.value, "region": report.region}
-            found.append({**named, "error": report.error, "cause": report.cause, "since": run.run_id})
-    return found
+            found.append({**named, "error": report.error, "cause": report.cause})
+    return [{**one, "since": collected_at.get(one["region"], {}).get(one["dataset"])} for one in found]
 
 
 def _short(report: CollectorReport) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     http = HttpCounts()
     client = HttpClient(API, deps.session, _POLICY, deps.deadline, http, deps.sleep, deps.jitter)
     pages = EvictionPages(
-        client, deps.settings.azure_management_url, deps.tokens.headers, lambda: deps.turns.take(deps.epoch())
+        client, deps.settings.azure_management_url, deps.tokens, lambda: deps.turns.take(deps.epoch())
     )
     counts: Counter[str] = Counter()
     observed = to_iso(deps.clock.now())

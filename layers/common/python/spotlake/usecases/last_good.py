@@ -1,4 +1,4 @@
-"""What the last good run of each region had: row counts, to notice a fall; when on-demand was asked."""
+"""The last good run of each region: row counts, to notice a fall; when it was; when on-demand was asked."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ class LastGood:
 
     Attributes:
         rows: Region -> data set -> rows listed in the last good run.
+        collected_at: Region -> data set -> slot (ISO) of the last good run.
         ondemand_at: Region -> slot (ISO) in which on-demand prices were last asked.
     """
 
     rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    collected_at: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ondemand_at: Mapping[str, str] = field(default_factory=dict)
 
     def ondemand_is_due(self, region: str, slot_at: datetime, refresh_hours: int) -> bool:
@@ -35,19 +37,27 @@ class LastGood:
 def read_last_good(objects: ReadOnlyObjects) -> LastGood:
     """The state; empty before the first run."""
     content, _ = read_json(objects, KEY, schema=SCHEMA)
-    return LastGood(rows=content["rows"], ondemand_at=content["ondemand_at"]) if content else LastGood()
+    if content is None:
+        return LastGood()
+    return LastGood(
+        rows=content["rows"], collected_at=content.get("collected_at", {}), ondemand_at=content["ondemand_at"]
+    )
 
 
 def fold_last_good(objects: ObjectStore, slot_at: datetime, reports: Iterable[CollectorReport]) -> None:
     """Fold a run's complete reports into the state (one writer: the execution with the claim)."""
     before = read_last_good(objects)
     rows = {region: dict(counts) for region, counts in before.rows.items()}
+    collected = {region: dict(slots) for region, slots in before.collected_at.items()}
     ondemand = dict(before.ondemand_at)
     for report in reports:
         if report.status != "complete":
             continue
         listed = report.counts.get("listed_rows", report.rows)
         rows.setdefault(report.region, {})[report.dataset.value] = listed
+        slots = collected.setdefault(report.region, {})
+        slots[report.dataset.value] = max(to_iso(slot_at), slots.get(report.dataset.value, ""))
         if report.dataset is Dataset.PRICE and report.counts.get("ondemand_asked"):
             ondemand[report.region] = max(to_iso(slot_at), ondemand.get(report.region, ""))
-    write_json(objects, KEY, {"rows": rows, "ondemand_at": ondemand}, schema=SCHEMA)
+    content = {"rows": rows, "collected_at": collected, "ondemand_at": ondemand}
+    write_json(objects, KEY, content, schema=SCHEMA)

@@ -164,7 +164,15 @@ def prepare_collection(
     run = replace(run, desired_counts=schedule.desired_counts)
     items = [_item(run, region, catalogue, asked, schedule, share, last_good, deps) for region in regions]
     _write_items(deps.objects, run, items)
-    write_request(deps.objects, run, asked, schedule=schedule, items=items, changed=changed)
+    write_request(
+        deps.objects,
+        run,
+        asked,
+        schedule=schedule,
+        items=items,
+        changed=changed,
+        collected_at=last_good.collected_at,
+    )
     return Prepared(
         run=run,
         regions=regions,
@@ -184,6 +192,7 @@ def write_request(
     schedule: Schedule | None = None,
     items: Sequence[WorkItem] = (),
     changed: Difference | None = None,
+    collected_at: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
     """Record what was asked of a run and which shards it should leave; a full run's job completes it."""
     content: dict[str, Any] = {"run": run.to_dict(), "asked": asked.to_dict(), "prepared": schedule is not None}
@@ -203,6 +212,7 @@ def write_request(
             "blocks": schedule.blocks,
             "calls_by_region": {item.region: [call.call_id for call in item.calls] for item in items if item.calls},
             "catalogue": changed.to_dict() if changed else None,
+            "collected_at": {region: (collected_at or {}).get(region, {}) for region in regions},
         }
     write_json(objects, keys.run_request(run.slot_at), content, schema=REQUEST_SCHEMA)
 

@@ -30,6 +30,7 @@ _UNPREPARED: dict[str, Any] = {
     "blocks": {},
     "calls_by_region": {},
     "catalogue": None,
+    "collected_at": {},
 }
 
 
