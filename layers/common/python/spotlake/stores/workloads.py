@@ -35,7 +35,13 @@ ALWAYS = ("UpdatedAt", "RunId", "Version")
 # Whether it is inserted (else updated), the item, the attributes, and whether the other way was tried before.
 type _Waiting = tuple[bool, Mapping[str, Any], Sequence[str] | None, bool]
 _THROTTLED = frozenset(
-    {"ThrottlingError", "ThrottlingException", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
+    {
+        "ThrottlingError",
+        "ThrottlingException",
+        "ProvisionedThroughputExceeded",  # of a statement
+        "ProvisionedThroughputExceededException",  # of the whole request
+        "RequestLimitExceeded",
+    }
 )
 _TRY_AGAIN = _THROTTLED | {"InternalServerError", "TransactionConflict"}
 _THERE_ALREADY = "DuplicateItem"
@@ -113,7 +119,8 @@ class DynamoDbWorkloads:
             # Some batches at a time: the pool would otherwise draw all items into memory at once.
             for group in batched(batched(changes, BATCH, strict=False), self._threads * _AHEAD, strict=False):
                 try:
-                    done += sum(pool.map(lambda batch: self._write(batch, deadline), group))
+                    for written in pool.map(lambda batch: self._write(batch, deadline), group):
+                        done += written  # those before the first that ran out of time
                 except DeadlineError:
                     break
         return Upserted(
@@ -146,7 +153,7 @@ class DynamoDbWorkloads:
             answer = self._client.batch_execute_statement(Statements=statements, ReturnConsumedCapacity="TOTAL")
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code in _TRY_AGAIN or "Throttl" in code:
+            if code in _TRY_AGAIN:
                 self._count(throttles=len(waiting))
                 return waiting, True
             raise StoreError(f"table {self._table}: {code}") from None  # the text would echo the items
