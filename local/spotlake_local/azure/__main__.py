@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import os
 import socket
 import sys
@@ -50,13 +51,15 @@ async def _serve(simulator: AzureSimulator, arguments: argparse.Namespace) -> No
     ca_file, certificate, key = make_certificates(arguments.folder)
     plain, tls = _bind(arguments.port), _bind(arguments.token_port)
     simulator.authority_url = f"https://127.0.0.1:{tls.getsockname()[1]}"
-    app = simulator.app()
-    configurations = [
-        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"),
-        uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off", ssl_certfile=certificate, ssl_keyfile=key
-        ),
-    ]
+    configure = functools.partial(
+        uvicorn.Config,
+        simulator.app(),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=0,  # else it waits for idle TLS connections to say goodbye
+    )
+    configurations = [configure(), configure(ssl_certfile=certificate, ssl_keyfile=key)]
     servers = [uvicorn.Server(configuration) for configuration in configurations]
     ready = {
         "url": f"http://127.0.0.1:{plain.getsockname()[1]}",

@@ -233,7 +233,8 @@ def _tokens(text: str) -> list[tuple[int, str]]:
     while position < end:
         found = _TOKEN.match(text, position)
         if found is None:
-            raise QueryError(position, text[position : position + 1])
+            bad = end - len(text[position:end].lstrip())
+            raise QueryError(bad, text[bad : bad + 1])
         tokens.append((found.start(found.lastgroup or 0), found[found.lastgroup or 0]))
         position = found.end()
     return tokens

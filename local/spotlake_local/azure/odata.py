@@ -25,7 +25,7 @@ class FilterError(Exception):
 
 @dataclass(frozen=True)
 class Filter:
-    """A parsed filter: the test, and the region it asks for when that is plain (for speed)."""
+    """A parsed filter: the test, and the region that every row of it is in, if there is one (for speed)."""
 
     test: Test
     region: str | None
@@ -44,21 +44,21 @@ class _Parser:
         self.position = 0
         self.comparisons = 0
         self.regions: list[str] = []
-        self.has_or = False
         self.fold = (lambda value: value) if case_sensitive else str.lower
 
     def parse(self) -> Filter:
         test = self._either()
         if self.position != len(self.tokens) or self.comparisons > MOST_COMPARISONS:
             raise FilterError
-        plain = len(self.regions) == 1 and not self.has_or
-        return Filter(test, self.regions[0] if plain else None)
+        return Filter(test, self.regions[0] if len(self.regions) == 1 else None)
 
     def _either(self) -> Test:
+        outside = len(self.regions)
         tests = [self._both()]
         while self._take("or"):
-            self.has_or = True
             tests.append(self._both())
+        if len(tests) > 1:
+            del self.regions[outside:]  # what one alternative asks for, not every row has to be of
         return tests[0] if len(tests) == 1 else lambda row: any(test(row) for test in tests)
 
     def _both(self) -> Test:
