@@ -29,8 +29,8 @@ def fold_run(state: MergedState, columns: Columns, slot: int) -> None:
     pairs = _Pairs(state, list(columns.pairs))
     texts = state.text_numbers(columns.texts)
     _fold_prices(state, pairs, columns, slot)
-    _fold_evictions(state, pairs, columns, texts, slot)
     _fold_scores(state, pairs, columns, texts, slot)
+    _fold_evictions(state, pairs, columns, texts, slot)  # last: they make no pair, prices and scores do
 
 
 class _Pairs:
