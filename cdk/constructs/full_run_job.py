@@ -13,9 +13,9 @@ from constructs import Construct
 
 from cdk.constructs.functions import ROOT, retention
 from cdk.settings import StackSettings
+from spotlake.usecases.exit_codes import RECLAIMED
 
 ATTEMPTS = 5
-RECLAIMED_EXIT_CODE = 75  # functions/full_run: the job was told to stop and has saved what it had
 _KEPT_IMAGES = 5
 _FAMILIES = {
     "arm64": [ec2.InstanceClass.M7G, ec2.InstanceClass.C7G, ec2.InstanceClass.M6G, ec2.InstanceClass.C6G],
@@ -133,7 +133,7 @@ class FullRunJob(Construct):
             retry_attempts=ATTEMPTS,
             retry_strategies=[
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),
-                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code=str(RECLAIMED_EXIT_CODE))),
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code=str(RECLAIMED))),
                 # Without a last rule that fits everything Batch retries what fits none.
                 batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_reason="*")),
             ],

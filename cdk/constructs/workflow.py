@@ -13,6 +13,7 @@ from constructs import Construct
 from cdk.constructs.full_run_job import FullRunJob
 from cdk.constructs.functions import ROOT, Functions, retention
 from cdk.settings import StackSettings
+from spotlake.usecases.exit_codes import failures_by_exit_code
 
 DEFINITION = ROOT / "statemachine/collector.asl.json"
 
@@ -51,8 +52,9 @@ class Workflow(Construct):
 
 
 def definition(settings: StackSettings) -> str:
-    """The state machine's file with its one number; CloudFormation's own substitutions make only texts."""
+    """The state machine's file with its number and its table; CloudFormation's own substitutions make only texts."""
     text = DEFINITION.read_text(encoding="utf-8")
+    text = text.replace('"${FullRunExits}"', json.dumps(failures_by_exit_code(), sort_keys=True))
     return text.replace('"${MapConcurrency}"', json.dumps(settings.map_concurrency))
 
 

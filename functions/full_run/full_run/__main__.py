@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -13,10 +14,10 @@ from typing import Any
 
 from spotlake import keys, wiring
 from spotlake.clock import Deadline
-from spotlake.errors import InvalidInputError, SpotlakeError
+from spotlake.errors import DeadlineError, InvalidInputError, ReclaimedError, SpotlakeError
 from spotlake.models import CollectorReport, Run
 from spotlake.monitoring import MemorySampler, instance_type
-from spotlake.stores.objects import write_json
+from spotlake.stores.objects import read_json, write_json
 from spotlake.telemetry import Telemetry
 from spotlake.usecases.exit_codes import BUG, DONE, cause_of_exit, exit_code_of
 from spotlake.usecases.full_run import run_full
@@ -24,6 +25,7 @@ from spotlake.usecases.report import JOB_CHECKPOINT, JOB_SCHEMA
 
 _SERVICE = "full_run"
 _DEFAULT_SECONDS = 3600.0
+_NOTHING_BEFORE: dict[str, Any] = {"seconds": 0.0, "collectors": [], "memory": []}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,11 +67,18 @@ class _Job:
         sampler = MemorySampler(self.services.wall, service=_SERVICE)
         sampler.start()
         began = time.monotonic()
+        limit = Deadline.after(_DEFAULT_SECONDS)
+        # Told to stop, there is no time left: collectors end at their next request.
+        deadline = Deadline(lambda: 0.0 if self.stopping.is_set() else limit.seconds_left())
         try:
-            deadline = Deadline.after(_DEFAULT_SECONDS)
             run_full(self.run, self.services.full_run_deps(self.run, deadline, self.stopping.is_set, self._tell))
-        finally:
-            self._write_record(round(time.monotonic() - began, 3), sampler.stop())
+        except Exception as error:
+            with contextlib.suppress(SpotlakeError):  # what went wrong first is what is told
+                self._write_record(round(time.monotonic() - began, 3), sampler.stop())
+            if isinstance(error, DeadlineError) and self.stopping.is_set():
+                raise ReclaimedError(f"told to stop; {error}") from error
+            raise
+        self._write_record(round(time.monotonic() - began, 3), sampler.stop())
 
     def _tell(self, report: CollectorReport) -> None:
         """One line a region and data set."""
@@ -86,15 +95,19 @@ class _Job:
         self.telemetry.logger.info(f"{report.dataset.value} of {report.region}: {report.status}", extra=entry)
 
     def _write_record(self, seconds: float, samples: list[dict[str, Any]]) -> None:
+        """The record of this attempt, added to that of the attempts before it."""
+        key = keys.checkpoint(self.run.slot_at, JOB_CHECKPOINT)
+        stored, _ = read_json(self.services.objects, key, schema=JOB_SCHEMA)
+        before = stored if stored is not None and stored["owner"] == self.run.owner else _NOTHING_BEFORE
         attempts = int(os.environ.get("AWS_BATCH_JOB_ATTEMPT", "1"))
         content = {
+            "owner": self.run.owner,
             "attempts": attempts,
-            "seconds": seconds,
+            "seconds": round(before["seconds"] + seconds, 3),
             "instance_type": instance_type(os.environ),
-            "collectors": self.reports,
-            "memory": samples,
+            "collectors": [*before["collectors"], *self.reports],
+            "memory": [*before["memory"], *samples],
         }
-        key = keys.checkpoint(self.run.slot_at, JOB_CHECKPOINT)
         write_json(self.services.objects, key, content, schema=JOB_SCHEMA)
         peak_mb = max(sample["Memory_MB"] for sample in samples)
         measured = {"DurationSeconds": seconds, "PeakMemoryMb": peak_mb, "Attempts": float(attempts)}

@@ -15,12 +15,13 @@ from spotlake.errors import (
 DONE = 0
 BUG = 70
 RECLAIMED = 75  # the only one that Batch tries again (cdk/constructs/full_run_job.py)
+_BUG = ("FullRunError", "a fault of this program: see the job's log")
 # First match counts: SignInError is a ConfigurationError.
 _CODES: tuple[tuple[type[SpotlakeError], int, str], ...] = (
-    (ReclaimedError, RECLAIMED, "the machine was taken away; the next attempt goes on from the checkpoints"),
+    (ReclaimedError, RECLAIMED, "the machine was taken away; what was collected is stored"),
     (InvalidInputError, 64, "the run's input is wrong; correct it and start again"),
     (SignInError, 77, "Azure refused the sign-in; correct AzureAuth and start again"),
-    (ConfigurationError, 78, "a setting or permission is wrong; correct it and start again"),
+    (ConfigurationError, 78, "a setting or permission is wrong; correct it and start again (which: see the job's log)"),
     (AzureError, 69, "Azure failed for good; the next full run tries again by itself"),
     (StoreError, 74, "S3 or DynamoDB failed for good; the next full run tries again by itself"),
 )
@@ -32,12 +33,18 @@ def exit_code_of(error: Exception) -> int:
 
 
 def cause_of_exit(code: int) -> tuple[str, str]:
-    """Error name and one sentence for an exit code of the job.
+    """Error name and one sentence that says what to do, for an exit code of the job other than 0.
 
     >>> cause_of_exit(77)[0]
     'SignInError'
     """
-    for kind, known, sentence in _CODES:
-        if code == known:
-            return kind.__name__, sentence
-    return "FullRunError", "a fault of this program: see the job's log"
+    return next(((kind.__name__, sentence) for kind, known, sentence in _CODES if code == known), _BUG)
+
+
+def failures_by_exit_code() -> dict[str, dict[str, str]]:
+    """For the state machine: exit code, as text -> ``{"error", "cause"}``."""
+    told = {code: cause_of_exit(code) for code in (BUG, *(code for _, code, _ in _CODES))}
+    return {
+        str(code): {"error": error, "cause": f"the job ended with exit code {code}: {sentence}"}
+        for code, (error, sentence) in sorted(told.items())
+    }

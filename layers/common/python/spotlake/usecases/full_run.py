@@ -1,20 +1,20 @@
 """The full run: rebuild the catalogue and the call plan, collect every region; goes on where it stopped.
 
 Checkpoints: a shard that this execution has written is not collected again; the prepared plan is the
-request's record; answered placement-score calls are kept in small objects, so that no call whose answer is
-stored is sent again. The merge is not done here: the state machine's Merge follows.
+request's record; each answered placement-score call is kept in an object of its own, so that no call whose
+answer is stored is sent again. The merge is not done here: the state machine's Merge follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
 
 from spotlake import keys
 from spotlake.catalogue import Catalogue, Difference, difference, fold_listing, read_catalogue, write_catalogue
-from spotlake.errors import AzureError, ReclaimedError, ShardRefusedError, StoreError
+from spotlake.errors import AzureError, DeadlineError, ReclaimedError, ShardRefusedError, StoreError
 from spotlake.models import CollectorReport, Dataset, Run, WorkItem
 from spotlake.names import is_spot_eligible
 from spotlake.shards import open_shard, parse_rows
@@ -25,7 +25,6 @@ CHECKPOINT_SCHEMA = 1
 _PRICE_THREADS = 4
 _REGION_THREADS = 6
 _EVICTION_THREADS = 2
-_CALLS_A_CHECKPOINT = 10
 
 type Collect = Callable[[Run, WorkItem], CollectorReport]
 
@@ -40,7 +39,7 @@ class FullRunDeps:
         prepare: Of ``prepare_collection``.
         collect_prices, collect_eviction_rates: The collectors, ready to be called from threads.
         collect_scores: The placement-score collector, with rows already stored and a hook for new ones.
-        stopping: Whether the machine is being taken away.
+        stopping: Whether the machine is being taken away; the collectors' deadline is over then.
         tell: Told of each finished collector.
     """
 
@@ -54,39 +53,33 @@ class FullRunDeps:
     tell: Callable[[CollectorReport], None]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Checkpoint:
-    """Answered calls of one region: those of earlier attempts, and those not yet flushed."""
+    """Answered calls of one region, an object each: an attempt that is killed loses only calls under way."""
 
     objects: ObjectStore
     run: Run
     region: str
     stopping: Callable[[], bool]
-    already: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    _fresh: int = 0
+    already: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, objects: ObjectStore, run: Run, region: str, stopping: Callable[[], bool]) -> Checkpoint:
-        """What this execution has stored of the region."""
-        content, _ = read_json(objects, keys.checkpoint(run.slot_at, f"scores-{region}"), schema=CHECKPOINT_SCHEMA)
-        ours = content is not None and content["owner"] == run.owner
-        return cls(objects, run, region, stopping, dict(content["calls"]) if content and ours else {})
+        """What earlier attempts of this execution have stored of the region."""
+        already = {}
+        for key in objects.keys(keys.checkpoint(run.slot_at, f"scores/{region}/").removesuffix(".json.gz")):
+            content, _ = read_json(objects, key, schema=CHECKPOINT_SCHEMA)
+            if content is not None and content["owner"] == run.owner:
+                already[content["call_id"]] = content["rows"]
+        return cls(objects, run, region, stopping, already)
 
     def note(self, call_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep an answered call. Raises ReclaimedError, after a flush, when the machine is being taken away."""
-        self.already[call_id] = [dict(row) for row in rows]
-        self._fresh += 1
-        if self._fresh >= _CALLS_A_CHECKPOINT or self.stopping():
-            self.flush()
+        """Store an answered call. Raises ReclaimedError after that when the machine is being taken away."""
+        key = keys.checkpoint(self.run.slot_at, f"scores/{self.region}/{call_id}")
+        content = {"owner": self.run.owner, "call_id": call_id, "rows": rows}
+        write_json(self.objects, key, content, schema=CHECKPOINT_SCHEMA)
         if self.stopping():
             raise ReclaimedError(f"{self.region}: told to stop after call {call_id}")
-
-    def flush(self) -> None:
-        """Write what is answered so far."""
-        key = keys.checkpoint(self.run.slot_at, f"scores-{self.region}")
-        content = {"owner": self.run.owner, "calls": self.already}
-        write_json(self.objects, key, content, schema=CHECKPOINT_SCHEMA)
-        self._fresh = 0
 
 
 def run_full(run: Run, deps: FullRunDeps) -> list[CollectorReport]:
@@ -121,8 +114,13 @@ class _FullRun:
                 *(scores.submit(self._collect_scores, region) for region in regions),
                 *(rates.submit(self._collect_rates, region) for region in regions),
             ]
-            for one in work:
-                one.result()
+            try:
+                for one in as_completed(work):
+                    one.result()
+            except Exception:  # what ends one ends all: nothing more is begun
+                for one in work:
+                    one.cancel()
+                raise
         return self.reports
 
     def _rebuild_catalogue(self) -> tuple[Catalogue, Difference]:
@@ -184,21 +182,23 @@ class _FullRun:
         done, _ = read_json(self.deps.objects, mark, schema=CHECKPOINT_SCHEMA)
         if (done is not None and done["owner"] == self.run.owner) or dataset.value in item.stored:
             return
-        try:
-            report = collect(self.run, item)
-        except AzureError as error:
-            report = CollectorReport(
-                dataset=dataset,
-                region=item.region,
-                status="failed",
-                rows=0,
-                error=type(error).__name__,
-                cause=str(error),
-            )
-        else:
+        report = self._try(dataset, item, collect)
+        if self.deps.stopping() and report.status != "complete":
+            raise ReclaimedError(f"{dataset.value} of {item.region}: told to stop in the middle")
+        if report.status != "failed":
             write_json(self.deps.objects, mark, {"owner": self.run.owner}, schema=CHECKPOINT_SCHEMA)
         self.reports.append(report)
         self.deps.tell(report)
+
+    def _try(self, dataset: Dataset, item: WorkItem, collect: Collect) -> CollectorReport:
+        """A collector's report; what Azure or the time refused is a failed one."""
+        try:
+            return collect(self.run, item)
+        except (AzureError, DeadlineError) as error:
+            name, cause = type(error).__name__, str(error)
+            return CollectorReport(
+                dataset=dataset, region=item.region, status="failed", rows=0, error=name, cause=cause
+            )
 
     def _shard_rows(self, dataset: Dataset, region: str) -> list[dict[str, Any]] | None:
         key = keys.shard(dataset, self.run.slot_at, region)

@@ -1,0 +1,231 @@
+"""The full run's job as Batch would start it: its own process, stores on the emulator, a simulated Azure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from spotlake import keys
+from spotlake.clock import WallClock
+from spotlake.models import Dataset, Mode, Run, ScoreCall, run_id_of
+from spotlake.settings import Settings
+from spotlake.shards import RawShard, open_shard, parse_rows
+from spotlake.stores.ledger import DynamoDbLedger
+from spotlake.stores.objects import S3Objects, read_json
+from spotlake.usecases.prepare import REQUEST_SCHEMA, Asked, read_item, write_request
+from spotlake_local.aws.launcher import REGION, EmulatedAws
+from spotlake_local.aws.seed import seed_credentials
+from spotlake_local.azure.simulated import SimulatedAzure
+from spotlake_local.workspace import ROOT, host_architecture
+from tests.support.emulator import wait_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_s3.client import S3Client
+
+SLOT_AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
+REGIONS = ("eastus", "koreacentral", "westus")
+SIZES = ("Standard_D2*", "Standard_E2*")
+ENTRY = ROOT / "functions/full_run"
+# What stands for the packages inside the image, as local runs have it.
+JOB_PACKAGES = (ENTRY, ROOT / "layers/common/python", ROOT / f"build/layers/dependencies-{host_architecture()}/python")
+
+
+# What is true of a pair: times and what depends on the subscription that asked are left out.
+_COMPARED = {
+    Dataset.SPS: ("region", "instance_type", "physical_zone", "desired_count", "score"),
+    Dataset.PRICE: ("region", "instance_type", "spot_price_usd_per_hour", "ondemand_price_usd_per_hour"),
+    Dataset.EVICTION: ("region", "instance_type", "eviction_band"),
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What attempts have left so far: finished shards, and answered calls by what they asked."""
+
+    done: frozenset[tuple[Dataset, str]]
+    calls: frozenset[str]
+
+
+@dataclass
+class Job:
+    """One execution's job: its run, its stores, and a process for each attempt."""
+
+    aws: EmulatedAws
+    azure: SimulatedAzure
+    folder: Path
+    name: str
+    regions: tuple[str, ...] = REGIONS
+    instance_types: tuple[str, ...] = SIZES
+    counts: tuple[int, ...] = (1, 5)
+    attempts: int = 0
+    run: Run = field(init=False)
+
+    def __post_init__(self) -> None:
+        s3 = cast("S3Client", self.aws.client("s3"))
+        dynamodb = cast("DynamoDBClient", self.aws.client("dynamodb"))
+        point_to = cast("dict[str, Any]", self.azure.settings())
+        self.settings = Settings(write_bucket=self.name, control_table=self.name, clock="run", **point_to)
+        s3.create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        make_control_table(dynamodb, self.name)
+        sign_in_with(self.aws, self.azure, self.azure.client_secret)
+        self.objects = S3Objects(s3, self.name)
+        self.ledger = DynamoDbLedger(dynamodb, self.name)
+        self.run = Run(
+            run_id=run_id_of(SLOT_AT),
+            mode=Mode.FULL,
+            desired_counts=self.counts,
+            started_at=WallClock().now().isoformat(),
+            owner=f"arn:execution:{self.name}",
+            fence=1,
+        )
+        asked = Asked(
+            regions=self.regions, instance_types=self.instance_types, desired_counts=self.counts, filtered=True
+        )
+        write_request(self.objects, self.run, asked)
+        self.azure.set_clock(SLOT_AT)
+        self.azure.options(graph_queries=1000)
+
+    # -- attempts --------------------------------------------------------------------------------
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the next attempt; its words lie in ``log``."""
+        self.attempts += 1
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ENTRY),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "AWS_ENDPOINT_URL": self.aws.endpoint_url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_BATCH_JOB_ATTEMPT": str(self.attempts),
+            **self.settings.to_environment(),
+        }
+        command = [sys.executable, "-m", "full_run", "--run", orjson.dumps(self.run.to_dict()).decode()]
+        with self.log.open("wb") as log:
+            return subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd="/")
+
+    def finish(self) -> int:
+        """Run an attempt to its end; its exit code."""
+        return self.start().wait(timeout=60)
+
+    @property
+    def log(self) -> Path:
+        """Of the last attempt."""
+        return self.folder / f"{self.name}-{self.attempts}.log"
+
+    def kill_when(self, signal_number: signal.Signals, *, seconds: float, enough_done: int = 0, **stall: Any) -> int:
+        """Start an attempt, kill it while Azure keeps it waiting, and return its exit code.
+
+        Args:
+            signal_number: How.
+            seconds: How long Azure keeps the request waiting.
+            enough_done: So many shards must have been finished besides.
+            stall: Which request: fields of a fault rule.
+        """
+        self.azure.fault(latency_seconds=seconds, times=1, **stall)
+        process = self.start()
+
+        def is_stalled() -> bool:
+            assert process.poll() is None, self.log.read_text()
+            rules = self.azure._control("GET", "faults")["rules"]
+            return bool(rules[-1]["used"]) and len(self.stored().done) >= enough_done
+
+        try:
+            wait_for(is_stalled, what=f"a request that fits {stall}")
+            process.send_signal(signal_number)
+            return process.wait(timeout=60)
+        finally:
+            process.kill()
+
+    # -- what they leave -------------------------------------------------------------------------
+
+    def stored(self) -> Stored:
+        """What is in the bucket now."""
+        prefix = keys.checkpoint(SLOT_AT, "").removesuffix(".json.gz")
+        done, calls = set(), set()
+        for key in self.objects.keys(prefix):
+            parts = key.removeprefix(prefix).removesuffix(".json.gz").split("/")
+            if parts[0] == "scores":
+                calls.add(parts[2])
+            elif parts[0].startswith("done-"):
+                dataset, _, region = parts[0].removeprefix("done-").partition("-")
+                done.add((Dataset(dataset), region))
+        asked = {call.call_id: question(call) for call in self.planned()}
+        return Stored(frozenset(done), frozenset(asked[call] for call in calls if call in asked))
+
+    def planned(self) -> list[ScoreCall]:
+        """Every placement-score call of the plan; none before it is made."""
+        request, _ = read_json(self.objects, keys.run_request(SLOT_AT), schema=REQUEST_SCHEMA)
+        items = [read_item(self.objects, self.run, region) for region in request.get("regions", [])]
+        return [call for item in items if item is not None for call in item.calls]
+
+    def shard(self, dataset: Dataset, region: str) -> tuple[RawShard, list[dict[str, Any]]]:
+        """A finished shard and its rows."""
+        key = keys.shard(dataset, SLOT_AT, region)
+        found = self.objects.get(key)
+        assert found is not None, key
+        shard = open_shard(found.body, key=key, dataset=dataset, run_id=self.run.run_id, region=region)
+        return shard, parse_rows(shard, key)
+
+    def record(self) -> dict[str, Any]:
+        """What the job says of itself."""
+        content, _ = read_json(self.objects, keys.checkpoint(SLOT_AT, "job"), schema=1)
+        assert content is not None
+        return cast("dict[str, Any]", content)
+
+    def observations(self, counts: Collection[int]) -> dict[Dataset, list[tuple[str, ...]]]:
+        """Rows of every shard in order; of placement scores those of these counts."""
+        found = {}
+        for dataset, names in _COMPARED.items():
+            rows = [row for region in self.regions for row in self.shard(dataset, region)[1]]
+            wanted = [row for row in rows if dataset is not Dataset.SPS or row["desired_count"] in counts]
+            found[dataset] = sorted(tuple(str(row[name]) for name in names) for row in wanted)
+        return found
+
+
+def question(call: ScoreCall) -> str:
+    """A call as the simulated Azure names it when it counts repetitions (without the slot)."""
+    regions, sizes = ",".join(sorted(call.regions)), ",".join(sorted(size.lower() for size in call.instance_types))
+    return f"{regions} {sizes} {call.desired_count} True"
+
+
+def repeated(azure: SimulatedAzure) -> Mapping[str, int]:
+    """Questions that were answered more than once, as ``question`` writes them."""
+    counted: dict[str, int] = azure.stats()["repeated_calls"]
+    return {asked.partition(" ")[2]: times for asked, times in counted.items()}
+
+
+def sign_in_with(aws: EmulatedAws, azure: SimulatedAzure, secret: str) -> None:
+    """Put AzureAuth as production has it, with this secret."""
+    seed_credentials(
+        aws,
+        Settings(),
+        tenant_id=azure.tenant_id,
+        client_id=azure.client_id,
+        client_secret=secret,
+        subscriptions=azure.subscriptions,
+    )
+
+
+def make_control_table(dynamodb: DynamoDBClient, name: str) -> None:
+    """The control table as the stack has it."""
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "Key", "KeyType": "HASH"}, {"AttributeName": "Sort", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "Key", "AttributeType": "S"},
+            {"AttributeName": "Sort", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
