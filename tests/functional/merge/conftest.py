@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from spotlake import keys
@@ -123,3 +127,21 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+def snapshot(world: World, number: int) -> list[dict[str, str]]:
+    stored = world.objects.get(keys.snapshot(world.run(number).slot_at))
+    assert stored is not None
+    return list(csv.DictReader(io.StringIO(gzip.decompress(stored.body).decode())))
+
+
+def latest(world: World) -> list[dict[str, Any]]:
+    stored = world.objects.get(keys.LATEST)
+    assert stored is not None
+    rows: list[dict[str, Any]] = orjson.loads(gzip.decompress(stored.body))
+    return rows
+
+
+def items(world: World) -> dict[tuple[str, str], dict[str, Any]]:
+    assert isinstance(world.workloads, MemoryWorkloads)
+    return world.workloads.items

@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import itertools
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,28 +10,8 @@ from hypothesis import strategies as st
 from spotlake import keys
 from spotlake.errors import StoreError
 from spotlake.merge.files import CSV_COLUMNS, LATEST_COLUMNS
-from spotlake.models import Dataset
 from spotlake.stores.objects import MemoryObjects
-from spotlake.stores.workloads import MemoryWorkloads
-from tests.functional.merge.conftest import REGION, SIZE, World
-
-
-def snapshot(world: World, number: int) -> list[dict[str, str]]:
-    stored = world.objects.get(keys.snapshot(world.run(number).slot_at))
-    assert stored is not None
-    return list(csv.DictReader(io.StringIO(gzip.decompress(stored.body).decode())))
-
-
-def latest(world: World) -> list[dict[str, Any]]:
-    stored = world.objects.get(keys.LATEST)
-    assert stored is not None
-    rows: list[dict[str, Any]] = orjson.loads(gzip.decompress(stored.body))
-    return rows
-
-
-def items(world: World) -> dict[tuple[str, str], dict[str, Any]]:
-    assert isinstance(world.workloads, MemoryWorkloads)
-    return world.workloads.items
+from tests.functional.merge.conftest import REGION, SIZE, World, items, latest, snapshot
 
 
 def test_the_first_run_writes_everything(world: World) -> None:
@@ -188,38 +164,6 @@ def test_a_merge_cut_off_at_any_call_is_made_good_by_the_next(fail_at: int) -> N
             world.objects.fail_at = 0
         world.merge(run)
     assert essence(world) == essence(merged((0, 1, 2, 3)))
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [(b"", "not_gzip"), (gzip.compress(b"x")[:-6], "truncated"), (gzip.compress(b'{"schema": 9}\n'), "wrong_schema")],
-)
-def test_a_damaged_shard_costs_only_itself(world: World, body: bytes, reason: str) -> None:
-    world.merge(world.collected(0, scores={"1": 3}))
-    run = world.collected(1, spot=0.5, scores={"1": 2})
-    world.objects.put(keys.shard(Dataset.PRICE, run.slot_at, REGION), body)
-    manifest = world.merge(run).manifest
-    assert [(one["dataset"], one["reason"]) for one in manifest["refused_shards"]] == [("spot_price", reason)]
-    assert manifest["coverage"] == {"sps": 100.0, "price": 0.0, "eviction": 100.0}
-    assert [(row["SpotPrice"], row["Score"]) for row in latest(world)] == [(0.01, 2)]
-
-
-@pytest.mark.parametrize(
-    ("rows", "reason"),
-    [
-        ([{"region": "eastus", "instance_type": SIZE}], "other_region"),
-        ([{"region": REGION, "instance_type": None}], "bad_row"),
-        ([{"region": REGION, "instance_type": SIZE, "spot_price_usd_per_hour": "0.1"}], "bad_row"),
-        (
-            [{"region": REGION, "instance_type": SIZE}, {"region": REGION, "instance_type": SIZE.lower()}],
-            "duplicate_row",
-        ),
-    ],
-)
-def test_a_row_that_cannot_be_refuses_its_shard(world: World, rows: list[dict[str, Any]], reason: str) -> None:
-    run = world.collected(0, scores={"1": 3})
-    world.shard(run, Dataset.PRICE, rows)
-    assert [one["reason"] for one in world.merge(run).manifest["refused_shards"]] == [reason]
 
 
 def test_an_item_with_all_counts_stays_under_one_kilobyte(world: World) -> None:

@@ -225,11 +225,6 @@ class CollectorReport:
     cause: str | None = None
     found: dict[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """From a shard's header."""
-        return cls(**{**data, "dataset": Dataset(data["dataset"]), "unsent_call_ids": tuple(data["unsent_call_ids"])})
-
     def to_dict(self) -> dict[str, Any]:
         """For a shard's header."""
         return {**asdict(self), "dataset": self.dataset.value}

@@ -84,6 +84,8 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
     Raises:
         ShardRefusedError: With the reason (see the class).
     """
+    import msgspec  # collectors write shards only, and start cold
+
     if not body.startswith(_GZIP_MAGIC):
         raise ShardRefusedError(key, "not_gzip")
     try:
@@ -95,20 +97,15 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
         head = orjson.loads(first)
         if not isinstance(head, dict) or head.get("schema") != SCHEMA:
             raise ShardRefusedError(key, "wrong_schema", f"this code reads schema {SCHEMA}")
-        header = ShardHeader(
-            dataset=Dataset(head["dataset"]),
-            run_id=head["run_id"],
-            region=head["region"],
-            source=head["source"],
-            collected_at=head["collected_at"],
-            report=CollectorReport.from_dict(head["report"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
+        header = msgspec.convert(head, ShardHeader)  # every field of its type: the manifest counts with them
+    except ValueError as error:
         raise ShardRefusedError(key, "not_json", "header") from error
     for name, found, expected in (
         ("other_run", header.run_id, run_id),
         ("other_dataset", header.dataset, dataset),
+        ("other_dataset", header.report.dataset, dataset),
         ("other_region", header.region, region),
+        ("other_region", header.report.region, region),
     ):
         if found != expected:
             raise ShardRefusedError(key, name, f"{found}, expected {expected}")

@@ -237,15 +237,12 @@ def _iso(slot: int) -> str:
 
 def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, Any]:
     scores, began = state.rows["score"][row].tolist(), state.rows["score_began"][row].tolist()
-    fields: dict[str, Any] = {
-        "Scores": {
-            count: {"s": score, "at": _iso(slot)}
-            for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
-            if score
-        },
-        "T2": t2,
-        "T3": t3,
+    known = {
+        count: {"s": score, "at": _iso(slot)}
+        for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
+        if score
     }
+    fields: dict[str, Any] = {"Scores": known, "T2": t2, "T3": t3} if known else {}
     physical = state.texts[int(state.rows["physical"][row])]
     if physical:
         fields["PhysicalZone"] = physical

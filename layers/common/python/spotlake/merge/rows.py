@@ -38,7 +38,10 @@ class _EvictionRow(msgspec.Struct, gc=False):
     region: str
     instance_type: str
     eviction_band: str = ""
-    interruption_frequency: _NotNegative | None = None
+    interruption_frequency: float | None = None
+
+
+_FREQUENCIES = frozenset((3.0, 2.5, 2.0, 1.5, 1.0, None))  # one a band (docs/data.md)
 
 
 class _ScoreRow(msgspec.Struct, gc=False):
@@ -138,6 +141,9 @@ class Columns:
         """Append the rows of an eviction shard. Raises ShardRefusedError."""
         rows = _decoded(_EVICTIONS, shard, key)
         _check_one_region(rows, shard.header.region, key)
+        odd = {row.interruption_frequency for row in rows} - _FREQUENCIES
+        if odd:
+            raise ShardRefusedError(key, "bad_row", f"interruption frequency {odd.pop()}")
         pairs, texts = self.pairs, self.texts
         self.evictions.add(
             pair=[pairs[row.region, row.instance_type] for row in rows],
@@ -178,7 +184,7 @@ def _decoded[Row](decoder: msgspec.json.Decoder[Row], shard: RawShard, key: str)
         return decoder.decode_lines(shard.lines)
     except msgspec.ValidationError as error:
         raise ShardRefusedError(key, "bad_row", str(error)) from error
-    except msgspec.DecodeError as error:
+    except ValueError as error:  # no JSON, or no UTF-8
         raise ShardRefusedError(key, "not_json", "row") from error
 
 
