@@ -34,7 +34,7 @@ def subscription_ids(number: int) -> list[str]:
 def main() -> None:
     """Serve until terminated."""
     parser = argparse.ArgumentParser(prog="python -m spotlake_local.azure", description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="for the certificates")
+    parser.add_argument("--folder", type=Path, required=True, help="for the certificates and the quota's history")
     parser.add_argument("--subscriptions", type=int, default=48)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--port", type=int, default=0, help="of the plain APIs")
@@ -44,6 +44,7 @@ def main() -> None:
     # The client secret comes by the environment: command lines are seen by everybody.
     entra = Entra(TENANT, CLIENT, os.environ["SIMULATED_AZURE_SECRET"])
     simulator = AzureSimulator(World(arguments.seed), entra, subscription_ids(arguments.subscriptions))
+    simulator.quota.keep_in(arguments.folder / "quota.log")
     asyncio.run(_serve(simulator, arguments))
 
 

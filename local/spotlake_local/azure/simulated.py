@@ -53,7 +53,8 @@ class SimulatedAzure:
         """Start a simulator and stop it at the end; it also ends when this process dies.
 
         Args:
-            folder: For its certificates.
+            folder: For its certificates, and the quota's history: what was used in the last hour counts after a
+                restart too.
             subscriptions: How many there are.
             seed: Another seed is another world.
             port: Of the plain APIs; 0 = any free one.

@@ -168,6 +168,24 @@ def test_a_simulator_listens_on_loopback_only_and_keeps_its_secrets(own: Simulat
     assert (tmp_path / "server.key").stat().st_mode & 0o077 == 0
 
 
+def test_a_restart_forgets_no_quota(tmp_path: Path) -> None:
+    for sent in ([200] * 6, [200] * 4 + [429]):
+        with SimulatedAzure.start(tmp_path, subscriptions=1) as azure:
+            caller = Caller(azure)
+            assert [caller.scores().status_code for _ in sent] == sent
+            caller.session.close()
+    # A process that is killed may leave half a line; an hour later all is free again.
+    with (tmp_path / "quota.log").open("a") as file:
+        file.write("00000000-0000-4000-8000-000000000001 korea")
+    with SimulatedAzure.start(tmp_path, subscriptions=1) as azure:
+        caller = Caller(azure)
+        assert caller.scores().status_code == 429
+        azure.set_clock(NOW_AT + timedelta(minutes=62))
+        caller.token = ""
+        assert caller.scores().status_code == 200
+        caller.session.close()
+
+
 def test_one_that_cannot_start_says_why(own: SimulatedAzure, tmp_path: Path) -> None:
     taken = urlsplit(own.url).port or 0
     with (

@@ -86,7 +86,13 @@ def test_a_shard_holds_price_meter_and_start_of_each_size() -> None:
         }
     ]
     assert (report.status, report.rows) == ("complete", 1)
-    assert report.counts["rejected_windows"] == report.counts["invalid_rows"] == 1
+    assert (report.counts["rejected_windows"], report.counts["invalid_rows"]) == (1, 0)
+
+
+def test_a_row_that_cannot_be_read_is_told_of_and_costs_its_size_only() -> None:
+    collector = Collector(answered(page(spot(), of_size("Standard_D4s_v3", retailPrice="cheap"))))
+    report = collector.collect()
+    assert (report.rows, report.counts["invalid_rows"], report.counts["rejected_unreadable"]) == (1, 1, 1)
 
 
 def test_a_run_without_ondemand_says_nothing_about_it() -> None:
@@ -169,6 +175,13 @@ def test_a_list_that_cannot_be_read_to_the_end_is_no_price_list(name: str) -> No
     collector = Collector(*UNTRUSTED[name])
     with pytest.raises(UntrustedAnswerError, match=SAID.get(name, "retail prices")):
         collector.collect()
+    assert collector.objects.objects == {}
+
+
+def test_before_there_is_a_catalogue_a_list_without_spot_prices_is_not_believed() -> None:
+    collector = Collector(answered(page(ondemand())))
+    with pytest.raises(UntrustedAnswerError, match="no spot price at all"):
+        collector.collect(replace(ITEM, instance_types=(), ondemand=True))
     assert collector.objects.objects == {}
 
 

@@ -82,7 +82,7 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
             "pages": pages.pages,
             "rows_read": pages.rows_read,
             "ondemand_asked": int(item.ondemand),
-            "invalid_rows": chosen.rejected.total(),
+            "invalid_rows": chosen.rejected["unreadable"],
             **{f"rejected_{kind}": number for kind, number in sorted(chosen.rejected.items())},
         },
         seconds=round(deps.monotonic() - began, 3),
