@@ -21,14 +21,16 @@ from spotlake.settings import Settings
 from spotlake.shards import RawShard, open_shard, parse_rows
 from spotlake.stores.ledger import DynamoDbLedger
 from spotlake.stores.objects import S3Objects, read_json
+from spotlake.usecases.exit_codes import RECLAIMED
 from spotlake.usecases.prepare import REQUEST_SCHEMA, Asked, read_item, write_request
 from spotlake_local.aws.launcher import REGION, EmulatedAws
 from spotlake_local.aws.seed import seed_credentials
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.workspace import ROOT, host_architecture
-from tests.support.emulator import wait_for
+from tests.support.emulator import deploy_template, policy, statement, trust, wait_for
 
 if TYPE_CHECKING:
+    from mypy_boto3_batch.client import BatchClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_s3.client import S3Client
 
@@ -36,6 +38,12 @@ SLOT_AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
 REGIONS = ("eastus", "koreacentral", "westus")
 SIZES = ("Standard_D2*", "Standard_E2*")
 ENTRY = ROOT / "functions/full_run"
+LOG_GROUP = "/test/full-run"
+RETRY_RULES = [
+    {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
+    {"Action": "RETRY", "OnExitCode": str(RECLAIMED)},
+    {"Action": "EXIT", "OnReason": "*"},
+]
 # What stands for the packages inside the image, as local runs have it.
 JOB_PACKAGES = (ENTRY, ROOT / "layers/common/python", ROOT / f"build/layers/dependencies-{host_architecture()}/python")
 
@@ -67,6 +75,7 @@ class Job:
     regions: tuple[str, ...] = REGIONS
     instance_types: tuple[str, ...] = SIZES
     counts: tuple[int, ...] = (1, 5)
+    environment: Mapping[str, str] = field(default_factory=dict)
     attempts: int = 0
     run: Run = field(init=False)
 
@@ -77,7 +86,6 @@ class Job:
         self.settings = Settings(write_bucket=self.name, control_table=self.name, clock="run", **point_to)
         s3.create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": REGION})
         make_control_table(dynamodb, self.name)
-        sign_in_with(self.aws, self.azure, self.azure.client_secret)
         self.objects = S3Objects(s3, self.name)
         self.ledger = DynamoDbLedger(dynamodb, self.name)
         self.run = Run(
@@ -88,6 +96,11 @@ class Job:
             owner=f"arn:execution:{self.name}",
             fence=1,
         )
+        self.prepare()
+
+    def prepare(self) -> None:
+        """What Plan and the sign-in leave behind before the job."""
+        sign_in_with(self.aws, self.azure, self.azure.client_secret)
         asked = Asked(
             regions=self.regions, instance_types=self.instance_types, desired_counts=self.counts, filtered=True
         )
@@ -110,6 +123,7 @@ class Job:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_BATCH_JOB_ATTEMPT": str(self.attempts),
             **self.settings.to_environment(),
+            **self.environment,
         }
         command = [sys.executable, "-m", "full_run", "--run", orjson.dumps(self.run.to_dict()).decode()]
         with self.log.open("wb") as log:
@@ -138,8 +152,7 @@ class Job:
 
         def is_stalled() -> bool:
             assert process.poll() is None, self.log.read_text()
-            rules = self.azure._control("GET", "faults")["rules"]
-            return bool(rules[-1]["used"]) and len(self.stored().done) >= enough_done
+            return self.is_stalled() and len(self.stored().done) >= enough_done
 
         try:
             wait_for(is_stalled, what=f"a request that fits {stall}")
@@ -147,6 +160,11 @@ class Job:
             return process.wait(timeout=60)
         finally:
             process.kill()
+
+    def is_stalled(self) -> bool:
+        """Whether the fault rule added last has met its request."""
+        rules = self.azure._control("GET", "faults")["rules"]
+        return bool(rules[-1]["used"])
 
     # -- what they leave -------------------------------------------------------------------------
 
@@ -192,6 +210,87 @@ class Job:
             wanted = [row for row in rows if dataset is not Dataset.SPS or row["desired_count"] in counts]
             found[dataset] = sorted(tuple(str(row[name]) for name in names) for row in wanted)
         return found
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A queue of spot machines and the job's definition, with what the CDK gives them."""
+
+    aws: EmulatedAws
+    queue: str
+    definition: str
+
+    @classmethod
+    def deploy(cls, aws: EmulatedAws, name: str, settings: Settings) -> Batch:
+        """Deploy them for a job with these settings."""
+        outputs = {"Queue": {"Fn::GetAtt": ["Queue", "JobQueueArn"]}, "Definition": {"Ref": "Definition"}}
+        made = deploy_template(aws, name, _batch_resources(name, settings), outputs)
+        return cls(aws, made["Queue"], made["Definition"])
+
+    def submit(self, run: Run) -> str:
+        """Submit the job of a run, as the state machine does; its id."""
+        parameters = {"run": orjson.dumps(run.to_dict()).decode()}
+        answer = self._client.submit_job(
+            jobName="full-run", jobQueue=self.queue, jobDefinition=self.definition, parameters=parameters
+        )
+        return answer["jobId"]
+
+    def ended(self, job_id: str) -> tuple[str, list[int]]:
+        """Wait for the job: its status and the exit code of each attempt."""
+
+        def look() -> Any:
+            (job,) = self._client.describe_jobs(jobs=[job_id])["jobs"]
+            return job if job["status"] in ("SUCCEEDED", "FAILED") else None
+
+        job = wait_for(look, what=f"the end of job {job_id}")
+        return job["status"], [attempt["container"]["exitCode"] for attempt in job["attempts"]]
+
+    @property
+    def _client(self) -> BatchClient:
+        return cast("BatchClient", self.aws.client("batch"))
+
+
+def _batch_resources(name: str, settings: Settings) -> dict[str, Any]:
+    """In small what cdk/constructs/full_run_job.py makes; tests/infra holds the retry rules against it."""
+    network = {"SecurityGroupIds": [], "Subnets": [], "InstanceTypes": ["m7g"]}
+    return {
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "AssumeRolePolicyDocument": trust("ecs-tasks"),
+                "Policies": [{"PolicyName": "all", "PolicyDocument": policy(statement("*"))}],
+            },
+        },
+        "Environment": {
+            "Type": "AWS::Batch::ComputeEnvironment",
+            "Properties": {"Type": "MANAGED", "ComputeResources": {"Type": "SPOT", "MaxvCpus": 4, **network}},
+        },
+        "Queue": {
+            "Type": "AWS::Batch::JobQueue",
+            "Properties": {
+                "Priority": 1,
+                "JobQueueName": name,
+                "ComputeEnvironmentOrder": [
+                    {"Order": 1, "ComputeEnvironment": {"Fn::GetAtt": ["Environment", "ComputeEnvironmentArn"]}}
+                ],
+            },
+        },
+        "Definition": {
+            "Type": "AWS::Batch::JobDefinition",
+            "Properties": {
+                "Type": "container",
+                "Parameters": {"run": "{}"},
+                "RetryStrategy": {"Attempts": 5, "EvaluateOnExit": RETRY_RULES},
+                "ContainerProperties": {
+                    "Image": "none",
+                    "Command": ["python", "-m", "full_run", "--run", "Ref::run"],
+                    "Environment": [{"Name": key, "Value": value} for key, value in settings.to_environment().items()],
+                    "JobRoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+                    "LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-group": LOG_GROUP}},
+                },
+            },
+        },
+    }
 
 
 def question(call: ScoreCall) -> str:

@@ -14,7 +14,8 @@ from spotlake.quota import QuotaRules
 from spotlake.usecases.request import matches
 from spotlake_local.aws.launcher import EmulatedAws
 from spotlake_local.azure.simulated import SimulatedAzure
-from tests.full_run.job import REGIONS, SIZES, SLOT_AT, Job, repeated
+from tests.full_run.job import REGIONS, SIZES, SLOT_AT, Batch, Job, repeated
+from tests.support.emulator import reclaim, wait_for
 
 pytestmark = pytest.mark.emulator
 EXIT_CODES = {signal.SIGTERM: 75, signal.SIGKILL: -signal.SIGKILL}
@@ -109,6 +110,23 @@ def test_a_job_killed_at_five_points_finishes_and_finds_the_same(
     watched.check()
     assert watched.kills == 5
     assert job.record()["attempts"] == 6
+    assert job.observations(job.counts) == undisturbed.observations(job.counts)
+
+
+@pytest.mark.parametrize(("grace_seconds", "code"), [(30.0, 75), (0.0, 137)], ids=["sigterm", "sigkill"])
+def test_a_job_whose_machine_is_taken_away_goes_on_as_a_second_attempt(
+    aws: EmulatedAws, azure: SimulatedAzure, tmp_path: Path, undisturbed: Job, grace_seconds: float, code: int
+) -> None:
+    job = Job(aws, azure, tmp_path, f"reclaimed-{code}")
+    watched = Watched(job)
+    batch = Batch.deploy(aws, job.name, job.settings)
+    azure.fault(api="sps", after=5, times=1, latency_seconds=2.0)
+    job_id = batch.submit(job.run)
+    wait_for(job.is_stalled, what="the sixth call")
+    watched.remember()
+    assert reclaim(aws, job_id, grace_seconds=grace_seconds)
+    assert batch.ended(job_id) == ("SUCCEEDED", [code, 0])
+    watched.check()
     assert job.observations(job.counts) == undisturbed.observations(job.counts)
 
 

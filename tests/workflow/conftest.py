@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
+NO_QUEUE = "arn:aws:batch:us-west-2:000000000000:job-queue/none"
 STUB = Path(__file__).with_name("stub_function.py")
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
@@ -42,7 +43,7 @@ class Ended(NamedTuple):
 class Machine:
     """The state machine's file over functions that do as the input says."""
 
-    def __init__(self, aws: EmulatedAws, record: Path) -> None:
+    def __init__(self, aws: EmulatedAws, record: Path, *, queue: str = NO_QUEUE, job: str = "none") -> None:
         self._client = cast("SFNClient", aws.client("stepfunctions"))
         self._record = record
         functions = cast("LambdaClient", aws.client("lambda"))
@@ -59,8 +60,7 @@ class Machine:
                 Environment={"Variables": {"NAME": name, "RECORD": str(record)}},
             )
             text = text.replace(f"${{{name.capitalize()}FunctionArn}}", made["FunctionArn"])
-        queue = "arn:aws:batch:us-west-2:000000000000:job-queue/none"
-        text = text.replace("${JobQueueArn}", queue).replace("${JobDefinitionArn}", "none")
+        text = text.replace("${JobQueueArn}", queue).replace("${JobDefinitionArn}", job)
         self._arn = self._client.create_state_machine(name="collector", definition=text, roleArn=role)[
             "stateMachineArn"
         ]

@@ -15,7 +15,7 @@ from typing import Any
 from spotlake import keys, wiring
 from spotlake.clock import Deadline
 from spotlake.errors import DeadlineError, InvalidInputError, ReclaimedError, SpotlakeError
-from spotlake.models import CollectorReport, Run
+from spotlake.models import CollectorReport, Run, slot_of_run_id
 from spotlake.monitoring import MemorySampler, instance_type
 from spotlake.stores.objects import read_json, write_json
 from spotlake.telemetry import Telemetry
@@ -51,9 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _read_run(text: str) -> Run:
     try:
-        return Run.from_dict(json.loads(text))
+        run = Run.from_dict(json.loads(text))
+        slot_of_run_id(run.run_id)
     except (ValueError, KeyError, TypeError):
         raise InvalidInputError("--run", text, "the JSON of a planned run") from None
+    return run
 
 
 class _Job:
