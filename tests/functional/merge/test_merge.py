@@ -48,12 +48,6 @@ def test_only_changed_rows_are_written(world: World) -> None:
     assert items(world)[SIZE, f"{REGION}#2"]["Scores"]["1"]["at"] == "2025-12-15T10:10:00Z"
 
 
-def test_a_score_falls_as_well_as_rises(world: World) -> None:
-    world.merge(world.collected(0, scores={"1": 3}))
-    world.merge(world.collected(1, scores={"1": 1}))
-    assert [row["Score"] for row in latest(world)] == [1]
-
-
 def test_unknown_replaces_nothing(world: World) -> None:
     world.merge(world.collected(0, scores={"1": 3}))
     world.merge(world.collected(1, spot=None, band=None, scores={"1": None}))
