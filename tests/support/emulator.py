@@ -48,14 +48,14 @@ def start_emulator(state: Path | None = None) -> Iterator[EmulatedAws]:
         yield running
 
 
-def wait_for[T](look: Callable[[], T | None], *, what: str) -> T:
+def wait_for[T](look: Callable[[], T | None], *, what: str, patience_seconds: float = _PATIENCE_SECONDS) -> T:
     """The first true value of ``look``; fails with ``what`` when there never is one."""
-    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    give_up_at = time.monotonic() + patience_seconds
     while time.monotonic() < give_up_at:
         if found := look():
             return found
         time.sleep(_POLL_SECONDS)
-    pytest.fail(f"waited {_PATIENCE_SECONDS:.0f} s in vain for {what}")
+    pytest.fail(f"waited {patience_seconds:.0f} s in vain for {what}")
 
 
 # -- what is put on it ----------------------------------------------------------------------------
