@@ -11,7 +11,7 @@ import requests
 
 from spotlake.clock import Clock
 from spotlake.models import to_iso
-from spotlake.telemetry import resident_mb
+from spotlake.telemetry import PeakMemory, resident_mb
 
 SAMPLE_SECONDS = 10.0
 _IMDS = "http://169.254.169.254/latest"
@@ -33,25 +33,26 @@ class MemorySampler:
         self._thread.start()
 
     def stop(self) -> list[dict[str, Any]]:
-        """Take the last sample; all of them, with the names of ``usecases.report.MEMORY_COLUMNS``."""
+        """Take the last sample and the kernel's own peak; all, with the names of ``usecases.report.MEMORY_COLUMNS``."""
         self._stopped.set()
         self._thread.join()
-        self._sample()
+        self._keep("sample", resident_mb())
+        self._keep("peak", PeakMemory().read_mb())
         return self.samples
 
     def _run(self) -> None:
-        self._sample()
+        self._keep("sample", resident_mb())
         while not self._stopped.wait(self._every_seconds):
-            self._sample()
+            self._keep("sample", resident_mb())
 
-    def _sample(self) -> None:
+    def _keep(self, kind: str, memory_mb: float) -> None:
         self.samples.append(
             {
                 "Timestamp": to_iso(self._clock.now()),
                 "Service": self._service,
                 "PID": os.getpid(),
-                "Memory_MB": round(resident_mb(), 1),
-                "Kind": "sample",
+                "Memory_MB": round(memory_mb, 1),
+                "Kind": kind,
                 "Region": "",
             }
         )
