@@ -88,8 +88,8 @@ class Listings:
         return collect_eviction_rates(self.run(), self.item(region, **changes), deps)
 
     def of_all(self, collect: Any, **changes: Any) -> Counter[str]:
-        """Collect every region, many at once; the sum of all counts."""
-        with ThreadPoolExecutor(16) as pool:
+        """Collect every region, all at once; the sum of all counts."""
+        with ThreadPoolExecutor(len(self.regions)) as pool:
             reports = list(pool.map(lambda region: collect(region, **changes), self.regions))
         return summed(reports)
 

@@ -17,8 +17,8 @@ from spotlake_local.azure.retail_rows import PriceList
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.functional.listings.conftest import Listings, summed
 
-# On the first day of a month prices change, and thousands of pairs have none.
-FIRST_OF_MONTH = datetime(2026, 11, 1, 10, 0, tzinfo=UTC)
+# Prices change on the first three days of a month: on the third old and new rows lie side by side.
+THIRD_OF_MONTH = datetime(2026, 11, 3, 10, 0, tzinfo=UTC)
 # What the filter lets through besides prices: each kind is in the simulated list. The server leaves out the others.
 KINDS = {
     "cloud_services", "degenerate", "duplicate", "expired", "losing_candidate", "low_priority", "no_longer_valid",
@@ -55,7 +55,7 @@ class Collected:
 @pytest.fixture(scope="module")
 def collected(azure_process: SimulatedAzure) -> Collected:
     azure_process.reset()
-    return Collected.of(Listings(azure_process, azure_process.world(), FIRST_OF_MONTH))
+    return Collected.of(Listings(azure_process, azure_process.world(), THIRD_OF_MONTH))
 
 
 def prices(of: Mapping[str, tuple[CollectorReport, Rows]], field: str) -> dict[tuple[str, str], float]:
@@ -79,8 +79,8 @@ def compared(true: Mapping[tuple[str, str], float], found: Mapping[tuple[str, st
 def test_every_spot_price_is_the_true_one(collected: Collected) -> None:
     world = collected.listings.world
     asked = [(region, size) for region in collected.listings.regions for size in world.spot_sizes(region)]
-    true = {pair: price for pair in asked if (price := world.spot_price(*pair, FIRST_OF_MONTH)) is not None}
-    assert (len(collected.spot), len(asked), len(true)) == (57, 62_666, 59_755)
+    true = {pair: price for pair in asked if (price := world.spot_price(*pair, THIRD_OF_MONTH)) is not None}
+    assert (len(collected.spot), len(asked), len(true)) == (57, 62_666, 62_666)
     for of in (collected.spot, collected.full):
         found = prices(of, "spot_price_usd_per_hour")
         assert compared(true, found) == {"pairs": len(true), "wrong": 0, "missing": 0, "surplus": 0}
@@ -124,7 +124,7 @@ def test_every_row_is_a_price_or_rejected_for_a_reason(collected: Collected) -> 
 
 def test_the_list_has_every_oddity(collected: Collected) -> None:
     """Or the tests above show nothing."""
-    rows = PriceList(collected.listings.world).rows("eastus2", FIRST_OF_MONTH)
+    rows = PriceList(collected.listings.world).rows("eastus2", THIRD_OF_MONTH)
     spot = [row for row in rows if row["meterName"].endswith(" Spot") and row["productName"].endswith("Series")]
     products = {row["productName"] for row in rows}
     assert {row["type"] for row in rows} == {"Consumption", "DevTestConsumption", "Reservation"}
