@@ -98,7 +98,9 @@ def rate(size: str = "standard_d2s_v3", band: str = "0-5") -> dict[str, str]:
     return {"skuName": size, "location": REGION, "evictionRate": band}
 
 
-def page(*rows: dict[str, str], total: int | None = None, token: str = "", truncated: str = "false") -> dict[str, Any]:
+def page(
+    *rows: Mapping[str, Any], total: int | None = None, token: str = "", truncated: str = "false"
+) -> dict[str, Any]:
     body: dict[str, Any] = {
         "totalRecords": len(rows) if total is None else total,
         "count": len(rows),
@@ -138,10 +140,14 @@ def test_an_unknown_band_is_unknown_and_counted() -> None:
     ]
 
 
-def test_rows_without_a_size_or_band_are_counted_and_left_out() -> None:
-    collector = Collector(answered(page(rate(), rate(size=""), rate(band=" "))))
+def test_rows_without_a_size_or_band_or_of_elsewhere_are_counted_and_left_out() -> None:
+    elsewhere = rate() | {"location": "eastus"}
+    nothing: dict[str, Any] = {"skuName": None, "location": REGION, "evictionRate": None}
+    collector = Collector(
+        answered(page(rate(), rate(size=""), rate("standard_d4s_v3", " "), elsewhere, nothing)),
+    )
     report = collector.collect()
-    assert (report.rows, report.counts["invalid_rows"], report.counts["listed_rows"]) == (1, 2, 3)
+    assert (report.rows, report.counts["invalid_rows"], report.counts["listed_rows"]) == (1, 4, 5)
 
 
 def test_a_size_that_the_catalogue_does_not_know_is_kept_as_served_and_counted() -> None:
@@ -176,6 +182,8 @@ UNTRUSTED: dict[str, list[Scripted]] = {
     ],
     "tokens_in_circles": [answered(page(rate(), total=99, token="a"))],
     "tokens_without_end": [answered(page(rate(), total=9999, token=f"t{number}")) for number in range(40)],
+    "repeated_page": [answered(page(rate(), total=2, token="a")), answered(page(rate(), total=2))],
+    "rows_that_are_none": [answered(page() | {"totalRecords": 1, "data": ["a row"]})],
     "no_data": [answered({"totalRecords": 1})],
     "html": [made(200, b"<html>")],
     "cut_off": [made(200, b'{"totalRecords": 1, "data": [{"skuName"')],

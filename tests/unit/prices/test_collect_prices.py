@@ -211,16 +211,17 @@ def test_a_429_is_waited_for_as_long_as_it_says_or_a_minute(headers: dict[str, s
     assert collector.waited == waits
 
 
-def test_a_budget_that_is_used_up_is_waited_for_before_the_next_page() -> None:
+@pytest.mark.parametrize(("told", "seconds"), [("17", 17.0), ("soon", 60.0)])
+def test_a_budget_that_is_used_up_is_waited_for_before_the_next_page(told: str, seconds: float) -> None:
     headers = {
         "x_ms_ratelimit_remaining_retailPrices_requests": "0",
-        "x_ms_ratelimit_retailPrices_retry_after": "60",
+        "x_ms_ratelimit_retailPrices_retry_after": told,
     }
     collector = Collector(
         answered(page(spot(), link=LINK + "1000"), **headers), answered(page(of_size("Standard_E4s_v3")), **headers)
     )
     report = collector.collect()
-    assert collector.waited == [60.0]  # not after the last page
+    assert collector.waited == [seconds]  # not after the last page
     assert report.counts["throttles"] == 0
 
 

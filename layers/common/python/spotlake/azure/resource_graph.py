@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import requests
 
@@ -70,23 +70,26 @@ class EvictionPages:
             UntrustedAnswerError: Rows are missing, truncated or repeated, or the tokens go in circles.
             AzureError: As the HTTP client raises it.
         """
-        token, tokens, read, total = "", set[str](), 0, None
+        token, tokens, total = "", set[str](), None
+        seen: set[tuple[Any, Any]] = set()
         while True:
             body = self._page(region, token)
             data = body.get("data")
-            if not isinstance(data, list) or body.get("resultTruncated") == "true":
+            if not _is_rows(data) or body.get("resultTruncated") == "true":
                 raise UntrustedAnswerError(API, f"{region}: page {self.pages} is truncated or has no rows")
             total = body.get("totalRecords") if total is None else total
-            read += len(data)
-            yield from data
+            for row in data:
+                seen.add((row.get("skuName"), row.get("location")))
+                yield row
             token = body.get("$skipToken") or ""
             if not token or not data:
                 break
             if token in tokens or self.pages >= MOST_PAGES:
                 raise UntrustedAnswerError(API, f"{region}: the page tokens go in circles")
             tokens.add(token)
-        if read != total:
-            raise UntrustedAnswerError(API, f"{region}: {read} rows came of {total}")
+        if len(seen) != total:
+            # Rows that come twice stand where others are missing.
+            raise UntrustedAnswerError(API, f"{region}: {len(seen)} different rows came of {total}")
 
     def _page(self, region: str, token: str) -> dict[str, Any]:
         options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
@@ -127,3 +130,7 @@ class EvictionPages:
         self.client.deadline.check(f"{API}: quota", needs_seconds=wait + 1.0)
         self.client.counts.add(waited_seconds=wait)
         self.client.sleep(wait)
+
+
+def _is_rows(data: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(data, list) and all(isinstance(row, dict) for row in data)

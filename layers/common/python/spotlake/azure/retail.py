@@ -19,6 +19,7 @@ API = "retail prices"
 PATH = "/api/retail/prices"
 PAGE = 1000
 MOST_PAGES = 60  # of one region: the largest has 13
+_WINDOW_SECONDS = 60.0  # of the budget, when it is not told (observed)
 _LEFT_HEADER = "x-ms-ratelimit-remaining-retailPrices-requests"
 _WAIT_HEADER = "x-ms-ratelimit-retailPrices-retry-after"
 _LINUX_VM = "serviceName eq 'Virtual Machines' and priceType eq 'Consumption'"
@@ -109,7 +110,8 @@ class PricePages:
     def _keep_to_budget(self, headers: Mapping[str, str]) -> None:
         """Wait for a new window when the budget of this address is used up, instead of being refused."""
         if headers.get(_LEFT_HEADER) == "0":
-            wait = float(headers.get(_WAIT_HEADER, "60"))
+            told = headers.get(_WAIT_HEADER, "")
+            wait = float(told) if told.isdecimal() else _WINDOW_SECONDS
             self.client.deadline.check(f"{API}: budget of this address", needs_seconds=wait + 1.0)
             self.client.counts.add(waited_seconds=wait)
             self.client.sleep(wait)

@@ -81,7 +81,7 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     casing = {join_key(one): one for one in item.instance_types}
     rows = []
     for one in found:
-        row = _row(one, casing, counts)
+        row = _row(one, item.region, casing, counts)
         if row is not None and (not item.filtered or join_key(row["instance_type"]) in casing):
             rows.append(
                 {
@@ -122,9 +122,9 @@ def _require_enough(found: int, item: WorkItem, settings: Settings) -> None:
         raise UntrustedAnswerError(API, f"{item.region}: {found} rows, the last good run had {before}")
 
 
-def _row(one: Mapping[str, Any], casing: Mapping[str, str], counts: Counter[str]) -> dict[str, Any] | None:
-    size, band = join_key(str(one.get("skuName", ""))), str(one.get("evictionRate", "")).strip()
-    if not size or not band:
+def _row(one: Mapping[str, Any], region: str, casing: Mapping[str, str], counts: Counter[str]) -> dict[str, Any] | None:
+    size, band = join_key(str(one.get("skuName") or "")), str(one.get("evictionRate") or "").strip()
+    if not size or not band or str(one.get("location")).lower() != region:
         counts["invalid_rows"] += 1
         return None
     if band not in BANDS:
