@@ -1,4 +1,4 @@
-"""IAM: loopback counts as TLS; PartiQL has its actions; roles of Step Functions and Scheduler are enforced."""
+"""IAM: loopback is TLS; PartiQL has its actions; roles keep their boundary; Step Functions and Scheduler have roles."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import eventbridge, iam, stepfunctions
+from ministack.services.cloudformation import provisioners
 
 from spotlake_local.aws.seams import need
 
@@ -18,9 +19,10 @@ _ACCOUNT_FIELD, _REGION_FIELD = 4, 3
 
 
 def install() -> None:
-    """Close the four gaps."""
+    """Close the five gaps."""
     _trust_loopback()
     _name_partiql_actions()
+    _keep_boundaries()
     _enforce_state_machine_roles()
     _enforce_scheduler_roles()
 
@@ -53,6 +55,24 @@ def _name_partiql_actions() -> None:
         return [(f"dynamodb:PartiQL{verb}", table_arn(table, region, account)) for verb, table in sorted(found)]
 
     iam_actions.dynamodb_transaction_checks = checks_with_partiql
+
+
+def _keep_boundaries() -> None:
+    """Without it the permissions boundary of a role in a template is dropped, and bounds nothing."""
+    handlers = need(provisioners, "_RESOURCE_HANDLERS", "boundaries of roles")
+    create, update = handlers["AWS::IAM::Role"]["create"], handlers["AWS::IAM::Role"]["update"]
+
+    def create_bounded(logical_id: str, properties: Any, stack_name: str) -> Any:
+        name, attributes = create(logical_id, properties, stack_name)
+        iam._roles[name]["PermissionsBoundary"] = properties.get("PermissionsBoundary")
+        return name, attributes
+
+    def update_bounded(physical_id: str, old: Any, new: Any, *args: Any, **kwargs: Any) -> Any:
+        result = update(physical_id, old, new, *args, **kwargs)
+        iam._roles[physical_id]["PermissionsBoundary"] = new.get("PermissionsBoundary")
+        return result
+
+    handlers["AWS::IAM::Role"] |= {"create": create_bounded, "update": update_bounded}
 
 
 def is_allowed(role_arn: str, action: str, resource_arn: str) -> bool:
