@@ -26,7 +26,7 @@ FORMS: Mapping[str, str] = {
     "InstanceTier": "Standard|Basic",
     "InstanceType": r"(?!Standard_|Basic_)\w+",
     "Region": r"[A-Z]{2} [A-Z]\w+|koreacentral",  # its code until a price list has named it
-    "OndemandPrice": f"-1|{NUMBER}",
+    "OndemandPrice": rf"-1|(?!0(\.0)?$){NUMBER}",  # the price list's 0 is "unknown"
     "SpotPrice": f"-1|{NUMBER}",
     "Savings": f"-1|-?{NUMBER}",
     "IF": r"3\.0|2\.5|2\.0|1\.5|1\.0|-1",

@@ -51,14 +51,17 @@ def test_fault_23_a_score_falls_and_unknown_lowers_nothing(world: World) -> None
 
 
 def test_fault_24_a_size_in_two_tiers_does_not_multiply(world: World) -> None:
-    tiers = ("Standard_A1", "Basic_A1")
+    tiers = {"Standard_A1": 0.03, "Basic_A1": 0.01}
+    changed = []
     for number in range(5):
-        run = world.collected(number, band=None, scores={"1": 3}, sizes=tiers)
-        world.shard(run, Dataset.PRICE, [world.price(tiers[0], 0.03), world.price(tiers[1], 0.01)])
-        world.merge(run)
+        sizes = {**tiers, "Standard_A0": 0.02} if number == 4 else tiers
+        run = world.collected(number, band=None, scores={"1": 3}, sizes=list(sizes))
+        world.shard(run, Dataset.PRICE, [world.price(size, spot) for size, spot in sizes.items()])
+        changed.append(world.merge(run).manifest["changed_rows"])
+    assert changed == [2, 0, 0, 0, 1]
     rows = [(row["InstanceTier"], row["InstanceType"], row["SpotPrice"]) for row in latest(world)]
-    assert rows == [("Basic", "A1", 0.01), ("Standard", "A1", 0.03)]
-    assert len(snapshot(world, 4)) == 2
+    assert rows == [("Basic", "A1", 0.01), ("Standard", "A0", 0.02), ("Standard", "A1", 0.03)]
+    assert len(snapshot(world, 4)) == 3
 
 
 def test_fault_25_unchanged_rows_are_no_change_whatever_the_time_and_the_count(world: World) -> None:

@@ -4,13 +4,9 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from spotlake import keys
-from spotlake.errors import StoreError
 from spotlake.merge.files import CSV_COLUMNS, LATEST_COLUMNS
-from spotlake.stores.objects import MemoryObjects
 from tests.functional.merge.conftest import REGION, SIZE, World, items, latest, snapshot
 
 
@@ -119,45 +115,6 @@ def test_a_late_run_s_snapshot_shows_nothing_newer() -> None:
     assert {row["SpotPrice"] for row in snapshot(world, 1)} == {"0.02"}
     assert [(row["AvailabilityZone"], row["Score"]) for row in snapshot(world, 1)] == [("1", "3"), ("2", "3")]
     assert {row["IF"] for row in snapshot(world, 1)} == {"3.0"}
-
-
-class Failing(MemoryObjects):
-    """A bucket that fails at its n-th call, once."""
-
-    def __init__(self, fail_at: int) -> None:
-        super().__init__()
-        self.calls, self.fail_at = 0, fail_at
-
-    def _count(self) -> None:
-        self.calls += 1
-        if self.calls == self.fail_at:
-            raise StoreError("the bucket is out of reach")
-
-    def get(self, key: str) -> Any:
-        self._count()
-        return super().get(key)
-
-    def put(self, key: str, body: bytes, **options: Any) -> str:
-        self._count()
-        return super().put(key, body, **options)
-
-
-@settings(deadline=None, max_examples=60)
-@given(fail_at=st.integers(1, 60))
-def test_a_merge_cut_off_at_any_call_is_made_good_by_the_next(fail_at: int) -> None:
-    world = World(objects=Failing(0))
-    for number in range(4):
-        run = world.collected(number, **RUNS[number])
-        if number == 2:
-            assert isinstance(world.objects, Failing)
-            world.objects.calls, world.objects.fail_at = 0, fail_at
-            try:
-                world.merge(run)
-            except StoreError:
-                assert world.objects.get(keys.manifest(run.slot_at)) is None
-            world.objects.fail_at = 0
-        world.merge(run)
-    assert essence(world) == essence(merged((0, 1, 2, 3)))
 
 
 def test_an_item_with_all_counts_stays_under_one_kilobyte(world: World) -> None:
