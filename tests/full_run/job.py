@@ -163,8 +163,12 @@ class Job:
 
     def is_stalled(self) -> bool:
         """Whether the fault rule added last has met its request."""
-        rules = self.azure._control("GET", "faults")["rules"]
-        return bool(rules[-1]["used"])
+        return bool(self.fault_rules()[-1]["used"])
+
+    def fault_rules(self) -> list[dict[str, Any]]:
+        """The rules in force, with how often each was used."""
+        rules: list[dict[str, Any]] = self.azure._control("GET", "faults")["rules"]
+        return rules
 
     # -- what they leave -------------------------------------------------------------------------
 

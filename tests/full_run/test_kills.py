@@ -51,6 +51,7 @@ class Watched:
 
     def remember(self) -> None:
         """Note what is stored; whatever asks for a finished listing again is refused from now on."""
+        self._check_listings()
         self.azure.clear_faults()
         stored = self.job.stored()
         for dataset, region in stored.done:
@@ -61,6 +62,7 @@ class Watched:
 
     def check(self) -> None:
         """After the last attempt."""
+        self._check_listings()
         times = repeated(self.azure)
         assert {asked: times.get(asked, 1) for asked in self.answered} == self.answered
         stats = self.azure.stats()
@@ -69,6 +71,10 @@ class Watched:
         for dataset in Dataset:
             for region in self.job.regions:
                 assert self.job.shard(dataset, region)[0].header.report.status == "complete", (dataset, region)
+
+    def _check_listings(self) -> None:
+        """No finished listing was asked for again."""
+        assert not [rule for rule in self.job.fault_rules() if rule["status"] == 400 and rule["used"]]
 
     def _check_ledger(self, used: Mapping[str, int]) -> None:
         """Every call that Azure counted is in the ledger, also those whose answers were lost."""
