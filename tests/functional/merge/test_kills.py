@@ -12,6 +12,7 @@ import pytest
 
 from spotlake import keys
 from spotlake.clock import Deadline
+from spotlake.models import Run
 from spotlake.stores.objects import MemoryObjects, ObjectStore, StoredObject
 from spotlake.stores.workloads import MemoryWorkloads, SizedIterable, Upserted, WorkloadTable
 from spotlake_local.aws.launcher import EmulatedAws
@@ -142,6 +143,43 @@ def test_a_merge_killed_at_any_call_and_done_again_ends_in_the_same_bytes_and_it
             world.merge(run)
             assert killed_table == table, (die_at, after)
             assert contents(world, runs) == contents(calm, runs), (die_at, after)
+
+
+def test_what_a_killed_merge_wrote_of_shards_that_were_replaced_since_does_not_stay() -> None:
+    def collected(world: World, number: int, *, as_before: bool) -> Run:
+        spot, score = (0.01, 3) if as_before else (0.05, 1)
+        return world.collected(number, spot=spot, scores={"1": score}, sizes=_SIZES)
+
+    def begun() -> World:
+        world = World(MemoryObjects(), MemoryWorkloads())
+        world.merge(collected(world, 0, as_before=True))
+        return world
+
+    world = begun()
+    calls = mortal(world)
+    run = collected(world, 2, as_before=False)
+    calls.watch()
+    world.merge(run)
+    for die_at in range(1, calls.number + 1):
+        world = begun()
+        table = items(world)
+        before = _values(table)
+        collected(world, 2, as_before=False)
+        deaths = mortal(world)
+        deaths.watch(die_at=die_at, after=True)
+        with pytest.raises(KilledError):
+            world.merge(run)
+        deaths.watch()
+        # The run is collected anew and folded again after one that comes late: nothing differs from the first run.
+        collected(world, 2, as_before=True)
+        world.merge(collected(world, 1, as_before=True))
+        assert _values(table) == before, die_at
+
+
+def _values(table: Mapping[Any, Mapping[str, Any]]) -> dict[Any, dict[str, Any]]:
+    """Items without who wrote them, and when."""
+    writer = ("Version", "RunId", "UpdatedAt")
+    return {key: {name: one for name, one in item.items() if name not in writer} for key, item in table.items()}
 
 
 def plain(value: Any) -> Any:
