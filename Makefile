@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit bench clean-local synth diff deploy destroy
+.PHONY: help setup run report report-picture charts test lint types unit bench clean-local synth diff deploy destroy
 
 UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
@@ -44,6 +44,19 @@ run_flag = $(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)")
 
 run: setup ## Collect one slot, end to end, on this machine (variables: README)
 	@$(SPOTLAKE) run $(foreach name,$(RUN_VARIABLES),$(call run_flag,$(name)))
+
+report: setup ## Make the page of the last run and open it (RUNS="ID ID": several beside each other)
+	@$(SPOTLAKE) report --open $(RUNS)
+
+report-picture: setup ## Take README's picture of the last local run's page (needs Chromium)
+	@$(SPOTLAKE) report --picture docs/pictures/report.png
+
+VENDOR := layers/common/python/spotlake/reporting/vendor
+charts: node_modules/.ready ## Copy the report page's chart libraries, as package.json pins them, into the library
+	cp node_modules/d3/dist/d3.min.js node_modules/@observablehq/plot/dist/plot.umd.min.js $(VENDOR)/
+	mv $(VENDOR)/plot.umd.min.js $(VENDOR)/plot.min.js
+	cp node_modules/d3/LICENSE $(VENDOR)/d3.LICENSE
+	cp node_modules/@observablehq/plot/LICENSE $(VENDOR)/plot.LICENSE
 
 clean-local: ## Forget what local runs have kept (.local)
 	rm -rf .local

@@ -105,7 +105,8 @@ class _Granter:
         _allow(role, [f"dynamodb:{action}" for action in actions], [table])
 
     def report(self, role: iam.IRole) -> None:
-        self._read(role, keys.STATE_PREFIX, keys.MANIFEST_PREFIX)
+        # The page shows what it finds in the snapshot of this run and the one before.
+        self._read(role, keys.STATE_PREFIX, keys.MANIFEST_PREFIX, _LOCALFILE_PREFIX, _SNAPSHOTS)
         self._write(role, _LOCALFILE_PREFIX, keys.MANIFEST_PREFIX)
         self._control(role, "claim", write=True)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spotlake.errors import StoreError
+from spotlake.packing import unpack
 from spotlake.stores.objects import ReadOnlyObjects, StoredObject
 
 
@@ -45,7 +46,8 @@ def copy_objects(source: ReadOnlyObjects, wanted: list[str], folder: Path) -> in
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part")
-        partial.write_bytes(found.body)
+        # The bucket holds pages packed, which it tells the browser; a file cannot.
+        partial.write_bytes(unpack(found.body) if key.endswith(".html") else found.body)
         partial.replace(path)
         copied += 1
     return copied

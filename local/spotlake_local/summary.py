@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spotlake import keys
-from spotlake.models import run_id_of
+from spotlake.models import run_id_of, slot_of_run_id
 from spotlake.stores.objects import ReadOnlyObjects
 from spotlake.usecases.notify import one_line_cause
 from spotlake_local.following import COLLECTING_STATES, Ended
@@ -69,6 +69,9 @@ def print_summary(console: Console, summary: dict[str, Any], ended: Ended, works
     table.add_row("peak memory", ", ".join(f"{name} {value:.0f} MB" for name, value in memory.items()))
     table.add_row("results", str(workspace.outputs))
     table.add_row("summary", str(workspace.summary))
+    page = workspace.outputs / keys.report_page(slot_of_run_id(summary["run_id"]))
+    if page.exists():
+        table.add_row("page to look at", str(page))
     if summary["azure"] == "simulated":
         table.caption = "simulated Azure: real catalogue, synthetic spot prices, scores and eviction bands"
     console.print(table)
@@ -85,5 +88,5 @@ def _read(objects: ReadOnlyObjects, key: str) -> dict[str, Any] | None:
 
 
 def _report_outputs(objects: ReadOnlyObjects, slot_at: datetime) -> list[str]:
-    wanted = (keys.execution(slot_at), keys.memory_samples(slot_at))
+    wanted = (keys.execution(slot_at), keys.memory_samples(slot_at), keys.report_page(slot_at))
     return [key for key in wanted if objects.get(key) is not None]

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 from spotlake import keys, wiring
@@ -21,7 +22,7 @@ from spotlake.stores.objects import read_json, write_json
 from spotlake.telemetry import Telemetry
 from spotlake.usecases.exit_codes import BUG, DONE, cause_of_exit, exit_code_of
 from spotlake.usecases.full_run import run_full
-from spotlake.usecases.report import JOB_CHECKPOINT, JOB_SCHEMA
+from spotlake.usecases.report import JOB_CHECKPOINT, JOB_SCHEMA, SERVICES
 
 _SERVICE = "full_run"
 _DEFAULT_SECONDS = 3600.0
@@ -85,10 +86,12 @@ class _Job:
     def _tell(self, report: CollectorReport) -> None:
         """One line a region and data set."""
         entry = {
-            "service": report.dataset.value,
+            "service": SERVICES[report.dataset.value],
             "region": report.region,
             "status": report.status,
             "rows": report.rows,
+            # It is told at its end.
+            "began_at": (self.services.wall.now() - timedelta(seconds=report.seconds)).isoformat("T", "milliseconds"),
             "seconds": report.seconds,
             "peak_memory_mb": None,
             "error": report.error,

@@ -58,6 +58,11 @@ def manifest(slot_at: datetime) -> str:
     return f"{MANIFEST_PREFIX}{_slot(slot_at)}.json"
 
 
+def manifest_day(slot_at: datetime) -> str:
+    """The folder of the manifests of that slot's day."""
+    return f"{MANIFEST_PREFIX}{_day(slot_at)}/"
+
+
 def report_page(slot_at: datetime) -> str:
     """The page to look at."""
     return f"{MANIFEST_PREFIX}{_slot(slot_at)}.html"

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -129,10 +130,11 @@ type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
 def observed(service: str, dataset: str = "all") -> Callable[[Handler], Handler]:
-    """Wrap a Lambda handler: logs and metrics around it, ``seconds`` and ``peak_memory_mb`` in its result.
+    """Wrap a Lambda handler: logs and metrics around it, and what was measured in its result.
 
-    The handler's exception goes on unchanged (its class is the state machine's error name) after one
-    log line with its class, message and recovery.
+    The result gets ``began_at`` (ISO, UTC), ``seconds``, ``peak_memory_mb`` and ``memory_limit_mb``. The
+    handler's exception goes on unchanged (its class is the state machine's error name) after one log line with
+    its class, message and recovery.
     """
 
     def wrap(handler: Handler) -> Handler:
@@ -146,7 +148,7 @@ def observed(service: str, dataset: str = "all") -> Callable[[Handler], Handler]
             )
             memory = PeakMemory()
             memory.start()
-            began = time.monotonic()
+            began, began_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
             cold, _process["cold"] = _process["cold"], False
             result: dict[str, Any] = {}
             try:
@@ -167,8 +169,15 @@ def observed(service: str, dataset: str = "all") -> Callable[[Handler], Handler]
                 }
                 telemetry.publish(result, measured=measured, region=region)
             seconds, peak = measured["DurationSeconds"], measured["PeakMemoryMb"]
+            limit_mb = int(context.memory_limit_in_mb)
             telemetry.logger.info(f"{service} done", extra={"result": result, "seconds": seconds})
-            return {**result, "seconds": seconds, "peak_memory_mb": peak}
+            return {
+                **result,
+                "began_at": began_at,
+                "seconds": seconds,
+                "peak_memory_mb": peak,
+                "memory_limit_mb": limit_mb,
+            }
 
         return wrapped
 

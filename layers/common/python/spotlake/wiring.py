@@ -260,7 +260,7 @@ class Services:
         """For reporting."""
         from spotlake.usecases.report import ReportDeps
 
-        return ReportDeps(objects=self.objects, claims=self.claims, wall=self.wall)
+        return ReportDeps(objects=self.objects, claims=self.claims, wall=self.wall, azure=self.settings.azure_source)
 
     def notify_deps(self) -> NotifyDeps:
         """For telling of failures and recoveries."""

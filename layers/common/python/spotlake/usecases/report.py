@@ -1,4 +1,4 @@
-"""After the merge: execution statistics, memory samples, and the claim given back.
+"""After the merge: execution statistics, memory samples, the page to look at, and the claim given back.
 
 Both files have one schema for both ways of running (docs/data.md): a Lambda contributes its peak, the
 Batch job a sample every ten seconds.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,25 +19,37 @@ import orjson
 from spotlake import keys
 from spotlake.clock import Clock
 from spotlake.models import Dataset, Run, from_iso, to_iso
+from spotlake.packing import pack
+from spotlake.reporting.facts import gather
+from spotlake.reporting.page import render
 from spotlake.stores.claims import Claims
 from spotlake.stores.objects import ObjectStore, read_json
 
+_LOG = logging.getLogger(__name__)
 EXECUTION_SCHEMA = 1
 JOB_CHECKPOINT = "job"  # keys.checkpoint(slot, JOB_CHECKPOINT): what the full run's job says of itself
 JOB_SCHEMA = 1
 # Data set -> the function that collects it.
-_SERVICES = {Dataset.SPS.value: "sps", Dataset.PRICE.value: "price", Dataset.EVICTION.value: "eviction"}
+SERVICES = {Dataset.SPS.value: "sps", Dataset.PRICE.value: "price", Dataset.EVICTION.value: "eviction"}
 # The first four as the environment before this one wrote them; further ones only after.
 MEMORY_COLUMNS = ("Timestamp", "Service", "PID", "Memory_MB", "Kind", "Region")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportDeps:
-    """What reporting needs: the write bucket, the claim, and the wall's time (durations are real)."""
+    """What reporting needs.
+
+    Attributes:
+        objects: The write bucket.
+        claims: Where the run's claim is given back.
+        wall: The wall's time: durations are real.
+        azure: "live" or "simulated": the page must say so.
+    """
 
     objects: ObjectStore
     claims: Claims
     wall: Clock
+    azure: str
 
 
 def report_run(
@@ -47,7 +60,7 @@ def report_run(
     collectors: Iterable[Mapping[str, Any]],
     deps: ReportDeps,
 ) -> dict[str, Any]:
-    """Write ``execution.json`` and ``memory.csv.gz`` of a run and release its claim.
+    """Write ``execution.json``, ``memory.csv.gz`` and the page of a run, and release its claim.
 
     Args:
         run: The run.
@@ -63,7 +76,7 @@ def report_run(
     job, _ = read_json(deps.objects, keys.checkpoint(run.slot_at, JOB_CHECKPOINT), schema=JOB_SCHEMA)
     entries = [
         _entry("plan", None, plan),
-        *(_entry(_SERVICES[one["dataset"]], one["region"], one) for one in collectors),
+        *(_entry(SERVICES[one["dataset"]], one["region"], one) for one in collectors),
     ]
     entries.append(_entry("merge", None, merge))
     total_seconds = round((finished_at - from_iso(run.started_at)).total_seconds(), 3)
@@ -72,6 +85,7 @@ def report_run(
         "schema": EXECUTION_SCHEMA,
         "run_id": run.run_id,
         "mode": run.mode.value,
+        "azure": deps.azure,
         "status": merge.get("status"),
         "started_at": run.started_at,
         "finished_at": to_iso(finished_at),
@@ -87,8 +101,20 @@ def report_run(
     samples = [*_lambda_samples(entries, to_iso(finished_at)), *(job["memory"] if job else [])]
     deps.objects.put(memory_key, memory_csv(samples), content_type="text/csv", content_encoding="gzip")
     released = deps.claims.release(owner=run.owner)
-    outputs = [execution_key, memory_key]
+    outputs = [execution_key, memory_key, *_write_page(run, deps.objects)]
     return {"status": "reported", "total_seconds": total_seconds, "released": released, "outputs": outputs}
+
+
+def _write_page(run: Run, objects: ObjectStore) -> list[str]:
+    """The page's key; none when it cannot be made: a page to look at is no reason for a run to fail."""
+    key = keys.report_page(run.slot_at)
+    try:
+        page = render([gather(objects, run.slot_at)])
+        objects.put(key, pack(page), content_type="text/html; charset=utf-8", content_encoding="gzip")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run's data is whole
+        _LOG.warning("no page: %s: %s", type(error).__name__, error)
+        return []
+    return [key]
 
 
 def memory_csv(samples: Iterable[Mapping[str, Any]]) -> bytes:
@@ -106,18 +132,28 @@ def _entry(service: str, region: str | None, result: Mapping[str, Any]) -> dict[
         "region": region,
         "status": result.get("status"),
         "rows": result.get("rows"),
+        "began_at": result.get("began_at"),
         "seconds": result.get("seconds"),
         "peak_memory_mb": result.get("peak_memory_mb"),
+        "memory_limit_mb": result.get("memory_limit_mb"),
         "error": result.get("error"),
     }
 
 
 def _by_function(entries: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Invocations, seconds and the largest peak by service."""
+    """By service: invocations, the first one's beginning, seconds, the largest peak and what it is given."""
     functions: dict[str, dict[str, Any]] = {}
     for entry in entries:
         one = functions.setdefault(
-            entry["service"], {"invocations": 0, "seconds": 0.0, "longest_seconds": 0.0, "peak_memory_mb": None}
+            entry["service"],
+            {
+                "invocations": 0,
+                "began_at": entry["began_at"],
+                "seconds": 0.0,
+                "longest_seconds": 0.0,
+                "peak_memory_mb": None,
+                "memory_limit_mb": entry["memory_limit_mb"],
+            },
         )
         one["invocations"] += 1
         one["seconds"] = round(one["seconds"] + (entry["seconds"] or 0.0), 3)
@@ -132,9 +168,11 @@ def _job_entry(job: Mapping[str, Any]) -> dict[str, Any]:
     peak = max((sample["Memory_MB"] for sample in job["memory"]), default=None)
     return {
         "invocations": job["attempts"],
+        "began_at": min((sample["Timestamp"] for sample in job["memory"]), default=None),
         "seconds": job["seconds"],
         "longest_seconds": job["seconds"],
         "peak_memory_mb": peak,
+        "memory_limit_mb": None,
     }
 
 

@@ -1,0 +1,48 @@
+"""The page itself: one HTML file that holds its facts, texts, style, script and charts, and asks for nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+import orjson
+
+# In the order in which they are loaded.
+LIBRARIES = ("d3", "plot")
+SCRIPTS = ("page", "parts", "charts", "sections")
+
+
+def render(runs: Sequence[Mapping[str, Any]]) -> bytes:
+    """The page of one run, or of several beside each other (the first is what the others are compared with).
+
+    Args:
+        runs: Facts as ``facts.gather`` returns them.
+    """
+    return (
+        Template(_read("page.html"))
+        .substitute(
+            title=", ".join(one["manifest"]["run_id"] for one in runs),
+            style=_read("page.css"),
+            libraries="\n".join(_library(name) for name in LIBRARIES),
+            texts=_embedded(orjson.loads(_read("texts.json"))),
+            runs=_embedded(list(runs)),
+            script="\n".join(_read(f"{name}.js") for name in SCRIPTS),
+        )
+        .encode()
+    )
+
+
+def _library(name: str) -> str:
+    """A library with its licence, which asks to stand in every copy."""
+    return f"<script>/*!\n{_read(f'vendor/{name}.LICENSE')}*/\n{_read(f'vendor/{name}.min.js')}</script>"
+
+
+def _embedded(content: Any) -> str:
+    """JSON that cannot end its script element, whatever stands in it."""
+    return orjson.dumps(content).decode().replace("<", "\\u003c")
+
+
+def _read(name: str) -> str:
+    return files("spotlake.reporting").joinpath(name).read_text(encoding="utf-8")

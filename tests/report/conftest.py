@@ -1,0 +1,87 @@
+"""Two runs of a small world, merged and reported in memory: what the page is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from spotlake import keys
+from spotlake.clock import ManualClock
+from spotlake.errors import ConfigurationError
+from spotlake.models import CollectorReport, Dataset, Run, to_iso
+from spotlake.stores.claims import MemoryClaims
+from spotlake.stores.objects import write_json
+from spotlake.usecases.report import JOB_CHECKPOINT, JOB_SCHEMA, ReportDeps, report_run
+from spotlake_local.browser import find_chromium
+from tests.functional.merge.conftest import FIRST, REGION, World
+
+SIZES = ("Standard_D2s_v5", "Standard_E2s_v5", "Standard_NV72ads_A10_v5")
+SCORES = {"1": 3, "2": 2, "3": 1}
+
+
+def reported(world: World, run: Run, azure: str = "simulated") -> dict[str, Any]:
+    """Report a merged run as the state machine would; what it returns."""
+    began_at = FIRST + timedelta(seconds=2)
+    one = {"began_at": began_at.isoformat(), "seconds": 3.5, "peak_memory_mb": 90.0, "memory_limit_mb": 256}
+    return report_run(
+        run,
+        plan={**one, "status": "planned", "memory_limit_mb": 512},
+        collectors=[
+            {**one, "dataset": dataset.value, "region": REGION, "status": "complete", "rows": 3, "error": None}
+            for dataset in Dataset
+        ],
+        merge={**one, "status": "complete", "memory_limit_mb": 1024},
+        deps=ReportDeps(
+            objects=world.objects,
+            claims=MemoryClaims(),
+            wall=ManualClock(FIRST + timedelta(seconds=60)),
+            azure=azure,
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    """A first run, full; and a second one with changes, a refused shard and a throttled collector."""
+    world = World()
+    first = world.collected(0, scores=SCORES, sizes=SIZES, ondemand=0.05)
+    sample = {"Service": "full_run", "PID": 7, "Kind": "sample", "Region": ""}
+    job = {
+        "owner": first.owner,
+        "attempts": 1,
+        "seconds": 30.0,
+        "instance_type": "m7g.large",
+        "collectors": [],
+        "memory": [
+            {**sample, "Timestamp": to_iso(FIRST + timedelta(seconds=at)), "Memory_MB": mb}
+            for at, mb in ((0, 40.0), (10, 99.5), (20, 120.0))
+        ],
+    }
+    write_json(world.objects, keys.checkpoint(first.slot_at, JOB_CHECKPOINT), job, schema=JOB_SCHEMA)
+    world.merge(first)
+    reported(world, first)
+    second = world.collected(1, scores={**SCORES, "1": 1}, sizes=SIZES[:2], spot=0.02, ondemand=0.05, band=None)
+    throttled = CollectorReport(
+        dataset=Dataset.PRICE, region=REGION, status="complete", rows=1, counts={"throttles": 2, "retries": 3}
+    )
+    world.shard(second, Dataset.PRICE, [world.price(SIZES[0], 0.02, 0.05)], report=throttled)
+    world.merge(second)
+    reported(world, second)
+    return world
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium. Without one these tests fail, and say what to install."""
+    try:
+        executable = find_chromium()
+    except ConfigurationError as error:
+        pytest.fail(str(error), pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable)
+        yield browser
+        browser.close()
