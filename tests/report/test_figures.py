@@ -58,9 +58,8 @@ def test_appeared_left_known_unknown() -> None:
 
 def test_faults_and_stale_regions_are_told(world: World) -> None:
     second = facts(world, 1)
-    assert [(one["dataset"], one["since"]) for one in second["manifest"]["stale"]] == [
-        ("spot_if", "2025-12-15T10:00:00Z")
-    ]
+    (stale,) = second["manifest"]["stale"]
+    assert (stale["dataset"], stale["region"], stale["error"]) == ("spot_if", REGION, "ShardRefusedError")
     assert {"throttles": 2, "retries": 3} in [one["faults"] for one in second["collectors"]]
 
 
