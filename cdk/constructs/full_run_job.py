@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -17,10 +18,13 @@ from spotlake.usecases.exit_codes import RECLAIMED
 
 ATTEMPTS = 5
 _KEPT_IMAGES = 5
+# What the Dockerfile copies, and itself.
+IMAGE_SOURCES = ("functions/full_run/**", "layers/common/python/**", "pyproject.toml", "uv.lock", ".python-version")
 _FAMILIES = {
     "arm64": [ec2.InstanceClass.M7G, ec2.InstanceClass.C7G, ec2.InstanceClass.M6G, ec2.InstanceClass.C6G],
     "x86_64": [ec2.InstanceClass.M7I, ec2.InstanceClass.C7I, ec2.InstanceClass.M6I, ec2.InstanceClass.C6I],
 }
+_PLATFORMS = {"arm64": ecr_assets.Platform.LINUX_ARM64, "x86_64": ecr_assets.Platform.LINUX_AMD64}
 
 
 class FullRunJob(Construct):
@@ -83,7 +87,8 @@ class FullRunJob(Construct):
             return "built from functions/full_run/Dockerfile", ecs.ContainerImage.from_asset(
                 str(ROOT),
                 file="functions/full_run/Dockerfile",
-                exclude=["*", "!functions/full_run/**", "!layers/**", "!pyproject.toml", "!uv.lock"],
+                exclude=["*", *(f"!{path}" for path in IMAGE_SOURCES), "**/__pycache__"],
+                platform=_PLATFORMS[self._settings.architecture],
             )
         if self._settings.image_uri:
             uri = self._settings.image_uri

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from cdk.constructs.full_run_job import IMAGE_SOURCES
 from spotlake import errors, keys
 from spotlake.settings import Settings
 from spotlake.stores.objects import write_json
@@ -58,6 +59,16 @@ def test_the_table_for_people_and_the_one_for_the_state_machine_are_the_same() -
         assert one["error"] in in_readme[code], code
         assert f"exit code {code}: " in one["cause"]
         assert "\n" not in one["cause"]
+
+
+def test_the_cdk_hands_to_the_image_all_that_its_dockerfile_copies() -> None:
+    text = (ROOT / "functions/full_run/Dockerfile").read_text(encoding="utf-8")
+    lines = [line.split() for line in text.splitlines() if line.startswith("COPY ") and "--from" not in line]
+    copied = [source for line in lines for source in line[1:-1]]
+    assert len(copied) > 3
+    for source in copied:
+        assert (ROOT / source).exists(), source
+        assert any(path == source or f"{source}/".startswith(path.removesuffix("**")) for path in IMAGE_SOURCES), source
 
 
 @dataclass(frozen=True)
