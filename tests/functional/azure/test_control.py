@@ -31,7 +31,7 @@ def clock(azure: SimulatedAzure) -> datetime:
 def test_the_clock_is_put_and_goes_on(caller: Caller) -> None:
     one = clock(caller.azure)
     assert NOW_AT <= one < clock(caller.azure)
-    assert one - NOW_AT < timedelta(minutes=1)
+    assert one - NOW_AT < timedelta(minutes=10)
     caller.azure.set_clock(NOW_AT - timedelta(days=400))
     assert clock(caller.azure) < NOW_AT
 
@@ -150,7 +150,7 @@ def test_reset_forgets_all_but_the_clock_and_tokens(caller: Caller) -> None:
     assert [caller.graph(EVICTIONS).status_code for _ in range(2)] == [200, 200]
     assert caller.prices(ONE).status_code == 200
     assert caller.sign_in().json()["expires_in"] == 3599
-    assert clock(caller.azure) - NOW_AT < timedelta(minutes=1)
+    assert clock(caller.azure) - NOW_AT < timedelta(minutes=10)
 
 
 @pytest.fixture

@@ -27,9 +27,21 @@ from tests.support.azure import azure, azure_process, credentials_of
 __all__ = ["azure", "azure_process"]
 
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-# Turns come twice as fast here as in earnest; windows of real seconds are shorter still, so that a machine that is
-# busy does not decide. That the turns in earnest fit their window: tests/unit/eviction/test_turns.py.
-SPACING_SECONDS, WINDOW_SECONDS = 0.185, 2.0
+
+
+class NotedTurns(MemoryTurns):
+    """Turns as in earnest, of collectors that all come at one moment; nobody waits in real seconds."""
+
+    MOMENT = SLOT_AT.timestamp()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent_at: list[float] = []
+
+    def take(self, now: float) -> float:
+        wait = super().take(now)
+        self.sent_at.append(now + wait)
+        return wait
 
 
 @dataclass
@@ -43,9 +55,10 @@ class Listings:
 
     def __post_init__(self) -> None:
         self.azure.set_clock(self.slot_at)
-        self.azure.options(graph_window_seconds=WINDOW_SECONDS)
+        # Whether a query comes too early is told by when its turn was (``NotedTurns``), not by this machine's speed.
+        self.azure.options(graph_queries=1000)
         self.settings = Settings(**cast("dict[str, Any]", self.azure.settings()))
-        self.turns = MemoryTurns(spacing_seconds=SPACING_SECONDS)
+        self.turns = NotedTurns()
         self.tokens = TokenSource(
             credentials_of(self.azure), authority_url=self.azure.authority_url, ca_file=self.azure.ca_file
         )
@@ -84,6 +97,8 @@ class Listings:
             clock=ManualClock(self.slot_at),
             deadline=Deadline.after(120.0),
             settings=self.settings,
+            sleep=lambda _: None,
+            epoch=lambda: self.turns.MOMENT,
         )
         return collect_eviction_rates(self.run(), self.item(region, **changes), deps)
 
