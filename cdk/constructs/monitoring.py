@@ -19,6 +19,7 @@ from spotlake.telemetry import NAMESPACE
 _MEMORY_PERCENT = 85
 _DURATION_SHARE = 0.8
 _SLOT = cdk.Duration.minutes(10)
+_SIGNING_IN = ("plan", "sps", "eviction")
 
 
 class Monitoring(Construct):
@@ -55,6 +56,19 @@ class Monitoring(Construct):
             "Too little was collected: `spotlake show RUN` names the stale regions and why.",
             operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
         )
+        self._alarm(
+            "Rows",
+            self._metric("RowsDifferencePercent", "merge", "Maximum"),
+            self._settings.running.rows_alarm_percent,
+            "A data set has far more or fewer rows than a day before: compare both runs with `spotlake show RUN`.",
+        )
+        for name in _SIGNING_IN:
+            self._alarm(
+                f"SignIn-{name}",
+                self._metric("SignInFailures", name, "Sum"),
+                1,
+                "Azure refuses the sign-in: renew the client secret in AzureAuth, or the principal's roles.",
+            )
         if self._settings.schedule_enabled:
             complete = machine.metric_succeeded(period=cdk.Duration.minutes(30), statistic="Sum")
             self._alarm(

@@ -134,3 +134,15 @@ def dynamodb_size(value: Any) -> int:
     if isinstance(value, str):
         return len(value.encode())
     return len(str(abs(value)).replace(".", "").lstrip("0")) // 2 + 2
+
+
+def test_rows_are_compared_with_those_of_a_day_before(world: World) -> None:
+    manifest = world.merge(world.collected(0, scores={"1": 3, "2": 2})).manifest
+    assert manifest["rows_difference_percent"] is None
+    manifest = world.merge(world.collected(144, scores={"1": 3, "2": None})).manifest
+    assert manifest["rows_difference_percent"] == 50.0  # of the known scores
+    part = world.collected(288, scores={"1": 3})
+    world.request(
+        part, asked={"regions": [], "instance_types": [], "desired_counts": [], "resume": False, "filtered": True}
+    )
+    assert world.merge(part).manifest["rows_difference_percent"] is None

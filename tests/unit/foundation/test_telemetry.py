@@ -49,5 +49,5 @@ def test_a_failure_keeps_its_class_and_is_counted(capsys: pytest.CaptureFixture[
         handler({"region": "eastus"}, Context())
     text = capsys.readouterr().out
     (record,) = emf_records(text)
-    assert record["Failures"] == [1]
+    assert record["Failures"] == record["SignInFailures"] == [1]
     assert "correct the setting, permission or secret" in text

@@ -19,6 +19,8 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from spotlake.errors import SignInError
+
 NAMESPACE = "SpotLake/AzureTest"
 # Result field -> (metric, unit). A result holds these at its top or under "counts".
 _METRICS: dict[str, tuple[str, MetricUnit]] = {
@@ -35,6 +37,7 @@ _METRICS: dict[str, tuple[str, MetricUnit]] = {
     "consumed_write_units": ("WriteUnits", MetricUnit.Count),
     "quota_left": ("QuotaLeft", MetricUnit.Count),
     "oldest_score_age_minutes": ("OldestScoreAgeMinutes", MetricUnit.Count),
+    "rows_difference_percent": ("RowsDifferencePercent", MetricUnit.Percent),
 }
 _process = {"cold": True}
 
@@ -167,6 +170,8 @@ def observed(service: str, dataset: str = "all") -> Callable[[Handler], Handler]
                     "ColdStart": int(cold),
                     "Failures": int(sys.exception() is not None),
                 }
+                if isinstance(sys.exception(), SignInError):
+                    measured["SignInFailures"] = 1
                 telemetry.publish(result, measured=measured, region=region)
             seconds, peak = measured["DurationSeconds"], measured["PeakMemoryMb"]
             limit_mb = int(context.memory_limit_in_mb)

@@ -45,6 +45,16 @@ def collected(
     }
 
 
+def rows_difference_percent(now: Mapping[str, int], before: Mapping[str, int]) -> float | None:
+    """By how much the rows of the data set that differs most differ from earlier ones; None: nothing to compare.
+
+    >>> rows_difference_percent({"sps": 90, "price": 100}, {"sps": 100, "price": 100})
+    10.0
+    """
+    shares = [abs(now[name] - known) / known for name, known in before.items() if known and name in now]
+    return round(100 * max(shares), 2) if shares else None
+
+
 def _coverage(request: Mapping[str, Any], reports: Sequence[CollectorReport]) -> dict[str, float]:
     """Percent by data set: of the planned calls, or of the regions asked."""
     planned = request["calls_planned"]

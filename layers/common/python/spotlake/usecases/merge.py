@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -63,6 +64,7 @@ class MergeOutcome:
         names = (
             "status", "coverage_percent", "coverage_sufficient", "rows", "changed_rows", "written_items",
             "consumed_write_units", "sps_calls", "throttled_calls", "stale_regions", "oldest_score_age_minutes",
+            "rows_difference_percent",
         )  # fmt: skip
         return {**{name: self.manifest[name] for name in names}, "manifest_key": self.manifest_key}
 
@@ -271,13 +273,16 @@ class _Merge:
     ) -> dict[str, Any]:
         told = manifest.collected(self.run, self.request, read.reports, read.refused, self.failures)
         is_complete = not told["stale"] and not upserted.left
+        rows = {**counts, "merged": int(committed.own.live.sum())}
         return {
             "schema": manifest.SCHEMA,
             "complete": True,
             "status": "complete" if is_complete else "partial",
             **told,
             "coverage_sufficient": told["coverage_percent"] >= self.settings.minimum_coverage_percent,
-            "rows": {**counts, "merged": int(committed.own.live.sum())},
+            "filtered": self.request["asked"]["filtered"],
+            "rows": rows,
+            "rows_difference_percent": self._rows_difference(rows),
             "changed_rows": upserted.done + upserted.left,
             "written_items": upserted.written,
             "items_left": upserted.left,
@@ -287,3 +292,11 @@ class _Merge:
             "merged_at": to_iso(self.deps.clock.now()),
             "outputs": list(outputs),
         }
+
+    def _rows_difference(self, rows: Mapping[str, int]) -> float | None:
+        """Against the same slot of the day before; a run that was asked for a part is compared with nothing."""
+        stored = self.objects.get(keys.manifest(self.run.slot_at - timedelta(days=1)))
+        if stored is None or self.request["asked"]["filtered"]:
+            return None
+        before = orjson.loads(stored.body)
+        return None if before.get("filtered", True) else manifest.rows_difference_percent(rows, before["rows"])

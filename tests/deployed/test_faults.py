@@ -1,0 +1,172 @@
+"""Faults are told: once to SNS and to the webhook, with a recovery after, and alarms see them in the metrics."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from tests.support.emulator import policy, wait_for
+from tests.support.site import STACK, Site, start_site
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_sns.client import SNSClient
+    from mypy_boto3_ssm.client import SSMClient
+
+PARAMETER = "/spotlake/slack"
+
+
+class Webhook:
+    """A stand-in for Slack on this machine."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.status = 200
+        webhook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if webhook.status == 200:
+                    webhook.texts.append(body["text"])
+                self.send_response(webhook.status)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/services/T0/B0/SECRET"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture(scope="module")
+def webhook() -> Iterator[Webhook]:
+    webhook = Webhook()
+    yield webhook
+    webhook.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, webhook: Webhook) -> Iterator[Site]:
+    folder: Path = tmp_path_factory.mktemp("faults")
+    with start_site(folder, slack_webhook_parameter=PARAMETER) as site:
+        ssm = cast("SSMClient", site.aws.client("ssm"))
+        ssm.put_parameter(Name=PARAMETER, Value=webhook.url, Type="SecureString")
+        yield site
+
+
+@pytest.fixture(scope="module")
+def inbox(site: Site) -> str:
+    """A queue that gets what the topic gets."""
+    sqs, sns = cast("Any", site.aws.client("sqs")), cast("SNSClient", site.aws.client("sns"))
+    url = str(sqs.create_queue(QueueName="inbox")["QueueUrl"])
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy({**allow, "Resource": arn})})
+    (topic,) = [one["TopicArn"] for one in sns.list_topics()["Topics"] if STACK in one["TopicArn"]]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return url
+
+
+def received(site: Site, inbox: str) -> list[dict[str, Any]]:
+    """What came since; none of it stays."""
+    sqs = cast("Any", site.aws.client("sqs"))
+    found: list[dict[str, Any]] = []
+    while messages := sqs.receive_message(QueueUrl=inbox, MaxNumberOfMessages=10).get("Messages", []):
+        for one in messages:
+            found.append(json.loads(one["Body"]))
+            sqs.delete_message(QueueUrl=inbox, ReceiptHandle=one["ReceiptHandle"])
+    return found
+
+
+def slot(number: int) -> str:
+    return f"{datetime(2026, 11, 23, 10, 0, tzinfo=UTC) + timedelta(minutes=10 * number):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def told(site: Site, inbox: str) -> list[dict[str, Any]]:
+    """Messages of Notify, those of alarms left out."""
+    return [one for one in received(site, inbox) if one.get("Subject", "").startswith("SpotLake Azure")]
+
+
+def test_a_failure_is_told_once_and_so_is_the_recovery(site: Site, inbox: str, webhook: Webhook) -> None:
+    site.azure.options(secret_expired=True, token_lifetime_seconds=30)  # tokens are fetched in every run
+    failed = [site.ended(site.start(timestamp=slot(number))) for number in range(2)]
+    assert [(one["status"], one["error"]) for one in failed] == [("FAILED", "SignInError")] * 2
+    (message,) = told(site, inbox)
+    assert message["Subject"].endswith("failed (SignInError)")
+    lines = message["Message"].splitlines()
+    assert lines[0] == "State: FullRun"
+    assert "Azure refused the sign-in; correct AzureAuth and start again" in lines[1]
+    assert lines[2].startswith("Execution: https://")
+    (text,) = webhook.texts
+    assert "failed (SignInError)" in text
+    assert "correct AzureAuth" in text
+
+    site.azure.options(secret_expired=False)
+    webhook.status = 500  # a webhook that is out of order fails no run
+    well = site.ended(site.start(timestamp=slot(2)))
+    webhook.status = 200
+    assert well["status"] == "SUCCEEDED", well
+    (message,) = told(site, inbox)
+    assert message["Subject"].endswith("is well again")
+    assert len(webhook.texts) == 1
+
+
+def test_a_sign_in_that_fails_for_single_lambdas_raises_its_alarm(site: Site, inbox: str) -> None:
+    assert site.ended(site.start(timestamp=slot(3)))["status"] == "SUCCEEDED"
+    assert told(site, inbox) == []  # all was well before
+    site.azure.options(secret_expired=True)
+    ended = site.ended(site.start(timestamp=slot(4)))
+    assert ended["status"] == "FAILED"  # prices alone are too little
+    (message,) = told(site, inbox)
+    assert "coverage" in message["Message"].lower()
+    alarm = wait_for(lambda: alarms(site, state="ALARM").get(f"{STACK}-signin-sps"), what="the sign-in alarm")
+    assert "renew the client secret" in alarm["AlarmDescription"]
+    assert f"{STACK}-coverage" in alarms(site, state="ALARM")
+
+
+def alarms(site: Site, *, state: str = "") -> dict[str, Any]:
+    client = cast("CloudWatchClient", site.aws.client("cloudwatch"))
+    found = client.describe_alarms(MaxRecords=100)["MetricAlarms"]
+    return {one["AlarmName"]: one for one in found if not state or one["StateValue"] == state}
+
+
+def test_every_alarm_goes_off_by_its_metric_says_what_to_do_and_tells_the_topic(site: Site, inbox: str) -> None:
+    client = cast("CloudWatchClient", site.aws.client("cloudwatch"))
+    known = alarms(site)
+    assert {name.removeprefix(f"{STACK}-").partition("-")[0] for name in known} == {
+        "failed", "deadletters", "coverage", "rows", "signin", "memory", "duration",
+    }  # fmt: skip
+    received(site, inbox)
+    for name, alarm in known.items():
+        assert alarm["AlarmDescription"].endswith((".", "?")), name
+        low = "Less" in alarm["ComparisonOperator"]
+        client.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="for the test")
+        client.put_metric_data(
+            Namespace=alarm["Namespace"],
+            MetricData=[
+                {
+                    "MetricName": alarm["MetricName"],
+                    "Dimensions": alarm["Dimensions"],
+                    "Value": alarm["Threshold"] - 1 if low else alarm["Threshold"],
+                }
+            ],
+        )
+    wait_for(lambda: set(alarms(site, state="ALARM")) == set(known), what=f"{len(known)} alarms")
+    messages = [json.loads(one["Message"]) for one in received(site, inbox)]
+    gone_off = [one["AlarmName"] for one in messages if one.get("NewStateValue") == "ALARM"]
+    assert set(gone_off) == set(known)
