@@ -8,7 +8,7 @@ from pathlib import Path
 from spotlake.errors import ConfigurationError
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_PICTURE_WIDTH, _PICTURE_HEIGHT = 1180, 1500
+_PICTURE_WIDTH, _PICTURE_HEIGHT = 1180, 1950
 
 
 def take_picture(page: Path, picture: Path) -> None:

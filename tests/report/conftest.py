@@ -23,14 +23,17 @@ SIZES = ("Standard_D2s_v5", "Standard_E2s_v5", "Standard_NV72ads_A10_v5")
 SCORES = {"1": 3, "2": 2, "3": 1}
 
 
-def reported(world: World, run: Run, azure: str = "simulated") -> dict[str, Any]:
+def reported(
+    world: World, run: Run, azure: str = "simulated", collectors: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
     """Report a merged run as the state machine would; what it returns."""
     began_at = FIRST + timedelta(seconds=2)
     one = {"began_at": began_at.isoformat(), "seconds": 3.5, "peak_memory_mb": 90.0, "memory_limit_mb": 256}
     return report_run(
         run,
         plan={**one, "status": "planned", "memory_limit_mb": 512},
-        collectors=[
+        collectors=collectors
+        or [
             {**one, "dataset": dataset.value, "region": REGION, "status": "complete", "rows": 3, "error": None}
             for dataset in Dataset
         ],

@@ -129,3 +129,21 @@ def test_rows_stand_in_the_order_of_their_columns() -> None:
     assert row[:5] == (REGION, "KR Central", SIZES[0], "1", "0.01")
     assert row[7:10] == ("3", "1", "1")
     assert io.BytesIO(unpack(stored.body)).readline().startswith(b"InstanceTier")
+
+
+def test_collecting_lasts_from_the_first_beginning_to_the_last_end() -> None:
+    world = World()
+    run = world.collected(30)
+    world.merge(run)
+    collectors = [
+        {"dataset": "sps", "region": region, "status": "complete", "began_at": began_at, "seconds": seconds}
+        for region, began_at, seconds in (
+            ("eastus", "2025-12-15T10:00:05.500+00:00", 9.0),
+            ("westus", "2025-12-15T10:00:04+00:00", 2.0),
+            ("koreacentral", None, None),  # killed
+        )
+    ]
+    reported(world, run, collectors=collectors)
+    stored = world.objects.get(keys.execution(run.slot_at))
+    assert stored is not None
+    assert json.loads(stored.body)["collection_seconds"] == 10.5

@@ -2,9 +2,10 @@
 
 const SCORE_COLOURS = ["var(--green)", "var(--yellow)", "var(--orange)", "var(--grey)"];
 const BAND_COLOURS = ["var(--green)", "var(--blue)", "var(--yellow)", "var(--orange)", "var(--pink)", "var(--grey)"];
-const DATASET_COLOURS = { sps: "var(--blue)", spot_price: "var(--orange)", spot_if: "var(--green)", plan: "var(--pink)",
-  merge: "var(--yellow)", full_run: "var(--grey)", price: "var(--orange)", eviction: "var(--green)" };
+const TASK_COLOURS = { plan: "var(--pink)", full_run: "var(--grey)", sps: "var(--blue)", price: "var(--orange)", eviction: "var(--green)", merge: "var(--yellow)" };
+const ORDER = ["plan", "full_run", "sps", "price", "eviction", "merge"];
 const DESIRED = [0, 1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50];
+const POWERS = { type: "log", ticks: [0.001, 0.01, 0.1, 1, 10, 100], tickFormat: (one) => `$${one}` };
 const BANDS = ["0–5 %", "5–10 %", "10–15 %", "15–20 %", "20+ %"];
 
 /** Shares by region, each bar 100 percent. */
@@ -69,7 +70,9 @@ function ranges(name, title, regions, field, form, scale) {
 
 /** Ups to the right, downs to the left. */
 function moves(name, title, regions, what) {
-  const data = Object.entries(regions).map(([region, one]) => ({ region, up: one.moves[what]?.up ?? 0, down: one.moves[what]?.down ?? 0 }));
+  const data = Object.entries(regions).map(([region, one]) => ({ region, up: one.moves[what]?.up ?? 0, down: one.moves[what]?.down ?? 0 }))
+    .filter((one) => one.up || one.down);
+  if (!data.length) return make("div", {}, make("h3", {}, title), make("p", {}, say("no_moves")));
   const flat = data.flatMap(({ region, up, down }) => [{ region, value: up, colour: "var(--blue)" }, { region, value: -down, colour: "var(--orange)" }]);
   const plot = {
     height: 50 + 15 * data.length, marginLeft: marginLeft(), marginTop: 24, x: { label: null, axis: "both", tickFormat: (one) => number(Math.abs(one)), grid: true, ticks: 4 }, y: { label: null },
@@ -80,18 +83,18 @@ function moves(name, title, regions, what) {
 }
 
 function held(figures) {
-  const labels = ["10 min", "1 h", "6 h", "1 d", "3 d"].map((one) => `≤ ${one}`).concat("> 3 d");
+  const labels = [say("this_run"), "≤ 1 h", "≤ 6 h", "≤ 1 d", "≤ 3 d", "> 3 d"];
   const kinds = [["sps", "sps"], ["price", "spot_price"], ["eviction", "spot_if"]];
   const data = kinds.flatMap(([key, dataset]) => {
     const total = sum(figures.held[key]) || 1;
-    return figures.held[key].map((count, index) => ({ dataset: say(dataset), label: labels[index], count, share: (100 * count) / total, colour: DATASET_COLOURS[dataset] }));
+    return figures.held[key].map((count, index) => ({ dataset: say(dataset), label: labels[index], count, share: (100 * count) / total, colour: TASK_COLOURS[key] }));
   });
   const plot = {
     height: 300, marginLeft: 50, fx: { domain: labels, label: null }, x: { axis: null, domain: kinds.map(([, one]) => say(one)) }, y: { label: null, grid: true, tickFormat: (one) => `${one} %`, ticks: 5 },
     marks: [Plot.barY(data, { fx: "label", x: "dataset", y: "share", fill: "colour", tip: true, title: (one) => `${one.dataset}, ${one.label}: ${number(one.count)} (${percent(one.share)})` }), Plot.ruleY([0])],
   };
   return chart("held", say("held"), { plot }, [say("held_for"), ...kinds.map(([, one]) => say(one))],
-    labels.map((label, index) => [label, ...kinds.map(([key]) => number(figures.held[key][index]))]), kinds.map(([, one]) => [DATASET_COLOURS[one], say(one)]));
+    labels.map((label, index) => [label, ...kinds.map(([key]) => number(figures.held[key][index]))]), kinds.map(([key, one]) => [TASK_COLOURS[key], say(one)]));
 }
 
 /** Tasks on as few lanes as their times allow. */
@@ -110,20 +113,20 @@ function timeline(execution) {
     ends[one.lane] = one.to;
   }
   const tell = (one) => `${say(`service_${one.service}`)}${one.region ? ` · ${one.region}` : ""}: ${seconds(one.seconds)}${one.status === "failed" ? ` · ${one.error}` : ""}`;
-  const services = [...new Set(tasks.map((one) => one.service))];
+  const services = ORDER.filter((service) => tasks.some((one) => one.service === service));
   const plot = {
     height: Math.max(120, 72 + 13 * ends.length), marginLeft: 10, marginBottom: 42, x: { label: say("seconds_since"), grid: true }, y: { axis: null },
-    marks: [Plot.barX(tasks, { x1: "from", x2: "to", y: "lane", fill: (one) => DATASET_COLOURS[one.service], stroke: (one) => (one.status === "failed" ? "red" : "var(--sheet)"), title: tell, tip: true })],
+    marks: [Plot.barX(tasks, { x1: "from", x2: "to", y: "lane", fill: (one) => TASK_COLOURS[one.service], stroke: (one) => (one.status === "failed" ? "red" : "var(--sheet)"), title: tell, tip: true })],
   };
   return chart("timeline", say("timeline_chart"), { plot, wide: true }, [say("task"), say("region"), say("status"), say("from"), say("seconds")],
-    tasks.map((one) => [say(`service_${one.service}`), one.region ?? "", one.status ?? "", seconds(one.from), seconds(one.seconds)]), services.map((one) => [DATASET_COLOURS[one], say(`service_${one}`)]));
+    tasks.map((one) => [say(`service_${one.service}`), one.region ?? "", one.status ?? "", seconds(one.from), seconds(one.seconds)]), services.map((one) => [TASK_COLOURS[one], say(`service_${one}`)]));
 }
 
 function peaks(execution) {
-  const data = Object.entries(execution.functions).filter(([, one]) => one.peak_memory_mb != null).map(([service, one]) => ({ service: say(`service_${service}`), ...one }));
+  const data = ORDER.filter((service) => execution.functions[service]?.peak_memory_mb != null).map((service) => ({ ...execution.functions[service], service: say(`service_${service}`) }));
   const tell = (one) => `${one.service}: ${megabytes(one.peak_memory_mb)}${one.memory_limit_mb ? ` / ${megabytes(one.memory_limit_mb)}` : ""}`;
   const plot = {
-    height: 62 + 34 * data.length, marginBottom: 42, marginLeft: marginLeft(), x: { label: "MB", grid: true, ticks: 5 }, y: { label: null },
+    height: 62 + 34 * data.length, marginBottom: 42, marginLeft: marginLeft(), x: { label: "MB", grid: true, ticks: 5 }, y: { label: null, domain: data.map((one) => one.service) },
     marks: [Plot.barX(data, { x: "peak_memory_mb", y: "service", fill: "var(--blue)", title: tell, tip: true, insetTop: 4, insetBottom: 4 }),
       Plot.tickX(data.filter((one) => one.memory_limit_mb), { x: "memory_limit_mb", y: "service", stroke: "var(--orange)", strokeWidth: 4 }), Plot.ruleX([0])],
   };

@@ -32,8 +32,8 @@ THRESHOLDS = (0, *DESIRED_COUNTS)
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 SAVINGS_STEP_PERCENT = 5
 PRICE_BINS_PER_DECADE = 4
-# How long values have stood: upper ends of all but the last, open, class.
-HELD_MINUTES = (10, 60, 360, 1440, 4320)
+# How long values have stood: upper ends of all but the last, open, class; 0: they began with the run.
+HELD_MINUTES = (0, 60, 360, 1440, 4320)
 type Row = tuple[str, ...]
 type Before = Mapping[str, tuple[str, ...]]
 

@@ -36,7 +36,7 @@ function chart(name, title, options, head, rows, colours = []) {
   const wide = options.wide ?? false;
   const plot = Plot.plot({
     width: wide || width < 880 ? width : Math.floor((width - 28) / 2),
-    style: { background: "transparent", fontSize: "12px", fontFamily: "inherit" },
+    style: { background: "transparent", fontSize: innerWidth <= 480 ? "11px" : "12px", fontFamily: "inherit" },
     ...options.plot,
   });
   plot.setAttribute("aria-hidden", "true"); // one picture, named by its figure; its parts are told by the table
@@ -45,4 +45,4 @@ function chart(name, title, options, head, rows, colours = []) {
 }
 
 /** How long the region's name may be on this screen. */
-const marginLeft = () => (innerWidth <= 480 ? 112 : 130);
+const marginLeft = () => (innerWidth <= 480 ? 116 : 130);

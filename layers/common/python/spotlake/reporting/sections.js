@@ -43,11 +43,11 @@ function comparison() {
       return cell;
     })];
   });
-  const bars = RUNS.flatMap((one) => ["plan", "sps", "price", "eviction", "full_run", "merge"].map((service) => ({ run: one.manifest.run_id, service, value: one.execution?.functions[service]?.longest_seconds })))
+  const bars = RUNS.flatMap((one) => ORDER.map((service) => ({ run: one.manifest.run_id, service, value: one.execution?.functions[service]?.longest_seconds })))
     .filter((one) => one.value != null);
   const plot = {
     height: 60 + 26 * bars.length + 20 * RUNS.length, marginLeft: marginLeft(), x: { label: say("seconds"), grid: true }, y: { axis: null, domain: RUNS.map((one) => one.manifest.run_id) },
-    fy: { label: null, domain: [...new Set(bars.map((one) => one.service))], tickFormat: (one) => say(`service_${one}`), axis: "left" },
+    fy: { label: null, domain: ORDER.filter((service) => bars.some((one) => one.service === service)), tickFormat: (one) => say(`service_${one}`), axis: "left" },
     marks: [Plot.barX(bars, { x: "value", y: "run", fy: "service", fill: (one) => RUN_COLOURS[RUNS.findIndex((each) => each.manifest.run_id === one.run) % RUN_COLOURS.length], tip: true, title: (one) => `${one.run}, ${say(`service_${one.service}`)}: ${seconds(one.value)}` }), Plot.ruleX([0])],
   };
   return section("comparison", table(say("figures"), [say("figure"), ...RUNS.map((one) => `${one.manifest.run_id} (${say(one.manifest.mode)})`)], rows),
@@ -91,9 +91,9 @@ function scores(figures) {
 
 function prices(figures) {
   return section("prices", make("div", { class: "pair" },
-    histogram("price-histogram", say("price_histogram"), figures.spot_price_histogram, usd, { type: "log", ticks: 4 }),
+    histogram("price-histogram", say("price_histogram"), figures.spot_price_histogram, usd, POWERS),
     histogram("savings-histogram", say("savings_histogram"), figures.savings_histogram, (one) => percent(one, 0), {}),
-    ranges("prices-by-region", say("prices_by_region"), figures.regions, "spot_price", usd, { type: "log" }),
+    ranges("prices-by-region", say("prices_by_region"), figures.regions, "spot_price", usd, POWERS),
     ranges("savings-by-region", say("savings_by_region"), figures.regions, "savings", (one) => percent(one, 0), {})));
 }
 
@@ -133,9 +133,9 @@ function faults(run) {
   const refused = run.manifest.refused_shards.map((one) => [one.key, one.reason]);
   const throttled = run.collectors.filter((one) => Object.keys(one.faults).length).map((one) => [say(one.dataset), one.region, number(one.faults.throttles ?? 0), number(one.faults.retries ?? 0)]);
   const parts = [];
-  if (rows.length) parts.push(table(say("stale_table"), [say("dataset"), say("region"), say("error"), say("cause"), say("kept_since")], rows, [2, 3]));
+  if (rows.length) parts.push(table(say("stale_table"), [say("dataset"), say("region"), say("error"), say("cause"), say("kept_since")], rows, [1, 2, 3]));
   if (refused.length) parts.push(table(say("refused_table"), [say("object"), say("cause")], refused, [1]));
-  if (throttled.length) parts.push(table(say("throttled_table"), [say("dataset"), say("region"), say("throttles"), say("retries")], throttled));
+  if (throttled.length) parts.push(table(say("throttled_table"), [say("dataset"), say("region"), say("throttles"), say("retries")], throttled, [1]));
   if (run.manifest.calls_unsent) parts.push(make("p", {}, say("unsent", number(run.manifest.calls_unsent))));
   return section("faults", ...(parts.length ? parts : [make("p", {}, say("no_faults"))]));
 }

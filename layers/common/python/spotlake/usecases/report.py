@@ -12,6 +12,7 @@ import io
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -80,7 +81,7 @@ def report_run(
     ]
     entries.append(_entry("merge", None, merge))
     total_seconds = round((finished_at - from_iso(run.started_at)).total_seconds(), 3)
-    collection_seconds = job["seconds"] if job else _longest_path(entries)
+    collection_seconds = job["seconds"] if job else _collection_seconds(entries)
     content = {
         "schema": EXECUTION_SCHEMA,
         "run_id": run.run_id,
@@ -176,9 +177,12 @@ def _job_entry(job: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _longest_path(entries: Iterable[Mapping[str, Any]]) -> float:
-    """Seconds of the slowest collector: a lower bound of the Map's length, all that is known of it here."""
-    return max((entry["seconds"] or 0.0 for entry in entries if entry["region"]), default=0.0)
+def _collection_seconds(entries: Iterable[Mapping[str, Any]]) -> float:
+    """From the beginning of the first collector to the end of the last."""
+    timed = [one for one in entries if one["region"] and one["began_at"] and one["seconds"] is not None]
+    began = [datetime.fromisoformat(one["began_at"]) for one in timed]
+    ended = [at + timedelta(seconds=one["seconds"]) for at, one in zip(began, timed, strict=True)]
+    return round((max(ended) - min(began)).total_seconds(), 3) if timed else 0.0
 
 
 def _lambda_samples(entries: Iterable[Mapping[str, Any]], timestamp: str) -> Iterable[dict[str, Any]]:
