@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run report report-picture charts test lint types unit bench clean-local synth diff deploy destroy
+.PHONY: help setup run report report-picture charts chromium test lint types unit bench clean-local synth diff deploy destroy
 
 UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
@@ -70,7 +70,13 @@ lint: .venv/.ready
 types: .venv/.ready
 	.venv/bin/mypy
 
-unit: setup
+# The report page's tests drive a browser of this machine; Playwright's own would come from a host beyond the registries.
+chromium: ## Install Debian's Chromium where there is none (root only; otherwise says so)
+	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || { [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq && apt-get install -qq -y chromium >/dev/null; } \
+	  || echo "no Chromium: tests/report will fail until it is there (apt-get install chromium)" >&2
+
+unit: setup chromium
 	.venv/bin/pytest -q --doctest-modules --pyargs spotlake
 	.venv/bin/pytest -q -n 2 --dist loadfile
 

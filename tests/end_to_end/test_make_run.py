@@ -124,6 +124,7 @@ def test_what_design_section_4_lists_is_there(state: Path, second: dict[str, Any
         f"rawdata/azure/localfile/{day}/10-10_execution.json",
         f"rawdata/azure/localfile/{day}/10-10_memory.csv.gz",
         f"runs/azure/{day}/10-10.json",
+        f"runs/azure/{day}/10-10.html",
         *(
             f"rawdata/azure/{name}/{day}/10-10/{region}.jsonl.gz"
             for name in ("sps", "spot_price", "spot_if")

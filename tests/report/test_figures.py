@@ -147,3 +147,18 @@ def test_collecting_lasts_from_the_first_beginning_to_the_last_end() -> None:
     stored = world.objects.get(keys.execution(run.slot_at))
     assert stored is not None
     assert json.loads(stored.body)["collection_seconds"] == 10.5
+
+
+def test_a_run_is_compared_with_the_newest_finished_one_before_it() -> None:
+    world = World()
+    for number in (0, 1, 143, 144, 500):  # the second day begins at 84
+        world.merge(world.collected(number, scores={"1": 3}))
+
+    def compared_with(number: int) -> str | None:
+        before = facts(world, number)["before"]
+        return before["run_id"] if before else None
+
+    assert compared_with(0) is None
+    assert compared_with(1) == "20251215T1000Z"
+    assert compared_with(143) == "20251215T1010Z"  # of the day before
+    assert compared_with(500) is None  # three days ago is too long

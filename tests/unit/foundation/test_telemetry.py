@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -30,6 +31,8 @@ def test_one_record_with_duration_memory_and_counts(capsys: pytest.CaptureFixtur
     result = handler({"region": "koreacentral", "run": {"run_id": "20251215T1000Z"}}, Context())
     assert result["rows"] == 3
     assert result["peak_memory_mb"] > 1
+    assert result["memory_limit_mb"] == Context.memory_limit_in_mb
+    assert datetime.fromisoformat(result["began_at"]).tzinfo is not None
     (record,) = emf_records(capsys.readouterr().out)
     metadata = record["_aws"]["CloudWatchMetrics"][0]
     assert metadata["Namespace"] == "SpotLake/AzureTest"
