@@ -13,12 +13,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 import pytest
 
 from spotlake.shards import open_shard, parse_rows
+from spotlake_local.aws.interpreter import lambda_python
+from spotlake_local.aws.launcher import EmulatedAws
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs.client import CloudWatchLogsClient
 
 pytestmark = pytest.mark.end_to_end
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,6 +151,45 @@ def test_raw_rows_say_that_they_are_simulated(state: Path, second: dict[str, Any
 
     shard = open_shard(outputs(state, key), key=key, dataset=Dataset.PRICE, run_id=second["run_id"], region="eastus")
     assert {row["source"] for row in parse_rows(shard, key)} == {"simulated"}
+
+
+# Metrics of each function besides those that every entry point has (docs/data.md).
+METRICS = {
+    "plan": {"QuotaLeft"},
+    "sps": {"Rows", "Calls", "Throttles", "Retries", "InvalidRows"},
+    "price": {"Rows", "Pages", "Requests", "Throttles", "Retries", "InvalidRows"},
+    "eviction": {"Rows", "Pages", "Requests", "Throttles", "Retries", "InvalidRows"},
+    "merge": {"CoveragePercent", "StaleRegions", "ChangedRows", "WriteUnits", "OldestScoreAgeMinutes"},
+    "report": set(),
+    "notify": set(),
+}
+OF_ALL = {"DurationSeconds", "PeakMemoryMb", "PeakMemoryPercent", "ColdStart", "Failures"}
+
+
+def test_every_function_wrote_its_metrics_and_its_memory_is_the_processs_own(
+    state: Path, second: dict[str, Any]
+) -> None:
+    found: dict[str, list[dict[str, Any]]] = {}
+    with EmulatedAws.start(state / "aws", lambda_python=lambda_python(ROOT)) as aws:
+        logs = cast("CloudWatchLogsClient", aws.client("logs"))
+        for service in METRICS:
+            group = f"/aws/lambda/spotlake-azure-test-{service}"
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            lines = [event["message"] for page in pages for event in page["events"]]
+            records = [orjson.loads(line) for line in lines if line.startswith('{"_aws"')]
+            kernels = [int(match[1]) for line in lines if (match := re.search(r"Max Memory Used: (\d+) MB", line))]
+            # As the kernel saw the process; the largest of all, for lines of one invocation need not be side by side.
+            peak_mb = max(record["PeakMemoryMb"][0] for record in records)
+            assert peak_mb == pytest.approx(max(kernels), rel=0.1), service
+            found[service] = records
+    for service, records in found.items():
+        for record in records:
+            (directive,) = record["_aws"]["CloudWatchMetrics"]
+            assert directive["Namespace"] == "SpotLake/AzureTest"
+            assert [sorted(names) for names in directive["Dimensions"]] == [["dataset", "service"]]
+            assert record["service"] == service
+        assert any(METRICS[service] | OF_ALL <= set(record) for record in records), service
+        assert all(set(record) >= OF_ALL for record in records), service
 
 
 def test_the_table_holds_an_item_a_row(state: Path, second: dict[str, Any]) -> None:

@@ -299,7 +299,8 @@ def deadline_of(context: LambdaContext) -> Deadline:
 
 def short_report(report: CollectorReport) -> dict[str, Any]:
     """What a collector returns to the state machine: no rows, no long lists."""
-    counts = {name: report.counts.get(name, 0) for name in ("pages", "calls_sent", "requests", "throttles", "retries")}
+    names = ("pages", "calls_sent", "requests", "throttles", "retries", "invalid_rows")
+    counts = {name: report.counts.get(name, 0) for name in names}
     return {
         "dataset": report.dataset.value,
         "region": report.region,

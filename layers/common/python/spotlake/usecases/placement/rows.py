@@ -94,6 +94,8 @@ def count_rows(rows: Sequence[Row], kept: Sequence[Row]) -> Counter[str]:
         rows_unknown_word=sum(row["score"] is None and row["score_text"] not in (RESTRICTED, STALE) for row in kept),
         rows_zone_unknown=sum(row["zone"] is None for row in rows),
     )
+    # What no reader can place: a word that is no score, a zone that is nobody's.
+    counts["invalid_rows"] = counts["rows_unknown_word"] + counts["rows_zone_unknown"]
     counts["rows_duplicate"] = len(rows) - counts["rows_zone_unknown"] - len(kept)
     return counts
 
