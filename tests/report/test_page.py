@@ -156,6 +156,18 @@ def test_a_phone_shows_it_without_scrolling_sideways(opening: Any, two_runs: Pat
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_no_text_of_a_chart_leaves_its_section(opening: Any, two_runs: Path, viewport: dict[str, int]) -> None:
+    page = opening(two_runs, viewport=viewport).page
+    outside = page.locator("figure svg text").evaluate_all(
+        """texts => texts.filter(one => {
+            const [text, section] = [one.getBoundingClientRect(), one.closest("figure").getBoundingClientRect()];
+            return text.width && (text.left < section.left - 8 || text.right > section.right + 8);
+        }).map(one => one.textContent)"""
+    )
+    assert outside == []
+
+
 @pytest.mark.parametrize(
     ("scheme", "locale", "viewport"),
     [("light", "en-GB", DESKTOP), ("dark", "ko-KR", PHONE)],

@@ -41,10 +41,15 @@ function thresholds(figures) {
   return chart("thresholds", say("thresholds"), { plot }, [say("desired_count"), "T3", "T2"], rows, [["var(--green)", say("t3_legend")], ["var(--blue)", say("t2_legend")]]);
 }
 
+/** The axis' options; of given ticks those that lie within the data: others would be drawn outside of the chart. */
+function axis(options, low, high) {
+  return options.ticks ? { ...options, ticks: options.ticks.filter((one) => low <= one && one <= high) } : options;
+}
+
 function histogram(name, title, bins, form, options) {
   const data = bins.map(([low, high, count]) => ({ low, high, count }));
   const plot = {
-    height: 240, marginLeft: 52, x: { label: null, tickFormat: form, ...options }, y: { label: null, grid: true, ticks: 5 },
+    height: 240, marginLeft: 52, x: { label: null, tickFormat: form, ...axis(options, data[0]?.low, data.at(-1)?.high) }, y: { label: null, grid: true, ticks: 5 },
     marks: [Plot.rectY(data, { x1: "low", x2: "high", y: "count", fill: "var(--blue)", insetLeft: 1, tip: true,
       title: (one) => `${form(one.low)} – ${form(one.high)}: ${number(one.count)}` }), Plot.ruleY([0])],
   };
@@ -59,7 +64,7 @@ function ranges(name, title, regions, field, form, scale) {
   });
   const tell = (one) => `${one.region}: ${[one.low, one.quarter, one.middle, one.upper, one.high].map(form).join(" · ")}`;
   const plot = {
-    height: 50 + 17 * data.length, marginLeft: marginLeft(), marginTop: 24, marginRight: 24, x: { label: null, axis: "both", tickFormat: form, grid: true, ticks: 4, ...scale }, y: { label: null },
+    height: 50 + 17 * data.length, marginLeft: marginLeft(), marginTop: 24, marginRight: 24, x: { label: null, axis: "both", tickFormat: form, grid: true, ticks: 4, ...axis(scale, d3.min(data, (one) => one.low), d3.max(data, (one) => one.high)) }, y: { label: null },
     marks: [Plot.ruleY(data, { y: "region", x1: "low", x2: "high", stroke: "var(--grey)" }),
       Plot.ruleY(data, { y: "region", x1: "quarter", x2: "upper", stroke: "var(--blue)", strokeWidth: 5 }),
       Plot.dot(data, { y: "region", x: "middle", fill: "var(--sheet)", stroke: "currentColor", r: 3.5, title: tell, tip: true })],
