@@ -69,12 +69,12 @@ def print_summary(console: Console, summary: dict[str, Any], ended: Ended, works
     table.add_row("peak memory", ", ".join(f"{name} {value:.0f} MB" for name, value in memory.items()))
     table.add_row("results", str(workspace.outputs))
     table.add_row("summary", str(workspace.summary))
-    page = workspace.outputs / keys.report_page(slot_of_run_id(summary["run_id"]))
-    if page.exists():
-        table.add_row("page to look at", str(page))
     if summary["azure"] == "simulated":
         table.caption = "simulated Azure: real catalogue, synthetic spot prices, scores and eviction bands"
     console.print(table)
+    page = workspace.outputs / keys.report_page(slot_of_run_id(summary["run_id"]))
+    if page.exists():
+        console.print(f"page to look at: {page}", soft_wrap=True)  # whole, so that it can be copied
     if ended.error:
         console.print(f"[bold red]{ended.error}[/]: {summary['cause']}")
 
