@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run report report-picture charts chromium test lint types unit bench clean-local synth diff deploy destroy
+.PHONY: help setup run report report-picture charts chromium test lint types unit image bench clean-local synth diff deploy destroy
 
 UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
@@ -84,6 +84,10 @@ unit: setup chromium
 .tools/bench/.ready: pyproject.toml uv.lock .python-version | $(UV)
 	UV_PROJECT_ENVIRONMENT=.tools/bench $(UV) sync --locked --quiet --group bench
 	@touch $@
+
+# REPOSITORY=registry/name pushes elsewhere than to the deployed stack's own repository.
+image: .venv/.ready ## Build the full run's image for arm64 and amd64 and push it (docker or podman)
+	@$(SPOTLAKE) image $(if $(REPOSITORY),--repository "$(REPOSITORY)")
 
 bench: .tools/bench/.ready ## Measure the merge at full size, beside pandas and other libraries
 	.tools/bench/bin/python -m benchmarks.merge

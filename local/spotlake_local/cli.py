@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from spotlake.errors import InvalidInputError, Recovery, SpotlakeError
 
-_COMMANDS = ("run", "exec", "runs", "show", "report", "plan_calls")
+_COMMANDS = ("run", "exec", "runs", "show", "report", "plan_calls", "image")
 _EXIT_INPUT = 2
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
