@@ -41,9 +41,11 @@ function thresholds(figures) {
   return chart("thresholds", say("thresholds"), { plot }, [say("desired_count"), "T3", "T2"], rows, [["var(--green)", say("t3_legend")], ["var(--blue)", say("t2_legend")]]);
 }
 
-/** The axis' options; of given ticks those that lie within the data: others would be drawn outside of the chart. */
+/** The axis' options; of given ticks those that lie within the data (others would be drawn outside of the chart), or its ends. */
 function axis(options, low, high) {
-  return options.ticks ? { ...options, ticks: options.ticks.filter((one) => low <= one && one <= high) } : options;
+  if (!options.ticks) return options;
+  const ticks = options.ticks.filter((one) => low <= one && one <= high);
+  return ticks.length > 1 ? { ...options, ticks } : { ...options, ticks: [low, high], tickFormat: usd };
 }
 
 function histogram(name, title, bins, form, options) {
