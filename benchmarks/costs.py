@@ -61,7 +61,9 @@ class Usage:
     architecture: str = "arm64"
     regions: int = 57
     seconds: Mapping[str, float] = field(
-        default_factory=lambda: {"plan": 10, "sps": 8, "price": 6, "eviction": 11, "merge": 20, "report": 7, "notify": 1}
+        default_factory=lambda: (
+            {"plan": 10, "sps": 8, "price": 6, "eviction": 11, "merge": 20, "report": 7, "notify": 1}
+        )
     )
     every: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COLLECTORS, 1))
     workloads: int = 150_618
