@@ -77,7 +77,7 @@ def world() -> World:
     return world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must be gone when the next module starts one of its own
 def browser() -> Iterator[Browser]:
     """Headless Chromium. Without one these tests fail, and say what to install."""
     try:

@@ -111,6 +111,7 @@ class Control:
         """Forget faults, counts, quota history and options; the clock and issued tokens stay."""
         del request
         simulator = self.simulator
+        simulator.resets += 1
         simulator.faults.rules.clear()
         simulator.account.clear()
         placement, quota = simulator.placement, simulator.quota

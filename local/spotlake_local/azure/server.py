@@ -39,6 +39,7 @@ class AzureSimulator:
     Attributes:
         authority_url: Of the token endpoint, as the discovery document gives it; set by whoever serves.
         no_role: Subscriptions on which the principal has no role.
+        resets: How often everything was forgotten.
         leading_blank_location: Whether the list of supported locations begins with an empty name (observed).
     """
 
@@ -54,6 +55,7 @@ class AzureSimulator:
         self.no_role: set[str] = set()
         self.leading_blank_location = False
         self.authority_url = ""
+        self.resets = 0
         self._offset = timedelta()
 
     def now(self) -> datetime:
@@ -268,8 +270,12 @@ class AzureSimulator:
         """What a fault rule says, else what ``work`` makes; entered in the account either way."""
         fault = self.faults.find(api, location=location, subscription=subscription, regions=regions)
         reason = "fault" if fault else ""
+        resets = self.resets
         try:
-            response = await before_answer(fault) or after_answer(fault, work(fault))
+            response = await before_answer(fault)
+            if self.resets != resets:  # it slept through a reset: nobody waits for it, and it counts for nobody
+                return Response(b"", 503)
+            response = response or after_answer(fault, work(fault))
         except RefusalError as error:
             response, reason = error.response(), error.reason
         self.account.count(api, response.status_code, reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,17 @@ def test_a_slow_answer_is_the_true_one_for_who_waits(caller: Caller) -> None:
         requests.get(f"{caller.azure.url}/api/retail/prices", params={"$filter": ONE}, timeout=0.2)
     caller.azure.fault(api="retail", times=1, latency_seconds=0.01)
     assert caller.prices(ONE).json()["Count"] > 0
+
+
+def test_a_request_that_slept_through_a_reset_counts_for_nobody(caller: Caller) -> None:
+    caller.azure.fault(api="sps", times=1, latency_seconds=0.5)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(caller.scores)
+        while not caller.azure.stats()["calls_by_pair"]:
+            pass  # until it is there
+        caller.azure.reset()
+        assert asked.result().status_code == 503
+    assert caller.azure.stats()["quota_used"] == {}
 
 
 def test_a_fault_is_aimed_by_region_location_or_subscription(caller: Caller) -> None:
