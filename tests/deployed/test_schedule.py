@@ -14,12 +14,15 @@ EVERY_MINUTE = "cron(0/1 * * * ? *)"  # nobody waits for ten
 
 def test_a_run_begins_by_itself_and_one_started_beside_it_is_skipped(tmp_path: Path) -> None:
     with start_site(tmp_path, schedule_enabled="true", schedule_expression=EVERY_MINUTE) as site:
+        site.azure.fault(api="retail", times=1, latency_seconds=8.0)  # it is not over before the other asks
         (first, *_) = wait_for(site.executions, what="the schedule", patience_seconds=PATIENCE_SECONDS)
+        arn = first["executionArn"]
+        wait_for(lambda: "FullRun" in site.entered(arn), what="the claim", patience_seconds=PATIENCE_SECONDS)
         skipped = site.ended(site.start())
         assert skipped["status"] == "SUCCEEDED"
         assert json.loads(skipped["output"])["status"] == "skipped"
 
-        ended = site.ended(first["executionArn"])
+        ended = site.ended(arn)
         assert ended["status"] == "SUCCEEDED", ended
         scheduled_at = from_iso(json.loads(ended["input"])["timestamp"])
         assert to_iso(scheduled_at) == json.loads(ended["input"])["timestamp"]

@@ -250,6 +250,8 @@ def wait_for(condition: Any, seconds: float = 60.0) -> bool:
 def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     state = tmp_path / "state"
     words = ["--regions", REGIONS[0], "--instance-types", SIZES, "--state-dir", str(state)]
+    # Where the tests themselves run in the background of a shell, Ctrl-C is ignored, and that is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [SPOTLAKE, "run", *words],
         env=clean_environment(),
@@ -257,6 +259,7 @@ def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
         stderr=subprocess.DEVNULL,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
     yield process, state
     process.kill()
     process.wait()

@@ -17,6 +17,7 @@ from spotlake import keys
 from spotlake.azure.credentials import TokenSource
 from spotlake.catalogue import read_catalogue
 from spotlake.clock import Deadline, ManualClock
+from spotlake.errors import InvalidInputError
 from spotlake.models import Dataset, Mode, Run, run_id_of, to_iso
 from spotlake.stores.ledger import MemoryLedger
 from spotlake.stores.objects import MemoryObjects
@@ -115,6 +116,19 @@ def _unpacked(body: bytes) -> bytes:
 def _lasting(item: Mapping[str, Any]) -> dict[str, Any]:
     """An item without what says who wrote it."""
     return {name: value for name, value in item.items() if name not in ("Fence", "UpdatedAt")}
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (Asked(regions=("koreacentrall",), filtered=True), "regions: 'koreacentrall'"),
+        (Asked(regions=("jioindiacentral",), instance_types=("Standard_Zz*",), filtered=True), "instance_types: 'St"),
+    ],
+    ids=["region", "size"],
+)
+def test_what_nobody_knows_is_refused_by_name(azure: SimulatedAzure, asked: Asked, field: str) -> None:
+    with pytest.raises(InvalidInputError, match=field):
+        House(azure).full(asked, run_of(Mode.FULL, 1))
 
 
 def run_of(mode: Mode, count: int) -> Run:

@@ -56,6 +56,11 @@ class Site:
 
         return wait_for(look, what=f"the end of {arn}", patience_seconds=PATIENCE_SECONDS)
 
+    def entered(self, arn: str) -> list[str]:
+        """States that an execution has entered so far."""
+        events = self.workflows.get_execution_history(executionArn=arn)["events"]
+        return [one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one]
+
     def object(self, key: str) -> Any:
         """A JSON object of the write bucket."""
         return json.loads(

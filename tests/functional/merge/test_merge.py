@@ -67,6 +67,24 @@ def test_a_workload_with_a_price_only_is_a_row_of_zone_na(world: World) -> None:
     assert "RetiredAt" in items(world)[SIZE, f"{REGION}#N/A"]
 
 
+def test_no_score_of_a_whole_region_makes_no_workload(world: World) -> None:
+    world.merge(world.collected(0, scores={"Single": None}))
+    assert [row["AvailabilityZone"] for row in latest(world)] == ["N/A"]  # it has a price
+    world.merge(world.collected(1, scores={"1": 3}))
+    world.merge(world.collected(2, scores={"Single": None}))
+    assert [(row["AvailabilityZone"], row["Score"]) for row in latest(world)] == [("1", 3)]
+    unpriced = World()
+    unpriced.merge(unpriced.collected(0, spot=None, scores={"Single": None}))
+    assert latest(unpriced) == []
+
+
+def test_a_regional_score_that_gets_lost_keeps_its_workload(world: World) -> None:
+    world.merge(world.collected(0, scores={"Single": 2}))
+    world.merge(world.collected(140, scores={"Single": None}), retire_after_days=1)
+    world.merge(world.collected(200, scores={"Single": None}), retire_after_days=1)
+    assert [(row["AvailabilityZone"], row["Score"]) for row in latest(world)] == [("Single", 2)]
+
+
 def test_a_workload_that_left_is_retired_and_goes_by_ttl(world: World) -> None:
     world.merge(world.collected(0, scores={"1": 3}, sizes=[SIZE, "Standard_E2s_v5"]))
     world.merge(world.collected(200, scores={"1": 3}), retire_after_days=1)

@@ -294,4 +294,6 @@ def test_a_pair_restricted_for_one_subscription_is_asked_through_another(site: S
     assert report.counts["second_calls"] == 1
     assert report.found["restricted_pairs"] == []
     assert any(row["score"] is not None for row in rows)
-    assert {row["subscription"] for row in rows if row["score"]} == {subscription_digest(subscriptions[1])}
+    assert {row["subscription"] for row in rows} == {subscription_digest(subscriptions[1])}
+    assert "Single" not in {row["zone"] for row in rows}  # it was the pair that was refused, not a place
+    assert report.found["restricted_for"] == {subscription_digest(subscriptions[0]): [[region, size]]}

@@ -27,7 +27,9 @@ A, B, C = "Standard_D2s_v3", "Standard_D4s_v3", "Standard_E2s_v5"
 def folded(*days: tuple[int, dict[str, list[str]]], keep_days: int = 3) -> Catalogue:
     catalogue = Catalogue()
     for after, listing in days:
-        catalogue = fold_listing(catalogue, DAY + timedelta(days=after), listing, NAMES, keep_days=keep_days)
+        catalogue = fold_listing(
+            catalogue, DAY + timedelta(days=after), listing, NAMES, keep_days=keep_days, whole=True
+        )
     return catalogue
 
 
@@ -47,15 +49,25 @@ def test_each_pair_has_the_day_it_was_last_seen() -> None:
 def test_a_region_without_a_listing_stays_as_it_was(listing: dict[str, list[str]]) -> None:
     """A region that disappears from the price list keeps its pairs: an empty answer never replaces good data."""
     before = folded((0, {"eastus": [A, B], "koreacentral": [C]}))
-    after = fold_listing(before, DAY + timedelta(days=30), listing, NAMES, keep_days=3)
+    after = fold_listing(before, DAY + timedelta(days=30), listing, NAMES, keep_days=3, whole=True)
     assert after.pairs["eastus"] == before.pairs["eastus"]
 
 
 def test_the_difference_to_the_day_before_is_told() -> None:
     before = folded((0, {"eastus": [A, B], "koreacentral": [C]}))
     day = DAY + timedelta(days=1)
-    after = fold_listing(before, day, {"eastus": [A, C]}, NAMES, keep_days=3)
+    after = fold_listing(before, day, {"eastus": [A, C]}, NAMES, keep_days=3, whole=True)
     assert difference(before, after, day) == Difference(day="2026-11-24", added=1, missing=1)
+
+
+def test_a_listing_of_some_regions_is_not_the_day_s() -> None:
+    catalogue = folded((0, {"eastus": [A], "koreacentral": [C]}))
+    day = DAY + timedelta(days=1)
+    some = fold_listing(catalogue, day, {"eastus": [A]}, NAMES, keep_days=3, whole=False)
+    assert (some.listed["eastus"], some.whole_on) == ("2026-11-24", "2026-11-23")
+    nothing = fold_listing(catalogue, day, {"eastus": []}, NAMES, keep_days=3, whole=True)
+    assert nothing.whole_on == "2026-11-23"
+    assert fold_listing(some, day, {"koreacentral": [C]}, NAMES, keep_days=3, whole=True).whole_on == "2026-11-24"
 
 
 def test_some_regions_of_it() -> None:
@@ -73,7 +85,7 @@ def test_folding_a_day_twice_changes_nothing_and_what_is_listed_is_in(
     catalogue = folded(*enumerate(days), keep_days=keep_days)
     if days:
         last = DAY + timedelta(days=len(days) - 1)
-        assert fold_listing(catalogue, last, days[-1], NAMES, keep_days=keep_days) == catalogue
+        assert fold_listing(catalogue, last, days[-1], NAMES, keep_days=keep_days, whole=True) == catalogue
         for region, sizes in days[-1].items():
             assert set(sizes) <= set(catalogue.pairs.get(region, {}))
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spotlake.azure.placement import RESTRICTED
 from spotlake.usecases.placement.again import SecondCall, second_calls
-from spotlake.usecases.placement.rows import unique_rows
+from spotlake.usecases.placement.rows import restricted_for, restrictions, unique_rows
 
 
 def row(region: str, size: str, *, zone: str = "1", subscription: str = "a", text: str = RESTRICTED) -> dict[str, Any]:
@@ -67,6 +67,25 @@ def test_the_fullest_calls_come_first_when_few_are_allowed() -> None:
     rows = [row(f"r{n}", size) for n in range(8) for size in "ABCDE"] + [row("x", "Z")]
     (only,) = calls_for(rows, most=1)
     assert len(only.call.regions) * len(only.call.instance_types) == 40
+
+
+def test_a_refusal_of_the_whole_pair_is_settled_by_any_zone_that_another_was_told() -> None:
+    rows = [row("r1", "A", zone="Single"), row("r1", "A", zone="2", subscription="b", text="Low")]
+    assert restrictions(rows) == {}
+    assert calls_for(rows) == []
+    assert restricted_for(rows) == {"a": [("r1", "A")]}
+    assert unique_rows(rows) == rows[1:]
+
+
+def test_a_refusal_of_the_whole_pair_beside_zones_of_the_same_answer_is_none() -> None:
+    rows = [row("r1", "A", zone="Single"), row("r1", "A", zone="2", text="Low")]
+    assert (restrictions(rows), restricted_for(rows), unique_rows(rows)) == ({}, {}, rows[1:])
+
+
+def test_a_refusal_of_the_whole_pair_that_nobody_contradicts_stays() -> None:
+    rows = [row("r1", "A", zone="Single"), row("r1", "A", zone="Single", subscription="b")]
+    assert restrictions(rows) == {("r1", "A"): {"a", "b"}}
+    assert unique_rows(rows) == rows[:1]
 
 
 WORDS = st.sampled_from(["High", "Medium", "Low", RESTRICTED, "DataNotFoundOrStale", "Strange"])

@@ -26,11 +26,14 @@ class Catalogue:
         pairs: Region -> size (ARM casing) -> day it was last listed (ISO date).
         names: Region -> billing name ("KR Central").
         listed: Region -> day of its last listing.
+        whole_on: Day of the last listing of everything that is collected; "" before the first. A run whose
+            input names regions lists those only, and does not stand for the day's full run.
     """
 
     pairs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     listed: Mapping[str, str] = field(default_factory=dict)
+    whole_on: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,7 @@ def fold_listing(
     names: Mapping[str, str],
     *,
     keep_days: int,
+    whole: bool,
 ) -> Catalogue:
     """The catalogue with one day's listing folded in, and without pairs that were not listed for too long.
 
@@ -62,6 +66,7 @@ def fold_listing(
         listing: Region -> sizes that have a spot price; an empty region changes nothing.
         names: Billing names of those regions.
         keep_days: How long an unlisted pair stays.
+        whole: Whether everything that is collected was asked for.
     """
     today, oldest = day.isoformat(), (day - timedelta(days=keep_days)).isoformat()
     pairs = {region: dict(sizes) for region, sizes in catalogue.pairs.items()}
@@ -74,7 +79,11 @@ def fold_listing(
         kept = {size: last for size, last in known.items() if last >= oldest}
         pairs[region] = dict(sorted({**kept, **fresh}.items()))
         listed[region] = max(today, listed.get(region, ""))
-    return Catalogue(pairs=dict(sorted(pairs.items())), names={**catalogue.names, **names}, listed=listed)
+    # A day on which no region could be listed is no day of a listing.
+    whole_on = max(today, catalogue.whole_on) if whole and today in listed.values() else catalogue.whole_on
+    return Catalogue(
+        pairs=dict(sorted(pairs.items())), names={**catalogue.names, **names}, listed=listed, whole_on=whole_on
+    )
 
 
 def pairs_of(catalogue: Catalogue, regions: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
@@ -101,10 +110,20 @@ def read_catalogue(objects: ReadOnlyObjects) -> Catalogue | None:
     content, _ = read_json(objects, keys.CATALOGUE, schema=SCHEMA)
     if content is None:
         return None
-    return Catalogue(pairs=content["pairs"], names=content["names"], listed=content["listed"])
+    return Catalogue(
+        pairs=content["pairs"],
+        names=content["names"],
+        listed=content["listed"],
+        whole_on=content.get("whole_on", ""),  # not in older files: one full run more
+    )
 
 
 def write_catalogue(objects: ObjectStore, catalogue: Catalogue) -> None:
     """Write it (the execution that holds the claim is the only writer)."""
-    content = {"pairs": catalogue.pairs, "names": catalogue.names, "listed": catalogue.listed}
+    content = {
+        "pairs": catalogue.pairs,
+        "names": catalogue.names,
+        "listed": catalogue.listed,
+        "whole_on": catalogue.whole_on,
+    }
     write_json(objects, keys.CATALOGUE, content, schema=SCHEMA)

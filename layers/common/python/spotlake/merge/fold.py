@@ -11,9 +11,11 @@ import numpy as np
 
 from spotlake.merge.rows import ZONES, Column, Columns
 from spotlake.merge.state import MergedState
+from spotlake.models import REGIONAL_ZONE
 from spotlake.names import join_key
 
 _NOT_THERE = -1
+_REGIONAL = ZONES.index(REGIONAL_ZONE)
 
 
 def fold_run(state: MergedState, columns: Columns, slot: int) -> None:
@@ -88,16 +90,18 @@ def _fold_evictions(state: MergedState, pairs: _Pairs, columns: Columns, texts: 
 
 
 def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Column, slot: int) -> None:
-    numbers, scores = pairs.added(columns.scores["pair"]), columns.scores["score"]
-    at = _rows(state, numbers, columns.scores["zone"])
-    physical = texts[columns.scores["physical"]] if len(at) else at
+    wanted = _of_workloads(state, pairs, columns, slot)
+    numbers, zones, scores = (columns.scores[name][wanted] for name in ("pair", "zone", "score"))
+    numbers = pairs.added(numbers)
+    at = _rows(state, numbers, zones)
+    physical = texts[columns.scores["physical"][wanted]] if len(at) else at
     state.rows["physical"][at[physical > 0]] = physical[physical > 0]
     state.rows["answered"][at] = slot
     state.pair["listed"][numbers] = slot
     # Of two answers for one count and slot the lower wins: the highest score is written first.
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] > 0]
-    at, places, scores = at[order], columns.scores["place"][order], scores[order]
+    at, places, scores = at[order], columns.scores["place"][wanted][order], scores[order]
     state.rows["seen"][at, places, scores - 1] = slot  # nothing in the state is newer
     before = state.rows["score"][at, places]
     state.rows["score"][at, places] = scores
@@ -105,9 +109,24 @@ def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Col
     state.rows["score_began"][at[changed], places[changed]] = slot
 
 
+def _of_workloads(state: MergedState, pairs: _Pairs, columns: Columns, slot: int) -> Column:
+    """Which score rows are of workloads.
+
+    "No score" of a whole region names no place: it makes no workload, though it shows that one is still answered.
+    """
+    zones = columns.scores["zone"]
+    wanted: Column = (columns.scores["score"] > 0) | (zones != _REGIONAL)
+    doubtful = np.flatnonzero(~wanted)
+    known = pairs.known(columns.scores["pair"][doubtful])
+    doubtful, known = doubtful[known != _NOT_THERE], known[known != _NOT_THERE]
+    state.pair["listed"][known] = slot
+    wanted[doubtful] = _places(_row_keys(state), known * len(ZONES) + _REGIONAL) != _NOT_THERE
+    return wanted
+
+
 def _rows(state: MergedState, pairs: Column, zones: Column) -> Column:
     """Numbers of the workloads; new ones are appended, in order of pair and zone."""
-    old_keys = state.rows["pair"].astype(np.int64) * len(ZONES) + state.rows["zone"]
+    old_keys = _row_keys(state)
     keys = pairs * len(ZONES) + zones
     found = _places(old_keys, keys)
     fresh = np.unique(keys[found == _NOT_THERE])
@@ -115,6 +134,11 @@ def _rows(state: MergedState, pairs: Column, zones: Column) -> Column:
         state.add_rows(fresh // len(ZONES), fresh % len(ZONES))
         found[found == _NOT_THERE] = len(old_keys) + np.searchsorted(fresh, keys[found == _NOT_THERE])
     return found
+
+
+def _row_keys(state: MergedState) -> Column:
+    keys: Column = state.rows["pair"].astype(np.int64) * len(ZONES) + state.rows["zone"]
+    return keys
 
 
 def _places(known: Column, wanted: Column) -> Column:

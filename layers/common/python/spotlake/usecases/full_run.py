@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from spotlake import keys
@@ -20,6 +21,7 @@ from spotlake.names import is_spot_eligible
 from spotlake.shards import open_shard, parse_rows
 from spotlake.stores.objects import ObjectStore, read_json, write_json
 from spotlake.usecases.prepare import REQUEST_SCHEMA, Asked, PrepareDeps, prepare_collection, read_item
+from spotlake.usecases.request import require_known_regions, require_known_sizes
 
 CHECKPOINT_SCHEMA = 1
 _PRICE_THREADS = 4
@@ -89,6 +91,7 @@ def run_full(run: Run, deps: FullRunDeps) -> list[CollectorReport]:
 
     Raises:
         ReclaimedError: Told to stop; all that was answered is stored.
+        InvalidInputError: A region or size is asked for that nobody knows.
         ConfigurationError, SignInError, StoreError: For good; the text says which.
     """
     return _FullRun(run, deps).run_all()
@@ -126,6 +129,7 @@ class _FullRun:
     def _rebuild_catalogue(self) -> tuple[Catalogue, Difference]:
         """Prices of every candidate region, and the catalogue with their listing."""
         before = read_catalogue(self.deps.objects) or Catalogue()
+        require_known_regions(self.asked.regions, {*self.deps.regions, *before.pairs})
         candidates = self.asked.regions or tuple(sorted({*self.deps.regions, *before.pairs}))
         with ThreadPoolExecutor(_PRICE_THREADS) as pool:
             list(pool.map(lambda region: self._collect_region_prices(region, before), candidates))
@@ -137,8 +141,10 @@ class _FullRun:
             if name:
                 names[region] = name
         day = self.run.slot_at.date()
-        keep_days = self.deps.prepare.settings.catalogue_days
-        after = fold_listing(before, day, listing, names, keep_days=keep_days)
+        settings = self.deps.prepare.settings
+        whole = self.asked.is_whole(settings)
+        after = fold_listing(before, day, listing, names, keep_days=settings.catalogue_days, whole=whole)
+        require_known_sizes(self.asked.instance_types, chain.from_iterable(after.pairs.values()))
         write_catalogue(self.deps.objects, after)
         return after, difference(before, after, day)
 

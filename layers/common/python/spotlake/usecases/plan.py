@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from spotlake import keys
@@ -16,7 +17,7 @@ from spotlake.settings import Settings
 from spotlake.stores.claims import Claims
 from spotlake.stores.objects import ObjectStore, read_json, write_json
 from spotlake.usecases.prepare import Asked, PrepareDeps, prepare_collection, write_request
-from spotlake.usecases.request import RunRequest, parse_request, require_known_regions
+from spotlake.usecases.request import RunRequest, parse_request, require_known_regions, require_known_sizes
 
 ATTEMPTS_KEY = keys.STATE_PREFIX + "full_attempts.json"
 ATTEMPTS_SCHEMA = 1
@@ -65,17 +66,18 @@ def plan_run(raw: Any, *, execution_id: str, started_at: str, deps: PlanDeps) ->
     asked = Asked.of(request, deps.settings)
     slot_at = request.slot_at or floor_to_slot(deps.wall.now())
     catalogue = read_catalogue(deps.objects)
-    if catalogue is not None:
+    if catalogue is not None and catalogue.whole_on:  # else the job knows better than a catalogue of some regions
         require_known_regions(request.regions, catalogue.pairs)
-        _require_known_sizes(asked, catalogue)
-    mode = _choose_mode(request, asked, catalogue, slot_at, deps.objects)
+        require_known_sizes(asked.instance_types, chain.from_iterable(catalogue.pairs.values()))
+    mode = _choose_mode(request, asked, catalogue, slot_at, deps)
     try:
         run = _claim(slot_at, mode, request.desired_counts, execution_id, started_at, deps)
     except RunInProgressError as error:
         return {"status": "skipped", "reason": str(error), "run": {}, "regions": []}
     notes = [f"the timestamp was moved to its ten-minute slot, {to_iso(slot_at)}"] if request.floored else []
     if mode is Mode.FULL or catalogue is None:
-        _count_attempt(deps.objects, slot_at)
+        if asked.is_whole(deps.settings):
+            _count_attempt(deps.objects, slot_at)
         write_request(deps.objects, run, asked)
         return {"status": "planned", "run": run.to_dict(), "regions": [], "notes": notes}
     prepared = prepare_collection(run, asked, catalogue, deps.prepare(run))
@@ -91,33 +93,29 @@ def plan_run(raw: Any, *, execution_id: str, started_at: str, deps: PlanDeps) ->
     }
 
 
-def _require_known_sizes(asked: Asked, catalogue: Catalogue) -> None:
-    """Refuse globs that fit no size at all: the run would collect nothing and look well."""
-    from spotlake.usecases.request import matches
-
-    if not asked.instance_types:
-        return
-    if not any(matches(size, asked.instance_types) for sizes in catalogue.pairs.values() for size in sizes):
-        text = ", ".join(asked.instance_types)
-        raise InvalidInputError("instance_types", text, "globs that fit a size of the catalogue, such as Standard_D*")
-
-
 def _choose_mode(
-    request: RunRequest, asked: Asked, catalogue: Catalogue | None, slot_at: datetime, objects: ObjectStore
+    request: RunRequest, asked: Asked, catalogue: Catalogue | None, slot_at: datetime, deps: PlanDeps
 ) -> Mode:
-    """Auto is full on the first run of a UTC day, or when a region asked for is not in the catalogue yet."""
+    """Auto is full on the first run of a UTC day, or when a region asked for is not in the catalogue yet.
+
+    A run whose input names regions looks at those alone: it neither waits for the day's full run nor stands
+    for it.
+    """
     if request.mode != "auto":
         wanted = Mode(request.mode)
         if wanted is Mode.INCREMENTAL and catalogue is None:
             raise InvalidInputError("mode", request.mode, "auto or full: there is no catalogue yet")
         return wanted
     day = slot_at.date().isoformat()
-    if catalogue is None or any(region not in catalogue.pairs for region in asked.regions):
+    if catalogue is None:
         return Mode.FULL
-    listed = max(catalogue.listed.values(), default="")
-    if listed >= day:
+    is_new = any(region not in catalogue.pairs for region in asked.regions)
+    if not asked.is_whole(deps.settings):
+        unlisted = any(catalogue.listed.get(region, "") < day for region in asked.regions)
+        return Mode.FULL if is_new or unlisted else Mode.INCREMENTAL
+    if catalogue.whole_on >= day and not is_new:
         return Mode.INCREMENTAL
-    content, _ = read_json(objects, ATTEMPTS_KEY, schema=ATTEMPTS_SCHEMA)
+    content, _ = read_json(deps.objects, ATTEMPTS_KEY, schema=ATTEMPTS_SCHEMA)
     tried = content["attempts"] if content and content["day"] == day else 0
     return Mode.FULL if tried < FULL_ATTEMPTS_A_DAY else Mode.INCREMENTAL
 

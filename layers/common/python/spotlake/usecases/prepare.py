@@ -55,6 +55,10 @@ class Asked:
             filtered=bool(request.regions or request.instance_types),
         )
 
+    def is_whole(self, settings: Settings) -> bool:
+        """Whether every region that the settings collect is asked for."""
+        return set(self.regions) == set(settings.regions)
+
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """From the request's record."""

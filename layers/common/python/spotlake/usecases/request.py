@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -112,6 +112,13 @@ def require_known_regions(regions: Collection[str], known: Collection[str]) -> N
             raise InvalidInputError(
                 "regions", region, f"ARM codes of the {len(known)} collected regions, such as {', '.join(near)}"
             )
+
+
+def require_known_sizes(globs: Collection[str], sizes: Iterable[str]) -> None:
+    """Refuse globs that fit no size at all: the run would collect nothing and look well."""
+    if globs and not any(matches(size, globs) for size in sizes):
+        text = ", ".join(globs)
+        raise InvalidInputError("instance_types", text, "globs that fit a size of the catalogue, such as Standard_D*")
 
 
 def matches(instance_type: str, globs: Collection[str]) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from spotlake.azure.placement import RESTRICTED, STALE, Score
-from spotlake.models import Run, ScoreCall, to_iso
+from spotlake.models import REGIONAL_ZONE, Run, ScoreCall, to_iso
 from spotlake.names import join_key
 from spotlake.zones import ZoneMap
 
@@ -69,10 +69,16 @@ def rows_of(
 
 
 def unique_rows(rows: Iterable[Row]) -> list[Row]:
-    """One row per (desired count, region, size, zone), in that order; those without a zone are left out."""
+    """One row per (desired count, region, size, zone), in that order; those without a zone are left out.
+
+    A refusal of the whole pair is left out too where another subscription was told of its zones: whether it
+    was asked first decides nothing.
+    """
+    rows = list(rows)
+    open_pairs = {_pair_key(row) for row in rows if row["score_text"] != RESTRICTED}
     best: dict[tuple[int, str, str, str], Row] = {}
     for row in rows:
-        if row["zone"] is None:
+        if row["zone"] is None or (_refuses_pair(row) and _pair_key(row) in open_pairs):
             continue
         key = (row["desired_count"], row["region"], row["instance_type"], row["zone"])
         if key not in best or _preference(row) < _preference(best[key]):
@@ -103,23 +109,28 @@ def count_rows(rows: Sequence[Row], kept: Sequence[Row]) -> Counter[str]:
 def restrictions(rows: Iterable[Row]) -> dict[Pair, set[str]]:
     """Pairs with a restricted zone -> digests of the subscriptions that said so.
 
-    A zone for which any subscription has another answer does not count.
+    A zone for which any subscription has another answer does not count, nor does the refusal of a whole pair
+    for which any has one.
     """
-    open_zones = {_zone_key(row) for row in rows if row["score_text"] != RESTRICTED}
+    rows = list(rows)
+    open_places = _open_places(rows)
     found: defaultdict[Pair, set[str]] = defaultdict(set)
     for row in rows:
-        if row["score_text"] == RESTRICTED and _zone_key(row) not in open_zones:
+        if row["score_text"] == RESTRICTED and _place(row) not in open_places:
             found[row["region"], row["instance_type"]].add(row["subscription"])
     return dict(found)
 
 
 def restricted_for(rows: Iterable[Row]) -> dict[str, list[Pair]]:
-    """Digest of a subscription -> pairs with a zone that is restricted for it and answered for another."""
+    """Digest of a subscription -> pairs restricted for it, in a zone or as a whole, and answered for another."""
     rows = list(rows)
-    open_zones = {_zone_key(row) for row in rows if row["score_text"] != RESTRICTED}
+    open_places = _open_places(rows)
+    answered = {(row["subscription"], _pair_key(row)) for row in rows if row["score_text"] != RESTRICTED}
     found: defaultdict[str, set[Pair]] = defaultdict(set)
     for row in rows:
-        if row["score_text"] == RESTRICTED and _zone_key(row) in open_zones:
+        if row["score_text"] == RESTRICTED and _place(row) in open_places:
+            if _refuses_pair(row) and (row["subscription"], _pair_key(row)) in answered:
+                continue  # refused for the region, answered for its zones
             found[row["subscription"]].add((row["region"], row["instance_type"]))
     return {digest: sorted(pairs) for digest, pairs in sorted(found.items())}
 
@@ -129,5 +140,26 @@ def offered(rows: Iterable[Row]) -> set[Pair]:
     return {(row["region"], join_key(row["instance_type"])) for row in rows if row["score_text"] != RESTRICTED}
 
 
-def _zone_key(row: Row) -> tuple[str, str, str | None]:
+type _Place = tuple[str, str, str | None]
+
+
+def _open_places(rows: Iterable[Row]) -> set[_Place]:
+    """Zones with an answer other than restricted, and with each its whole pair."""
+    found: set[_Place] = set()
+    for row in rows:
+        if row["score_text"] != RESTRICTED:
+            found |= {(row["region"], row["instance_type"], zone) for zone in (row["zone"], REGIONAL_ZONE)}
+    return found
+
+
+def _place(row: Row) -> _Place:
     return row["region"], row["instance_type"], row["zone"]
+
+
+def _pair_key(row: Row) -> tuple[int, str, str]:
+    return row["desired_count"], row["region"], row["instance_type"]
+
+
+def _refuses_pair(row: Row) -> bool:
+    """Whether no zone was named: Azure then speaks of the size in the region."""
+    return (row["score_text"], row["zone"]) == (RESTRICTED, REGIONAL_ZONE)
