@@ -1,0 +1,129 @@
+"""The services of a process with stores in memory, between the simulated Azure and whoever asks for a run."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from spotlake import keys
+from spotlake.azure.credentials import TokenSource
+from spotlake.catalogue import read_catalogue
+from spotlake.clock import Deadline, ManualClock
+from spotlake.models import CollectorReport, Dataset, Mode, Run, run_id_of, to_iso
+from spotlake.stores.ledger import MemoryLedger
+from spotlake.stores.objects import MemoryObjects
+from spotlake.stores.turns import MemoryTurns
+from spotlake.stores.workloads import MemoryWorkloads
+from spotlake.usecases.collect_eviction_rates import EvictionDeps, collect_eviction_rates
+from spotlake.usecases.collect_placement_scores import collect_placement_scores
+from spotlake.usecases.collect_prices import collect_prices
+from spotlake.usecases.finish import FinishDeps, finish_run
+from spotlake.usecases.full_run import run_full
+from spotlake.usecases.merge import MergeDeps
+from spotlake.usecases.prepare import Asked, prepare_collection, write_request
+from spotlake.wiring import Services
+from spotlake_local.azure.simulated import SimulatedAzure
+from tests.support.azure import credentials_of
+
+SLOT_AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
+PATIENCE_SECONDS = 600.0
+
+
+class InMemory(Services):
+    """The services of a process whose turns at Resource Graph come at once."""
+
+    def eviction_deps(self, run: Run, deadline: Deadline) -> EvictionDeps:
+        return replace(super().eviction_deps(run, deadline), turns=MemoryTurns(spacing_seconds=0.0))
+
+
+class House:
+    """The services of a process, with stores in memory: everything between the doors and Azure is the real thing."""
+
+    def __init__(self, azure: SimulatedAzure) -> None:
+        environment = {f"SPOTLAKE_{name.upper()}": value for name, value in azure.settings().items()}
+        self.services = InMemory(environment)
+        self.objects, self.workloads = MemoryObjects(), MemoryWorkloads()
+        self.clock = ManualClock(SLOT_AT)
+        credentials = credentials_of(azure)
+        tokens = TokenSource(credentials, authority_url=azure.authority_url, ca_file=azure.ca_file)
+        vars(self.services).update(
+            objects=self.objects,
+            production=MemoryObjects(),
+            ledger=MemoryLedger(),
+            wall=self.clock,
+            credentials=credentials,
+            tokens=tokens,
+        )
+        azure.set_clock(SLOT_AT)
+        azure.options(graph_queries=1000)
+
+    def full(self, asked: Asked, run: Run) -> list[CollectorReport]:
+        """As the full run's job does."""
+        write_request(self.objects, run, asked)
+        deps = self.services.full_run_deps(run, Deadline.after(PATIENCE_SECONDS), lambda: False, lambda _: None)
+        return run_full(run, deps)
+
+    def incremental(self, asked: Asked, run: Run) -> list[str]:
+        """As Plan and the three Lambdas do, one region after the other; returns how each collector ended."""
+        services, deadline = self.services, Deadline.after(PATIENCE_SECONDS)
+        catalogue = read_catalogue(self.objects)
+        assert catalogue is not None
+        collectors = {
+            Dataset.SPS: lambda run, item: collect_placement_scores(run, item, services.placement_deps(run, deadline)),
+            Dataset.PRICE: lambda run, item: collect_prices(run, item, services.price_deps(run, deadline)),
+            Dataset.EVICTION: lambda run, item: collect_eviction_rates(
+                run, item, services.eviction_deps(run, deadline)
+            ),
+        }
+        statuses = []
+        for region in prepare_collection(run, asked, catalogue, services.prepare_deps(run, deadline)).regions:
+            for dataset, collector in collectors.items():
+                answer = services.collect({"run": run.to_dict(), "region": region}, dataset, collector)
+                statuses.append(str(answer["status"]))
+        return statuses
+
+    def merged(self, run: Run) -> dict[str, Any]:
+        """Merge, and read what readers read."""
+        merge = MergeDeps(
+            objects=self.objects,
+            workloads=self.workloads,
+            clock=self.clock,
+            deadline=Deadline.after(PATIENCE_SECONDS),
+            settings=self.services.settings,
+        )
+        finish_run(run, [], FinishDeps(merge=merge, objects=self.objects))
+        read = self.objects.objects
+        snapshot = gzip.decompress(read[keys.snapshot(SLOT_AT)]).decode()
+        return {
+            "snapshot": list(csv.DictReader(io.StringIO(snapshot))),
+            "latest": orjson.loads(_unpacked(read[keys.LATEST])),
+            "query selector": orjson.loads(_unpacked(read[keys.QUERY_SELECTOR])),
+            "table": {key: _lasting(item) for key, item in self.workloads.items.items()},
+        }
+
+
+def _unpacked(body: bytes) -> bytes:
+    return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+
+
+def _lasting(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item without what says who wrote it."""
+    return {name: value for name, value in item.items() if name not in ("Fence", "UpdatedAt")}
+
+
+def run_of(mode: Mode, count: int) -> Run:
+    return Run(
+        run_id=run_id_of(SLOT_AT),
+        mode=mode,
+        desired_counts=(count,),
+        started_at=to_iso(SLOT_AT),
+        owner="arn:execution",
+        fence=1,
+    )
