@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from spotlake.errors import InvalidInputError
-from spotlake.keys import MANIFEST_PREFIX, manifest
+from spotlake.keys import MANIFEST_PREFIX, execution, manifest
 from spotlake.models import slot_of_run_id
 from spotlake.stores.objects import ReadOnlyObjects, S3Objects
+from spotlake_local.arguments import add_state_dir, workspace_of
 from spotlake_local.files import FileObjects
-from spotlake_local.workspace import Workspace, default_folder
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--state-dir`` and ``--bucket``."""
-    parser.add_argument(
-        "--state-dir", type=Path, default=default_folder(), metavar="DIR", help="local runs' folder (default: .local)"
-    )
+    add_state_dir(parser)
     parser.add_argument("--bucket", metavar="NAME", help="read a deployed stack's write bucket instead (AWS sign-in)")
 
 
@@ -31,7 +28,14 @@ def open_archive(arguments: argparse.Namespace) -> ReadOnlyObjects:
         import boto3
 
         return S3Objects(boto3.client("s3"), arguments.bucket)
-    return FileObjects(Workspace(arguments.state_dir).outputs)
+    return FileObjects(workspace_of(arguments).outputs)
+
+
+def no_runs_yet(arguments: argparse.Namespace) -> str:
+    """What is said where an archive holds no finished run."""
+    if arguments.bucket:
+        return f"no finished runs in s3://{arguments.bucket} yet"
+    return f"no finished runs in {workspace_of(arguments).outputs} yet: `make run` collects one"
 
 
 def manifests(objects: ReadOnlyObjects, *, last: int) -> Iterator[dict[str, Any]]:
@@ -43,16 +47,22 @@ def manifests(objects: ReadOnlyObjects, *, last: int) -> Iterator[dict[str, Any]
             yield orjson.loads(stored.body)
 
 
+def total_seconds(objects: ReadOnlyObjects, run_id: str) -> float | None:
+    """How long a run took from its plan to its end; None when its statistics were not written."""
+    stored = objects.get(execution(slot_of_run_id(run_id)))
+    seconds: float | None = orjson.loads(stored.body)["total_seconds"] if stored else None
+    return seconds
+
+
 def read_manifest(objects: ReadOnlyObjects, run_id: str) -> dict[str, Any]:
     """The manifest of one run. Raises InvalidInputError when there is none, or the id has a wrong form."""
     try:
         stored = objects.get(manifest(slot_of_run_id(run_id)))
     except ValueError:
-        raise InvalidInputError("RUN", run_id, "a run id such as 20251215T1000Z") from None
+        raise InvalidInputError("RUN", run_id, "a run id such as 20251215T1000Z (`spotlake runs` lists them)") from None
     if stored is None:
         known = [one["run_id"] for one in manifests(objects, last=3)]
-        raise InvalidInputError(
-            "RUN", run_id, f"a finished run, such as {', '.join(known)}" if known else "a run first"
-        )
+        allowed = f"a finished run, such as {', '.join(known)}" if known else "a finished run: there is none here yet"
+        raise InvalidInputError("RUN", run_id, allowed)
     content: dict[str, Any] = orjson.loads(stored.body)
     return content

@@ -3,48 +3,82 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import importlib.metadata
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from spotlake.errors import InvalidInputError, Recovery, SpotlakeError
+from spotlake.errors import InvalidInputError, Recovery, SpotlakeError, StoreError
 
-_COMMANDS = ("run", "exec", "runs", "show", "report", "plan_calls", "image")
+_COMMANDS = ("run", "runs", "show", "report", "exec", "plan_calls", "image")
 _EXIT_INPUT = 2
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_EPILOG = """\
+first steps:
+  spotlake run                    collect one slot: emulated AWS, simulated Azure, no account
+  spotlake run --regions eastus   the same of one region, in less than a minute
+  spotlake runs                   what has been collected so far
+  spotlake report --open          look at the last run
+
+exit codes: 0 done, 1 failed, 2 a value that is not allowed, 130 interrupted; `exec` ends with its command's own"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
-    parser = argparse.ArgumentParser(
-        prog="spotlake",
-        description="Collects Azure Spot VM placement scores, prices and eviction rates, and keeps them.",
-        epilog="`spotlake run` collects one slot on this machine, with emulated AWS and simulated Azure.",
-    )
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in _COMMANDS:
-        importlib.import_module(f"spotlake_local.commands.{name}").add_parser(subparsers)
-    parsed = parser.parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = parsed.command
-    # A terminated command must stop what it started, as an interrupted one does.
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return command(parsed)
-    except InvalidInputError as error:
-        return _fail(error, _EXIT_INPUT)
-    except SpotlakeError as error:
-        return _fail(error, _EXIT_FAILED)
+        parsed = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = parsed.command
+        # A terminated command must stop what it started, as an interrupted one does.
+        signal.signal(signal.SIGTERM, _interrupt)
+        return _without_traceback(command, parsed)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: everything that was started has been stopped\n")
         return _EXIT_INTERRUPTED
 
 
-def _fail(error: SpotlakeError, code: int) -> int:
-    hint = "" if error.recovery is Recovery.FIX_INPUT else f"\n  what to do: {error.recovery.value}"
+def _parser() -> argparse.ArgumentParser:
+    from spotlake_local.arguments import KeepEpilog
+
+    parser = argparse.ArgumentParser(
+        prog="spotlake",
+        description="Collects Azure Spot VM placement scores, prices and eviction rates, and keeps them.",
+        epilog=_EPILOG,
+        formatter_class=KeepEpilog,
+    )
+    version = importlib.metadata.version("spotlake-azure-collector")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in _COMMANDS:
+        importlib.import_module(f"spotlake_local.commands.{name}").add_parser(subparsers)
+    return parser
+
+
+def _without_traceback(command: Callable[[argparse.Namespace], int], parsed: argparse.Namespace) -> int:
+    """Run a command; what it cannot do is said in a sentence or two, without a traceback."""
+    try:
+        return command(parsed)
+    except InvalidInputError as error:
+        return _fail(error, "", _EXIT_INPUT)
+    except StoreError as error:
+        bucket = getattr(parsed, "bucket", None)
+        return _fail(error, "check the bucket's name and this shell's AWS sign-in" if bucket else "", _EXIT_FAILED)
+    except SpotlakeError as error:
+        return _fail(error, "" if error.recovery is Recovery.TRY_LATER else error.recovery.value, _EXIT_FAILED)
+    except OSError as error:
+        if error.filename is None and error.errno not in _FULL_DISK:
+            raise  # not about a file: a fault of ours
+        way_out = "make room, or choose another place" if error.errno in _FULL_DISK else "choose another place"
+        return _fail(error, way_out, _EXIT_FAILED)
+
+
+def _fail(error: Exception, way_out: str, code: int) -> int:
+    hint = f"\n  what to do: {way_out}" if way_out else ""
     sys.stderr.write(f"{type(error).__name__}: {error}{hint}\n")
     return code
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 
 from spotlake.errors import ConfigurationError
 
-_VARIABLES = {
-    "tenant_id": "AZURE_TENANT_ID",
-    "client_id": "AZURE_CLIENT_ID",
-    "client_secret": "AZURE_CLIENT_SECRET",
-    "subscriptions": "AZURE_SUBSCRIPTION_IDS",
-}
+VARIABLES = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_SUBSCRIPTION_IDS")
 
 
-def live_credentials() -> dict[str, str]:
-    """Tenant, client, secret and subscriptions. Raises ConfigurationError naming the variables that are missing."""
-    missing = [variable for variable in _VARIABLES.values() if not os.environ.get(variable)]
+@dataclass(frozen=True)
+class LiveCredentials:
+    """What AzureAuth should hold; the names are those of ``azure.simulated.SimulatedAzure``."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    subscriptions: tuple[str, ...]
+
+
+def live_credentials() -> LiveCredentials:
+    """Read them from the environment. Raises ConfigurationError naming the variables that are missing."""
+    missing = [variable for variable in VARIABLES if not os.environ.get(variable, "").strip(" ,")]
     if missing:
         raise ConfigurationError(f"AZURE=live needs the environment variables {', '.join(missing)}")
-    return {name: os.environ[variable] for name, variable in _VARIABLES.items()}
+    tenant_id, client_id, client_secret, subscriptions = (os.environ[variable].strip() for variable in VARIABLES)
+    names = tuple(name for part in subscriptions.split(",") if (name := part.strip()))
+    return LiveCredentials(tenant_id, client_id, client_secret, names)

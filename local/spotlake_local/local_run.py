@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import yaml
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from spotlake import keys
 from spotlake.clock import WallClock
+from spotlake.errors import InvalidInputError
 from spotlake.models import SLOT_MINUTES, Dataset, floor_to_slot, from_iso, run_id_of, to_iso
 from spotlake.settings import Settings
 from spotlake.stores.objects import S3Objects
@@ -27,7 +28,7 @@ from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.files import copy_objects
 from spotlake_local.following import Ended, follow
 from spotlake_local.following import Progress as RunProgress
-from spotlake_local.live_azure import live_credentials
+from spotlake_local.live_azure import LiveCredentials
 from spotlake_local.summary import print_summary, summarise
 from spotlake_local.workspace import ROOT, Workspace, host_architecture
 
@@ -44,7 +45,13 @@ class LocalRun:
     """What ``spotlake run`` does, in order."""
 
     def __init__(
-        self, workspace: Workspace, *, wanted: dict[str, Any], floored: bool, subscriptions: int, live: bool
+        self,
+        workspace: Workspace,
+        *,
+        wanted: dict[str, Any],
+        floored: bool,
+        subscriptions: int,
+        live_credentials: LiveCredentials | None,
     ) -> None:
         """Nothing is started yet.
 
@@ -53,35 +60,44 @@ class LocalRun:
             wanted: The execution's input, checked.
             floored: Whether the timestamp was moved to its slot (said to the user).
             subscriptions: Of the simulated Azure.
-            live: Whether the real Azure is asked.
+            live_credentials: Of the real Azure, which is then asked (``live_azure``); None: the simulated one is.
+
+        Raises:
+            InvalidInputError: The workspace holds data of the other Azure; merged, nobody could tell them apart.
         """
-        self.workspace, self.wanted, self.live = workspace, wanted, live
-        self.subscriptions = subscriptions
+        self.workspace, self.wanted, self.floored = workspace, wanted, floored
+        self.subscriptions, self.live_credentials = subscriptions, live_credentials
+        self.source = "simulated" if live_credentials is None else "live"
         self.console = Console()
+        held = self.workspace.source()
+        if held not in (None, self.source):
+            allowed = f"{held}, as all data in {workspace.folder} are, or another STATE_DIR"
+            raise InvalidInputError("azure", self.source, allowed)
         self.slot_at = self._choose_slot()
         self.wanted["timestamp"] = to_iso(self.slot_at)
-        if floored:
-            self.console.print(f"the timestamp was moved to its ten-minute slot, {to_iso(self.slot_at)}")
 
     def run(self) -> int:
         """Run; 0 only if the execution succeeded."""
         began = time.monotonic()
-        self.workspace.make()
+        if self.floored:
+            self.console.print(f"the timestamp was moved to its ten-minute slot, {to_iso(self.slot_at)}")
         with ExitStack() as stack:
-            with self._step("starting emulated AWS" + ("" if self.live else " and simulated Azure")):
+            with self._step("starting emulated AWS" + (" and simulated Azure" if self.source == "simulated" else "")):
                 aws, azure = self._start(stack)
+            deploy_began = time.monotonic()
+            with self._step("making the stack's template, when anything in it has changed"):
+                self._synthesise(azure)
             with self._step("deploying the stack"):
-                deploy_began = time.monotonic()
                 machine_arn = self._deploy(aws, azure)
-                deploy_seconds = time.monotonic() - deploy_began
-            self.workspace.remember_slot(self.slot_at)
+            deploy_seconds = time.monotonic() - deploy_began
+            self.workspace.remember(self.slot_at, self.source)
             ended = self._execute(aws, azure, machine_arn)
             objects = S3Objects(cast("S3Client", aws.client("s3")), Settings().write_bucket)
             summary = summarise(
                 objects,
                 slot_at=self.slot_at,
                 ended=ended,
-                source="live" if self.live else "simulated",
+                source=self.source,
                 deploy_seconds=deploy_seconds,
             )
             self._keep(objects, summary)
@@ -89,7 +105,7 @@ class LocalRun:
                 stack.close()
         summary["seconds"]["total"] = round(time.monotonic() - began, 1)
         self.workspace.summary.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
-        print_summary(self.console, summary, ended, self.workspace)
+        print_summary(self.console, summary, self.workspace)
         return 0 if ended.status == "SUCCEEDED" else 1
 
     def _choose_slot(self) -> datetime:
@@ -97,7 +113,7 @@ class LocalRun:
         if "timestamp" in self.wanted:
             return from_iso(self.wanted["timestamp"])
         present = floor_to_slot(WallClock().now())
-        last = None if self.live else self.workspace.last_slot_at()
+        last = None if self.source == "live" else self.workspace.last_slot_at()
         return present if last is None else max(present, last + timedelta(minutes=SLOT_MINUTES))
 
     def _start(self, stack: ExitStack) -> tuple[EmulatedAws, SimulatedAzure | None]:
@@ -116,7 +132,7 @@ class LocalRun:
                 port=ports["aws"],
             )
         )
-        if self.live:
+        if self.source == "live":
             return aws, None
         azure = stack.enter_context(
             SimulatedAzure.start(
@@ -128,7 +144,7 @@ class LocalRun:
         )
         return aws, azure
 
-    def _deploy(self, aws: EmulatedAws, azure: SimulatedAzure | None) -> str:
+    def _synthesise(self, azure: SimulatedAzure | None) -> None:
         context = {
             "architecture": host_architecture(),
             "map_concurrency": _MAP_CONCURRENCY,
@@ -139,26 +155,22 @@ class LocalRun:
             **(azure.settings() if azure else {}),
         }
         synthesise(self.workspace.assembly, context)
+
+    def _deploy(self, aws: EmulatedAws, azure: SimulatedAzure | None) -> str:
+        """Make what exists outside the stack, and the stack; returns the state machine's ARN."""
         settings = Settings()
-        if azure is None:
-            credentials = live_credentials()
-            seed_production(aws, settings, {})
-        else:
-            credentials = {
-                "tenant_id": azure.tenant_id,
-                "client_id": azure.client_id,
-                "client_secret": azure.client_secret,
-                "subscriptions": ",".join(azure.subscriptions),
-            }
-            seed_production(aws, settings, production_objects(self.slot_at))
-            azure.set_clock(self.slot_at)
+        # No configuration of production stands beside the real Azure: the whole quota is ours then.
+        seed_production(aws, settings, production_objects(self.slot_at) if azure else {})
+        credentials = azure or self.live_credentials
+        if credentials is None:
+            raise AssertionError("one of the two Azures is asked")
         seed_credentials(
             aws,
             settings,
-            tenant_id=credentials["tenant_id"],
-            client_id=credentials["client_id"],
-            client_secret=credentials["client_secret"],
-            subscriptions=credentials["subscriptions"].split(","),
+            tenant_id=credentials.tenant_id,
+            client_id=credentials.client_id,
+            client_secret=credentials.client_secret,
+            subscriptions=credentials.subscriptions,
         )
         outputs = deploy_assembly(aws, self.workspace.assembly, STACK)
         stop_leftover_executions(aws)
@@ -186,8 +198,10 @@ class LocalRun:
 
     @contextmanager
     def _step(self, words: str) -> Iterator[None]:
-        with self.console.status(words):
-            began = time.monotonic()
+        began = time.monotonic()
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as shown:
+            shown.add_task(words, total=None)
             yield
         self.console.print(f"[dim]{words}: {time.monotonic() - began:.1f} s[/dim]")
 
@@ -209,7 +223,7 @@ def production_objects(slot_at: datetime) -> dict[str, bytes]:
 def _progress(console: Console) -> Iterator[Any]:
     """A bar that shows the state and the shards stored of all."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=None, done="")
         shown = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from spotlake import keys
+from spotlake import errors, keys
 from spotlake.models import run_id_of, slot_of_run_id
 from spotlake.stores.objects import ReadOnlyObjects
 from spotlake.usecases.notify import one_line_cause
@@ -21,10 +22,11 @@ def summarise(
     objects: ReadOnlyObjects, *, slot_at: datetime, ended: Ended, source: str, deploy_seconds: float
 ) -> dict[str, Any]:
     """The summary of an ended execution, from its manifest and statistics where there are any."""
-    manifest = _read(objects, keys.manifest(slot_at)) or {}
-    execution = _read(objects, keys.execution(slot_at)) or {}
-    functions = execution.get("functions", {})
     seconds = ended.seconds_by_state
+    # What lies there when this execution did not come so far is an earlier one's of the same slot.
+    manifest = (_read(objects, keys.manifest(slot_at)) if "Merge" in seconds else None) or {}
+    execution = (_read(objects, keys.execution(slot_at)) if "Report" in seconds else None) or {}
+    functions = execution.get("functions", {})
     return {
         "run_id": run_id_of(slot_at),
         "mode": manifest.get("mode"),
@@ -46,37 +48,63 @@ def summarise(
             "merge": seconds.get("Merge", 0.0),
         },
         "peak_memory_mb": {name: one["peak_memory_mb"] for name, one in functions.items()},
-        "outputs": [*manifest.get("outputs", []), *_report_outputs(objects, slot_at)],
+        "outputs": [*manifest.get("outputs", []), *(_report_outputs(objects, slot_at) if execution else [])],
         "error": ended.error,
         "cause": one_line_cause(ended.cause) if ended.error else None,
     }
 
 
-def print_summary(console: Console, summary: dict[str, Any], ended: Ended, workspace: Workspace) -> None:
-    """Print the table that a run ends with."""
-    table = Table(show_header=False, title=f"run {summary['run_id']}: {summary['status']}")
-    rows, seconds = summary["rows"], summary["seconds"]
-    table.add_row("mode, Azure", f"{summary['mode']}, {summary['azure']}")
-    table.add_row("regions", f"{summary['regions_complete']} of {summary['regions_requested']} complete")
-    table.add_row("coverage", f"{summary['coverage_percent']:.1f} %")
-    table.add_row("rows", ", ".join(f"{name} {number:,}" for name, number in rows.items()))
-    table.add_row("changed rows", f"{summary['changed_rows']:,}")
-    table.add_row("calls", f"{summary['sps_calls']:,}, {summary['throttled_calls']:,} throttled")
-    age = summary["oldest_score_age_minutes"]
-    table.add_row("oldest score then", "unknown" if age is None else f"{age:.0f} minutes")
-    table.add_row("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
-    memory = {name: value for name, value in summary["peak_memory_mb"].items() if value is not None}
-    table.add_row("peak memory", ", ".join(f"{name} {value:.0f} MB" for name, value in memory.items()))
-    table.add_row("results", str(workspace.outputs))
-    table.add_row("summary", str(workspace.summary))
-    if summary["azure"] == "simulated":
-        table.caption = "simulated Azure: real catalogue, synthetic spot prices, scores and eviction bands"
+def print_summary(console: Console, summary: dict[str, Any], workspace: Workspace) -> None:
+    """Print what a run ends with: its figures, why it failed if it did, and where to look."""
+    table = Table(show_header=False, title=f"run {summary['run_id']}: {summary['status']}", title_justify="left")
+    for name, text in _figures(summary):
+        table.add_row(name, text)
     console.print(table)
-    page = workspace.outputs / keys.report_page(slot_of_run_id(summary["run_id"]))
-    if page.exists():
-        console.print(f"page to look at: {page}", soft_wrap=True)  # whole, so that it can be copied
-    if ended.error:
-        console.print(f"[bold red]{ended.error}[/]: {summary['cause']}")
+
+    def say(name: str, text: str) -> None:
+        # Whole and as it is, so that it can be copied: a path is not broken, a bracket in a cause is no markup.
+        console.print(f"{name}: {text}", soft_wrap=True, markup=False, highlight=False)
+
+    if summary["azure"] == "simulated":
+        say("simulated Azure", "the catalogue is real; spot prices, scores and eviction bands are synthetic")
+    say("summary", str(workspace.summary))
+    page = keys.report_page(slot_of_run_id(summary["run_id"]))
+    if summary["outputs"]:
+        say("results", str(workspace.outputs))
+    if page in summary["outputs"]:
+        say("page to look at", str(workspace.outputs / page))
+    if summary["error"]:
+        say(summary["error"], summary["cause"])
+        say("  what to do", _way_out(summary["error"], workspace))
+
+
+def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and text of each figure; a run that merged nothing has few."""
+    seconds = {name: value for name, value in summary["seconds"].items() if value}
+    if summary["mode"] is not None:
+        age = summary["oldest_score_age_minutes"]
+        yield "mode, Azure", f"{summary['mode']}, {summary['azure']}"
+        yield "regions", f"{summary['regions_complete']} of {summary['regions_requested']} complete"
+        yield "coverage", f"{summary['coverage_percent']:.1f} %"
+        yield "rows", ", ".join(f"{name} {number:,}" for name, number in summary["rows"].items())
+        yield "changed rows", f"{summary['changed_rows']:,}"
+        yield "calls", f"{summary['sps_calls']:,}, {summary['throttled_calls']:,} throttled"
+        yield "oldest score then", "unknown" if age is None else f"{age:.0f} minutes"
+    yield "seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    memory = {name: value for name, value in summary["peak_memory_mb"].items() if value is not None}
+    if memory:
+        yield "peak memory", ", ".join(f"{name} {value:.0f} MB" for name, value in memory.items())
+
+
+def _way_out(error: str, workspace: Workspace) -> str:
+    """What to do about a failed execution, by its error's name."""
+    kind = getattr(errors, error, None)
+    if isinstance(kind, type) and issubclass(kind, errors.SpotlakeError):
+        recovery: errors.Recovery = kind.recovery
+        if recovery is not errors.Recovery.TRY_LATER:
+            return str(recovery.value)
+    log = workspace.aws / "emulator.log"
+    return f"run again; if it repeats, see {log}, or begin anew (`make clean-local`, or another STATE_DIR)"
 
 
 def _read(objects: ReadOnlyObjects, key: str) -> dict[str, Any] | None:

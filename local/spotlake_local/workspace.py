@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import fcntl
 import platform
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 
+from spotlake.errors import ConfigurationError, InvalidInputError
 from spotlake.models import from_iso, to_iso
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def default_folder() -> Path:
-    """``STATE_DIR`` of the environment, as `make run` takes it; else ``.local`` in the checkout."""
-    return Path(os.environ.get("STATE_DIR") or ROOT / ".local")
 
 
 @dataclass(frozen=True)
@@ -56,18 +55,55 @@ class Workspace:
         """What the write bucket holds, as plain files, by key."""
         return self.folder / "spotlake-test"
 
-    def make(self) -> None:
-        """Make the folder."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Make the folder and keep every other command out of it; the lock ends with this process at the latest.
+
+        Two emulators on one state would each overwrite what the other has saved.
+
+        Raises:
+            InvalidInputError: Another command is using the folder, or it cannot be made or written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("w")
+        except OSError as error:
+            allowed = f"a folder that can be made and written ({error.strerror})"
+            raise InvalidInputError("--state-dir", str(self.folder), allowed) from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                allowed = "a folder that no other `make run` or `spotlake exec` is using, or wait for that one"
+                raise InvalidInputError("--state-dir", str(self.folder), allowed) from None
+            yield
 
     def last_slot_at(self) -> datetime | None:
-        """The slot that was last begun, or None on a first run."""
-        path = self.folder / "last_slot.json"
-        return from_iso(orjson.loads(path.read_bytes())["slot_at"]) if path.exists() else None
+        """The slot that was last begun, or None on a first run. Raises ConfigurationError when it cannot be read."""
+        last = self._last()
+        return from_iso(last["slot_at"]) if last else None
 
-    def remember_slot(self, slot_at: datetime) -> None:
-        """Keep the slot as the last one begun."""
-        (self.folder / "last_slot.json").write_bytes(orjson.dumps({"slot_at": to_iso(slot_at)}))
+    def source(self) -> str | None:
+        """Whose data lie here, "simulated" or "live"; None before the first run."""
+        last = self._last()
+        return last["azure"] if last else None
+
+    def remember(self, slot_at: datetime, source: str) -> None:
+        """Keep the slot as the last one begun, and whose data it brings."""
+        _write_whole(self._last_file, orjson.dumps({"slot_at": to_iso(slot_at), "azure": source}))
+
+    @property
+    def _last_file(self) -> Path:
+        return self.folder / "last_slot.json"
+
+    def _last(self) -> dict[str, str] | None:
+        if not self._last_file.exists():
+            return None
+        last = _read_json(self._last_file)
+        if not isinstance(last, dict) or set(last) != {"slot_at", "azure"}:
+            way_out = "delete it to go on with the present slot, or `make clean-local` to begin anew"
+            raise ConfigurationError(f"{self._last_file} is damaged or of another version: {way_out}")
+        return last
 
     def ports(self, names: tuple[str, ...]) -> dict[str, int]:
         """A free port for each name: those of the last run where they are still free.
@@ -75,14 +111,29 @@ class Workspace:
         The stack's settings hold the simulator's addresses; the same ports spare a new synthesis.
         """
         path = self.folder / "ports.json"
-        known: dict[str, int] = orjson.loads(path.read_bytes()) if path.exists() else {}
+        known = _read_json(path) if path.exists() else None
+        wanted = known if isinstance(known, dict) else {}  # any free ports will do in their place
         taken: set[int] = set()
         ports: dict[str, int] = {}
         for name in names:
-            ports[name] = _free_port(known.get(name, 0), taken)
+            ports[name] = _free_port(wanted.get(name, 0), taken)
             taken.add(ports[name])
-        path.write_bytes(orjson.dumps(ports))
+        _write_whole(path, orjson.dumps(ports))
         return ports
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except ValueError:
+        return None
+
+
+def _write_whole(path: Path, body: bytes) -> None:
+    """A process that is killed, or a full disk, leaves the old file rather than half of the new one."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_bytes(body)
+    partial.replace(path)
 
 
 def _free_port(wanted: int, taken: set[int]) -> int:
@@ -102,4 +153,4 @@ def _free_port(wanted: int, taken: set[int]) -> int:
 
 def host_architecture() -> str:
     """This machine's architecture as the stack's setting spells it."""
-    return {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+    return "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"

@@ -61,3 +61,9 @@ def test_without_chromium_a_picture_says_what_to_install(
     monkeypatch.setenv("PATH", str(state))
     assert main(["report", "--state-dir", str(state), "--picture", str(state / "x.png")]) == 1
     assert "apt-get install chromium" in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_says_what_to_do(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for out, said in (("/dev/full", "make room"), (str(state), "choose another place")):
+        assert main(["report", "--state-dir", str(state), "--out", out]) == 1
+        assert f"what to do: {said}" in capsys.readouterr().err

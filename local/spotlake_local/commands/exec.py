@@ -5,38 +5,53 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
-from pathlib import Path
 from typing import Any
 
 from spotlake.errors import InvalidInputError
-from spotlake_local.aws.interpreter import lambda_python
-from spotlake_local.aws.launcher import EmulatedAws
-from spotlake_local.aws.roles import credentials_of_role, role_of_function
-from spotlake_local.workspace import ROOT, Workspace, default_folder
+from spotlake_local.arguments import add_command, add_state_dir, workspace_of
+from spotlake_local.workspace import ROOT
+
+_EPILOG = """\
+examples:
+  spotlake exec -- aws s3 ls s3://spotlake-test/ --recursive
+  spotlake exec -- aws dynamodb scan --table-name azure-test --select COUNT
+  spotlake exec --role sps -- aws s3 cp README.md s3://spotlake/   (refused: AccessDenied)
+
+The exit code is COMMAND's own."""
 
 
 def add_parser(subparsers: Any) -> None:
     """Add ``exec`` to the command line."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "exec",
-        help="run a command against the emulated AWS of the local runs",
+        summary="run a command against the emulated AWS of the local runs",
         description="Starts the emulated AWS on what local runs have kept, runs COMMAND with its endpoint and "
         "credentials in the environment (AWS_ENDPOINT_URL, ...), and stops it again. The credentials are the root "
         "user's, or with --role those of a function's role: try what it may do, and what not.",
-        epilog="example: spotlake exec -- aws dynamodb scan --table-name azure-test --select COUNT",
+        epilog=_EPILOG,
     )
-    parser.add_argument("--state-dir", type=Path, default=default_folder(), metavar="DIR", help="default: .local")
-    parser.add_argument("--role", metavar="FUNCTION", help="have the rights of this Lambda function: plan, sps, ...")
+    add_state_dir(parser)
+    parser.add_argument(
+        "--role",
+        metavar="FUNCTION",
+        help="have the rights of this Lambda function: plan, sps, price, eviction, merge, report or notify",
+    )
     parser.add_argument("words", nargs="+", metavar="COMMAND", help="the command and its arguments, after --")
     parser.set_defaults(command=command)
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Run it; the exit code is the command's own."""
-    workspace = Workspace(arguments.state_dir.resolve())
+    workspace = workspace_of(arguments)
     if not workspace.aws.exists():
         raise InvalidInputError("--state-dir", str(arguments.state_dir), "a folder that `make run` has made")
-    with EmulatedAws.start(workspace.aws, lambda_python=lambda_python(ROOT)) as aws:
+    # Half a second of imports that no other command needs.
+    from spotlake_local.aws.interpreter import lambda_python
+    from spotlake_local.aws.launcher import EmulatedAws
+    from spotlake_local.aws.roles import credentials_of_role, role_of_function
+
+    with workspace.alone(), EmulatedAws.start(workspace.aws, lambda_python=lambda_python(ROOT)) as aws:
         # The project's own tools (the AWS CLI, cdk) come first.
         path = os.pathsep.join([str(ROOT / ".venv/bin"), str(ROOT / "node_modules/.bin"), os.environ.get("PATH", "")])
         environment = {**os.environ, **aws.environment(), "PATH": path, "AWS_PAGER": ""}

@@ -12,10 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from spotlake.errors import ConfigurationError
+from spotlake_local.arguments import add_command
 from spotlake_local.workspace import ROOT
 
 DOCKERFILE = "functions/full_run/Dockerfile"
@@ -30,12 +28,13 @@ _NO_ENGINE = (
 
 def add_parser(subparsers: Any) -> None:
     """Add ``image`` to the command line."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "image",
-        help="build the full run's image for arm64 and amd64 and push it",
+        summary="build the full run's image for arm64 and amd64 and push it",
         description="Builds functions/full_run/Dockerfile for both architectures with docker (buildx) or podman, and "
         "pushes it under a tag made from its content, and as latest. The stack's own repository takes latest.",
-        epilog="example: spotlake image --repository registry.example.com/full-run",
+        epilog="examples:\n  spotlake image\n  spotlake image --repository registry.example.com/full-run",
     )
     parser.add_argument(
         "--repository",
@@ -99,6 +98,9 @@ def image_files(root: Path) -> Iterator[Path]:
 
 def repository_of_stack(stack: str) -> str:
     """The repository that a deployed stack made. Raises ConfigurationError that says how to go on."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
     way_out = "deploy first, or give --repository"
     try:
         (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
@@ -116,6 +118,9 @@ def _sign_in(engine: str, repository: str) -> None:
     match = _ECR.match(repository)
     if match is None:
         return
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
     client = boto3.client("ecr", region_name=match[2])
     try:
         (given,) = client.get_authorization_token()["authorizationData"]

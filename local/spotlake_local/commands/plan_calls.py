@@ -8,29 +8,38 @@ import gzip
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from spotlake.errors import InvalidInputError
 from spotlake.names import is_collected_region, is_spot_eligible
 from spotlake.planning.cover import CallPlan, cover_pairs
 from spotlake.usecases.request import matches, require_known_regions
+from spotlake_local.arguments import add_command
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_EPILOG = """\
+examples:
+  spotlake plan-calls --catalogue prices.csv.gz --out plan.json
+  spotlake plan-calls --catalogue prices.csv.gz --regions eastus westus --instance-types 'Standard_D*' --out plan.json
+
+plan.json: {"calls": [{"regions": [...], "instance_types": [...]}, ...], "lower_bound": N}"""
 _COLUMNS = ("armRegionName", "armSkuName")
 type Catalogue = dict[str, set[str]]
 
 
 def add_parser(subparsers: Any) -> None:
     """Add ``plan-calls`` to the command line."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "plan-calls",
-        help="plan the fewest placement-score calls for a catalogue of regions and sizes",
+        summary="plan the fewest placement-score calls for a catalogue of regions and sizes",
         description="Covers every (region, size) pair of a catalogue with calls of at most 8 regions x 5 sizes, and "
         "says how near that is to the number that no plan can beat. The same input and effort give the same plan.",
-        epilog="example: spotlake plan-calls --catalogue prices.csv.gz --instance-types 'Standard_D*' --out plan.json",
+        epilog=_EPILOG,
     )
     parser.add_argument(
         "--catalogue", type=Path, required=True, metavar="FILE", help=f"csv or csv.gz with {', '.join(_COLUMNS)}"
@@ -48,6 +57,8 @@ def add_parser(subparsers: Any) -> None:
 
 def command(arguments: argparse.Namespace) -> int:
     """Plan, write the plan, print what it came to."""
+    from rich.console import Console
+
     console = Console()
     if not 0 <= arguments.effort_seconds <= 3600:
         raise InvalidInputError("--effort-seconds", arguments.effort_seconds, "0 to 3600")
@@ -70,8 +81,10 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _planned(pairs: Catalogue, effort_seconds: float, console: Console) -> CallPlan:
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("planning"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("planning", total=1.0)
         return cover_pairs(
             pairs, effort_seconds=effort_seconds, on_progress=lambda part: progress.update(task, completed=part)

@@ -4,45 +4,80 @@ from __future__ import annotations
 
 import argparse
 import re
-from pathlib import Path
 from typing import Any
 
 from spotlake.clock import WallClock
 from spotlake.errors import InvalidInputError
 from spotlake.models import to_iso
-from spotlake.usecases.request import parse_request, require_known_regions
-from spotlake_local.workspace import Workspace, default_folder
+from spotlake.usecases.request import RunRequest, matches, parse_request, require_known_regions
+from spotlake_local.arguments import add_command, add_state_dir, whole_number, workspace_of
+from spotlake_local.live_azure import VARIABLES, live_credentials
 
 DEFAULT_SUBSCRIPTIONS = 48  # enough for every pair in every run at half the quota
 MOST_SUBSCRIPTIONS = 400
 _SOURCES = ("simulated", "live")
 
+_EPILOG = f"""\
+examples:
+  spotlake run
+  spotlake run --regions koreacentral,eastus,westus --instance-types 'Standard_D*' --desired-count 5
+  spotlake run --timestamp "2025-12-15 10:00" --mode full
+  spotlake run --azure live --regions koreacentral
+
+`make run` is the same after the set-up: its variables are these flags in capitals (REGIONS=eastus MODE=full).
+--azure live reads {", ".join(VARIABLES)}
+(comma separated) from the environment.
+
+exit codes: 0 the execution succeeded, 1 it failed, 2 a value that is not allowed, 130 interrupted"""
+
 
 def add_parser(subparsers: Any) -> None:
     """Add ``run`` to the command line."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "run",
-        help="collect one slot, end to end, on this machine",
+        summary="collect one slot, end to end, on this machine",
         description="Starts an emulated AWS with IAM enforced and a simulated Azure with the real catalogue, deploys "
         "the stack, runs the state machine once and says what came of it. The state stays in the state folder, so "
         "the next run is the next ten-minute slot.",
+        epilog=_EPILOG,
     )
-    parser.add_argument("--timestamp", metavar="TIME", help='the slot, "2025-12-15 10:00" (default: the next one)')
-    parser.add_argument("--mode", metavar="MODE", default="auto", help="auto, incremental or full (default: auto)")
-    parser.add_argument("--regions", metavar="LIST", default="", help="ARM codes, comma separated (default: all)")
     parser.add_argument(
-        "--instance-types", metavar="LIST", default="", help="globs of ARM sizes, comma separated (default: all)"
+        "--timestamp",
+        metavar="TIME",
+        help='the slot, "2025-12-15 10:00" or 2025-12-15T19:00+09:00; UTC without an offset (default: the slot after '
+        "the last run's, or the present one when that is later)",
     )
-    parser.add_argument("--desired-count", metavar="N", help="1, 5, 10, ..., 50; several only with --mode full")
+    parser.add_argument(
+        "--mode",
+        metavar="MODE",
+        default="auto",
+        help="auto, incremental or full; auto is full on the first run of a UTC day (default: auto)",
+    )
+    parser.add_argument(
+        "--regions", metavar="LIST", default="", help="ARM codes, separated by commas or blanks (default: all)"
+    )
+    parser.add_argument(
+        "--instance-types",
+        metavar="LIST",
+        default="",
+        help="globs of ARM sizes, separated by commas or blanks (default: all that can be spot)",
+    )
+    parser.add_argument(
+        "--desired-count",
+        metavar="N",
+        help="1, 5, 10, ..., 50; several, comma separated, only with --mode full (default: rotates; full: 1)",
+    )
     parser.add_argument("--resume", action="store_true", help="leave alone what this slot has stored already")
     parser.add_argument(
         "--subscriptions",
         metavar="N",
         default=str(DEFAULT_SUBSCRIPTIONS),
-        help=f"of the simulated Azure, 1 to {MOST_SUBSCRIPTIONS} (default: {DEFAULT_SUBSCRIPTIONS})",
+        help=f"of the simulated Azure, 1 to {MOST_SUBSCRIPTIONS} (default: {DEFAULT_SUBSCRIPTIONS}: every pair in "
+        "every run)",
     )
     parser.add_argument("--azure", metavar="SOURCE", default="simulated", help="simulated or live (default: simulated)")
-    parser.add_argument("--state-dir", type=Path, default=default_folder(), metavar="DIR", help="default: .local")
+    add_state_dir(parser)
     parser.set_defaults(command=command)
 
 
@@ -53,16 +88,24 @@ def command(arguments: argparse.Namespace) -> int:
     live = arguments.azure == "live"
     wanted = execution_input(arguments)
     request = parse_request(wanted, now_at=WallClock().now() if live else None)
-    if not live:
-        require_known_regions(request.regions, _regions_with_prices())
     subscriptions = whole_number("subscriptions", arguments.subscriptions, 1, MOST_SUBSCRIPTIONS)
+    credentials = live_credentials() if live else None
+    if not live:
+        _require_known_pairs(request)
     # What follows takes a second to import; a refused value is told before.
     from spotlake_local.local_run import LocalRun
 
-    workspace = Workspace(arguments.state_dir.resolve())
+    workspace = workspace_of(arguments)
     if request.slot_at is not None:
         wanted["timestamp"] = to_iso(request.slot_at)
-    return LocalRun(workspace, wanted=wanted, floored=request.floored, subscriptions=subscriptions, live=live).run()
+    with workspace.alone():
+        return LocalRun(
+            workspace,
+            wanted=wanted,
+            floored=request.floored,
+            subscriptions=subscriptions,
+            live_credentials=credentials,
+        ).run()
 
 
 def execution_input(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -76,21 +119,20 @@ def execution_input(arguments: argparse.Namespace) -> dict[str, Any]:
             wanted[name] = names
     if arguments.desired_count is not None:
         parts = re.split(r"[,\s]+", arguments.desired_count.strip())
-        counts = [int(part) if part.isdigit() else part for part in parts]
+        counts = [int(part) if part.isdecimal() else part for part in parts]
         wanted["desired_count"] = counts if len(counts) > 1 else counts[0]
     if arguments.resume:
         wanted["resume"] = True
     return wanted
 
 
-def whole_number(field: str, text: str, low: int, high: int) -> int:
-    """The number in a flag. Raises InvalidInputError naming the flag."""
-    if not text.isdigit() or not low <= int(text) <= high:
-        raise InvalidInputError(field, text, f"a whole number from {low} to {high}")
-    return int(text)
-
-
-def _regions_with_prices() -> set[str]:
+def _require_known_pairs(request: RunRequest) -> None:
+    """Refuse regions that the simulated Azure does not have, and globs that fit no size there."""
     from spotlake_local.azure.world import World
 
-    return set(World().ondemand)
+    world = World()
+    require_known_regions(request.regions, world.ondemand)
+    sizes = (size for region in request.regions or world.ondemand for size in world.spot_sizes(region))
+    if not any(matches(size, request.instance_types) for size in sizes):
+        globs = ",".join(request.instance_types)
+        raise InvalidInputError("instance_types", globs, "globs that fit a spot size there, such as Standard_D*")

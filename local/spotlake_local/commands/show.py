@@ -1,32 +1,50 @@
-"""``spotlake show RUN``: one run as a person wants to read it."""
+"""``spotlake show [RUN]``: one run as a person wants to read it."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+from spotlake_local.archive import add_source_arguments, manifests, no_runs_yet, open_archive, read_manifest
+from spotlake_local.arguments import add_command
 
-from spotlake_local.archive import add_source_arguments, open_archive, read_manifest
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_EPILOG = """\
+examples:
+  spotlake show
+  spotlake show 20251215T1000Z
+  spotlake show 20251215T1000Z --bucket spotlake-test"""
 
 
 def add_parser(subparsers: Any) -> None:
     """Add ``show`` to the command line."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "show",
-        help="show one run: coverage by data set, what is stale, what it cost, what was written",
-        description="Shows one finished run from its manifest.",
+        summary="show one run: coverage by data set, what is stale, what was written",
+        description="Shows one finished run from its manifest: coverage and rows by data set, calls, which regions "
+        "kept their old values and why, and the keys written.",
+        epilog=_EPILOG,
     )
-    parser.add_argument("run_id", metavar="RUN", help="a run id, such as 20251215T1000Z (see `spotlake runs`)")
+    parser.add_argument(
+        "run_id", nargs="?", metavar="RUN", help="a run id, such as 20251215T1000Z (default: the last finished run)"
+    )
     add_source_arguments(parser)
     parser.set_defaults(command=command)
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Print the manifest's facts."""
-    manifest = read_manifest(open_archive(arguments), arguments.run_id)
-    console = Console()
+    """Print the manifest's facts; exit code 0 also when there is no run yet (and says how to make one)."""
+    from rich.console import Console
+
+    archive = open_archive(arguments)
+    manifest = read_manifest(archive, arguments.run_id) if arguments.run_id else next(manifests(archive, last=1), None)
+    console = Console(soft_wrap=True, highlight=False, markup=False)  # keys and reasons whole, as they are
+    if manifest is None:
+        console.print(no_runs_yet(arguments))
+        return 0
     console.print(facts_table(manifest))
     for stale in manifest["stale"]:
         kept = f"kept from {stale['since']}" if stale["since"] else "nothing to keep"
@@ -40,6 +58,8 @@ def command(arguments: argparse.Namespace) -> int:
 
 def facts_table(manifest: dict[str, Any]) -> Table:
     """Two columns: what, and how much."""
+    from rich.table import Table
+
     table = Table(show_header=False, title=f"run {manifest['run_id']}")
     rows = manifest["rows"]
     table.add_row("mode, status", f"{manifest['mode']}, {manifest['status']}")

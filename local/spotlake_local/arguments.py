@@ -1,0 +1,60 @@
+"""What the commands share: their look, their flags, and the check of a number."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from spotlake.errors import InvalidInputError
+from spotlake_local.workspace import ROOT, Workspace
+
+
+def add_command(subparsers: Any, name: str, *, summary: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """A command whose help ends with ``epilog`` as it is written, line by line."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=epilog,
+        formatter_class=KeepEpilog,
+    )
+    return parser
+
+
+def add_state_dir(parser: argparse.ArgumentParser) -> None:
+    """Add ``--state-dir``: the folder of local runs."""
+    parser.add_argument(
+        "--state-dir",
+        type=Path,
+        default=default_folder(),
+        metavar="DIR",
+        help="the local runs' folder (default: STATE_DIR of the environment, else .local in the checkout)",
+    )
+
+
+def default_folder() -> Path:
+    """``STATE_DIR`` of the environment, as `make run` takes it; else ``.local`` in the checkout."""
+    return Path(os.environ.get("STATE_DIR") or ROOT / ".local")
+
+
+def workspace_of(arguments: argparse.Namespace) -> Workspace:
+    """The workspace that ``--state-dir`` names."""
+    return Workspace(arguments.state_dir.resolve())
+
+
+def whole_number(field: str, text: str, low: int, high: int) -> int:
+    """The number in a flag. Raises InvalidInputError naming the flag."""
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise InvalidInputError(field, text, f"a whole number from {low} to {high}")
+    return int(text)
+
+
+class KeepEpilog(argparse.HelpFormatter):
+    """Fills paragraphs to the terminal's width, but leaves lines alone that somebody has broken (examples)."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" in text:
+            return "\n".join(indent + line for line in text.splitlines())
+        return super()._fill_text(text, width, indent)

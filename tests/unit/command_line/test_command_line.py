@@ -1,0 +1,148 @@
+"""What the command line says: to a newcomer who asks, and to one who errs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from spotlake_local.cli import main
+from spotlake_local.commands.runs import TABLE_WIDTH, runs_table
+from spotlake_local.summary import print_summary
+from spotlake_local.workspace import Workspace
+
+SUMMARY: dict[str, Any] = {
+    "run_id": "20251215T1000Z",
+    "mode": None,
+    "status": "failed",
+    "azure": "simulated",
+    "seconds": {"total": 6.0, "plan": 1.5, "merge": 0.0},
+    "peak_memory_mb": {},
+    "outputs": [],
+    "error": "InvalidInputError",
+    "cause": "instance_types: ['Zzz*'] is not allowed; give globs that fit",
+}
+MANIFEST = {
+    "run_id": "20251215T1000Z",
+    "mode": "incremental",
+    "status": "complete",
+    "coverage_percent": 100.0,
+    "rows": {"merged": 150_414},
+    "changed_rows": 149_288,
+    "sps_calls": 1774,
+    "stale": [],
+}
+
+
+@pytest.mark.parametrize("name", ["run", "runs", "show", "report", "exec", "plan-calls", "image"])
+def test_every_help_has_examples_that_name_the_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith(f"  spotlake {name}") for line in lines[lines.index("examples:") :])
+
+
+def test_the_first_help_says_what_to_type_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert "\n  spotlake run  " in said
+    assert "exit codes: 0 done, 1 failed, 2 a value that is not allowed, 130 interrupted" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["runs", "--last", "0"], "--last: '0' is not allowed; give a whole number from 1 to 1000"),
+        (["runs", "--last", "-3"], "--last: '-3'"),
+        (["runs", "--last", "²"], "--last: '²'"),
+        (["show", "latest"], "RUN: 'latest' is not allowed; give a run id such as"),
+        (["show", "20251215T1000Z"], "there is none here yet"),
+        (["run", "--desired-count", "²"], "desired_count: '²'"),
+        (["run", "--instance-types", "Zzz*"], "instance_types: 'Zzz*' is not allowed; give globs that fit a spot size"),
+        (["run", "--instance-types", "Standard_B2ms"], "a spot size"),
+        (["exec", "--", "true"], "a folder that `make run` has made"),
+    ],
+    ids=lambda given: "-".join(given).replace("²", "digit") if isinstance(given, list) else "",
+)
+def test_a_value_that_is_not_allowed_ends_with_2_and_makes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    state = tmp_path / "state"
+    assert main([words[0], "--state-dir", str(state), *words[1:]]) == 2
+    assert said in capsys.readouterr().err
+    assert not state.exists()
+
+
+@pytest.mark.parametrize("name", ["runs", "show", "report"])
+def test_where_there_is_no_run_it_says_where_it_looked_and_how_to_make_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main([name, "--state-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"no finished runs in {tmp_path}/spotlake-test yet: `make run` collects one\n"
+
+
+def test_the_live_azure_without_credentials_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AZURE_SUBSCRIPTION_IDS", " , ")
+    monkeypatch.setenv("AZURE_TENANT_ID", "tenant")
+    assert main(["run", "--azure", "live", "--state-dir", str(tmp_path / "state")]) == 1
+    said = capsys.readouterr().err
+    assert "AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_SUBSCRIPTION_IDS" in said
+    assert "AZURE_TENANT_ID" not in said
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_state_folder_that_is_a_file_or_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for folder in (file, file / "state"):
+        assert main(["run", "--state-dir", str(folder)]) == 2
+        assert f"--state-dir: '{folder}' is not allowed" in capsys.readouterr().err
+    used = Workspace(tmp_path / "used")
+    with used.alone():
+        assert main(["run", "--state-dir", str(used.folder)]) == 2
+    assert "no other `make run` or `spotlake exec` is using" in capsys.readouterr().err
+    with used.alone():
+        pass  # free again
+
+
+def test_simulated_and_live_data_never_meet_in_one_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from spotlake.models import slot_of_run_id
+
+    Workspace(tmp_path).remember(slot_of_run_id("20251215T1000Z"), "live")
+    assert main(["run", "--state-dir", str(tmp_path)]) == 2
+    assert "azure: 'simulated' is not allowed; give live" in capsys.readouterr().err
+
+
+def test_a_damaged_state_folder_says_which_file_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "last_slot.json").write_text('{"slot_at":')
+    assert main(["run", "--state-dir", str(tmp_path)]) == 1
+    assert f"{tmp_path}/last_slot.json is damaged or of another version: delete it" in capsys.readouterr().err
+    (tmp_path / "ports.json").write_text("[")
+    assert set(Workspace(tmp_path).ports(("aws", "azure"))) == {"aws", "azure"}
+
+
+def test_a_narrow_terminal_cuts_no_run_id() -> None:
+    console = Console(width=TABLE_WIDTH)
+    with console.capture() as seen:
+        console.print(runs_table([(MANIFEST, 1283.2)]))
+    line = seen.get().splitlines()[1].split()
+    assert line == ["20251215T1000Z", "incremental", "complete", "100.0", "150,414", "149,288", "1,774", "1283", "0"]
+
+
+def test_a_failed_run_ends_with_its_cause_whole_and_a_way_out(tmp_path: Path) -> None:
+    console = Console(width=60)
+    with console.capture() as seen:
+        print_summary(console, SUMMARY, Workspace(tmp_path))
+    said = seen.get()
+    assert "InvalidInputError: instance_types: ['Zzz*'] is not allowed; give globs that fit\n" in said
+    assert "what to do: correct the input and start again\n" in said
+    assert "coverage" not in said
+    assert "page to look at" not in said
