@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run report report-picture charts chromium test lint types unit image bench clean-local synth diff deploy destroy
+.PHONY: help setup needed run report report-picture charts chromium test lint types unit image bench clean-local synth diff deploy destroy
 
 UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
@@ -14,17 +14,30 @@ ARCH := $(shell uname -m | sed s/aarch64/arm64/)
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: .venv/.ready node_modules/.ready .tools/lambda-python/.ready build/layers/.ready-$(ARCH) ## Install everything the other targets need
+# Installers show their progress to people, and nothing to logs.
+QUIET := $(shell [ -t 2 ] || echo --quiet)
+READY := .venv/.ready node_modules/.ready
+setup: $(if $(filter-out $(wildcard $(READY)),$(READY)),needed) $(READY) .tools/lambda-python/.ready build/layers/.ready-$(ARCH) ## Install everything the other targets need
+
+# What cannot be fetched from the package registries is told before anything is.
+needed:
+	@for python in python3.13 python3 python; do \
+	  $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && exit 0; done; \
+	  echo "Python 3.13 is needed on the PATH (Debian 13: apt-get install python3; elsewhere: pyenv, or python.org)" >&2; exit 1
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null \
+	  || { echo "Node 20 or later, with npm, is needed on the PATH (Debian: apt-get install nodejs npm; elsewhere: nodejs.org)" >&2; exit 1; }
 
 .tools/uv/bin/uv:
+	@python3 -m pip --version >/dev/null 2>&1 \
+	  || { echo "uv or pip is needed on the PATH (Debian: apt-get install python3-pip; elsewhere: docs.astral.sh/uv)" >&2; exit 1; }
 	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv uv==$(UV_VERSION)
 
 .venv/.ready: pyproject.toml uv.lock .python-version | $(UV)
-	$(UV) sync --locked --quiet
+	$(UV) sync --locked $(QUIET)
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json
-	npm ci --silent --no-audit --no-fund
+	npm ci --loglevel=error --no-audit --no-fund --no-update-notifier
 	@touch $@
 
 # The interpreter of emulated Lambdas: boto3 as in the real runtime, and nothing of the tools.
@@ -41,6 +54,12 @@ build/layers/.ready-%: uv.lock layers/build.py .venv/.ready | $(UV)
 RUN_VARIABLES := TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE STATE_DIR
 export $(RUN_VARIABLES)
 run_flag = $(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)")
+# A misspelt variable would change nothing, and the wrong run would begin.
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+given := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
+unknown := $(filter-out UV $(RUN_VARIABLES),$(given))
+$(if $(unknown),$(error $(unknown): not a variable of `make run`; it takes $(RUN_VARIABLES)))
+endif
 
 run: setup ## Collect one slot, end to end, on this machine (variables: README)
 	@$(SPOTLAKE) run $(foreach name,$(RUN_VARIABLES),$(call run_flag,$(name)))
