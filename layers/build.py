@@ -55,7 +55,7 @@ def build(arch: str, target: Path, requirements: str) -> bool:
     Raises:
         LayerError: uv failed (its words follow), or a package has no wheel for the architecture.
     """
-    mark = hashlib.sha256(f"{PLATFORMS[arch]} {PYTHON_VERSION} compiled\n{requirements}".encode()).hexdigest()
+    mark = hashlib.sha256(f"{PLATFORMS[arch]} {PYTHON_VERSION} compiled, no tests\n{requirements}".encode()).hexdigest()
     if (target / _MARK).exists() and (target / _MARK).read_text() == mark:
         return False
     fresh = target.with_name(target.name + ".new")
@@ -103,7 +103,7 @@ def _remove_ballast(python: Path) -> None:
     """What no Lambda needs: console scripts, tests that packages carry along."""
     shutil.rmtree(python / "bin", ignore_errors=True)
     (python / ".lock").unlink(missing_ok=True)
-    for folder in [*python.rglob("__pycache__"), *python.glob("*/tests")]:
+    for folder in [*python.rglob("__pycache__"), *python.rglob("tests")]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
