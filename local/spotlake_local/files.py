@@ -10,6 +10,8 @@ from spotlake.errors import StoreError
 from spotlake.packing import unpack
 from spotlake.stores.objects import ReadOnlyObjects, StoredObject
 
+_GZIP_MAGIC = b"\x1f\x8b"
+
 
 class FileObjects:
     """A folder read as a bucket (``spotlake.stores.objects.ReadOnlyObjects``)."""
@@ -46,8 +48,9 @@ def copy_objects(source: ReadOnlyObjects, wanted: list[str], folder: Path) -> in
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part")
-        # The bucket holds pages packed, which it tells the browser; a file cannot.
-        partial.write_bytes(unpack(found.body) if key.endswith(".html") else found.body)
+        # The bucket holds pages and JSON packed, and says so to who asks (Content-Encoding); a file cannot.
+        is_packed = found.body.startswith(_GZIP_MAGIC) and not key.endswith(".gz")
+        partial.write_bytes(unpack(found.body) if is_packed else found.body)
         partial.replace(path)
         copied += 1
     return copied

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import yaml
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from spotlake import keys
 from spotlake.clock import WallClock
@@ -30,6 +30,7 @@ from spotlake_local.following import Ended, follow
 from spotlake_local.following import Progress as RunProgress
 from spotlake_local.live_azure import LiveCredentials
 from spotlake_local.summary import print_summary, summarise
+from spotlake_local.waiting import waiting
 from spotlake_local.workspace import ROOT, Workspace, host_architecture
 
 if TYPE_CHECKING:
@@ -199,9 +200,7 @@ class LocalRun:
     @contextmanager
     def _step(self, words: str) -> Iterator[None]:
         began = time.monotonic()
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as shown:
-            shown.add_task(words, total=None)
+        with waiting(self.console, words):
             yield
         self.console.print(f"[dim]{words}: {time.monotonic() - began:.1f} s[/dim]")
 

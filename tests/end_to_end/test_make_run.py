@@ -91,12 +91,13 @@ def test_every_other_command_of_the_readme_runs(state: Path, second: dict[str, A
     for command in commands:
         if command.startswith("make "):
             continue  # the runs are the fixtures; this is `make test`
-        done = shell(command, STATE_DIR=str(state))
+        done = shell(command.replace(".local/", f"{state}/"), STATE_DIR=str(state))
         if "--role" in command:  # shown to be refused
             assert done.returncode != 0
             assert "AccessDenied" in done.stderr
             continue
         assert done.returncode == 0, command + done.stdout + done.stderr
+        assert done.stdout.strip(), command
     assert (ROOT / "plan.json").exists()
 
 
@@ -143,6 +144,8 @@ def test_what_design_section_4_lists_is_there(state: Path, second: dict[str, Any
     )
     assert len(rows) == second["rows"]["merged"]
     assert {row["RegionCode"] for row in rows} == set(REGIONS)
+    # Packed in the bucket, where it is said so to who asks; plain as files.
+    assert len(orjson.loads(outputs(state, "latest_data/latest_azure.json"))) == second["rows"]["merged"]
 
 
 def test_raw_rows_say_that_they_are_simulated(state: Path, second: dict[str, Any]) -> None:

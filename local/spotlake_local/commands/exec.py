@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
-from typing import Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 from spotlake.errors import InvalidInputError
 from spotlake_local.arguments import add_command, add_state_dir, workspace_of
 from spotlake_local.workspace import ROOT
+
+if TYPE_CHECKING:
+    from spotlake_local.aws.launcher import EmulatedAws
 
 _EPILOG = """\
 examples:
@@ -47,17 +51,31 @@ def command(arguments: argparse.Namespace) -> int:
     if not workspace.aws.exists():
         raise InvalidInputError("--state-dir", str(arguments.state_dir), "a folder that `make run` has made")
     # Half a second of imports that no other command needs.
+    from rich.console import Console
+
     from spotlake_local.aws.interpreter import lambda_python
     from spotlake_local.aws.launcher import EmulatedAws
-    from spotlake_local.aws.roles import credentials_of_role, role_of_function
+    from spotlake_local.waiting import waiting
 
-    with workspace.alone(), EmulatedAws.start(workspace.aws, lambda_python=lambda_python(ROOT)) as aws:
-        # The project's own tools (the AWS CLI, cdk) come first.
-        path = os.pathsep.join([str(ROOT / ".venv/bin"), str(ROOT / "node_modules/.bin"), os.environ.get("PATH", "")])
-        environment = {**os.environ, **aws.environment(), "PATH": path, "AWS_PAGER": ""}
-        if arguments.role is not None:
-            environment |= credentials_of_role(aws, role_of_function(aws, arguments.role))
+    console = Console(stderr=True)  # standard output is the command's own
+    with workspace.alone(), ExitStack() as stack:
+        with waiting(console, "starting the emulated AWS on the saved state"):
+            aws = stack.enter_context(EmulatedAws.start(workspace.aws, lambda_python=lambda_python(ROOT)))
+            environment = _environment(aws, arguments.role)
         try:
-            return subprocess.run(arguments.words, env=environment, check=False).returncode
+            code = subprocess.run(arguments.words, env=environment, check=False).returncode
         except FileNotFoundError:
             raise InvalidInputError("COMMAND", arguments.words[0], "a program that is on the PATH") from None
+        with waiting(console, "stopping the emulated AWS"):
+            stack.close()
+    return code
+
+
+def _environment(aws: EmulatedAws, role: str | None) -> dict[str, str]:
+    """The command's: this shell's with the emulator's endpoint and somebody's credentials."""
+    from spotlake_local.aws.roles import credentials_of_role, role_of_function
+
+    # The project's own tools (the AWS CLI, cdk) come first.
+    path = os.pathsep.join([str(ROOT / ".venv/bin"), str(ROOT / "node_modules/.bin"), os.environ.get("PATH", "")])
+    environment = {**os.environ, **aws.environment(), "PATH": path, "AWS_PAGER": ""}
+    return environment if role is None else environment | credentials_of_role(aws, role_of_function(aws, role))
