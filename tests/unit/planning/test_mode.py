@@ -81,7 +81,11 @@ def test_regions_beyond_those_collected_so_far_are_listed_first() -> None:
     house = House()
     house.list_regions("koreacentral", whole=False)
     assert house.way(regions=["eastus"]) == "full"
-    assert house.way(regions=["koreacentral"], instance_types=["Standard_ND*"]) == "incremental"
+    with pytest.raises(InvalidInputError, match="regions: 'eastus'"):
+        house.way(regions=["eastus"], mode="incremental")
+    with pytest.raises(InvalidInputError, match="instance_types: 'Standard_ND"):
+        house.way(regions=["koreacentral"], instance_types=["Standard_ND*"])
+    assert house.way(regions=["eastus"], instance_types=["Standard_ND*"]) == "full"
 
 
 def test_what_a_whole_catalogue_lacks_is_refused() -> None:

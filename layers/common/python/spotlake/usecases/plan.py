@@ -66,10 +66,11 @@ def plan_run(raw: Any, *, execution_id: str, started_at: str, deps: PlanDeps) ->
     asked = Asked.of(request, deps.settings)
     slot_at = request.slot_at or floor_to_slot(deps.wall.now())
     catalogue = read_catalogue(deps.objects)
-    if catalogue is not None and catalogue.whole_on:  # else the job knows better than a catalogue of some regions
+    mode = _choose_mode(request, asked, catalogue, slot_at, deps)
+    # A full run's job knows better than a catalogue of some regions.
+    if catalogue is not None and (catalogue.whole_on or mode is Mode.INCREMENTAL):
         require_known_regions(request.regions, catalogue.pairs)
         require_known_sizes(asked.instance_types, chain.from_iterable(catalogue.pairs.values()))
-    mode = _choose_mode(request, asked, catalogue, slot_at, deps)
     try:
         run = _claim(slot_at, mode, request.desired_counts, execution_id, started_at, deps)
     except RunInProgressError as error:

@@ -110,7 +110,7 @@ def require_known_regions(regions: Collection[str], known: Collection[str]) -> N
         if region not in known:
             near = difflib.get_close_matches(region, known, n=3, cutoff=0.5) or sorted(known)[:5]
             raise InvalidInputError(
-                "regions", region, f"ARM codes of the {len(known)} collected regions, such as {', '.join(near)}"
+                "regions", region, f"ARM codes of the {len(known)} known regions, such as {', '.join(near)}"
             )
 
 
