@@ -156,6 +156,34 @@ def test_raw_rows_say_that_they_are_simulated(state: Path, second: dict[str, Any
     assert {row["source"] for row in parse_rows(shard, key)} == {"simulated"}
 
 
+def test_docs_data_md_names_every_field_that_was_written(state: Path, second: dict[str, Any]) -> None:
+    from spotlake.stores.workloads import ALWAYS, KEY, OPTIONAL
+    from spotlake.usecases.report import MEMORY_COLUMNS
+
+    day = "2025/12/15"
+    manifest = orjson.loads(outputs(state, f"runs/azure/{day}/10-10.json"))
+    execution = orjson.loads(outputs(state, f"rawdata/azure/localfile/{day}/10-10_execution.json"))
+    written = {*manifest, *manifest["collectors"][0], *execution, *execution["collectors"][0]}
+    written |= {name for one in execution["functions"].values() for name in one}
+    written |= {
+        *ALWAYS,
+        *KEY,
+        *OPTIONAL,
+        *MEMORY_COLUMNS,
+        *OF_ALL,
+        *(name for names in METRICS.values() for name in names),
+    }
+    for dataset in ("sps", "spot_price", "spot_if"):
+        header, row = gzip.decompress(outputs(state, f"rawdata/azure/{dataset}/{day}/10-10/eastus.jsonl.gz")).split(
+            b"\n"
+        )[:2]
+        written |= {*orjson.loads(header), *orjson.loads(header)["report"], *orjson.loads(row)}
+    snapshot = gzip.decompress(outputs(state, f"rawdata/azure/{day}/10-10-00.csv.gz")).decode()
+    written |= set(snapshot.splitlines()[0].split(","))
+    described = set(re.findall(r"\w+", (ROOT / "docs/data.md").read_text(encoding="utf-8")))
+    assert written - described == set()
+
+
 # Metrics of each function besides those that every entry point has (docs/data.md).
 METRICS = {
     "plan": {"QuotaLeft"},

@@ -9,7 +9,7 @@ from typing import Any
 from spotlake.clock import WallClock
 from spotlake.errors import InvalidInputError
 from spotlake.models import to_iso
-from spotlake.usecases.request import RunRequest, matches, parse_request, require_known_regions
+from spotlake.usecases.request import RunRequest, parse_request, require_known_regions, require_known_sizes
 from spotlake_local.arguments import add_command, add_state_dir, whole_number, workspace_of
 from spotlake_local.live_azure import VARIABLES, live_credentials
 
@@ -133,6 +133,4 @@ def _require_known_pairs(request: RunRequest) -> None:
     world = World()
     require_known_regions(request.regions, world.ondemand)
     sizes = (size for region in request.regions or world.ondemand for size in world.spot_sizes(region))
-    if not any(matches(size, request.instance_types) for size in sizes):
-        globs = ",".join(request.instance_types)
-        raise InvalidInputError("instance_types", globs, "globs that fit a spot size there, such as Standard_D*")
+    require_known_sizes(request.instance_types, sizes)
