@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from spotlake.errors import InvalidInputError
+from spotlake.errors import InvalidInputError, StoreError
 from spotlake.keys import MANIFEST_PREFIX, execution, manifest
 from spotlake.models import slot_of_run_id
 from spotlake.stores.objects import ReadOnlyObjects, S3Objects
@@ -42,27 +42,35 @@ def manifests(objects: ReadOnlyObjects, *, last: int) -> Iterator[dict[str, Any]
     """Manifests of the newest finished runs, newest first."""
     found = [key for key in objects.keys(MANIFEST_PREFIX) if key.endswith(".json")]
     for key in sorted(found, reverse=True)[:last]:
-        stored = objects.get(key)
-        if stored is not None:
-            yield orjson.loads(stored.body)
+        content = read_document(objects, key)
+        if content is not None:
+            yield content
 
 
 def total_seconds(objects: ReadOnlyObjects, run_id: str) -> float | None:
     """How long a run took from its plan to its end; None when its statistics were not written."""
-    stored = objects.get(execution(slot_of_run_id(run_id)))
-    seconds: float | None = orjson.loads(stored.body)["total_seconds"] if stored else None
-    return seconds
+    content = read_document(objects, execution(slot_of_run_id(run_id)))
+    return content["total_seconds"] if content else None
 
 
 def read_manifest(objects: ReadOnlyObjects, run_id: str) -> dict[str, Any]:
     """The manifest of one run. Raises InvalidInputError when there is none, or the id has a wrong form."""
     try:
-        stored = objects.get(manifest(slot_of_run_id(run_id)))
+        content = read_document(objects, manifest(slot_of_run_id(run_id)))
     except ValueError:
         raise InvalidInputError("RUN", run_id, "a run id such as 20251215T1000Z (`spotlake runs` lists them)") from None
-    if stored is None:
+    if content is None:
         known = [one["run_id"] for one in manifests(objects, last=3)]
         allowed = f"a finished run, such as {', '.join(known)}" if known else "a finished run: there is none here yet"
         raise InvalidInputError("RUN", run_id, allowed)
-    content: dict[str, Any] = orjson.loads(stored.body)
+    return content
+
+
+def read_document(objects: ReadOnlyObjects, key: str) -> dict[str, Any] | None:
+    """A JSON object that is stored plain (manifest, execution statistics), or None. StoreError when it is damaged."""
+    stored = objects.get(key)
+    try:
+        content: dict[str, Any] | None = orjson.loads(stored.body) if stored else None
+    except ValueError as error:
+        raise StoreError(f"{objects.bucket}/{key} is damaged: {error}") from None
     return content

@@ -17,11 +17,8 @@ from spotlake_local.workspace import ROOT
 _SOURCES = ("cdk", "cdk.json", "functions", "layers/common", "build/layers", "statemachine", "uv.lock")
 
 
-def synthesise(assembly: Path, context: Mapping[str, str]) -> bool:
-    """Make ``assembly`` from the CDK app with the given context.
-
-    Returns:
-        Whether it was made anew.
+def synthesise(assembly: Path, context: Mapping[str, str]) -> None:
+    """Make ``assembly`` from the CDK app with the given context, unless it has been made from the same already.
 
     Raises:
         ConfigurationError: The app refused; the text is its last line.
@@ -29,7 +26,7 @@ def synthesise(assembly: Path, context: Mapping[str, str]) -> bool:
     mark = assembly.with_suffix(".sha256")
     fingerprint = _fingerprint(context)
     if (assembly / "manifest.json").exists() and mark.exists() and mark.read_text() == fingerprint:
-        return False
+        return
     mark.unlink(missing_ok=True)
     # The CLI would add cdk.json's context; without the CLI (half the time) we do.
     defaults = orjson.loads((ROOT / "cdk.json").read_bytes()).get("context", {})
@@ -46,7 +43,6 @@ def synthesise(assembly: Path, context: Mapping[str, str]) -> bool:
         last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no message"
         raise ConfigurationError(f"the stack cannot be synthesised: {last}")
     mark.write_text(fingerprint)
-    return True
 
 
 def _fingerprint(context: Mapping[str, str]) -> str:

@@ -38,9 +38,8 @@ class FileObjects:
         return iter(sorted(key for key in found if key.startswith(prefix)))
 
 
-def copy_objects(source: ReadOnlyObjects, wanted: list[str], folder: Path) -> int:
-    """Copy objects into files, each whole or not at all; returns how many there were."""
-    copied = 0
+def copy_objects(source: ReadOnlyObjects, wanted: list[str], folder: Path) -> None:
+    """Copy objects into files, each whole or not at all; keys that there are none of are passed over."""
     for key in wanted:
         found = source.get(key)
         if found is None:
@@ -52,5 +51,3 @@ def copy_objects(source: ReadOnlyObjects, wanted: list[str], folder: Path) -> in
         is_packed = found.body.startswith(_GZIP_MAGIC) and not key.endswith(".gz")
         partial.write_bytes(unpack(found.body) if is_packed else found.body)
         partial.replace(path)
-        copied += 1
-    return copied

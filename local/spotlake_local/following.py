@@ -40,13 +40,11 @@ class Ended:
 
     Attributes:
         status: SUCCEEDED, FAILED, TIMED_OUT or ABORTED.
-        output: Its output when it succeeded.
         error, cause: As Step Functions gives them when it did not.
         seconds_by_state: From a state's entry to the next one's.
     """
 
     status: str
-    output: str | None
     error: str | None
     cause: str | None
     seconds_by_state: dict[str, float]
@@ -98,17 +96,23 @@ def _ended(described: Any, entered: list[tuple[str, datetime]]) -> Ended:
         seconds[name] = round(seconds.get(name, 0.0) + (ended_at - began_at).total_seconds(), 3)
     return Ended(
         status=described["status"],
-        output=described.get("output"),
         error=described.get("error"),
         cause=described.get("cause"),
         seconds_by_state=seconds,
     )
 
 
+def shard_keys(objects: ReadOnlyObjects, dataset: Dataset, slot_at: datetime) -> list[str]:
+    """Keys of the shards of a slot that are stored."""
+    return _beside(objects, keys.shard(dataset, slot_at, "any"))
+
+
+def _beside(objects: ReadOnlyObjects, key: str) -> list[str]:
+    return list(objects.keys(key.rpartition("/")[0] + "/"))
+
+
 def _count_shards(progress: Progress, objects: ReadOnlyObjects, slot_at: datetime) -> None:
     for dataset in Dataset:
-        prefix = keys.shard(dataset, slot_at, "")[: -len(".jsonl.gz")]
-        progress.shards[dataset] = sum(1 for _ in objects.keys(prefix))
+        progress.shards[dataset] = len(shard_keys(objects, dataset, slot_at))
     if progress.regions is None:
-        prefix = keys.work_item(slot_at, "")[: -len(".json.gz")]
-        progress.regions = sum(1 for _ in objects.keys(prefix)) or None
+        progress.regions = len(_beside(objects, keys.work_item(slot_at, "any"))) or None

@@ -26,7 +26,7 @@ from spotlake_local.aws.launcher import EmulatedAws
 from spotlake_local.aws.seed import seed_credentials, seed_production, stop_leftover_executions
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.files import copy_objects
-from spotlake_local.following import Ended, follow
+from spotlake_local.following import Ended, follow, shard_keys
 from spotlake_local.following import Progress as RunProgress
 from spotlake_local.live_azure import LiveCredentials
 from spotlake_local.summary import print_summary, summarise
@@ -194,7 +194,7 @@ class LocalRun:
         """Copy what the run wrote into plain files."""
         wanted = list(summary["outputs"])
         for dataset in Dataset:
-            wanted.extend(objects.keys(keys.shard(dataset, self.slot_at, "")[: -len(".jsonl.gz")]))
+            wanted.extend(shard_keys(objects, dataset, self.slot_at))
         copy_objects(objects, wanted, self.workspace.outputs)
 
     @contextmanager

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +13,7 @@ from spotlake import errors, keys
 from spotlake.models import run_id_of, slot_of_run_id
 from spotlake.stores.objects import ReadOnlyObjects
 from spotlake.usecases.notify import one_line_cause
+from spotlake_local.archive import read_document
 from spotlake_local.following import COLLECTING_STATES, Ended
 from spotlake_local.workspace import Workspace
 
@@ -24,8 +24,8 @@ def summarise(
     """The summary of an ended execution, from its manifest and statistics where there are any."""
     seconds = ended.seconds_by_state
     # What lies there when this execution did not come so far is an earlier one's of the same slot.
-    manifest = (_read(objects, keys.manifest(slot_at)) if "Merge" in seconds else None) or {}
-    execution = (_read(objects, keys.execution(slot_at)) if "Report" in seconds else None) or {}
+    manifest = (read_document(objects, keys.manifest(slot_at)) if "Merge" in seconds else None) or {}
+    execution = (read_document(objects, keys.execution(slot_at)) if "Report" in seconds else None) or {}
     functions = execution.get("functions", {})
     return {
         "run_id": run_id_of(slot_at),
@@ -105,14 +105,6 @@ def _way_out(error: str, workspace: Workspace) -> str:
             return str(recovery.value)
     log = workspace.aws / "emulator.log"
     return f"run again; if it repeats, see {log}, or begin anew (`make clean-local`, or another STATE_DIR)"
-
-
-def _read(objects: ReadOnlyObjects, key: str) -> dict[str, Any] | None:
-    stored = objects.get(key)
-    if stored is None:
-        return None
-    content: dict[str, Any] = orjson.loads(stored.body)
-    return content
 
 
 def _report_outputs(objects: ReadOnlyObjects, slot_at: datetime) -> list[str]:

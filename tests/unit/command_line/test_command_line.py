@@ -129,6 +129,14 @@ def test_a_damaged_state_folder_says_which_file_and_what_to_do(
     assert set(Workspace(tmp_path).ports(("aws", "azure"))) == {"aws", "azure"}
 
 
+def test_a_damaged_manifest_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = tmp_path / "spotlake-test/runs/azure/2025/12/15/10-00.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{")
+    assert main(["runs", "--state-dir", str(tmp_path)]) == 1
+    assert "StoreError: spotlake-test/runs/azure/2025/12/15/10-00.json is damaged" in capsys.readouterr().err
+
+
 def test_a_narrow_terminal_cuts_no_run_id() -> None:
     console = Console(width=TABLE_WIDTH)
     with console.capture() as seen:

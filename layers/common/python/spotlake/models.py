@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
 
@@ -228,8 +228,3 @@ class CollectorReport:
     def to_dict(self) -> dict[str, Any]:
         """For a shard's header."""
         return {**asdict(self), "dataset": self.dataset.value}
-
-
-def minutes_between(earlier_at: datetime, later_at: datetime) -> float:
-    """Minutes from one moment to another (negative when the order is the other way)."""
-    return (later_at - earlier_at) / timedelta(minutes=1)
