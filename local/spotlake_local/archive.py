@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -51,6 +51,21 @@ def total_seconds(objects: ReadOnlyObjects, run_id: str) -> float | None:
     """How long a run took from its plan to its end; None when its statistics were not written."""
     content = read_document(objects, execution(slot_of_run_id(run_id)))
     return content["total_seconds"] if content else None
+
+
+def scores_waiting(run: Mapping[str, Any]) -> str:
+    """What the quota made wait in a run, by its manifest or summary.
+
+    >>> scores_waiting({"calls_waiting": 0, "oldest_score_age_minutes": 0.0})
+    'none'
+    >>> scores_waiting({"calls_waiting": 1445, "oldest_score_age_minutes": 230.0})
+    'of 1,445 calls, for quota; the oldest is 230 minutes old'
+    """
+    if not run["calls_waiting"]:
+        return "none"
+    age = run["oldest_score_age_minutes"]
+    oldest = "some were never asked" if age is None else f"the oldest is {age:.0f} minutes old"
+    return f"of {run['calls_waiting']:,} calls, for quota; {oldest}"
 
 
 def read_manifest(objects: ReadOnlyObjects, run_id: str) -> dict[str, Any]:

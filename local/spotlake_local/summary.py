@@ -13,7 +13,7 @@ from spotlake import errors, keys
 from spotlake.models import run_id_of, slot_of_run_id
 from spotlake.stores.objects import ReadOnlyObjects
 from spotlake.usecases.notify import one_line_cause
-from spotlake_local.archive import read_document
+from spotlake_local.archive import read_document, scores_waiting
 from spotlake_local.following import COLLECTING_STATES, Ended
 from spotlake_local.workspace import Workspace
 
@@ -39,6 +39,7 @@ def summarise(
         "changed_rows": manifest.get("changed_rows", 0),
         "sps_calls": manifest.get("sps_calls", 0),
         "throttled_calls": manifest.get("throttled_calls", 0),
+        "calls_waiting": manifest.get("calls_waiting", 0),
         "oldest_score_age_minutes": manifest.get("oldest_score_age_minutes"),
         "seconds": {
             "total": 0.0,
@@ -82,14 +83,13 @@ def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Name and text of each figure; a run that merged nothing has few."""
     seconds = {name: value for name, value in summary["seconds"].items() if value}
     if summary["mode"] is not None:
-        age = summary["oldest_score_age_minutes"]
         yield "mode, Azure", f"{summary['mode']}, {summary['azure']}"
         yield "regions", f"{summary['regions_complete']} of {summary['regions_requested']} complete"
         yield "coverage", f"{summary['coverage_percent']:.1f} %"
         yield "rows", ", ".join(f"{name} {number:,}" for name, number in summary["rows"].items())
         yield "changed rows", f"{summary['changed_rows']:,}"
         yield "calls", f"{summary['sps_calls']:,}, {summary['throttled_calls']:,} throttled"
-        yield "oldest score then", "unknown" if age is None else f"{age:.0f} minutes"
+        yield "scores waiting", scores_waiting(summary)
     yield "seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     memory = {name: value for name, value in summary["peak_memory_mb"].items() if value is not None}
     if memory:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from spotlake_local.archive import add_source_arguments, manifests, no_runs_yet, open_archive, read_manifest
+from spotlake_local.archive import (
+    add_source_arguments,
+    manifests,
+    no_runs_yet,
+    open_archive,
+    read_manifest,
+    scores_waiting,
+)
 from spotlake_local.arguments import add_command
 
 if TYPE_CHECKING:
@@ -69,6 +76,5 @@ def facts_table(manifest: dict[str, Any]) -> Table:
         table.add_row(label, f"{rows[name]:,} rows, {manifest['coverage'][name]:.1f} %")
     table.add_row("merged", f"{rows['merged']:,} rows, {manifest['changed_rows']:,} changed")
     table.add_row("calls", f"{manifest['sps_calls']:,}, {manifest['throttled_calls']:,} throttled")
-    age = manifest.get("oldest_score_age_minutes")
-    table.add_row("oldest score then", "unknown" if age is None else f"{age:.0f} minutes")
+    table.add_row("scores waiting", scores_waiting(manifest))
     return table

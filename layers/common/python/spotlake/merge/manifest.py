@@ -34,6 +34,7 @@ def collected(
         "coverage_percent": round(sum(coverage.values()) / len(coverage), 2),
         "sps_calls": sum(one.counts.get("calls_sent", 0) for one in scores),
         "calls_planned": request["calls_planned"],
+        "calls_waiting": request["calls_waiting"],
         "calls_unsent": sum(len(one.unsent_call_ids) for one in scores),
         "throttled_calls": sum(one.counts.get("throttles", 0) for one in scores),
         "oldest_score_age_minutes": request["oldest_score_age_minutes"],

@@ -19,8 +19,8 @@ from spotlake.stores.objects import ReadOnlyObjects
 
 _MANIFEST_FIELDS = (
     "run_id", "mode", "status", "desired_counts", "regions_requested", "regions_complete", "pairs", "coverage",
-    "coverage_percent", "coverage_sufficient", "sps_calls", "calls_planned", "calls_unsent", "throttled_calls",
-    "oldest_score_age_minutes", "stale", "refused_shards", "rows", "changed_rows", "written_items",
+    "coverage_percent", "coverage_sufficient", "sps_calls", "calls_planned", "calls_waiting", "calls_unsent",
+    "throttled_calls", "oldest_score_age_minutes", "stale", "refused_shards", "rows", "changed_rows", "written_items",
     "consumed_write_units", "seconds",
 )  # fmt: skip
 _BEFORE_FIELDS = ("run_id", "desired_counts", "coverage_percent", "rows", "changed_rows", "sps_calls", "seconds")

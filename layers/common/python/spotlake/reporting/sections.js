@@ -63,7 +63,7 @@ function status(run) {
     [say("slot"), run.slot_at.slice(0, 16).replace("T", " ") + " UTC"], [say("mode"), say(one.mode)], [say("desired_count"), one.desired_counts.join(", ")],
     [say("regions"), say("of", number(one.regions_complete), number(one.regions_requested)), one.regions_complete === one.regions_requested ? "good" : "poor"],
     [say("rows"), number(one.rows.merged)], [say("changed_rows"), number(one.changed_rows)],
-    [say("calls"), say("calls_of", number(one.sps_calls), number(one.calls_planned))], [say("throttled"), number(one.throttled_calls), one.throttled_calls ? "poor" : null],
+    [say("calls"), say(one.calls_waiting ? "calls_waiting" : "calls_of", number(one.sps_calls), number(one.calls_planned), number(one.calls_waiting))], [say("throttled"), number(one.throttled_calls), one.throttled_calls ? "poor" : null],
     [say("oldest"), duration(one.oldest_score_age_minutes)], [say("total_seconds"), seconds(run.execution?.total_seconds)],
   ]));
 }

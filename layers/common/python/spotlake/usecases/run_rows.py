@@ -26,6 +26,7 @@ _UNPREPARED: dict[str, Any] = {
     "shards": {one.value: [] for one in Dataset},
     "pairs": 0,
     "calls_planned": 0,
+    "calls_waiting": 0,
     "oldest_score_age_minutes": None,
     "blocks": {},
     "calls_by_region": {},
