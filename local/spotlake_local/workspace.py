@@ -65,7 +65,8 @@ class Workspace:
             InvalidInputError: Another command is using the folder, or it cannot be made or written.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            # The table AzureAuth is kept here too, with a live Azure's secret: for its owner alone.
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = (self.folder / "lock").open("w")
         except OSError as error:
             allowed = f"a folder that can be made and written ({error.strerror})"

@@ -105,6 +105,7 @@ def test_a_state_folder_that_is_a_file_or_in_use_is_refused(tmp_path: Path, caps
         assert f"--state-dir: '{folder}' is not allowed" in capsys.readouterr().err
     used = Workspace(tmp_path / "used")
     with used.alone():
+        assert used.folder.stat().st_mode & 0o777 == 0o700  # a live Azure's secret lies in it
         assert main(["run", "--state-dir", str(used.folder)]) == 2
     assert "no other `make run` or `spotlake exec` is using" in capsys.readouterr().err
     with used.alone():
