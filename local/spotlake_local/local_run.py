@@ -53,6 +53,7 @@ class LocalRun:
         floored: bool,
         subscriptions: int,
         live_credentials: LiveCredentials | None,
+        lock: int,
     ) -> None:
         """Nothing is started yet.
 
@@ -62,12 +63,13 @@ class LocalRun:
             floored: Whether the timestamp was moved to its slot (said to the user).
             subscriptions: Of the simulated Azure.
             live_credentials: Of the real Azure, which is then asked (``live_azure``); None: the simulated one is.
+            lock: From ``Workspace.alone``.
 
         Raises:
             InvalidInputError: The workspace holds data of the other Azure; merged, nobody could tell them apart.
         """
         self.workspace, self.wanted, self.floored = workspace, wanted, floored
-        self.subscriptions, self.live_credentials = subscriptions, live_credentials
+        self.subscriptions, self.live_credentials, self.lock = subscriptions, live_credentials, lock
         self.source = "simulated" if live_credentials is None else "live"
         self.console = Console()
         held = self.workspace.source()
@@ -131,6 +133,7 @@ class LocalRun:
                 lambda_python=lambda_python(ROOT),
                 job_python_path=job_packages,
                 port=ports["aws"],
+                lock=self.lock,
             )
         )
         if self.source == "live":

@@ -56,10 +56,11 @@ class Workspace:
         return self.folder / "spotlake-test"
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Make the folder and keep every other command out of it; the lock ends with this process at the latest.
+    def alone(self) -> Iterator[int]:
+        """Make the folder and keep every other command out of it; gives the lock's file descriptor.
 
-        Two emulators on one state would each overwrite what the other has saved.
+        Two emulators on one state would each overwrite what the other has saved. The lock ends with the last of
+        the processes that have it open: this one, and the emulator that it hands it to.
 
         Raises:
             InvalidInputError: Another command is using the folder, or it cannot be made or written.
@@ -77,7 +78,7 @@ class Workspace:
             except BlockingIOError:
                 allowed = "a folder that no other `make run` or `spotlake exec` is using, or wait for that one"
                 raise InvalidInputError("--state-dir", str(self.folder), allowed) from None
-            yield
+            yield lock.fileno()
 
     def last_slot_at(self) -> datetime | None:
         """The slot that was last begun, or None on a first run. Raises ConfigurationError when it cannot be read."""

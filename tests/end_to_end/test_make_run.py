@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -268,6 +269,16 @@ def processes_of(state: Path) -> list[str]:
     return found
 
 
+def holders_of(file: Path) -> int:
+    """How many processes have a file open."""
+    found = set()
+    for one in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # closed, or ended, meanwhile
+            if one.readlink() == file:
+                found.add(one.parts[2])
+    return len(found)
+
+
 def wait_for(condition: Any, seconds: float = 60.0) -> bool:
     give_up_at = time.monotonic() + seconds
     while time.monotonic() < give_up_at:
@@ -303,6 +314,7 @@ def test_killing_it_leaves_no_process_and_the_next_run_ends_well(
 ) -> None:
     process, state = started
     assert wait_for((state / "last_slot.json").exists)  # deployed, the execution is about to start
+    assert holders_of(state / "lock") >= 2  # the emulator too: killed, it still saves for a while
     process.send_signal(number)
     process.wait()
     assert wait_for(lambda: not processes_of(state)), processes_of(state)

@@ -51,6 +51,7 @@ class EmulatedAws:
         job_python_path: Sequence[Path] = (),
         port: int = 0,
         extra_environment: Mapping[str, str] | None = None,
+        lock: int | None = None,
     ) -> Iterator[Self]:
         """Start an emulator and stop it at the end, also on Ctrl-C; it ends too when this process is killed.
 
@@ -60,6 +61,7 @@ class EmulatedAws:
             job_python_path: Folders that stand for the packages inside the Batch image.
             port: 0 = any free one.
             extra_environment: For the emulator's process.
+            lock: File descriptor of the state's lock: while the emulator of a killed command still saves, it holds.
 
         Raises:
             ConfigurationError: It did not start; the text is its last words.
@@ -82,6 +84,7 @@ class EmulatedAws:
                     stderr=log,
                     text=True,
                     start_new_session=True,
+                    pass_fds=() if lock is None else (lock,),
                 )
             try:
                 aws._wait_until_healthy(process)

@@ -58,9 +58,10 @@ def command(arguments: argparse.Namespace) -> int:
     from spotlake_local.waiting import waiting
 
     console = Console(stderr=True)  # standard output is the command's own
-    with workspace.alone(), ExitStack() as stack:
+    with workspace.alone() as lock, ExitStack() as stack:
         with waiting(console, "starting the emulated AWS on the saved state"):
-            aws = stack.enter_context(EmulatedAws.start(workspace.aws, lambda_python=lambda_python(ROOT)))
+            started = EmulatedAws.start(workspace.aws, lambda_python=lambda_python(ROOT), lock=lock)
+            aws = stack.enter_context(started)
             environment = _environment(aws, arguments.role)
         try:
             code = subprocess.run(arguments.words, env=environment, check=False).returncode

@@ -98,13 +98,14 @@ def command(arguments: argparse.Namespace) -> int:
     workspace = workspace_of(arguments)
     if request.slot_at is not None:
         wanted["timestamp"] = to_iso(request.slot_at)
-    with workspace.alone():
+    with workspace.alone() as lock:
         return LocalRun(
             workspace,
             wanted=wanted,
             floored=request.floored,
             subscriptions=subscriptions,
             live_credentials=credentials,
+            lock=lock,
         ).run()
 
 

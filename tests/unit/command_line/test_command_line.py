@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,12 @@ def test_a_state_folder_that_is_a_file_or_in_use_is_refused(tmp_path: Path, caps
         assert used.folder.stat().st_mode & 0o777 == 0o700  # a live Azure's secret lies in it
         assert main(["run", "--state-dir", str(used.folder)]) == 2
     assert "no other `make run` or `spotlake exec` is using" in capsys.readouterr().err
+    with used.alone() as lock:
+        # An emulator whose command was killed and that still saves.
+        emulator = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))
+    assert main(["run", "--state-dir", str(used.folder)]) == 2
+    emulator.kill()
+    emulator.wait()
     with used.alone():
         pass  # free again
 
