@@ -23,9 +23,9 @@ def summarise(
 ) -> dict[str, Any]:
     """The summary of an ended execution, from its manifest and statistics where there are any."""
     seconds = ended.seconds_by_state
-    # What lies there when this execution did not come so far is an earlier one's of the same slot.
-    manifest = (read_document(objects, keys.manifest(slot_at)) if "Merge" in seconds else None) or {}
-    execution = (read_document(objects, keys.execution(slot_at)) if "Report" in seconds else None) or {}
+    # What lies there when this execution did not come past Merge, or Report, is an earlier one's of the same slot.
+    manifest = (read_document(objects, keys.manifest(slot_at)) if "CheckCoverage" in seconds else None) or {}
+    execution = (read_document(objects, keys.execution(slot_at)) if "ChooseEnd" in seconds else None) or {}
     functions = execution.get("functions", {})
     return {
         "run_id": run_id_of(slot_at),

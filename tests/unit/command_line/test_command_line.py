@@ -6,12 +6,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from rich.console import Console
 
+from spotlake import keys
+from spotlake.models import slot_of_run_id
+from spotlake.stores.objects import MemoryObjects
 from spotlake_local.cli import main
 from spotlake_local.commands.runs import TABLE_WIDTH, runs_table
-from spotlake_local.summary import print_summary
+from spotlake_local.following import Ended
+from spotlake_local.summary import print_summary, summarise
 from spotlake_local.workspace import Workspace
 
 SUMMARY: dict[str, Any] = {
@@ -120,8 +125,6 @@ def test_a_state_folder_that_is_a_file_or_in_use_is_refused(tmp_path: Path, caps
 
 
 def test_simulated_and_live_data_never_meet_in_one_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from spotlake.models import slot_of_run_id
-
     Workspace(tmp_path).remember(slot_of_run_id("20251215T1000Z"), "live")
     assert main(["run", "--state-dir", str(tmp_path)]) == 2
     assert "azure: 'simulated' is not allowed; give live" in capsys.readouterr().err
@@ -162,3 +165,12 @@ def test_a_failed_run_ends_with_its_cause_whole_and_a_way_out(tmp_path: Path) ->
     assert "what to do: correct the input and start again\n" in said
     assert "coverage" not in said
     assert "page to look at" not in said
+
+
+@pytest.mark.parametrize(("passed", "rows"), [("Merge", 0), ("CheckCoverage", 7)])
+def test_a_summary_shows_no_earlier_execution_of_the_slot(passed: str, rows: int) -> None:
+    slot_at = slot_of_run_id("20251215T1000Z")
+    stored = MemoryObjects(objects={keys.manifest(slot_at): orjson.dumps({"mode": "full", "changed_rows": 7})})
+    ended = Ended(status="FAILED", error="StoreError", cause="full", seconds_by_state={"Plan": 1.0, passed: 1.0})
+    summary = summarise(stored, slot_at=slot_at, ended=ended, source="simulated", deploy_seconds=1.0)
+    assert summary["changed_rows"] == rows
