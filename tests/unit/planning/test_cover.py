@@ -82,7 +82,7 @@ def test_annealing_repairs_what_greedy_wasted() -> None:
     # Ten sizes in the same eight regions, packed two a call: two calls are enough.
     need = dict.fromkeys(range(10), 0b11111111)
     wasteful = [([size, size + 1], 0b11111111) for size in range(0, 10, 2)]
-    assert len(improve(wasteful, need, target=2, steps=20_000, regions=8)) == 2
+    assert len(improve(wasteful, need, target=2, steps=20_000)) == 2
 
 
 def test_the_real_catalogue_takes_few_calls_by_default(catalogue: Sizes) -> None:

@@ -1,7 +1,8 @@
 """Improving a cover: at a fixed number of calls, move sizes and regions about until nothing is uncovered.
 
-A step puts one uncovered pair into a call, in place of a size or a region there; it is taken when it
-uncovers no more than it covers, or by chance when it is little worse (simulated annealing).
+A step puts one uncovered pair into a call: its size into one that has its region, or its region into one that has
+its size, in place of what is needed least there. It is taken when it uncovers no more than it covers, or by chance
+when it is little worse (annealing at one temperature).
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ type Packing = list[tuple[list[int], int]]  # sizes of a call, mask of its regio
 
 _SEED = 20251215
 _REFRESH_STEPS, _TELL_STEPS = 16, 65536
-_HOT, _COLD = 0.5, 0.4  # temperatures, in pairs; on the real catalogue colder ones get stuck
+_TEMPERATURE = 0.42  # in pairs; on the real catalogue colder ones get stuck, hotter ones never settle
+_REGION_SHARE = 0.6  # of the steps that put a region into a call that has its size
+_LOOKS = 12  # calls looked at for one that has an uncovered region of the size
 
 
 def improve(
@@ -25,7 +28,6 @@ def improve(
     *,
     target: int,
     steps: int,
-    regions: int,
     on_progress: Callable[[float], None] | None = None,
 ) -> Packing:
     """A cover with fewer calls, if one is found within ``steps``.
@@ -35,7 +37,6 @@ def improve(
         need: Size -> mask of its regions.
         target: Stop when there are so few calls.
         steps: Steps in all.
-        regions: How many regions there are.
         on_progress: Told now and then which part of the steps is spent.
     """
     best = packing
@@ -47,7 +48,7 @@ def improve(
 
     rng = Random(_SEED)  # noqa: S311 - the same choice every time, no secret
     while len(best) > max(target, 1) and spent < steps:
-        search = _Search(best, need, regions, rng)
+        search = _Search(best, need, rng)
         search.drop_one()
         spent += search.run(steps - spent, tell)
         if search.uncovered:
@@ -57,23 +58,20 @@ def improve(
 
 
 class _Search:
-    """A cover with gaps: masks of what is uncovered, covered once, and a count for the rest."""
+    """A cover with gaps: which calls have a size, and its regions that none or only one of them covers."""
 
-    def __init__(self, packing: Packing, need: dict[int, int], regions: int, rng: Random) -> None:
+    def __init__(self, packing: Packing, need: dict[int, int], rng: Random) -> None:
         self.rng = rng
         self.need = need
         self.sizes = [list(sizes) for sizes, _ in packing]
         self.masks = [mask for _, mask in packing]
-        self.counts = {size: [0] * regions for size in need}
-        self.none = dict(need)  # regions of a size that no call covers
-        self.once = dict.fromkeys(need, 0)  # regions of a size that one call covers
+        self.none = dict(need)
+        self.once = dict.fromkeys(need, 0)
         self.uncovered = sum(mask.bit_count() for mask in need.values())
-        for sizes, mask in zip(self.sizes, self.masks, strict=True):
-            for size in sizes:
-                self._add(size, mask)
+        self._count_all()
 
     def packing(self) -> Packing:
-        return [(list(dict.fromkeys(sizes)), mask) for sizes, mask in zip(self.sizes, self.masks, strict=True)]
+        return list(zip(self.sizes, self.masks, strict=True))
 
     def drop_one(self) -> None:
         """Take away the call that alone covers the least."""
@@ -82,9 +80,16 @@ class _Search:
             for sizes, mask in zip(self.sizes, self.masks, strict=True)
         ]
         worst = alone.index(min(alone))
-        for size in self.sizes[worst]:
-            self._remove(size, self.masks[worst])
         del self.sizes[worst], self.masks[worst]
+        self._count_all()
+
+    def _count_all(self) -> None:
+        self.where: dict[int, list[int]] = {size: [] for size in self.need}
+        for call, sizes in enumerate(self.sizes):
+            for size in sizes:
+                self.where[size].append(call)
+        for size in self.need:
+            self._count(size)
 
     def run(self, steps: int, tell: Callable[[int], None]) -> int:
         """Step until nothing is uncovered or the steps are spent; returns how many were taken."""
@@ -97,89 +102,81 @@ class _Search:
                 open_sizes = [size for size, mask in self.none.items() if mask]
                 if step % _TELL_STEPS == 0:
                     tell(step)
-            temperature = _HOT + (_COLD - _HOT) * step / steps
             size = open_sizes[int(self.rng.random() * len(open_sizes))]
             if self.none[size]:
-                self._step(size, temperature)
+                self._step(size)
         return steps
 
-    def _step(self, size: int, temperature: float) -> None:
-        call = int(self.rng.random() * len(self.sizes))
-        if size in self.sizes[call]:
-            self._try_region(call, _random_bit(self.none[size], self.rng), temperature)
-        elif self.masks[call] & self.none[size]:
-            self._try_size(call, size, temperature)
+    def _step(self, size: int) -> None:
+        draw, none, masks = self.rng.random, self.none[size], self.masks
+        if draw() < _REGION_SHARE:
+            calls = self.where[size]
+            if calls:
+                self._try_region(calls[int(draw() * len(calls))], _random_bit(none, self.rng))
+            return
+        for _ in range(_LOOKS):
+            call = int(draw() * len(masks))
+            if masks[call] & none:
+                self._try_size(call, size)
+                return
 
-    def _try_size(self, call: int, size: int, temperature: float) -> None:
+    def _try_size(self, call: int, size: int) -> None:
         """Put the size into the call, instead of the one there that is needed least."""
-        sizes, mask = self.sizes[call], self.masks[call]
-        gain = (mask & self.none[size]).bit_count()
+        sizes, mask, once = self.sizes[call], self.masks[call], self.once
         if len(sizes) < MAX_CALL_INSTANCE_TYPES:
             sizes.append(size)
-            self._add(size, mask)
-            return
-        losses = [(mask & self.once[old]).bit_count() for old in sizes]
-        least = min(losses)
-        if self._accepts(gain - least, temperature):
+        else:
+            losses = [(mask & once[old]).bit_count() for old in sizes]
+            least = min(losses)
+            if not self._accepts((mask & self.none[size]).bit_count() - least):
+                return
             place = losses.index(least)
-            self._remove(sizes[place], mask)
-            sizes[place] = size
-            self._add(size, mask)
+            old, sizes[place] = sizes[place], size
+            self.where[old].remove(call)
+            self._count(old)
+        self.where[size].append(call)
+        self._count(size)
 
-    def _try_region(self, call: int, bit: int, temperature: float) -> None:
+    def _try_region(self, call: int, bit: int) -> None:
         """Put the region into the call, instead of the one there that is needed least."""
         sizes, mask = self.sizes[call], self.masks[call]
-        gain = sum(1 for size in sizes if self.none[size] & bit)
-        if mask.bit_count() < MAX_CALL_REGIONS:
-            self.masks[call] = mask | bit
-            for size in sizes:
-                self._add(size, bit)
-            return
-        least, old = MAX_CALL_INSTANCE_TYPES + 1, 0
-        onces = [self.once[size] for size in sizes]
-        remaining = mask
+        if mask.bit_count() >= MAX_CALL_REGIONS:
+            least, old = self._least_needed(call)
+            if not self._accepts(sum(1 for size in sizes if self.none[size] & bit) - least):
+                return
+            mask ^= old
+        self.masks[call] = mask | bit
+        for size in sizes:
+            self._count(size)
+
+    def _least_needed(self, call: int) -> tuple[int, int]:
+        """In how many sizes the region is needed that is needed in the fewest, and its bit; of equals any."""
+        least, bit = MAX_CALL_INSTANCE_TYPES + 1, 0
+        onces = [self.once[size] for size in self.sizes[call]]
+        remaining = self.masks[call]
         while remaining:
             lowest = remaining & -remaining
             loss = sum(1 for once in onces if once & lowest)
             if loss < least or (loss == least and self.rng.random() < 0.5):
-                least, old = loss, lowest
+                least, bit = loss, lowest
             remaining ^= lowest
-        if self._accepts(gain - least, temperature):
-            self.masks[call] = (mask ^ old) | bit
-            for size in sizes:
-                self._remove(size, old)
-                self._add(size, bit)
+        return least, bit
 
-    def _accepts(self, better_by: int, temperature: float) -> bool:
-        return better_by >= 0 or self.rng.random() < math.exp(better_by / temperature)
+    def _accepts(self, better_by: int) -> bool:
+        return better_by >= 0 or self.rng.random() < math.exp(better_by / _TEMPERATURE)
 
-    def _add(self, size: int, mask: int) -> None:
-        mask &= self.need[size]
-        fresh = mask & self.none[size]
-        self.uncovered -= fresh.bit_count()
-        self.none[size] ^= fresh
-        again = mask & ~fresh
-        self.once[size] = (self.once[size] & ~again) | fresh
-        counts = self.counts[size]
-        while mask:
-            lowest = mask & -mask
-            counts[lowest.bit_length() - 1] += 1
-            mask ^= lowest
-
-    def _remove(self, size: int, mask: int) -> None:
-        mask &= self.need[size]
-        counts = self.counts[size]
-        while mask:
-            lowest = mask & -mask
-            place = lowest.bit_length() - 1
-            counts[place] -= 1
-            if counts[place] == 0:
-                self.once[size] &= ~lowest
-                self.none[size] |= lowest
-                self.uncovered += 1
-            elif counts[place] == 1:
-                self.once[size] |= lowest
-            mask ^= lowest
+    def _count(self, size: int) -> None:
+        """Which of its regions no call covers, and which only one does."""
+        need, masks = self.need[size], self.masks
+        seen = again = 0
+        for call in self.where[size]:
+            mask = masks[call]
+            again |= seen & mask
+            seen |= mask
+        none = need & ~seen
+        self.uncovered += none.bit_count() - self.none[size].bit_count()
+        self.none[size] = none
+        self.once[size] = need & seen & ~again
 
 
 def _random_bit(mask: int, rng: Random) -> int:

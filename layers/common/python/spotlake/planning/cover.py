@@ -18,7 +18,8 @@ from spotlake.planning.anneal import Packing, improve
 
 # Steps of the annealing in somewhat less than a second of one core here; effort is counted in steps, never in time, so
 # the same pairs and effort give the same plan everywhere.
-STEPS_PER_EFFORT_SECOND = 500_000
+STEPS_PER_EFFORT_SECOND = 170_000
+_FIRST_PART = 6  # a sixth of a long effort goes to the smaller problem
 
 
 @dataclass(frozen=True)
@@ -73,19 +74,34 @@ def cover_pairs(
     if kept is not None and len(kept) <= bound:
         return CallPlan(problem.named(kept), bound)
     fixed, rest = problem.split_identical()
-    grouped, open_masks = _group_by_union(rest)
-    packing, anew = greedy(dict(open_masks)), greedy(dict(rest))
-    if len(grouped) + len(packing) <= len(anew):
-        fixed, rest = fixed + grouped, open_masks
-    else:
-        packing = anew
     steps = int(effort_seconds * STEPS_PER_EFFORT_SECOND)
-    target = bound - len(fixed)
-    made = fixed + improve(
-        packing, rest, target=target, steps=steps, regions=len(problem.regions), on_progress=on_progress
-    )
+    made = fixed + _pack(rest, bound - len(fixed), steps, on_progress)
     best = kept if kept is not None and len(kept) <= len(made) else made
     return CallPlan(problem.named(best), bound)
+
+
+def _pack(rest: dict[int, int], target: int, steps: int, on_progress: Callable[[float], None] | None) -> Packing:
+    """Cover what does not go in fives of the same regions; ``target`` calls are as good as it gets.
+
+    Fives of nearly the same regions are left alone at first: what is open then is half as much. For the last call
+    or two they are taken apart again.
+    """
+    grouped, open_masks = _group_by_union(rest)
+    packing, anew = greedy(dict(open_masks)), greedy(dict(rest))
+    if len(grouped) + len(packing) > len(anew):
+        return improve(anew, rest, target=target, steps=steps, on_progress=on_progress)
+    first = min(steps, max(steps // _FIRST_PART, STEPS_PER_EFFORT_SECOND))
+
+    def tell(part: float) -> None:
+        if on_progress is not None:
+            on_progress(part * first / steps)
+
+    def tell_more(part: float) -> None:
+        tell(1.0 + part * (steps - first) / first)
+
+    few = target - len(grouped)
+    packing = grouped + improve(packing, open_masks, target=few, steps=first, on_progress=tell)
+    return improve(packing, rest, target=target, steps=steps - first, on_progress=tell_more)
 
 
 def _parts(number: int, size: int) -> int:
