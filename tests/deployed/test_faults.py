@@ -63,7 +63,8 @@ def webhook() -> Iterator[Webhook]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, webhook: Webhook) -> Iterator[Site]:
     folder: Path = tmp_path_factory.mktemp("faults")
-    with start_site(folder, slack_webhook_parameter=PARAMETER) as site:
+    never = {"schedule_enabled": "true", "schedule_expression": "cron(0 0 1 1 ? 2199)"}  # only for its alarm
+    with start_site(folder, slack_webhook_parameter=PARAMETER, **never) as site:
         ssm = cast("SSMClient", site.aws.client("ssm"))
         ssm.put_parameter(Name=PARAMETER, Value=webhook.url, Type="SecureString")
         yield site
@@ -139,6 +140,19 @@ def test_a_sign_in_that_fails_for_single_lambdas_raises_its_alarm(site: Site, in
     assert f"{STACK}-coverage" in alarms(site, state="ALARM")
 
 
+def test_a_failed_slot_started_again_collects_only_what_it_lacks(site: Site) -> None:
+    site.azure.options(secret_expired=False)
+    before = site.azure.stats()["answers"]
+    again = site.ended(site.start(timestamp=slot(4), resume=True))
+    assert again["status"] == "SUCCEEDED", again
+    answers = site.azure.stats()["answers"]
+    assert answers["retail 200"] == before["retail 200"]  # prices were all it had
+    assert answers["sps 200"] > before["sps 200"]
+    assert answers["graph 200"] > before["graph 200"]
+    manifest = site.object(f"runs/azure/{slot(4)[:10].replace('-', '/')}/10-40.json")
+    assert (manifest["status"], manifest["stale"], manifest["coverage_percent"]) == ("complete", [], 100.0)
+
+
 def alarms(site: Site, *, state: str = "") -> dict[str, Any]:
     client = cast("CloudWatchClient", site.aws.client("cloudwatch"))
     found = client.describe_alarms(MaxRecords=100)["MetricAlarms"]
@@ -150,6 +164,7 @@ def test_every_alarm_goes_off_by_its_metric_says_what_to_do_and_tells_the_topic(
     known = alarms(site)
     assert {name.removeprefix(f"{STACK}-").partition("-")[0] for name in known} == {
         "failed", "deadletters", "coverage", "rows", "signin", "memory", "duration",
+        "nocompleterun",
     }  # fmt: skip
     received(site, inbox)
     for name, alarm in known.items():
