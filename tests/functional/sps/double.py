@@ -169,8 +169,11 @@ class DoubleTokens:
 
     def __init__(self) -> None:
         self.number = 1
+        self.error: Exception | None = None
 
     def headers(self) -> dict[str, str]:
+        if self.error is not None:
+            raise self.error
         return {"Authorization": f"Bearer token-{self.number}"}
 
     def renew(self, refused: Mapping[str, str]) -> None:

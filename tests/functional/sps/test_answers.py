@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 import requests
 
-from spotlake.errors import SignInError
+from spotlake.errors import SignInError, SignInUnavailableError
 from spotlake.quota import QuotaRules
 from spotlake.stores.ledger import MemoryLedger
 from tests.functional.sps.double import QUOTA_TEXT, Bench, Seen, answer, arm_error, item, not_valid
@@ -382,6 +382,14 @@ def test_signing_in_fails_after_some_answers() -> None:
     report, rows = bench.collect(item(5))
     assert (report.status, report.error, len(report.unsent_call_ids)) == ("partial", "SignInError", 3)
     assert len(rows) == 2 * 2 * 2 * 3
+
+
+def test_a_sign_in_endpoint_that_is_away_ends_the_collector_and_blames_no_location() -> None:
+    bench = Bench(threads=1)
+    bench.tokens.error = SignInUnavailableError("sign-in", "the endpoint did not answer")
+    with pytest.raises(SignInUnavailableError):
+        bench.collect(item(5))
+    assert bench.azure.seen == []
 
 
 def test_slow_answers_are_seen() -> None:

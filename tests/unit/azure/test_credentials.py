@@ -8,7 +8,7 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
 from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
-from spotlake.errors import ConfigurationError, SignInError
+from spotlake.errors import ConfigurationError, SignInError, SignInUnavailableError
 
 CREDENTIALS = AzureCredentials("tenant", "client-id", "client-secret", ("sub-a",))
 
@@ -117,19 +117,19 @@ def test_another_authority_is_not_looked_up_at_microsofts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "kind", "said"),
     [
-        ("Authentication failed: AADSTS7000215: Invalid client secret ... for app 'client-id'", "AADSTS7000215"),
-        ("Authentication failed: HTTP Error: 503", "without a code"),
+        ("failed: AADSTS7000215: Invalid client secret ... for app 'client-id'", SignInError, "AADSTS7000215"),
+        ("Authentication failed: HTTP Error: 503 for 'client-id'", SignInUnavailableError, "did not answer"),
     ],
 )
-def test_a_refused_sign_in_says_the_code_and_nothing_secret(text: str, said: str) -> None:
+def test_a_refused_sign_in_says_the_code_and_nothing_secret(text: str, kind: type[Exception], said: str) -> None:
     class Refusing:
         def get_token(self, scope: str) -> AccessToken:
             raise ClientAuthenticationError(text)
 
     source = TokenSource(CREDENTIALS, make_credential=lambda *_, **__: Refusing())
-    with pytest.raises(SignInError, match=said) as raised:
+    with pytest.raises(kind, match=said) as raised:
         source.headers()
     assert "client-id" not in str(raised.value)
     assert raised.value.__cause__ is None

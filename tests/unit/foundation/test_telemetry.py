@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 
+from spotlake.azure.http import HttpClient
 from spotlake.errors import SignInError
 from spotlake.telemetry import observed
 
@@ -54,3 +56,41 @@ def test_a_failure_keeps_its_class_and_is_counted(capsys: pytest.CaptureFixture[
     (record,) = emf_records(text)
     assert record["Failures"] == record["SignInFailures"] == [1]
     assert "correct the setting, permission or secret" in text
+
+
+def test_the_library_s_own_lines_have_the_same_form_and_say_details_at_debug(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+
+    @observed("debugging", "sps")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        HttpClient("locations", session).send("GET", "https://127.0.0.1:1/subscriptions/secret-id")
+        return {}
+
+    session = requests.Session()
+    session.mount("https://", Answering())
+    handler({"region": "eastus", "run": {"run_id": "20251215T1000Z"}}, Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    (detail,) = [line for line in lines if line.get("level") == "DEBUG"]
+    assert detail["message"].startswith("locations: 200 after ")
+    assert detail["message"].endswith("(correlation-1)")
+    names = ("name", "service", "run_id", "region", "dataset", "request_id")
+    assert [detail[name] for name in names] == [
+        "spotlake.azure.http", "debugging", "20251215T1000Z", "eastus", "sps", "request-1",
+    ]  # fmt: skip
+    assert "secret" not in json.dumps(lines)
+
+
+class Answering(requests.adapters.BaseAdapter):
+    """Answers without a network."""
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
+        response = requests.Response()
+        response.status_code = 200
+        response.headers["x-ms-correlation-request-id"] = "correlation-1"
+        response.elapsed = timedelta(seconds=0.1)
+        return response
+
+    def close(self) -> None:
+        return

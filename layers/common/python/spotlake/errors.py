@@ -11,6 +11,7 @@ The class name is the Step Functions error name (``errorType``), so ``Retry`` an
     +-- AzureError
     |   +-- AzureThrottledError TRY_LATER      429; ``retry_after_seconds`` when Azure gave it
     |   +-- AzureUnavailableError TRY_LATER    5xx, time-out, connection lost; retries are used up
+    |   |   +-- SignInUnavailableError TRY_LATER  the sign-in endpoint gave no usable answer
     |   +-- AzureRefusedError   FIX_SETUP      any other 4xx; ``status``, ``code`` and ``text`` say why
     |   +-- UntrustedAnswerError KEEP_OLD_DATA empty, shrunken, unreadable or looping answer
     +-- StoreError              TRY_LATER      S3 or DynamoDB failed after botocore's own retries
@@ -115,6 +116,10 @@ class AzureThrottledError(AzureError):
 
 class AzureUnavailableError(AzureError):
     """A 5xx, a time-out or a lost connection, after the HTTP client's retries."""
+
+
+class SignInUnavailableError(AzureUnavailableError):
+    """The sign-in endpoint gave no usable answer after azure-identity's retries: the credentials may be right."""
 
 
 class AzureRefusedError(AzureError):

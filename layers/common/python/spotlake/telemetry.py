@@ -7,6 +7,7 @@ and dataset; the region is metadata, not a dimension, or every region would be a
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
 import time
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from spotlake.errors import SignInError
 
 NAMESPACE = "SpotLake/AzureTest"
+_LIBRARY = "spotlake"
 # Result field -> (metric, unit). A result holds these at its top or under "counts".
 _METRICS: dict[str, tuple[str, MetricUnit]] = {
     "rows": ("Rows", MetricUnit.Count),
@@ -102,7 +105,10 @@ class Telemetry:
     @functools.cache
     def of(cls, service: str, dataset: str) -> Telemetry:
         """The telemetry of a service ("sps") and data set ("sps", or "all")."""
-        return cls(service, dataset, Logger(service=service, level=os.environ.get("LOG_LEVEL", "INFO")))
+        logger = Logger(service=service, level=os.environ.get("LOG_LEVEL", "INFO"))
+        logging.getLogger(_LIBRARY)  # registered, so that its lines have the same form, keys and level
+        copy_config_to_registered_loggers(source_logger=logger, include={_LIBRARY})
+        return cls(service, dataset, logger)
 
     def publish(self, result: Mapping[str, Any], *, measured: Mapping[str, float], region: str | None) -> None:
         """Write one EMF record: what was measured, and the numbers of ``result`` that have a metric."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from spotlake.errors import ConfigurationError, SignInError
+from spotlake.errors import ConfigurationError, SignInError, SignInUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -97,6 +97,7 @@ class TokenSource:
 
         Raises:
             SignInError: Azure refused; the text holds its code and what to do.
+            SignInUnavailableError: The sign-in endpoint did not answer, or not as it should.
         """
         from azure.core.exceptions import ClientAuthenticationError  # 0.25 s; the price collector never signs in
 
@@ -108,7 +109,7 @@ class TokenSource:
             return {"Authorization": f"Bearer {credential.get_token(SCOPE).token}"}
         except ClientAuthenticationError as error:
             code = _AAD_CODE.search(str(error))
-            raise SignInError(_refusal(code.group() if code else None)) from None  # its text may hold the client id
+            raise _refusal(code.group() if code else None) from None  # its text may hold the client id
         except ValueError as error:
             raise SignInError("tenant_id, client_id or client_secret in AzureAuth has a wrong form") from error
 
@@ -138,10 +139,10 @@ class TokenSource:
         )
 
 
-def _refusal(code: str | None) -> str:
+def _refusal(code: str | None) -> SignInError | SignInUnavailableError:
     if code is None:
-        return "signing in to Azure failed without a code: the sign-in endpoint did not answer as it should"
-    return (
+        return SignInUnavailableError("sign-in", "the endpoint did not answer, or not as it should")
+    return SignInError(
         f"Azure refused the sign-in ({code}): check tenant_id, client_id and client_secret in AzureAuth, "
         "and whether the secret has expired"
     )

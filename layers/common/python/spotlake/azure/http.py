@@ -6,6 +6,7 @@ It is the sole owner of HTTP failures: nothing above it sends a request again fo
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import threading
@@ -27,6 +28,7 @@ from spotlake.errors import (
     UntrustedAnswerError,
 )
 
+_LOG = logging.getLogger(__name__)
 _UNAVAILABLE = frozenset({408, 500, 502, 503, 504})
 _TEXT_LIMIT = 2_000
 # Azure's texts name clients, objects and subscriptions; reports and logs do without.
@@ -154,7 +156,15 @@ class HttpClient:
             )
         except requests.RequestException as error:
             # The text of a requests error may hold the URL; its class says enough.
+            _LOG.debug("%s: no answer (%s)", self.api, type(error).__name__)
             return AzureUnavailableError(self.api, f"no answer ({type(error).__name__})")
+        _LOG.debug(
+            "%s: %d after %.3f s (%s)",
+            self.api,
+            response.status_code,
+            response.elapsed.total_seconds(),
+            response.headers.get("x-ms-correlation-request-id", "no correlation id"),
+        )
         if response.ok:
             return response
         failure = error_of(self.api, response)

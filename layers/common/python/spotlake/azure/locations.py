@@ -77,7 +77,7 @@ def fetch_locations(
 
     Raises:
         AzureError: No subscription answered, or the reference did not and nothing is known of it.
-        SignInError: As the token source raises it.
+        SignInError, SignInUnavailableError: As the token source raises them.
     """
 
     def ask(subscription: str) -> list[dict[str, Any]] | AzureError:
@@ -86,6 +86,7 @@ def fetch_locations(
         except AzureError as error:
             return error
 
+    headers()  # what keeps us from signing in keeps us from every subscription
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         answers = dict(zip(subscriptions, pool.map(ask, subscriptions), strict=True))
     errors = {name: answer for name, answer in answers.items() if isinstance(answer, AzureError)}

@@ -19,6 +19,7 @@ from spotlake.errors import (
     AzureRefusedError,
     AzureThrottledError,
     AzureUnavailableError,
+    SignInUnavailableError,
     UntrustedAnswerError,
 )
 from spotlake.names import join_key
@@ -42,7 +43,7 @@ class Tokens(Protocol):
     """The token source's part that is used here."""
 
     def headers(self) -> dict[str, str]:
-        """Bearer headers. Raises SignInError."""
+        """Bearer headers. Raises SignInError, SignInUnavailableError."""
         ...
 
     def renew(self, refused: Mapping[str, str]) -> None:
@@ -135,7 +136,7 @@ def ask(
     """Send one call (the client retries what is unavailable, as often as ``may_retry`` allows).
 
     Raises:
-        SignInError: No token.
+        SignInError, SignInUnavailableError: No token.
         DeadlineError: Not enough time to send it at all.
     """
     used: dict[str, str] = {}
@@ -162,6 +163,8 @@ def ask(
         scores, dropped = parse_scores(json_of(API, response), question)
     except AzureThrottledError as error:
         return _throttled(error)
+    except SignInUnavailableError:  # no other location would be any better
+        raise
     except AzureUnavailableError as error:
         return Answer(outcome=Outcome.UNAVAILABLE, error=error)
     except UntrustedAnswerError as error:

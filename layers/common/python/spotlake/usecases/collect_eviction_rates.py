@@ -63,7 +63,7 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
         InvalidInputError: The item is another run's.
         UntrustedAnswerError: No row, or far fewer than the last good run had: the old rates stay.
         AzureError: The API failed for good; the same.
-        SignInError: Azure refused the credentials.
+        SignInError, SignInUnavailableError: Azure refused the credentials, or did not answer.
         StoreError: The shard cannot be written.
     """
     if item.run_id != run.run_id:

@@ -15,7 +15,7 @@ from spotlake import keys
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import API, Tokens
 from spotlake.clock import Clock, Deadline
-from spotlake.errors import InvalidInputError, ReclaimedError, SignInError, SpotlakeError
+from spotlake.errors import InvalidInputError, ReclaimedError, SignInError, SignInUnavailableError, SpotlakeError
 from spotlake.models import CollectorReport, CollectorStatus, Dataset, Run, ScoreCall, WorkItem, to_iso
 from spotlake.names import join_key
 from spotlake.quota import QuotaRules
@@ -87,7 +87,7 @@ def collect_placement_scores(run: Run, item: WorkItem, deps: PlacementDeps) -> C
 
     Raises:
         InvalidInputError: The item is another run's.
-        SignInError: Azure does not let us in and nothing was collected.
+        SignInError, SignInUnavailableError: Azure does not let us in and nothing was collected.
         StoreError: The remembered pairs cannot be read or the shard cannot be written.
     """
     if item.run_id != run.run_id:
@@ -156,7 +156,7 @@ class _Collection:
             self._ask_again()
         self.sender.counts["give_back_failures"] = int(not self.rights.give_back())
         fatal = self.sender.fatal
-        if isinstance(fatal, SignInError) and not self.rows:
+        if isinstance(fatal, SignInError | SignInUnavailableError) and not self.rows:
             raise fatal
         return self._write(answered)
 

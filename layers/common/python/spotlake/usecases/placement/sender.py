@@ -14,7 +14,7 @@ from typing import Any
 from spotlake.azure.http import HttpClient
 from spotlake.azure.placement import Answer, Outcome, Question, Tokens, ask
 from spotlake.clock import Clock, Deadline
-from spotlake.errors import AzureError, DeadlineError, SignInError, SpotlakeError, StoreError
+from spotlake.errors import AzureError, DeadlineError, SignInError, SignInUnavailableError, SpotlakeError, StoreError
 from spotlake.models import Run, ScoreCall
 from spotlake.names import join_key
 from spotlake.usecases.placement.rights import CallRights
@@ -143,7 +143,7 @@ class CallSender:
                     break
         except DeadlineError as error:
             return Delivery(reason="deadline", error=error)
-        except (SignInError, StoreError) as error:
+        except (SignInError, SignInUnavailableError, StoreError) as error:
             self.stop(error)
             return Delivery(reason="stopped", error=error)
         return delivery
