@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -24,7 +25,9 @@ class Functions(Construct):
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings, topic: sns.ITopic) -> None:
         super().__init__(scope, name)
         self._settings = settings
-        self._layers = [self._build_layer("Common", ROOT / "layers/common"), self._build_dependencies()]
+        # What this machine compiled of our own sources is no part of them; the built layer's byte code is.
+        common = self._build_layer("Common", ROOT / "layers/common", exclude=["**/__pycache__"])
+        self._layers = [common, self._build_dependencies()]
         self.environment = {**settings.running.to_environment(), "LOG_LEVEL": settings.log_level}
         self.by_name = {one: self._build_function(one) for one in FUNCTION_SIZES}
         self.by_name["notify"].add_environment("SPOTLAKE_TOPIC_ARN", topic.topic_arn)
@@ -60,11 +63,11 @@ class Functions(Construct):
             tracing=lambda_.Tracing.ACTIVE,
         )
 
-    def _build_layer(self, name: str, folder: Path) -> lambda_.LayerVersion:
+    def _build_layer(self, name: str, folder: Path, *, exclude: Sequence[str] = ()) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(
             self,
             name,
-            code=lambda_.Code.from_asset(str(folder), exclude=["**/__pycache__", "**/*.pyc"]),
+            code=lambda_.Code.from_asset(str(folder), exclude=list(exclude)),
             compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
             compatible_architectures=[_ARCHITECTURES[self._settings.architecture]],
         )

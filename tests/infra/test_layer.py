@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from spotlake_local.workspace import ROOT, host_architecture
+from tests.infra.conftest import Synthesised
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,12 @@ def test_cold_starts_compile_nothing(layer: Path) -> None:
     assert body[:4] == importlib.util.MAGIC_NUMBER
     assert int.from_bytes(body[4:8], "little") == 0b01  # by hash, never checked (PEP 552)
     assert marshal.loads(body[16:]).co_filename == "/opt/python/requests/__init__.py"  # noqa: S302 - our own build
+
+
+def test_the_stack_deploys_the_compiled_layer(synthesised: Synthesised) -> None:
+    (deployed,) = synthesised.folder.glob("asset.*/python/aws_lambda_powertools")
+    assert (deployed / "__pycache__").is_dir()
+    assert not list(synthesised.folder.glob("asset.*/python/spotlake/**/__pycache__"))
 
 
 def test_the_requirements_are_pinned_and_hashed(build: ModuleType) -> None:
