@@ -1,4 +1,4 @@
-"""The topic, the alarms and a dashboard for tired eyes."""
+"""The topic that faults are told to, and the alarms."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from cdk.constructs.dashboard import HealthDashboard
 from cdk.constructs.functions import Functions
-from cdk.settings import FUNCTION_SIZES, StackSettings
-from spotlake.telemetry import NAMESPACE
+from cdk.constructs.metrics import DURATION_PERCENT, MEMORY_PERCENT, SLOT, own_metric
+from cdk.settings import StackSettings
 
-_MEMORY_PERCENT = 85
-_DURATION_SHARE = 0.8
-_SLOT = cdk.Duration.minutes(10)
 _SIGNING_IN = ("plan", "sps", "eviction")
 
 
@@ -28,6 +26,7 @@ class Monitoring(Construct):
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings) -> None:
         super().__init__(scope, name)
         self._settings = settings
+        self._alarms: list[cloudwatch.Alarm] = []
         self.topic = sns.Topic(self, "Topic", display_name="SpotLake Azure collector")
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -44,11 +43,11 @@ class Monitoring(Construct):
 
     def watch(self, machine: sfn.StateMachine, functions: Functions, dead_letters: sqs.IQueue) -> None:
         """Make the alarms and the dashboard."""
-        failed = machine.metric_failed(period=_SLOT, statistic="Sum")
+        failed = machine.metric_failed(period=SLOT, statistic="Sum")
         self._alarm("Failed", failed, 1, "A run failed: open the execution and read its last state's error.")
-        letters = dead_letters.metric_approximate_number_of_messages_visible(period=_SLOT)
+        letters = dead_letters.metric_approximate_number_of_messages_visible(period=SLOT)
         self._alarm("DeadLetters", letters, 1, "A start was lost: read the queue; the schedule's role may lack rights.")
-        coverage = self._metric("CoveragePercent", "merge", "Minimum")
+        coverage = own_metric("CoveragePercent", "merge", "Minimum")
         self._alarm(
             "Coverage",
             coverage,
@@ -58,14 +57,14 @@ class Monitoring(Construct):
         )
         self._alarm(
             "Rows",
-            self._metric("RowsDifferencePercent", "merge", "Maximum"),
+            own_metric("RowsDifferencePercent", "merge", "Maximum"),
             self._settings.running.rows_alarm_percent,
             "A data set has far more or fewer rows than a day before: compare both runs with `spotlake show RUN`.",
         )
         for name in _SIGNING_IN:
             self._alarm(
                 f"SignIn-{name}",
-                self._metric("SignInFailures", name, "Sum"),
+                own_metric("SignInFailures", name, "Sum"),
                 1,
                 "Azure refuses the sign-in: renew the client secret in AzureAuth, or the principal's roles.",
             )
@@ -81,20 +80,17 @@ class Monitoring(Construct):
             )
         for name, size in self._settings.functions.items():
             text = f"Function {name} nears its memory: raise it in cdk/settings.py."
-            self._alarm(f"Memory-{name}", self._metric("PeakMemoryPercent", name, "Maximum"), _MEMORY_PERCENT, text)
-            slow = functions.by_name[name].metric_duration(period=_SLOT, statistic="Maximum")
+            self._alarm(f"Memory-{name}", own_metric("PeakMemoryPercent", name, "Maximum"), MEMORY_PERCENT, text)
+            slow = functions.by_name[name].metric_duration(period=SLOT, statistic="Maximum")
             text = f"Function {name} nears its time-out: is Azure slow, or is the time-out too short?"
-            self._alarm(f"Duration-{name}", slow, size.timeout_seconds * 1000 * _DURATION_SHARE, text)
-        self._build_dashboard(failed, coverage)
-
-    def _metric(self, metric: str, service: str, statistic: str) -> cloudwatch.Metric:
-        datasets = {"sps": "sps", "price": "spot_price", "eviction": "spot_if"}
-        return cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name=metric,
-            dimensions_map={"service": service, "dataset": datasets.get(service, "all")},
-            period=_SLOT,
-            statistic=statistic,
+            self._alarm(f"Duration-{name}", slow, size.timeout_seconds * 10 * DURATION_PERCENT, text)
+        HealthDashboard(
+            self,
+            "Health",
+            settings=self._settings,
+            machine=machine,
+            functions=functions,
+            alarms=self._alarms,
         )
 
     def _alarm(
@@ -119,35 +115,4 @@ class Monitoring(Construct):
             treat_missing_data=missing,
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
-
-    def _build_dashboard(self, failed: cloudwatch.IMetric, coverage: cloudwatch.IMetric) -> None:
-        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._settings.stack_name)
-        dashboard.add_widgets(
-            cloudwatch.SingleValueWidget(title="Coverage, percent", metrics=[coverage], width=8),
-            cloudwatch.SingleValueWidget(title="Failed runs", metrics=[failed], width=8),
-            cloudwatch.SingleValueWidget(
-                title="Oldest score, minutes",
-                metrics=[self._metric("OldestScoreAgeMinutes", "merge", "Maximum")],
-                width=8,
-            ),
-        )
-        dashboard.add_widgets(
-            cloudwatch.GraphWidget(
-                title="Seconds by function",
-                left=[self._metric("DurationSeconds", name, "Maximum") for name in FUNCTION_SIZES],
-                width=12,
-            ),
-            cloudwatch.GraphWidget(
-                title="Peak memory, percent of the limit",
-                left=[self._metric("PeakMemoryPercent", name, "Maximum") for name in FUNCTION_SIZES],
-                width=12,
-            ),
-        )
-        cost = [("Calls", "sps"), ("Requests", "price"), ("Requests", "eviction"), ("WriteUnits", "merge")]
-        dashboard.add_widgets(
-            cloudwatch.GraphWidget(
-                title="What it costs: calls, requests, write units",
-                left=[self._metric(metric, service, "Sum") for metric, service in cost],
-                width=24,
-            )
-        )
+        self._alarms.append(alarm)

@@ -22,6 +22,7 @@ import pytest
 from spotlake.shards import open_shard, parse_rows
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
+from tests.support.emulator import log_lines
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
@@ -195,6 +196,7 @@ METRICS = {
     "report": set(),
     "notify": set(),
 }
+OF_JOB = {"DurationSeconds", "PeakMemoryMb", "Attempts", "Rows", "Calls", "Pages", "Requests", "Throttles", "Retries"}
 OF_ALL = {"DurationSeconds", "PeakMemoryMb", "PeakMemoryPercent", "ColdStart", "Failures"}
 
 
@@ -214,6 +216,9 @@ def test_every_function_wrote_its_metrics_and_its_memory_is_the_processs_own(
             peak_mb = max(record["PeakMemoryMb"][0] for record in records)
             assert peak_mb == pytest.approx(max(kernels), rel=0.1), service
             found[service] = records
+        job = [line for line in log_lines(aws, "/aws/batch/spotlake-azure-test-full-run") if line.startswith('{"_aws"')]
+    assert all(set(orjson.loads(line)) >= OF_JOB for line in job)
+    assert job
     for service, records in found.items():
         for record in records:
             (directive,) = record["_aws"]["CloudWatchMetrics"]

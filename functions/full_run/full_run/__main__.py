@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -64,6 +65,7 @@ class _Job:
         self.run, self.stopping, self.telemetry = run, stopping, telemetry
         self.services = wiring.services()
         self.reports: list[dict[str, Any]] = []
+        self.counts: Counter[str] = Counter()
 
     def work(self) -> None:
         """Collect, sampling memory meanwhile; the record is written however it ends."""
@@ -97,6 +99,7 @@ class _Job:
             "error": report.error,
         }
         self.reports.append(entry)
+        self.counts.update(report.counts)
         self.telemetry.logger.info(f"{report.dataset.value} of {report.region}: {report.status}", extra=entry)
 
     def _write_record(self, seconds: float, samples: list[dict[str, Any]]) -> None:
@@ -117,7 +120,7 @@ class _Job:
         peak_mb = max(sample["Memory_MB"] for sample in samples)
         measured = {"DurationSeconds": seconds, "PeakMemoryMb": peak_mb, "Attempts": float(attempts)}
         rows = sum(report["rows"] for report in self.reports)
-        self.telemetry.publish({"rows": rows}, measured=measured, region=None)
+        self.telemetry.publish({"rows": rows, "counts": self.counts}, measured=measured, region=None)
 
 
 if __name__ == "__main__":
