@@ -144,6 +144,7 @@ def _dynamodb(usage: Usage) -> float:
 def choices(base: Usage) -> dict[str, Usage]:
     """What was weighed, one change at a time, and the cheapest together."""
     slower = {"sps": 1, "price": 3, "eviction": 6}
+    part = 13 / base.regions
     return {
         "defaults": base,
         "distributed Map, EXPRESS children": replace(base, map_kind="distributed"),
@@ -152,6 +153,13 @@ def choices(base: Usage) -> dict[str, Usage]:
         "1 % of the rows change a run": replace(base, changed_share=0.01),
         "5 % of the rows change a run": replace(base, changed_share=0.05),
         "10 custom metrics": replace(base, metrics=10),
+        "13 regions": replace(
+            base,
+            regions=13,
+            workloads=round(base.workloads * part),
+            raw_mb=base.raw_mb * part,
+            log_mb=base.log_mb * part,
+        ),
         "x86_64": replace(base, architecture="x86_64"),
         "after a year of keeping everything": replace(base, months_kept=12),
         "nested, slower prices, 10 metrics": replace(base, map_kind="nested", every=slower, metrics=10),
