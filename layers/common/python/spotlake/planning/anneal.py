@@ -15,10 +15,10 @@ from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
 
 type Packing = list[tuple[list[int], int]]  # sizes of a call, mask of its regions
 
-_SEED = 20251215
+_SEED = 1  # of those tried, the one that finds the optimum of the real catalogue soonest
 _REFRESH_STEPS, _TELL_STEPS = 16, 65536
 _TEMPERATURE = 0.42  # in pairs; on the real catalogue colder ones get stuck, hotter ones never settle
-_REGION_SHARE = 0.6  # of the steps that put a region into a call that has its size
+_REGION_SHARE = 0.4  # of the steps that put a region into a call that has its size
 _LOOKS = 12  # calls looked at for one that has an uncovered region of the size
 
 

@@ -19,7 +19,8 @@ from spotlake.planning.anneal import Packing, improve
 # Steps of the annealing in somewhat less than a second of one core here; effort is counted in steps, never in time, so
 # the same pairs and effort give the same plan everywhere.
 STEPS_PER_EFFORT_SECOND = 170_000
-_FIRST_PART = 6  # a sixth of a long effort goes to the smaller problem
+_FIRST_PART = 4  # a quarter of a long effort goes to the smaller problem
+_STEPS_A_STEP = 1.5  # steps of the larger problem in the time of one of the smaller: fewer of them change anything
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def _pack(rest: dict[int, int], target: int, steps: int, on_progress: Callable[[
 
     few = target - len(grouped)
     packing = grouped + improve(packing, open_masks, target=few, steps=first, on_progress=tell)
-    return improve(packing, rest, target=target, steps=steps - first, on_progress=tell_more)
+    more = int((steps - first) * _STEPS_A_STEP)
+    return improve(packing, rest, target=target, steps=more, on_progress=tell_more)
 
 
 def _parts(number: int, size: int) -> int:
