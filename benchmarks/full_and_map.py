@@ -16,7 +16,7 @@ from typing import Any
 
 from spotlake import keys
 from spotlake.models import Mode
-from spotlake.usecases.prepare import Asked
+from spotlake.usecases.plan.prepare_work import Asked
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.house import House, run_of
 

@@ -19,7 +19,7 @@ from spotlake.clock import Deadline, ManualClock
 from spotlake.models import Mode, Run, WorkItem, run_id_of, to_iso
 from spotlake.settings import Settings
 from spotlake.stores.objects import MemoryObjects
-from spotlake.usecases.collect_prices import PriceDeps, collect_prices
+from spotlake.usecases.collect.prices import PriceDeps, collect_prices
 from spotlake_local.azure.simulated import SimulatedAzure
 
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

@@ -24,11 +24,11 @@ from rich.table import Table
 from benchmarks.planning import CATALOGUE
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, ScoreCall
 from spotlake.planning.cover import Block, cover_pairs
-from spotlake.planning.need import Priorities
 from spotlake.planning.rotation import count_of_slot
 from spotlake.planning.schedule import Schedule, schedule_calls
 from spotlake.planning.sweep import Sweep, age_minutes, block_id, cycle_minutes, fold_run, slots_of_window
-from spotlake.quota import QuotaRules
+from spotlake.planning.urgency import Priorities
+from spotlake.scores.quota import QuotaRules
 from spotlake.stores.ledger import MemoryLedger
 from spotlake_local.commands.plan_calls import read_catalogue
 

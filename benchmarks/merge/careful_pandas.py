@@ -17,7 +17,7 @@ from benchmarks.merge.measured import measured
 from benchmarks.merge.runs import COUNT, run_at
 from spotlake import keys
 from spotlake.models import DESIRED_COUNTS
-from spotlake.thresholds import thresholds
+from spotlake.scores.thresholds import thresholds
 
 IMPORTS_CPU_SECONDS = time.process_time()
 COLUMNS = [

@@ -45,11 +45,11 @@ def numpy_changes(folder: Path) -> int:
     """As the merge does it."""
     from benchmarks.merge.runs import load
     from spotlake.merge.fold import fold_run
-    from spotlake.merge.items import Changes, Writing
     from spotlake.merge.state import slot_number
+    from spotlake.merge.table_changes import Changes, Writing
     from spotlake.merge.view import View
-    from spotlake.stores.states import States
-    from spotlake.usecases.run_rows import read_request, read_rows
+    from spotlake.state.merged_states import States
+    from spotlake.usecases.merge.read_shards import read_request, read_rows
 
     objects, run = load(folder / "objects"), run_at(1)
     states = States(objects)

@@ -13,7 +13,7 @@ from spotlake import keys
 from spotlake.clock import Deadline, ManualClock
 from spotlake.settings import Settings
 from spotlake.stores.workloads import SizedIterable, Upserted
-from spotlake.usecases.merge import MergeDeps, merge_run
+from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
 
 IMPORTS_CPU_SECONDS = time.process_time()
 

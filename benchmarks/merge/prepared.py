@@ -9,13 +9,13 @@ import numpy as np
 from benchmarks.merge.runs import run_at, store
 from benchmarks.merge.world import FullWorld, with_history
 from spotlake.clock import Deadline, ManualClock
-from spotlake.merge.rows import ZONES
+from spotlake.merge.columns import ZONES
 from spotlake.merge.state import MergedState
 from spotlake.settings import Settings
+from spotlake.state.merged_states import States
 from spotlake.stores.objects import MemoryObjects
-from spotlake.stores.states import States
 from spotlake.stores.workloads import MemoryWorkloads
-from spotlake.usecases.merge import MergeDeps, merge_run
+from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
 
 
 def prepare(folder: Path, share: float = 1.0) -> None:

@@ -14,7 +14,7 @@ from constructs import Construct
 
 from cdk.constructs.functions import ROOT, retention
 from cdk.settings import StackSettings
-from spotlake.usecases.exit_codes import RECLAIMED
+from spotlake.usecases.full_run.exit_codes import RECLAIMED
 
 ATTEMPTS = 5
 _KEPT_IMAGES = 5

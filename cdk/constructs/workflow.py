@@ -13,7 +13,7 @@ from constructs import Construct
 from cdk.constructs.full_run_job import FullRunJob
 from cdk.constructs.functions import ROOT, Functions, retention
 from cdk.settings import StackSettings
-from spotlake.usecases.exit_codes import failures_by_exit_code
+from spotlake.usecases.full_run.exit_codes import failures_by_exit_code
 
 DEFINITION = ROOT / "statemachine/collector.asl.json"
 

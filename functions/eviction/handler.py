@@ -7,7 +7,7 @@ from typing import Any
 from spotlake import wiring
 from spotlake.models import Dataset
 from spotlake.telemetry import LambdaContext, observed
-from spotlake.usecases.collect_eviction_rates import collect_eviction_rates
+from spotlake.usecases.collect.eviction_rates import collect_eviction_rates
 
 
 @observed("eviction", "spot_if")

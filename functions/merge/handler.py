@@ -7,7 +7,7 @@ from typing import Any
 from spotlake import wiring
 from spotlake.models import Run
 from spotlake.telemetry import LambdaContext, observed
-from spotlake.usecases.finish import finish_run
+from spotlake.usecases.merge.finish_run import finish_run
 
 
 @observed("merge")

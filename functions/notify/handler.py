@@ -6,7 +6,7 @@ from typing import Any
 
 from spotlake import wiring
 from spotlake.telemetry import LambdaContext, observed
-from spotlake.usecases.notify import notify
+from spotlake.usecases.notify.notify import notify
 
 
 @observed("notify")

@@ -6,7 +6,7 @@ from typing import Any
 
 from spotlake import wiring
 from spotlake.telemetry import LambdaContext, observed
-from spotlake.usecases.plan import plan_run
+from spotlake.usecases.plan.plan_run import plan_run
 
 
 @observed("plan")

@@ -7,7 +7,7 @@ from typing import Any
 from spotlake import wiring
 from spotlake.models import Dataset
 from spotlake.telemetry import LambdaContext, observed
-from spotlake.usecases.collect_prices import collect_prices
+from spotlake.usecases.collect.prices import collect_prices
 
 
 @observed("price", "spot_price")

@@ -7,7 +7,7 @@ from typing import Any
 from spotlake import wiring
 from spotlake.models import Run
 from spotlake.telemetry import LambdaContext, observed
-from spotlake.usecases.report import report_run
+from spotlake.usecases.report.report_run import report_run
 
 
 @observed("report")

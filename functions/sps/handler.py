@@ -7,7 +7,7 @@ from typing import Any
 from spotlake import wiring
 from spotlake.models import Dataset
 from spotlake.telemetry import LambdaContext, observed
-from spotlake.usecases.collect_placement_scores import collect_placement_scores
+from spotlake.usecases.collect.placement_scores import collect_placement_scores
 
 
 @observed("sps", "sps")

@@ -12,7 +12,7 @@ from rich.table import Table
 from spotlake import errors, keys
 from spotlake.models import run_id_of, slot_of_run_id
 from spotlake.stores.objects import ReadOnlyObjects
-from spotlake.usecases.notify import one_line_cause
+from spotlake.usecases.notify.notify import one_line_cause
 from spotlake_local.archive import read_document, scores_waiting
 from spotlake_local.following import COLLECTING_STATES, Ended
 from spotlake_local.workspace import Workspace

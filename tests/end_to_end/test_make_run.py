@@ -160,7 +160,7 @@ def test_raw_rows_say_that_they_are_simulated(state: Path, second: dict[str, Any
 
 def test_docs_data_md_names_every_field_that_was_written(state: Path, second: dict[str, Any]) -> None:
     from spotlake.stores.workloads import ALWAYS, KEY, OPTIONAL
-    from spotlake.usecases.report import MEMORY_COLUMNS
+    from spotlake.usecases.report.report_run import MEMORY_COLUMNS
 
     day = "2025/12/15"
     manifest = orjson.loads(outputs(state, f"runs/azure/{day}/10-10.json"))

@@ -21,8 +21,8 @@ from spotlake.settings import Settings
 from spotlake.shards import RawShard, open_shard, parse_rows
 from spotlake.stores.ledger import DynamoDbLedger
 from spotlake.stores.objects import S3Objects, read_json
-from spotlake.usecases.exit_codes import RECLAIMED
-from spotlake.usecases.prepare import REQUEST_SCHEMA, Asked, read_item, write_request
+from spotlake.usecases.full_run.exit_codes import RECLAIMED
+from spotlake.usecases.plan.prepare_work import REQUEST_SCHEMA, Asked, read_item, write_request
 from spotlake_local.aws.launcher import REGION, EmulatedAws
 from spotlake_local.aws.seed import seed_credentials
 from spotlake_local.azure.simulated import SimulatedAzure

@@ -13,9 +13,9 @@ from cdk.constructs.full_run_job import IMAGE_SOURCES
 from spotlake import errors, keys
 from spotlake.settings import Settings
 from spotlake.stores.objects import write_json
-from spotlake.usecases.exit_codes import cause_of_exit, exit_code_of, failures_by_exit_code
-from spotlake.usecases.notify import one_line_cause
-from spotlake.usecases.prepare import REQUEST_SCHEMA
+from spotlake.usecases.full_run.exit_codes import cause_of_exit, exit_code_of, failures_by_exit_code
+from spotlake.usecases.notify.notify import one_line_cause
+from spotlake.usecases.plan.prepare_work import REQUEST_SCHEMA
 from spotlake_local.aws.launcher import EmulatedAws
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.workspace import ROOT

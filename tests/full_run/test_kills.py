@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from spotlake.models import DESIRED_COUNTS, Dataset
-from spotlake.quota import QuotaRules
-from spotlake.usecases.request import matches
+from spotlake.planning.run_input import matches
+from spotlake.scores.quota import QuotaRules
 from spotlake_local.aws.launcher import EmulatedAws
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.full_run.job import REGIONS, SIZES, SLOT_AT, Batch, Job, repeated

@@ -10,7 +10,7 @@ import pytest
 from spotlake import keys
 from spotlake.errors import InvalidInputError
 from spotlake.models import Mode
-from spotlake.usecases.prepare import Asked
+from spotlake.usecases.plan.prepare_work import Asked
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.house import House, run_of
 

@@ -15,7 +15,7 @@ from spotlake.errors import ConfigurationError
 from spotlake.models import CollectorReport, Dataset, Run, to_iso
 from spotlake.stores.claims import MemoryClaims
 from spotlake.stores.objects import write_json
-from spotlake.usecases.report import JOB_CHECKPOINT, JOB_SCHEMA, ReportDeps, report_run
+from spotlake.usecases.report.report_run import JOB_CHECKPOINT, JOB_SCHEMA, ReportDeps, report_run
 from spotlake_local.browser import find_chromium
 from tests.functional.merge.conftest import FIRST, REGION, World
 

@@ -14,20 +14,20 @@ import orjson
 
 from spotlake import keys
 from spotlake.azure.credentials import TokenSource
-from spotlake.catalogue import read_catalogue
 from spotlake.clock import Deadline, ManualClock
 from spotlake.models import CollectorReport, Dataset, Mode, Run, run_id_of, to_iso
+from spotlake.state.catalogue import read_catalogue
 from spotlake.stores.ledger import MemoryLedger
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.turns import MemoryTurns
 from spotlake.stores.workloads import MemoryWorkloads
-from spotlake.usecases.collect_eviction_rates import EvictionDeps, collect_eviction_rates
-from spotlake.usecases.collect_placement_scores import collect_placement_scores
-from spotlake.usecases.collect_prices import collect_prices
-from spotlake.usecases.finish import FinishDeps, finish_run
-from spotlake.usecases.full_run import run_full
-from spotlake.usecases.merge import MergeDeps
-from spotlake.usecases.prepare import Asked, prepare_collection, write_request
+from spotlake.usecases.collect.eviction_rates import EvictionDeps, collect_eviction_rates
+from spotlake.usecases.collect.placement_scores import collect_placement_scores
+from spotlake.usecases.collect.prices import collect_prices
+from spotlake.usecases.full_run.run_full import run_full
+from spotlake.usecases.merge.finish_run import FinishDeps, finish_run
+from spotlake.usecases.merge.merge_run import MergeDeps
+from spotlake.usecases.plan.prepare_work import Asked, prepare_collection, write_request
 from spotlake.wiring import Services
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.azure import credentials_of

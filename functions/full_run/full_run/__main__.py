@@ -17,13 +17,13 @@ from typing import Any
 from spotlake import keys, wiring
 from spotlake.clock import Deadline
 from spotlake.errors import DeadlineError, InvalidInputError, ReclaimedError, SpotlakeError
+from spotlake.memory_sampler import MemorySampler, instance_type
 from spotlake.models import CollectorReport, Run, slot_of_run_id
-from spotlake.monitoring import MemorySampler, instance_type
 from spotlake.stores.objects import read_json, write_json
 from spotlake.telemetry import Telemetry
-from spotlake.usecases.exit_codes import BUG, DONE, cause_of_exit, exit_code_of
-from spotlake.usecases.full_run import run_full
-from spotlake.usecases.report import JOB_CHECKPOINT, JOB_SCHEMA, SERVICES
+from spotlake.usecases.full_run.exit_codes import BUG, DONE, cause_of_exit, exit_code_of
+from spotlake.usecases.full_run.run_full import run_full
+from spotlake.usecases.report.report_run import JOB_CHECKPOINT, JOB_SCHEMA, SERVICES
 
 _SERVICE = "full_run"
 _DEFAULT_SECONDS = 3600.0

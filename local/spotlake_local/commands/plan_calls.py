@@ -15,7 +15,7 @@ import orjson
 from spotlake.errors import InvalidInputError
 from spotlake.names import is_collected_region, is_spot_eligible
 from spotlake.planning.cover import CallPlan, cover_pairs
-from spotlake.usecases.request import matches, require_known_regions
+from spotlake.planning.run_input import matches, require_known_regions
 from spotlake_local.arguments import add_command
 
 if TYPE_CHECKING:

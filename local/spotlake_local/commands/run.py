@@ -9,7 +9,7 @@ from typing import Any
 from spotlake.clock import WallClock
 from spotlake.errors import InvalidInputError
 from spotlake.models import to_iso
-from spotlake.usecases.request import RunRequest, parse_request, require_known_regions, require_known_sizes
+from spotlake.planning.run_input import RunRequest, parse_request, require_known_regions, require_known_sizes
 from spotlake_local.arguments import add_command, add_state_dir, whole_number, workspace_of
 from spotlake_local.live_azure import VARIABLES, live_credentials
 

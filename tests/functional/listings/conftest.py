@@ -18,8 +18,8 @@ from spotlake.settings import Settings
 from spotlake.shards import open_shard, parse_rows
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.turns import MemoryTurns
-from spotlake.usecases.collect_eviction_rates import EvictionDeps, collect_eviction_rates
-from spotlake.usecases.collect_prices import PriceDeps, collect_prices
+from spotlake.usecases.collect.eviction_rates import EvictionDeps, collect_eviction_rates
+from spotlake.usecases.collect.prices import PriceDeps, collect_prices
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.azure.world import World
 from tests.support.azure import azure, azure_process, credentials_of

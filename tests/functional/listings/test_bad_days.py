@@ -13,21 +13,22 @@ import requests
 
 from spotlake.azure.credentials import TokenSource
 from spotlake.azure.http import new_session
-from spotlake.catalogue import Catalogue, read_catalogue
 from spotlake.clock import Deadline, ManualClock
 from spotlake.errors import AzureError
 from spotlake.models import CollectorReport, Dataset, Mode, Run, WorkItem, run_id_of, to_iso
+from spotlake.planning.catalogue import Catalogue
 from spotlake.settings import Settings
+from spotlake.state.catalogue import read_catalogue
 from spotlake.stores.ledger import MemoryLedger
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.turns import MemoryTurns
 from spotlake.stores.workloads import MemoryWorkloads
-from spotlake.usecases.collect_eviction_rates import EvictionDeps, collect_eviction_rates
-from spotlake.usecases.collect_prices import PriceDeps, collect_prices
-from spotlake.usecases.finish import FinishDeps, finish_run
-from spotlake.usecases.full_run import FullRunDeps, run_full
-from spotlake.usecases.merge import MergeDeps
-from spotlake.usecases.prepare import Asked, PrepareDeps, prepare_collection, read_item, write_request
+from spotlake.usecases.collect.eviction_rates import EvictionDeps, collect_eviction_rates
+from spotlake.usecases.collect.prices import PriceDeps, collect_prices
+from spotlake.usecases.full_run.run_full import FullRunDeps, run_full
+from spotlake.usecases.merge.finish_run import FinishDeps, finish_run
+from spotlake.usecases.merge.merge_run import MergeDeps
+from spotlake.usecases.plan.prepare_work import Asked, PrepareDeps, prepare_collection, read_item, write_request
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.azure import credentials_of
 

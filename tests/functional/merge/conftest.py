@@ -19,7 +19,7 @@ from spotlake.settings import Settings
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.stores.objects import MemoryObjects, ObjectStore, write_json
 from spotlake.stores.workloads import MemoryWorkloads, WorkloadTable
-from spotlake.usecases.merge import MergeDeps, MergeOutcome, merge_run
+from spotlake.usecases.merge.merge_run import MergeDeps, MergeOutcome, merge_run
 
 FIRST = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
 REGION, NAME, SIZE = "koreacentral", "KR Central", "Standard_D2s_v5"

@@ -20,7 +20,7 @@ from spotlake.packing import unpack
 from spotlake.settings import Settings
 from spotlake.stores.objects import S3Objects
 from spotlake.stores.workloads import DynamoDbWorkloads
-from spotlake.usecases.merge import MergeDeps, MergeOutcome, merge_run
+from spotlake.usecases.merge.merge_run import MergeDeps, MergeOutcome, merge_run
 from spotlake_local.aws.launcher import EmulatedAws
 from tests.functional.merge.conftest import World
 from tests.support.emulator import aws

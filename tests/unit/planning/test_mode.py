@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from spotlake.catalogue import Catalogue, fold_listing, read_catalogue, write_catalogue
 from spotlake.clock import ManualClock
 from spotlake.errors import InvalidInputError
 from spotlake.models import Run
+from spotlake.planning.catalogue import Catalogue, fold_listing
 from spotlake.settings import Settings
+from spotlake.state.catalogue import read_catalogue, write_catalogue
 from spotlake.stores.claims import MemoryClaims
 from spotlake.stores.objects import MemoryObjects
-from spotlake.usecases.plan import PlanDeps, plan_run
-from spotlake.usecases.prepare import PrepareDeps
+from spotlake.usecases.plan.plan_run import PlanDeps, plan_run
+from spotlake.usecases.plan.prepare_work import PrepareDeps
 
 TODAY_AT = datetime(2026, 11, 23, 0, 10, tzinfo=UTC)
 SIZE = "Standard_D2s_v5"

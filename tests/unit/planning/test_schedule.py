@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from spotlake.models import DESIRED_COUNTS, ScoreCall
 from spotlake.planning.cover import Block
-from spotlake.planning.need import Priorities
 from spotlake.planning.schedule import Schedule, owners_of, schedule_calls, spread
 from spotlake.planning.sweep import Sweep, age_minutes, block_id, fold_run
+from spotlake.planning.urgency import Priorities
 
 FIRST_AT = datetime(2025, 12, 15, tzinfo=UTC)
 BLOCKS = tuple(Block((f"region{number}",), ("Standard_D2s_v5",)) for number in range(12))

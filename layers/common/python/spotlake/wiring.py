@@ -17,30 +17,32 @@ from botocore.config import Config
 from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
 from spotlake.azure.http import HttpClient, new_session
 from spotlake.azure.locations import API as LOCATIONS_API
-from spotlake.azure.locations import Locations, fetch_locations, read_locations, write_locations
+from spotlake.azure.locations import fetch_locations
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
 from spotlake.errors import InvalidInputError
 from spotlake.models import CollectorReport, Dataset, Run, WorkItem, from_iso
+from spotlake.scores.geography import Locations
+from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
+from spotlake.state.locations import read_locations, write_locations
 from spotlake.stores.claims import DynamoDbClaims
 from spotlake.stores.ledger import DynamoDbLedger
 from spotlake.stores.objects import S3Objects
 from spotlake.stores.turns import DynamoDbTurns
 from spotlake.telemetry import LambdaContext
-from spotlake.usecases.collect_eviction_rates import EvictionDeps
-from spotlake.usecases.collect_placement_scores import PlacementDeps
-from spotlake.usecases.collect_prices import PriceDeps
-from spotlake.usecases.prepare import PrepareDeps, read_item
-from spotlake.zones import ZoneMap, subscription_digest
+from spotlake.usecases.collect.eviction_rates import EvictionDeps
+from spotlake.usecases.collect.placement_scores import PlacementDeps
+from spotlake.usecases.collect.prices import PriceDeps
+from spotlake.usecases.plan.prepare_work import PrepareDeps, read_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-    from spotlake.usecases.finish import FinishDeps
-    from spotlake.usecases.full_run import FullRunDeps
-    from spotlake.usecases.notify import NotifyDeps
-    from spotlake.usecases.plan import PlanDeps
-    from spotlake.usecases.report import ReportDeps
+    from spotlake.usecases.full_run.run_full import FullRunDeps
+    from spotlake.usecases.merge.finish_run import FinishDeps
+    from spotlake.usecases.notify.notify import NotifyDeps
+    from spotlake.usecases.plan.plan_run import PlanDeps
+    from spotlake.usecases.report.report_run import ReportDeps
 
 SCORE_THREADS = 4  # calls under way at once in one collector
 _TO_FINISH_SECONDS = 5.0  # of a Lambda's time, to answer
@@ -197,7 +199,7 @@ class Services:
 
     def plan_deps(self, deadline: Deadline) -> PlanDeps:
         """For planning."""
-        from spotlake.usecases.plan import PlanDeps
+        from spotlake.usecases.plan.plan_run import PlanDeps
 
         states = self._session.client("stepfunctions", config=_BOTO)
         return PlanDeps(
@@ -213,10 +215,10 @@ class Services:
         self, run: Run, deadline: Deadline, stopping: Callable[[], bool], tell: Callable[[CollectorReport], None]
     ) -> FullRunDeps:
         """For the full run's job, whose collectors are threads of one process."""
-        from spotlake.usecases.collect_eviction_rates import collect_eviction_rates
-        from spotlake.usecases.collect_placement_scores import collect_placement_scores
-        from spotlake.usecases.collect_prices import collect_prices
-        from spotlake.usecases.full_run import Checkpoint, FullRunDeps
+        from spotlake.usecases.collect.eviction_rates import collect_eviction_rates
+        from spotlake.usecases.collect.placement_scores import collect_placement_scores
+        from spotlake.usecases.collect.prices import collect_prices
+        from spotlake.usecases.full_run.run_full import Checkpoint, FullRunDeps
 
         prepare = self.prepare_deps(run, deadline)
 
@@ -241,8 +243,8 @@ class Services:
     def finish_deps(self, run: Run, deadline: Deadline) -> FinishDeps:
         """For merging and learning."""
         from spotlake.stores.workloads import DynamoDbWorkloads
-        from spotlake.usecases.finish import FinishDeps
-        from spotlake.usecases.merge import MergeDeps
+        from spotlake.usecases.merge.finish_run import FinishDeps
+        from spotlake.usecases.merge.merge_run import MergeDeps
 
         # 150,000 statements of our own making: botocore's check of each parameter costs a fifth of the upsert.
         client = self._session.client("dynamodb", config=_BOTO.merge(Config(parameter_validation=False)))
@@ -258,13 +260,13 @@ class Services:
 
     def report_deps(self) -> ReportDeps:
         """For reporting."""
-        from spotlake.usecases.report import ReportDeps
+        from spotlake.usecases.report.report_run import ReportDeps
 
         return ReportDeps(objects=self.objects, claims=self.claims, wall=self.wall, azure=self.settings.azure_source)
 
     def notify_deps(self) -> NotifyDeps:
         """For telling of failures and recoveries."""
-        from spotlake.usecases.notify import NotifyDeps
+        from spotlake.usecases.notify.notify import NotifyDeps
 
         topic, parameter = self.settings.topic_arn, self.settings.slack_webhook_parameter
         sns, ssm = self._session.client("sns", config=_BOTO), self._session.client("ssm", config=_BOTO)

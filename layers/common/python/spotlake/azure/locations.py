@@ -8,52 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from spotlake import keys
 from spotlake.azure.http import HttpClient, json_of
 from spotlake.errors import AzureError, UntrustedAnswerError
-from spotlake.models import from_iso, to_iso
 from spotlake.names import is_collected_region
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, read_json, write_json
-from spotlake.zones import ZoneMap, subscription_digest
+from spotlake.scores.geography import Locations, RegionZones
+from spotlake.scores.zones import subscription_digest
 
 API = "locations"
 API_VERSION = "2022-12-01"
-SCHEMA = 1
-REFRESH = timedelta(days=1)
 _THREADS = 8
-
-type RegionZones = dict[str, dict[str, str]]  # region -> logical zone -> physical zone
-
-
-@dataclass(frozen=True, kw_only=True)
-class Locations:
-    """What the subscriptions say of Azure's geography.
-
-    Attributes:
-        fetched_at: When it was learnt.
-        routing: Physical public locations of the reference subscription, in alphabetical order.
-        zones: Digest of each subscription -> region -> logical zone -> physical zone.
-        failed: Digest of each subscription that did not answer -> why (its zones are the last known ones).
-    """
-
-    fetched_at: datetime
-    routing: tuple[str, ...]
-    zones: Mapping[str, RegionZones]
-    failed: Mapping[str, str] = field(default_factory=dict)
-
-    def is_fresh(self, now_at: datetime, subscriptions: Sequence[str]) -> bool:
-        """Whether a caller can do with these: of the last day, and every subscription was asked."""
-        asked = set(self.zones) | set(self.failed)
-        is_new = abs(now_at - self.fetched_at) < REFRESH
-        return is_new and asked.issuperset(map(subscription_digest, subscriptions))
-
-    def zone_map(self, subscriptions: Sequence[str]) -> ZoneMap:
-        """The zones of these subscriptions; the first is the reference."""
-        return ZoneMap(self.zones, reference=subscription_digest(subscriptions[0]))
 
 
 def fetch_locations(
@@ -110,30 +76,6 @@ def fetch_locations(
         zones={digest: known for digest, known in zones.items() if digest in wanted},
         failed={subscription_digest(name): str(error) for name, error in errors.items()},
     )
-
-
-def read_locations(objects: ReadOnlyObjects) -> Locations | None:
-    """The last known ones, or None. Raises StoreError when they are damaged."""
-    content, _ = read_json(objects, keys.LOCATIONS, schema=SCHEMA)
-    if content is None:
-        return None
-    return Locations(
-        fetched_at=from_iso(content["fetched_at"]),
-        routing=tuple(content["routing"]),
-        zones=content["zones"],
-        failed=content["failed"],
-    )
-
-
-def write_locations(objects: ObjectStore, locations: Locations) -> None:
-    """Keep them for the next runs."""
-    content = {
-        "fetched_at": to_iso(locations.fetched_at),
-        "routing": list(locations.routing),
-        "zones": locations.zones,
-        "failed": locations.failed,
-    }
-    write_json(objects, keys.LOCATIONS, content, schema=SCHEMA)
 
 
 def _list_locations(

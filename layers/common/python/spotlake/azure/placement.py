@@ -23,12 +23,10 @@ from spotlake.errors import (
     UntrustedAnswerError,
 )
 from spotlake.names import join_key
+from spotlake.scores.score import SCORES, Score
 
 API = "placement scores"
 API_VERSION = "2025-06-05"
-SCORES = {"High": 3, "Medium": 2, "Low": 1}
-RESTRICTED = "RestrictedSkuNotAvailable"
-STALE = "DataNotFoundOrStale"
 # A 429 that asks for more than this is the hourly quota; a shorter one is a passing throttle.
 QUOTA_WAIT_SECONDS = 300.0
 _DEFAULT_SHORT_WAIT_SECONDS = 10.0
@@ -65,27 +63,6 @@ class Outcome(StrEnum):
     TOKEN_REFUSED = "token_refused"  # 401: sign in anew, once  # noqa: S105 - a word, no secret
     UNAVAILABLE = "unavailable"  # 5xx, time-out, connection lost: another location
     UNREADABLE = "unreadable"  # 200 that cannot be used: another location
-
-
-@dataclass(frozen=True)
-class Score:
-    """One row of an answer; region and size as they were sent.
-
-    Attributes:
-        region: ARM code.
-        instance_type: ARM size.
-        logical_zone: "1".."3" of the subscription asked, or None for a regional score.
-        score: 3, 2, 1, or None when it is unknown (``score_text`` says why).
-        score_text: As answered.
-        is_quota_available: Of the calling subscription, or None when the answer lacks it.
-    """
-
-    region: str
-    instance_type: str
-    logical_zone: str | None
-    score: int | None
-    score_text: str
-    is_quota_available: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from itertools import batched
 import numpy as np
 import orjson
 
-from spotlake.merge.rows import ZONES, Column
+from spotlake.merge.columns import ZONES, Column
 from spotlake.merge.state import slot_time
 from spotlake.merge.view import UNKNOWN, View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from spotlake.merge.rows import ZONES, Column, Columns
+from spotlake.merge.columns import ZONES, Column, Columns
 from spotlake.merge.state import MergedState
 from spotlake.models import REGIONAL_ZONE
 from spotlake.names import join_key

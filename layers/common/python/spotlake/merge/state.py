@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from spotlake.errors import StoreError
-from spotlake.merge.rows import ZONES, Column
+from spotlake.merge.columns import ZONES, Column
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
 from spotlake.packing import pack_parts, unpack
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spotlake.merge.rows import ZONES, Column
+from spotlake.merge.columns import ZONES, Column
 from spotlake.merge.state import MergedState
 from spotlake.models import SLOT_MINUTES
-from spotlake.thresholds import thresholds
+from spotlake.scores.thresholds import thresholds
 
 SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
 UNKNOWN = -1

@@ -15,8 +15,8 @@ from datetime import datetime
 
 from spotlake.models import ScoreCall
 from spotlake.planning.cover import Block
-from spotlake.planning.need import Priorities, Wanted, failed_at_other_counts, wanted_at_counts, wanted_in_sweep
 from spotlake.planning.sweep import Sweep
+from spotlake.planning.urgency import Priorities, Wanted, failed_at_other_counts, wanted_at_counts, wanted_in_sweep
 
 _FALLBACKS = 6
 _SMALLEST_WEIGHT = 0.01

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.errors import StoreError
-from spotlake.quota import PairUse, QuotaRules, choose_subscriptions
+from spotlake.scores.quota import PairUse, QuotaRules, choose_subscriptions
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

@@ -1,0 +1,249 @@
+"""Items of the workload table: what differs between two views of the state (pure). Their form: docs/data.md."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+import numpy as np
+
+from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.state import MergedState, slot_time
+from spotlake.merge.view import PLAIN_ZONE, SLOTS_A_DAY, View
+from spotlake.models import DESIRED_COUNTS, NO_ZONE, to_iso
+from spotlake.names import split_tier
+
+# What a difference shows in: attributes of the item, by what is compared.
+PRICE_NAMES = ("SpotPrice", "OndemandPrice", "Savings", "PriceAt")
+EVICTION_NAMES = ("IF", "EvictionBand", "IFAt")
+SCORE_NAMES = ("Scores", "T2", "T3", "PhysicalZone")
+REGION_NAMES = ("RegionName",)
+ALL_NAMES = None
+_CHUNK = 2048
+_ZONE_NAMES = (*ZONES, NO_ZONE)
+_COUNT_NAMES = tuple(map(str, DESIRED_COUNTS))
+type _Groups = dict[tuple[str, ...], Column]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """What stands in every item that a merge writes.
+
+    Attributes:
+        run_id: The newest run.
+        version: Of the state that is shown.
+        ttl_days: How long a retired item stays.
+    """
+
+    run_id: str
+    version: int
+    ttl_days: int
+
+
+class Changes:
+    """Items of the workload table that differ between two views: new, changed and retired ones.
+
+    Iterating yields ``{"is_new", "item", "only"}``; ``only`` names the attributes to write, None means all. They are
+    made in small parts: all of them at once would take hundreds of megabytes.
+    """
+
+    def __init__(self, before: View | None, after: View, writing: Writing, *, begun: Sequence[View] = ()) -> None:
+        """Compare; nothing is made yet.
+
+        Args:
+            before: What the table shows; None when it is empty.
+            after: What it is to show.
+            writing: What stands in every item.
+            begun: Views that somebody began to write after ``before`` and may have written in part: what they
+                changed is written again, whole, even where it is as it was before.
+        """
+        self._after, self._writing = after, writing
+        self._was_live, self._differences, self._whole = _compared(before, after)
+        shown = after.live | self._was_live
+        for view in begun:
+            places = _places_in(view, after)
+            self._whole = self._whole | _picked(_changed(before, view), places)
+            shown = shown | _picked(view.live, places)
+        changed = shown & (self._whole | np.any(list(self._differences.values()), axis=0))
+        self._numbers: Column = np.flatnonzero(changed)
+
+    def beginning_at(self, number: int, *, done_from: int | None) -> Changes:
+        """The same beginning at a workload's number, and going round.
+
+        Args:
+            number: Where to begin.
+            done_from: When given, what stands from there round to ``number`` is done and left out.
+        """
+        numbers = self._numbers
+        later = numbers >= number
+        if done_from is not None:
+            since = numbers >= done_from
+            done = (since & ~later) if done_from <= number else (since | ~later)
+            numbers, later = numbers[~done], later[~done]
+        turned = copy.copy(self)
+        turned._numbers = np.concatenate([numbers[later], numbers[~later]])
+        return turned
+
+    def number(self, place: int) -> int:
+        """The workload's number of the change at a place."""
+        return int(self._numbers[place])
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for part in batched(self._numbers.tolist(), _CHUNK, strict=False):
+            for number, item in zip(part, _items(self._after, np.array(part), self._writing), strict=True):
+                # What was never live has no item yet.
+                yield {"is_new": not self._was_live[number], "item": item, "only": self._only(number)}
+
+    def _only(self, number: int) -> tuple[str, ...] | None:
+        if self._whole[number]:
+            return ALL_NAMES
+        return tuple(name for names, differs in self._differences.items() if differs[number] for name in names)
+
+
+def _compared(before: View | None, after: View) -> tuple[Column, _Groups, Column]:
+    """By workload of ``after``: whether it was live, in which groups it differs, whether it came or went."""
+    none = np.zeros(len(after.live), bool)
+    if before is None or not len(before.live):
+        return none, {(): none}, after.live
+    known = _places_in(before, after)
+    was_live = _picked(before.live, known)
+    return was_live, _differences(before, after, known), (after.live != was_live) | (known < 0)
+
+
+def _changed(before: View | None, after: View) -> Column:
+    """Workloads of ``after`` whose items differ."""
+    was_live, differences, turned = _compared(before, after)
+    changed: Column = (after.live | was_live) & (turned | np.any(list(differences.values()), axis=0))
+    return changed
+
+
+def _picked(flags: Column, places: Column) -> Column:
+    """Flags at places; False where there is no place (-1)."""
+    if not len(flags):
+        return np.zeros(len(places), bool)
+    picked: Column = flags[places] & (places >= 0)
+    return picked
+
+
+def _places_in(before: View, after: View) -> Column:
+    """For each workload of ``after`` its place in ``before``, -1 for a new one."""
+    texts = _texts_in(before.state, after.state)
+    old, new = _keys(before, texts), _keys(after, np.arange(len(after.state.texts)))
+    if np.array_equal(old, new):
+        return np.arange(len(new))
+    if not len(old):
+        return np.full(len(new), -1)
+    order = np.argsort(old)
+    places = order[np.minimum(np.searchsorted(old, new, sorter=order), len(old) - 1)]
+    return np.where(old[places] == new, places, -1)
+
+
+def _texts_in(before: MergedState, after: MergedState) -> Column:
+    """Numbers in ``after`` of the texts of ``before``, -1 for those not in it."""
+    numbers = {text: number for number, text in enumerate(after.texts)}
+    return np.array([numbers.get(text, -1) for text in before.texts], np.int64)
+
+
+def _keys(view: View, texts: Column) -> Column:
+    """A number for each workload's region, size and zone, the names numbered by ``texts``."""
+    pair = view.state.pair
+    keys: Column = texts[pair["region"]] * 2**32 + texts[pair["size"]]
+    return keys[view.pair] * (PLAIN_ZONE + 1) + view.zone
+
+
+def _differences(before: View, after: View, known: Column) -> _Groups:
+    """By group of attributes whether a workload's item shows anything else (only where ``known`` is a place)."""
+    old, new = before.state, after.state
+    texts = _texts_in(old, new)
+    old_pair = before.pair[known]
+
+    def differs(name: str) -> Column:
+        now, then = new.pair[name][after.pair], old.pair[name][old_pair]
+        other: Column = now != then
+        return other & ~(np.isnan(now) & np.isnan(then)) if now.dtype.kind == "f" else other
+
+    prices = differs("spot") | differs("ondemand") | differs("spot_began")
+    bands = new.pair["band"][after.pair] != texts[old.pair["band"]][old_pair]
+    scores = (after.t2 != before.t2[known]) | (after.t3 != before.t3[known])
+    scored = (after.row >= 0) & (before.row[known] >= 0)
+    new_rows, old_rows = after.row[scored], before.row[known][scored]
+    for name in ("score", "score_began"):
+        scores[scored] |= (new.rows[name][new_rows] != old.rows[name][old_rows]).any(axis=1)
+    scores[scored] |= new.rows["physical"][new_rows] != texts[old.rows["physical"]][old_rows]
+    renamed = {code for code, name in new.regions.items() if old.regions.get(code) != name}
+    is_renamed = np.array([text in renamed for text in new.texts], bool)
+    return {
+        PRICE_NAMES: prices,
+        EVICTION_NAMES: differs("frequency") | differs("frequency_began") | bands,
+        SCORE_NAMES: scores,
+        REGION_NAMES: is_renamed[new.pair["region"]][after.pair],
+    }
+
+
+def _items(view: View, numbers: Column, writing: Writing) -> Iterator[dict[str, Any]]:
+    """Items of some workloads; unknown values are absent."""
+    state, pair = view.state, view.pair[numbers]
+    names = ("region", "size", "spot", "spot_began", "ondemand", "frequency", "frequency_began", "band")
+    of_pair = zip(*(state.pair[name][pair].tolist() for name in names), view.savings[pair].tolist(), strict=True)
+    own = (column[numbers].tolist() for column in (view.row, view.zone, view.live, view.t2, view.t3))
+    for values, (row, zone, live, t2, t3) in zip(of_pair, zip(*own, strict=True), strict=True):
+        region_number, size_number, spot, spot_began, ondemand, frequency, frequency_began, band, savings = values
+        region, size = state.texts[region_number], state.texts[size_number]
+        tier, rest = split_tier(size)
+        item: dict[str, Any] = {
+            "InstanceType": size,
+            "Workload": f"{region}#{_ZONE_NAMES[zone]}",
+            "InstanceTier": tier,
+            "Size": rest,
+            "Region": region,
+            "RegionName": state.regions.get(region, region),
+            "AvailabilityZone": _ZONE_NAMES[zone],
+            "UpdatedAt": _iso(state.slot),
+            "RunId": writing.run_id,
+            "Version": writing.version,
+        }
+        if _is_known(ondemand):
+            item["OndemandPrice"] = round(ondemand, 6)
+        if _is_known(spot):
+            item |= {"SpotPrice": round(spot, 6), "PriceAt": _iso(spot_began)}
+        if _is_known(savings):
+            item["Savings"] = savings
+        if _is_known(frequency):
+            item |= {"IF": frequency, "EvictionBand": state.texts[band], "IFAt": _iso(frequency_began)}
+        if row >= 0:
+            item |= _score_fields(state, row, t2, t3)
+        if not live:
+            item["RetiredAt"] = _iso(state.slot)
+            item["ExpiresAt"] = int(slot_time(state.slot + writing.ttl_days * SLOTS_A_DAY).timestamp())
+        yield item
+
+
+def _is_known(value: float) -> bool:
+    return value == value  # noqa: PLR0124 - nan alone differs from itself
+
+
+@functools.lru_cache(4096)
+def _iso(slot: int) -> str:
+    """A slot's time as items have it; few slots stand in many items."""
+    return to_iso(slot_time(slot))
+
+
+def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, Any]:
+    scores, began = state.rows["score"][row].tolist(), state.rows["score_began"][row].tolist()
+    known = {
+        count: {"s": score, "at": _iso(slot)}
+        for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
+        if score
+    }
+    fields: dict[str, Any] = {"Scores": known, "T2": t2, "T3": t3} if known else {}
+    physical = state.texts[int(state.rows["physical"][row])]
+    if physical:
+        fields["PhysicalZone"] = physical
+    return fields

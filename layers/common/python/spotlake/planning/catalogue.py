@@ -1,0 +1,100 @@
+"""The catalogue of (region, size) pairs that can be spot: the union of the last days' listings (pure).
+
+Real listings lose thousands of pairs for a day. So each pair keeps the day of its last listing and stays
+for some days more (``settings.catalogue_days``). A listing never makes anything older. A region that was
+not asked for, or whose listing is empty, stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """Pairs with their days.
+
+    Attributes:
+        pairs: Region -> size (ARM casing) -> day it was last listed (ISO date).
+        names: Region -> billing name ("KR Central").
+        listed: Region -> day of its last listing.
+        whole_on: Day of the last listing of everything that is collected; "" before the first. A run whose
+            input names regions lists those only, and does not stand for the day's full run.
+    """
+
+    pairs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    listed: Mapping[str, str] = field(default_factory=dict)
+    whole_on: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What a day's listing changed: pairs in, pairs out (gone from the listing, still kept for some days)."""
+
+    day: str
+    added: int
+    missing: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {"day": self.day, "added": self.added, "missing": self.missing}
+
+
+def fold_listing(
+    catalogue: Catalogue,
+    day: date,
+    listing: Mapping[str, Iterable[str]],
+    names: Mapping[str, str],
+    *,
+    keep_days: int,
+    whole: bool,
+) -> Catalogue:
+    """The catalogue with one day's listing folded in, and without pairs that were not listed for too long.
+
+    Args:
+        catalogue: Before.
+        day: UTC day of the listing.
+        listing: Region -> sizes that have a spot price; an empty region changes nothing.
+        names: Billing names of those regions.
+        keep_days: How long an unlisted pair stays.
+        whole: Whether everything that is collected was asked for.
+    """
+    today, oldest = day.isoformat(), (day - timedelta(days=keep_days)).isoformat()
+    pairs = {region: dict(sizes) for region, sizes in catalogue.pairs.items()}
+    listed = dict(catalogue.listed)
+    for region, sizes in listing.items():
+        known = pairs.get(region, {})
+        fresh = {size: max(today, known.get(size, "")) for size in sizes}
+        if not fresh:
+            continue
+        kept = {size: last for size, last in known.items() if last >= oldest}
+        pairs[region] = dict(sorted({**kept, **fresh}.items()))
+        listed[region] = max(today, listed.get(region, ""))
+    # A day on which no region could be listed is no day of a listing.
+    whole_on = max(today, catalogue.whole_on) if whole and today in listed.values() else catalogue.whole_on
+    return Catalogue(
+        pairs=dict(sorted(pairs.items())), names={**catalogue.names, **names}, listed=listed, whole_on=whole_on
+    )
+
+
+def pairs_of(catalogue: Catalogue, regions: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
+    """Region -> sizes, of all regions or of some."""
+    wanted = catalogue.pairs if regions is None else regions
+    return {region: tuple(catalogue.pairs[region]) for region in wanted if region in catalogue.pairs}
+
+
+def difference(before: Catalogue, after: Catalogue, day: date) -> Difference:
+    """What ``fold_listing`` changed."""
+    today = day.isoformat()
+    added = missing = 0
+    for region, sizes in after.pairs.items():
+        if after.listed.get(region) != today:
+            continue
+        known = before.pairs.get(region, {})
+        added += sum(1 for size in sizes if size not in known)
+        missing += sum(1 for size in known if sizes.get(size) != today)
+    return Difference(day=today, added=added, missing=missing)

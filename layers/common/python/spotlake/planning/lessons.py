@@ -1,0 +1,169 @@
+"""What the runs have taught: refused names, restricted pairs, health of each routing location (pure).
+
+Collectors report what they found. After the merge one writer folds all reports of a run into the state.
+Folding a run twice changes nothing, and an older run does not undo what a newer one found.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from spotlake.models import CollectorReport, Dataset, Mode, Run, slot_of_run_id
+from spotlake.names import join_key
+
+RESTRICTED_DAYS = 7  # then a pair is asked again through a second subscription
+SMALLEST_WEIGHT = 0.05  # a bad location still gets a call now and then, which shows when it is well again
+_RECOVERY = timedelta(hours=1)  # after so long without a call half of what a location lost is forgiven
+_LATEST_SHARE = 0.5  # of the newest run in a location's weight
+
+type Pair = tuple[str, str]  # region, size
+type PairRuns = Mapping[Pair, str]  # -> id of the run that found it
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvalidNames:
+    """Names that Azure refused, with the run that found it (ids sort by time).
+
+    Attributes:
+        regions: ARM code -> run id.
+        instance_types: ARM size -> run id.
+    """
+
+    regions: Mapping[str, str] = field(default_factory=dict)
+    instance_types: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocationScore:
+    """How well a location did: 1.0 all answered quickly, 0.0 none; as of a run."""
+
+    weight: float
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """All of it.
+
+    Attributes:
+        invalid: Left out of the calls until the next full run asks again.
+        restricted: Pairs that two subscriptions may not use, taken as restricted for all.
+        restricted_for: Digest of a subscription -> pairs that it may not use though another may; such
+            a pair is asked through another one from the start.
+        health: By routing location.
+    """
+
+    invalid: InvalidNames = field(default_factory=InvalidNames)
+    restricted: PairRuns = field(default_factory=dict)
+    restricted_for: Mapping[str, PairRuns] = field(default_factory=dict)
+    health: Mapping[str, LocationScore] = field(default_factory=dict)
+
+    def weights(self, locations: Iterable[str], now_at: datetime) -> dict[str, float]:
+        """What share of its quota a location should get, 0.05 to 1.0; unknown ones get all of it."""
+        return {name: _weight(self.health.get(name), now_at) for name in locations}
+
+
+def _weight(score: LocationScore | None, now_at: datetime) -> float:
+    if score is None:
+        return 1.0
+    rested = max(0.0, (now_at - slot_of_run_id(score.run_id)) / _RECOVERY)
+    lost: float = (1.0 - score.weight) * 0.5**rested
+    return max(SMALLEST_WEIGHT, 1.0 - lost)
+
+
+def fold(learnt: Learnt, run: Run, reports: Sequence[CollectorReport]) -> Learnt:
+    """What is known after a run's placement-score reports (pure).
+
+    Args:
+        learnt: What was known before.
+        run: A full run that got all its answers forgets the refused names it did not find again.
+        reports: Of all collectors that wrote a shard; those of other data sets are skipped.
+    """
+    ours = [report for report in reports if report.dataset is Dataset.SPS]
+    asked_everything = run.mode is Mode.FULL and bool(ours) and all(one.status == "complete" for one in ours)
+    return Learnt(
+        invalid=InvalidNames(
+            regions=_fold_names(learnt.invalid.regions, run, ours, "invalid_regions", forget=asked_everything),
+            instance_types=_fold_names(
+                learnt.invalid.instance_types, run, ours, "invalid_instance_types", forget=asked_everything
+            ),
+        ),
+        restricted=_fold_restricted(learnt.restricted, run, ours),
+        restricted_for=_fold_restricted_for(learnt.restricted_for, run, ours),
+        health=_fold_health(learnt.health, run, ours),
+    )
+
+
+def _fold_names(
+    known: Mapping[str, str], run: Run, reports: Sequence[CollectorReport], found: str, *, forget: bool
+) -> dict[str, str]:
+    names = {name: at for name, at in known.items() if at > run.run_id or not forget}
+    for report in reports:
+        for name in report.found.get(found, ()):
+            names[name] = max(names.get(name, ""), run.run_id)
+    return dict(sorted(names.items()))
+
+
+def _fold_restricted(known: PairRuns, run: Run, reports: Sequence[CollectorReport]) -> dict[Pair, str]:
+    pairs = _not_lapsed(known, run)
+    opened = {(region, size) for one in reports for region, size in one.found.get("unrestricted_pairs", ())}
+    pairs = {pair: at for pair, at in pairs.items() if at > run.run_id or (pair[0], join_key(pair[1])) not in opened}
+    for report in reports:
+        for region, size in report.found.get("restricted_pairs", ()):
+            pairs[region, size] = max(pairs.get((region, size), ""), run.run_id)
+    return dict(sorted(pairs.items()))
+
+
+def _fold_restricted_for(
+    known: Mapping[str, PairRuns], run: Run, reports: Sequence[CollectorReport]
+) -> dict[str, dict[Pair, str]]:
+    """They only lapse: a pair that is not asked through a subscription cannot be seen to open there."""
+    found = {digest: _not_lapsed(pairs, run) for digest, pairs in known.items()}
+    for report in reports:
+        for digest, listed in report.found.get("restricted_for", {}).items():
+            pairs = found.setdefault(digest, {})
+            pairs.update({(region, size): max(pairs.get((region, size), ""), run.run_id) for region, size in listed})
+    return {digest: dict(sorted(pairs.items())) for digest, pairs in sorted(found.items()) if pairs}
+
+
+def _not_lapsed(pairs: PairRuns, run: Run) -> dict[Pair, str]:
+    oldest = run.slot_at - timedelta(days=RESTRICTED_DAYS)
+    return {pair: at for pair, at in pairs.items() if slot_of_run_id(at) > oldest}
+
+
+def _fold_health(
+    known: Mapping[str, LocationScore], run: Run, reports: Sequence[CollectorReport]
+) -> dict[str, LocationScore]:
+    seen: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for report in reports:
+        for location, health in report.found.get("locations", {}).items():
+            seen[location].append(health)
+    health = dict(known)
+    for location, samples in seen.items():
+        before = health.get(location)
+        if before is not None and before.run_id >= run.run_id:
+            continue
+        sent = sum(one["sent"] for one in samples)
+        bad = sum(one["failed"] + 0.5 * one["slow"] for one in samples)
+        share = 1.0 - min(1.0, bad / sent) if sent else 1.0
+        old = _weight(before, run.slot_at)
+        weight = round(_LATEST_SHARE * share + (1 - _LATEST_SHARE) * old, 4)
+        health[location] = LocationScore(weight=weight, run_id=run.run_id)
+    return dict(sorted(health.items()))
+
+
+@dataclass(frozen=True)
+class Restrictions:
+    """What a collector goes by; sizes as ``join_key``.
+
+    Attributes:
+        everywhere: Pairs that need not be asked through a second subscription.
+        by_subscription: Digest -> pairs better asked through another one.
+    """
+
+    everywhere: frozenset[Pair] = frozenset()
+    by_subscription: Mapping[str, frozenset[Pair]] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""All that is true of a placement score without a network (pure)."""

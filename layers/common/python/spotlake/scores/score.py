@@ -1,0 +1,30 @@
+"""A placement score as Azure answers it, and the words it uses (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCORES = {"High": 3, "Medium": 2, "Low": 1}
+RESTRICTED = "RestrictedSkuNotAvailable"
+STALE = "DataNotFoundOrStale"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One row of an answer; region and size as they were sent.
+
+    Attributes:
+        region: ARM code.
+        instance_type: ARM size.
+        logical_zone: "1".."3" of the subscription asked, or None for a regional score.
+        score: 3, 2, 1, or None when it is unknown (``score_text`` says why).
+        score_text: As answered.
+        is_quota_available: Of the calling subscription, or None when the answer lacks it.
+    """
+
+    region: str
+    instance_type: str
+    logical_zone: str | None
+    score: int | None
+    score_text: str
+    is_quota_available: bool | None

@@ -1,0 +1,1 @@
+"""What runs remember: one module per document of the bucket's ``state/azure/``."""

@@ -1,0 +1,1 @@
+"""Collect: one region, one data set, one shard."""

@@ -1,0 +1,182 @@
+"""Rights to send: what a collector has reserved in the ledger and not used yet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from spotlake.clock import Clock
+from spotlake.errors import StoreError
+from spotlake.scores.quota import QuotaRules, rest_end
+from spotlake.stores.ledger import QuotaLedger, Reservation
+
+# Calls that were under way together are refused together; the rest that is written down already will do.
+_SAME_REFUSAL = timedelta(seconds=60)
+
+
+@dataclass
+class _Block:
+    reservation: Reservation
+    left: int
+
+
+@dataclass
+class _AtLocation:
+    """What is held at one location; its lock is held while the ledger is asked for more."""
+
+    expected: int = 0
+    unexpected: int = 0
+    is_dry: bool = False
+    rested: dict[str, datetime] = field(default_factory=dict)
+    blocks: list[_Block] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class CallRights:
+    """Hands out rights one by one and reserves them in blocks. Safe for threads.
+
+    A right is good for one send, a retry needs one of its own. What is not used in time (see
+    ``QuotaRules.usable_seconds``) goes back to the ledger, since it was surely never sent.
+    """
+
+    def __init__(
+        self,
+        ledger: QuotaLedger,
+        *,
+        subscriptions: Sequence[str],
+        rules: QuotaRules,
+        clock: Clock,
+        expected: Mapping[str, int],
+    ) -> None:
+        """Nothing is reserved yet.
+
+        Args:
+            ledger: Where rights come from.
+            subscriptions: Ids that may be used.
+            rules: Ours.
+            clock: The run's.
+            expected: Calls to be sent by location: so many are reserved at once.
+        """
+        self._ledger = ledger
+        self._subscriptions = subscriptions
+        self._rules = rules
+        self._clock = clock
+        self._refused: set[str] = set()
+        self._at = {location: _AtLocation(expected=calls) for location, calls in expected.items()}
+        self._lock = threading.Lock()
+
+    @property
+    def usable_subscriptions(self) -> list[str]:
+        """Those that Azure has not refused altogether in this run."""
+        return [name for name in self._subscriptions if name not in self._refused]
+
+    def take(
+        self,
+        location: str,
+        *,
+        avoid: Collection[str] = (),
+        shun: Collection[str] = (),
+        only: str | None = None,
+        again: bool = False,
+    ) -> str | None:
+        """The subscription to send one call through, or None when there is no quota.
+
+        Args:
+            location: Routing location.
+            avoid: Subscriptions that will not do.
+            shun: Subscriptions to be used only if there is no other.
+            only: The one subscription that will do (a retry through the same pair).
+            again: Whether it is for a call that had a right here before.
+
+        Raises:
+            StoreError: The ledger does not answer.
+        """
+        allowed = [name for name in self.usable_subscriptions if name not in avoid and only in (None, name)]
+        better = [name for name in allowed if name not in shun]
+        there = self._location(location)
+        with there.lock:
+            self._drop_stale(there)
+            special = bool(avoid) or only is not None
+            wanted = 1 if special else self._block_size(there, again=again)
+            if len(better) < len(allowed):
+                # What is held for others will serve the calls to come, so one more is enough for this one.
+                more = 1 if any(block.left for block in there.blocks) else wanted
+                taken = self._take_held(there, better) or self._reserve(location, there, more, better)
+                if taken is not None:
+                    return taken
+            taken = self._take_held(there, allowed) or self._reserve(location, there, wanted, allowed)
+            there.is_dry = there.is_dry or (taken is None and not special)
+            return taken
+
+    def rest(self, location: str, subscription: str, *, seconds: float = 0.0) -> None:
+        """Azure refused this pair: nobody uses it for so long, or (0) until its window is over."""
+        there = self._location(location)
+        with there.lock:
+            there.blocks = [block for block in there.blocks if block.reservation.subscription != subscription]
+            now = self._clock.now()
+            until_at = now + timedelta(seconds=seconds) if seconds else rest_end(now, self._rules)
+            known = there.rested.get(subscription)
+            if known is None or known <= now or until_at - known > _SAME_REFUSAL:
+                self._ledger.rest(location, subscription, until_at=until_at, rules=self._rules)
+                there.rested[subscription] = until_at
+
+    def refuse(self, subscription: str) -> None:
+        """Azure refused this subscription everywhere: this run uses it no more."""
+        self._refused.add(subscription)
+
+    def give_back(self) -> bool:
+        """Free all that is left at the end; False when the ledger did not take it (it lapses by itself)."""
+        with self._lock:
+            held = list(self._at.values())
+        try:
+            for there in held:
+                with there.lock:
+                    blocks, there.blocks = there.blocks, []
+                    self._return(blocks)
+        except StoreError:
+            return False
+        return True
+
+    def _location(self, location: str) -> _AtLocation:
+        with self._lock:
+            return self._at.setdefault(location, _AtLocation())
+
+    def _block_size(self, there: _AtLocation, *, again: bool) -> int:
+        """All that is still to be sent here; of what nobody expected, a little more each time."""
+        expected = max(0, there.expected)
+        if again:
+            return expected + 1
+        there.expected = expected - 1 if expected else 0
+        there.unexpected += not expected
+        return expected or there.unexpected
+
+    def _take_held(self, there: _AtLocation, allowed: Sequence[str]) -> str | None:
+        for block in there.blocks:
+            if block.left > 0 and block.reservation.subscription in allowed:
+                block.left -= 1
+                return block.reservation.subscription
+        return None
+
+    def _reserve(self, location: str, there: _AtLocation, wanted: int, allowed: Sequence[str]) -> str | None:
+        """Reserve a block and take one of it."""
+        if there.is_dry or not allowed:
+            return None
+        got = self._ledger.reserve(location, wanted, now_at=self._clock.now(), subscriptions=allowed, rules=self._rules)
+        there.blocks.extend(_Block(reservation, reservation.calls) for reservation in got)
+        return self._take_held(there, allowed)
+
+    def _drop_stale(self, there: _AtLocation) -> None:
+        now = self._clock.now()
+        blocks, there.blocks = there.blocks, []
+        stale: list[_Block] = []
+        for block in blocks:
+            age_seconds = (now - block.reservation.reserved_at).total_seconds()
+            (stale if age_seconds > self._rules.usable_seconds else there.blocks).append(block)
+        self._return(stale)
+
+    def _return(self, blocks: Sequence[_Block]) -> None:
+        for block in blocks:
+            if block.left > 0:
+                self._ledger.give_back(block.reservation, block.left, rules=self._rules)

@@ -1,0 +1,293 @@
+"""Sending calls: through which pair, what to do about each answer, when to stop."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from spotlake.azure.http import HttpClient
+from spotlake.azure.placement import Answer, Outcome, Question, Tokens, ask
+from spotlake.clock import Clock, Deadline
+from spotlake.errors import AzureError, DeadlineError, SignInError, SignInUnavailableError, SpotlakeError, StoreError
+from spotlake.models import Run, ScoreCall
+from spotlake.names import join_key
+from spotlake.scores.rows import Pair, Row, rows_of
+from spotlake.scores.zones import ZoneMap, subscription_digest
+from spotlake.usecases.collect.call_rights import CallRights
+
+SLOW_SECONDS = 20.0  # production of 2026 calls more than 20 s slow
+_LOCATIONS_PER_CALL = 4  # its own and three more
+_SPREAD_OVER = 8  # calls of one failing location go to so many of the healthiest others
+_SHORT_WAITS = 3
+_LONGEST_SHORT_WAIT_SECONDS = 30.0
+_SENDS_PER_LOCATION = 20  # a call holds 13 names; the rest is for other subscriptions
+_BAD_AFTER = 4  # failures before a location that fails half of its calls is left alone
+# Subscriptions refused in a row before a location is taken to be shut for this run: somebody else uses its
+# quota up, or the quota's scope is not what we think. No more calls are wasted on it.
+_SHUT_AFTER = 5
+
+
+@dataclass
+class LocationHealth:
+    """How one routing location did in this run."""
+
+    sent: int = 0
+    failed: int = 0
+    seconds: list[float] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)  # subscriptions, since the last score
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether Azure refuses it for quota whoever asks."""
+        return len(self.refused) >= _SHUT_AFTER
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the rest of the calls should go elsewhere."""
+        return self.failed >= _BAD_AFTER and 2 * self.failed >= self.sent
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``CollectorReport.found["locations"]``; ``median_seconds`` of what was answered, or None."""
+        return {
+            "sent": self.sent,
+            "failed": self.failed,
+            "slow": sum(seconds > SLOW_SECONDS for seconds in self.seconds),
+            "median_seconds": round(statistics.median(self.seconds), 3) if self.seconds else None,
+        }
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of a call.
+
+    Attributes:
+        rows: Of its answer; None when it got none.
+        reason: Why it got none: no_quota, deadline, stopped, unavailable, unreadable, refused,
+            invalid_request or unsupported_location.
+        error: The last error on the way to no answer, if it was one.
+        elsewhere: Whether another location may do better.
+    """
+
+    rows: list[Row] | None = None
+    reason: str = ""
+    error: SpotlakeError | None = None
+    elsewhere: bool = True
+
+
+@dataclass(kw_only=True)
+class CallSender:
+    """Delivers calls, one at a time per thread; what they learn is shared.
+
+    Attributes:
+        run: Whose calls they are.
+        client: For this API; its deadline ends before the collector's own.
+        management_url: The API's address.
+        tokens: Sign-in.
+        rights: Quota.
+        zones: Whose numbers are reported.
+        clock: The run's; says when an answer came.
+        deadline: Nothing is begun after it.
+        fallback_locations: Where a call goes that its own location fails, healthiest first.
+        source: Stands in every row.
+        shunned: Subscription -> pairs (size as ``join_key``) that it is known not to be allowed to use.
+        unplaced: Subscriptions whose zone numbers are not known: used only if there is no other.
+        sleep, monotonic: Waiting and measuring; tests pass their own.
+        invalid_regions, invalid_instance_types: Names that Azure refused in this run.
+        unsupported: Locations that route nothing.
+        health: By location.
+        counts: Answers by kind, and rows that could not be used.
+        fatal: What makes sending any further call useless.
+    """
+
+    run: Run
+    client: HttpClient
+    management_url: str
+    tokens: Tokens
+    rights: CallRights
+    zones: ZoneMap
+    clock: Clock
+    deadline: Deadline
+    fallback_locations: Sequence[str]
+    source: str
+    shunned: Mapping[str, Collection[Pair]] = field(default_factory=dict)
+    unplaced: Collection[str] = ()
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    invalid_regions: set[str] = field(default_factory=set)
+    invalid_instance_types: set[str] = field(default_factory=set)
+    unsupported: set[str] = field(default_factory=set)
+    refused_subscriptions: dict[str, str] = field(default_factory=dict)
+    health: dict[str, LocationHealth] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    fatal: SpotlakeError | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def deliver(self, call: ScoreCall, *, avoid: Collection[str] = ()) -> Delivery:
+        """What became of a call, after all that may be tried for it.
+
+        Args:
+            call: What to ask.
+            avoid: Subscriptions not to ask.
+        """
+        delivery = Delivery(reason="unsupported_location")
+        try:
+            for location in self._locations(call):
+                delivery = self._deliver_through(location, call, avoid)
+                if delivery.rows is not None or not delivery.elsewhere:
+                    break
+        except DeadlineError as error:
+            return Delivery(reason="deadline", error=error)
+        except (SignInError, SignInUnavailableError, StoreError) as error:
+            self.stop(error)
+            return Delivery(reason="stopped", error=error)
+        return delivery
+
+    def stop(self, why: SpotlakeError) -> None:
+        """Begin no further send; those under way end by themselves."""
+        self.fatal = why
+
+    def _locations(self, call: ScoreCall) -> list[str]:
+        """Its own and some others; those that failed most of their calls come last."""
+        others = [name for name in self.fallback_locations if name != call.location]
+        if others:
+            start = zlib.crc32(call.call_id.encode()) % min(len(others), _SPREAD_OVER)
+            others = others[start:] + others[:start]
+        tried = [name for name in [call.location, *others] if name not in self.unsupported]
+        tried.sort(key=lambda name: self._health(name).is_bad)
+        return tried[:_LOCATIONS_PER_CALL]
+
+    def _deliver_through(self, location: str, call: ScoreCall, avoid: Collection[str]) -> Delivery:
+        kinds: Counter[Outcome] = Counter()
+        error: AzureError | None = None
+        shun = self._shun(call)
+        for number in range(_SENDS_PER_LOCATION):
+            question = self._question(location, call)
+            if not question.regions or not question.instance_types:
+                return Delivery(rows=[])  # all of it is invalid: that is its answer
+            if self.fatal is not None:
+                return Delivery(reason="stopped", error=self.fatal, elsewhere=False)
+            self.deadline.check("placement scores", needs_seconds=1.0)
+            subscription = None
+            if not self._health(location).is_shut:
+                subscription = self.rights.take(location, avoid=avoid, shun=shun, again=number > 0)
+            if subscription is None:
+                return Delivery(reason="no_quota", error=error)
+            question = replace(question, subscription=subscription)
+            answer = self._ask(question)
+            if answer.outcome is Outcome.SCORED:
+                return Delivery(rows=self._rows(answer, call, question))
+            kinds[answer.outcome] += 1
+            error = answer.error
+            given_up = self._learn(answer, question, kinds)
+            if given_up is not None:
+                return given_up
+        return Delivery(reason="refused", error=error)
+
+    def _shun(self, call: ScoreCall) -> set[str]:
+        asked = {(region, join_key(size)) for region in call.regions for size in call.instance_types}
+        return {name for name, pairs in self.shunned.items() if not asked.isdisjoint(pairs)} | set(self.unplaced)
+
+    def _question(self, location: str, call: ScoreCall) -> Question:
+        """The call without the names that were refused; through which subscription is not yet known."""
+        return Question(
+            subscription="",
+            location=location,
+            regions=[name for name in call.regions if name not in self.invalid_regions],
+            instance_types=[name for name in call.instance_types if join_key(name) not in self.invalid_instance_types],
+            desired_count=call.desired_count,
+        )
+
+    def _ask(self, question: Question) -> Answer:
+        began = self.monotonic()
+
+        def may_retry() -> bool:
+            return self.rights.take(question.location, only=question.subscription) is not None
+
+        answer = ask(self.client, self.management_url, self.tokens, question, may_retry=may_retry)
+        seconds = self.monotonic() - began
+        with self._lock:
+            health = self.health.setdefault(question.location, LocationHealth())
+            health.sent += 1
+            self.counts[f"answers_{answer.outcome.value}"] += 1
+            if answer.outcome is Outcome.SCORED:
+                health.seconds.append(seconds)
+                health.refused.clear()
+            if answer.outcome is Outcome.QUOTA_EXHAUSTED:
+                health.refused.add(question.subscription)
+            if answer.outcome in (Outcome.UNAVAILABLE, Outcome.UNREADABLE, Outcome.LOCATION_UNSUPPORTED):
+                health.failed += 1
+        return answer
+
+    def _rows(self, answer: Answer, call: ScoreCall, question: Question) -> list[Row]:
+        self._count("rows_dropped", answer.dropped)
+        return rows_of(
+            answer.scores,
+            run=self.run,
+            call=call,
+            location=question.location,
+            digest=subscription_digest(question.subscription),
+            zones=self.zones,
+            source=self.source,
+            observed_at=self.clock.now(),
+        )
+
+    def _learn(self, answer: Answer, question: Question, kinds: Counter[Outcome]) -> Delivery | None:
+        """Act on an answer without scores; None means: send it again through this location.
+
+        Args:
+            answer: What came.
+            question: What was asked.
+            kinds: Answers to this call at this location so far, by kind.
+        """
+        match answer.outcome:
+            case Outcome.INVALID_REGION:
+                self.invalid_regions.add(answer.name)
+            case Outcome.INVALID_INSTANCE_TYPE:
+                self.invalid_instance_types.add(join_key(answer.name))
+            case Outcome.QUOTA_EXHAUSTED:
+                self.rights.rest(question.location, question.subscription, seconds=answer.wait_seconds)
+            case Outcome.SUBSCRIPTION_REFUSED:
+                self._refuse(question.subscription, answer)
+            case Outcome.TOKEN_REFUSED:
+                if kinds[Outcome.TOKEN_REFUSED] > 1:
+                    raise SignInError(f"Azure refuses a token that was just issued: {answer.error}")
+                self.tokens.renew(answer.headers or {})
+            case Outcome.THROTTLED:
+                self._wait_or_rest(answer, question, kinds[Outcome.THROTTLED])
+            case Outcome.LOCATION_UNSUPPORTED:
+                self.unsupported.add(question.location)
+                return Delivery(reason="unsupported_location", error=answer.error)
+            case Outcome.INVALID_REQUEST:
+                return Delivery(reason="invalid_request", error=answer.error, elsewhere=False)
+            case _:
+                return Delivery(reason=answer.outcome.value, error=answer.error)
+        return None
+
+    def _wait_or_rest(self, answer: Answer, question: Question, waits: int) -> None:
+        """A short wait here and now; after several, or when it is long, the pair rests and another is used."""
+        seconds = max(1.0, answer.wait_seconds)
+        if waits > _SHORT_WAITS or seconds > _LONGEST_SHORT_WAIT_SECONDS:
+            self.rights.rest(question.location, question.subscription, seconds=seconds)
+            return
+        self.deadline.check("waiting for placement scores", needs_seconds=seconds + 1.0)
+        self.sleep(seconds)
+
+    def _refuse(self, subscription: str, answer: Answer) -> None:
+        self.rights.refuse(subscription)
+        code = (answer.error.code if answer.error else None) or "refused"
+        self.refused_subscriptions[subscription_digest(subscription)] = code
+        if not self.rights.usable_subscriptions:
+            self.fatal = answer.error
+
+    def _health(self, location: str) -> LocationHealth:
+        return self.health.get(location) or LocationHealth()
+
+    def _count(self, name: str, more: int = 1) -> None:
+        with self._lock:
+            self.counts[name] += more

@@ -1,0 +1,271 @@
+"""Collect the placement scores of one region's work item: reserve, send, ask again, write the shard."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from random import random
+
+import requests
+
+from spotlake import keys
+from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
+from spotlake.azure.placement import API, Tokens
+from spotlake.clock import Clock, Deadline
+from spotlake.errors import InvalidInputError, ReclaimedError, SignInError, SignInUnavailableError, SpotlakeError
+from spotlake.models import CollectorReport, CollectorStatus, Dataset, Run, ScoreCall, WorkItem, to_iso
+from spotlake.names import join_key
+from spotlake.scores.quota import QuotaRules
+from spotlake.scores.rows import Row, count_rows, offered, restricted_for, restrictions, unique_rows
+from spotlake.scores.second_calls import second_calls
+from spotlake.scores.zones import ZoneMap, subscription_digest
+from spotlake.settings import Settings
+from spotlake.shards import ShardHeader, encode_shard
+from spotlake.state.lessons import read_restrictions
+from spotlake.stores.ledger import QuotaLedger
+from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.collect.call_rights import CallRights
+from spotlake.usecases.collect.call_sender import CallSender, Delivery
+
+_WRITE_SECONDS = 15.0  # kept free at the end for giving back rights and writing the shard
+_SECOND_CALLS_PERCENT = 10  # of the item's calls, and two more, may be spent on asking again
+# One retry at the same place; a call that fails twice there goes to another location.
+_POLICY = RetryPolicy(attempts=2, backoff_seconds=2.0, retry_throttled=False, timeout_seconds=(5.0, 50.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacementDeps:
+    """What the collector works with.
+
+    Attributes:
+        objects: The write bucket.
+        ledger: Quota.
+        session: With as many connections as ``threads`` (``azure.http.new_session``).
+        tokens: Sign-in (``azure.credentials.TokenSource``).
+        subscriptions: Ids in the order given; the first is the reference for zone numbers.
+        zones: From ``azure.locations``; ``ZoneMap({}, reference=...)`` when nothing is known.
+        clock: The run's, for quota and times.
+        deadline: Of the Lambda or job; some seconds before it the shard is written.
+        settings: Quota, source, API address.
+        threads: Calls under way at once.
+        already: Rows of this item's calls that were answered in an earlier attempt, by call id (also the
+            ids of calls asked again): not sent again.
+        on_call_done: Told of each answered call (its id, its rows), from the caller's own thread. What it
+            raises stops the collector at once: nothing more is sent, and no shard is written.
+        sleep, monotonic, jitter: Waiting, measuring and chance; tests pass their own.
+    """
+
+    objects: ObjectStore
+    ledger: QuotaLedger
+    session: requests.Session
+    tokens: Tokens
+    subscriptions: tuple[str, ...]
+    zones: ZoneMap
+    clock: Clock
+    deadline: Deadline
+    settings: Settings
+    threads: int = 8
+    already: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    on_call_done: Callable[[str, Sequence[Row]], None] | None = None
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random
+
+
+def collect_placement_scores(run: Run, item: WorkItem, deps: PlacementDeps) -> CollectorReport:
+    """Send the item's calls as far as quota and time allow, and write the region's shard.
+
+    The shard is written whatever happened, last of all; calls without an answer are named in the report.
+
+    Args:
+        run: Whose slot it is.
+        item: The region's work.
+        deps: See there.
+
+    Raises:
+        InvalidInputError: The item is another run's.
+        SignInError, SignInUnavailableError: Azure does not let us in and nothing was collected.
+        StoreError: The remembered pairs cannot be read or the shard cannot be written.
+    """
+    if item.run_id != run.run_id:
+        raise InvalidInputError("work item", item.run_id, f"one of run {run.run_id}")
+    return _Collection(run, item, deps).collect()
+
+
+class _Collection:
+    """One collector's work: what was sent, what came back."""
+
+    def __init__(self, run: Run, item: WorkItem, deps: PlacementDeps) -> None:
+        self.run, self.item, self.deps = run, item, deps
+        self.began = deps.monotonic()
+        self.http = HttpCounts()
+        self.rows: list[Row] = []
+        self.unsent: list[str] = []
+        self.reasons: Counter[str] = Counter()
+        self.error: SpotlakeError | None = None
+        self.known = read_restrictions(deps.objects)
+        todo = [call for call in item.calls if call.call_id not in deps.already]
+        settings = deps.settings
+        self.rights = CallRights(
+            deps.ledger,
+            subscriptions=deps.subscriptions,
+            rules=QuotaRules.of(
+                quota_calls=settings.quota_calls,
+                window_minutes=settings.quota_window_minutes,
+                share_percent=item.quota_share_percent or settings.quota_share_percent,
+            ),
+            clock=deps.clock,
+            expected=Counter(call.location for call in todo),
+        )
+        digests = {name: subscription_digest(name) for name in deps.subscriptions}
+        deadline = Deadline(lambda: deps.deadline.seconds_left() - _WRITE_SECONDS)
+        client = HttpClient(API, deps.session, _POLICY, deadline, self.http, deps.sleep, deps.jitter)
+        self.sender = CallSender(
+            run=run,
+            client=client,
+            management_url=settings.azure_management_url,
+            tokens=deps.tokens,
+            rights=self.rights,
+            zones=deps.zones,
+            clock=deps.clock,
+            deadline=deadline,
+            fallback_locations=item.fallback_locations,
+            source=settings.azure_source,
+            shunned={name: self.known.by_subscription.get(digest, ()) for name, digest in digests.items()},
+            unplaced=[name for name, digest in digests.items() if not deps.zones.knows(digest)],
+            sleep=deps.sleep,
+            monotonic=deps.monotonic,
+        )
+        self.todo = todo
+
+    def collect(self) -> CollectorReport:
+        for stored in self.deps.already.values():
+            self.rows.extend(stored)
+        answered = len(self.item.calls) - len(self.todo)
+        for call, delivery in self._send([(call, frozenset()) for call in self.todo]):
+            if delivery.rows is not None:
+                answered += 1
+            else:
+                self.unsent.append(call.call_id)
+                self.reasons[delivery.reason] += 1
+                self.error = delivery.error or self.error
+        if not self.unsent and self.rows and self.item.calls:
+            self._ask_again()
+        self.sender.counts["give_back_failures"] = int(not self.rights.give_back())
+        fatal = self.sender.fatal
+        if isinstance(fatal, SignInError | SignInUnavailableError) and not self.rows:
+            raise fatal
+        return self._write(answered)
+
+    def _send(self, calls: Sequence[tuple[ScoreCall, frozenset[str]]]) -> Iterator[tuple[ScoreCall, Delivery]]:
+        """Each call with what became of it, as it happens; the order of importance is the order of sending."""
+        pool = ThreadPoolExecutor(max_workers=self.deps.threads)
+        try:
+            sent = {pool.submit(self.sender.deliver, call, avoid=avoid): call for call, avoid in calls}
+            for future in as_completed(sent):
+                call, delivery = sent[future], future.result()
+                if delivery.rows is not None:
+                    self.rows.extend(delivery.rows)
+                    if self.deps.on_call_done is not None:
+                        self.deps.on_call_done(call.call_id, delivery.rows)
+                yield call, delivery
+        except BaseException as error:
+            self.sender.stop(ReclaimedError("the collector was stopped from outside"))
+            pool.shutdown(cancel_futures=True)
+            if isinstance(error, Exception):  # else the process is about to end: no time for favours
+                self.rights.give_back()
+            raise
+        pool.shutdown()
+
+    def _ask_again(self) -> None:
+        """Ask restricted pairs through another subscription; what does not get through waits for the next run."""
+        ids = {subscription_digest(name): name for name in self.rights.usable_subscriptions}
+        extra = second_calls(
+            self.rows,
+            remembered=self.known.everywhere,
+            digests=list(ids),
+            location=self.item.calls[0].location,
+            most=2 + len(self.item.calls) * _SECOND_CALLS_PERCENT // 100,
+        )
+        calls = [
+            (one.call, frozenset(ids[digest] for digest in one.avoid if digest in ids))
+            for one in extra
+            if one.call.call_id not in self.deps.already
+        ]
+        answered = sum(delivery.rows is not None for _, delivery in self._send(calls))
+        self.sender.counts["second_calls"] = len(calls)
+        self.sender.counts["second_calls_answered"] = answered
+
+    def _write(self, answered: int) -> CollectorReport:
+        kept = unique_rows(self.rows)
+        report = self._report(kept, answered)
+        header = ShardHeader(
+            dataset=Dataset.SPS,
+            run_id=self.run.run_id,
+            region=self.item.region,
+            source=self.deps.settings.azure_source,
+            collected_at=to_iso(self.deps.clock.now()),
+            report=report,
+        )
+        key = keys.shard(Dataset.SPS, self.run.slot_at, self.item.region)
+        self.deps.objects.put(key, encode_shard(header, kept), content_type="application/x-ndjson+gzip")
+        return report
+
+    def _report(self, kept: Sequence[Row], answered: int) -> CollectorReport:
+        status: CollectorStatus = "complete"
+        if self.unsent:
+            status = "partial" if answered else "failed"
+        error = (self.sender.fatal or self.error) if self.unsent else None
+        counts = {
+            "calls_planned": len(self.item.calls),
+            "calls_answered": answered,
+            "calls_unsent": len(self.unsent),
+            "calls_sent": self.http.requests,
+            "calls_already": len(self.item.calls) - len(self.todo),
+            **self.http.to_dict(),
+            **self.sender.counts,
+            **{f"unsent_{reason}": calls for reason, calls in self.reasons.items()},
+            **count_rows(self.rows, kept),
+        }
+        return CollectorReport(
+            dataset=Dataset.SPS,
+            region=self.item.region,
+            status=status,
+            rows=len(kept),
+            counts=dict(sorted(counts.items())),
+            seconds=round(self.deps.monotonic() - self.began, 3),
+            unsent_call_ids=tuple(sorted(self.unsent)),
+            error=type(error).__name__ if error else None,
+            cause=self._cause(error),
+            found=self._found(),
+        )
+
+    def _cause(self, error: Exception | None) -> str | None:
+        if not self.unsent:
+            return None
+        said = ", ".join(f"{calls} {reason}" for reason, calls in sorted(self.reasons.items()))
+        return f"{len(self.unsent)} of {len(self.item.calls)} calls got no answer ({said})" + (
+            f"; last: {error}" if error else ""
+        )
+
+    def _found(self) -> dict[str, object]:
+        refused_by, remembered = restrictions(self.rows), self.known.everywhere
+        restricted = [list(pair) for pair, said in sorted(refused_by.items()) if len(said) > 1]
+        return {
+            "invalid_regions": sorted(self.sender.invalid_regions),
+            "invalid_instance_types": self._spelt(self.sender.invalid_instance_types),
+            "restricted_pairs": [pair for pair in restricted if (pair[0], join_key(pair[1])) not in remembered],
+            "unrestricted_pairs": [list(pair) for pair in sorted(remembered & offered(self.rows))],
+            "restricted_for": {
+                digest: [list(pair) for pair in pairs] for digest, pairs in restricted_for(self.rows).items()
+            },
+            "refused_subscriptions": dict(sorted(self.sender.refused_subscriptions.items())),
+            "locations": {name: health.to_dict() for name, health in sorted(self.sender.health.items())},
+        }
+
+    def _spelt(self, names: set[str]) -> list[str]:
+        sent = {join_key(name): name for call in self.item.calls for name in call.instance_types}
+        return sorted(sent[name] for name in names)

@@ -1,0 +1,1 @@
+"""FullRun: the Batch job that collects everything at once."""

@@ -1,0 +1,1 @@
+"""Merge: shards into state, table, files and manifest."""

@@ -1,0 +1,1 @@
+"""Notify: failures and recoveries, each reported once."""

@@ -1,1 +1,0 @@
-"""The parts of collecting placement scores: rights to send, sending, rows, asking again."""

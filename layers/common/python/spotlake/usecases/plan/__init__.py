@@ -1,0 +1,1 @@
+"""Plan: what an execution is to do."""

@@ -1,0 +1,1 @@
+"""Report: statistics and the page of a run."""

@@ -1,0 +1,429 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from spotlake.clock import Deadline
+from spotlake.errors import InvalidInputError, ReclaimedError, SpotlakeError, StoreError
+from spotlake.models import Mode, Run, WorkItem
+from spotlake.scores.quota import QuotaRules
+from spotlake.scores.zones import ZoneMap, subscription_digest
+from spotlake.settings import Settings
+from spotlake.state.lessons import fold_reports
+from spotlake.stores.ledger import MemoryLedger
+from spotlake.usecases.collect.call_sender import CallSender
+from tests.functional.placement_scores.double import RUN, SLOT_AT, Bench, Seen, answer, item
+
+RULES = QuotaRules(calls=10, window_seconds=62 * 60)
+
+
+def run_after(minutes: int) -> Run:
+    slot_at = SLOT_AT + timedelta(minutes=minutes)
+    return replace(RUN, run_id=slot_at.strftime("%Y%m%dT%H%MZ"))
+
+
+def test_another_runs_item_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="20261123T1000Z"):
+        Bench().collect(item(1, run_id="20261123T0950Z"))
+
+
+def test_nothing_to_do_writes_an_empty_shard() -> None:
+    report, rows = Bench().collect(item(0))
+    assert (report.status, report.rows, rows) == ("complete", 0, [])
+
+
+def test_a_block_is_reserved_with_one_write_a_subscription() -> None:
+    ledger = MemoryLedger()
+    Bench(ledger=ledger, threads=1).collect(item(10))
+    assert ledger.writes == 1
+    ledger = MemoryLedger()
+    Bench(ledger=ledger, threads=4).collect(item(17))
+    assert ledger.writes == 2
+
+
+def test_when_quota_ends_what_came_is_kept_and_the_rest_is_named() -> None:
+    bench = Bench(subscriptions=("sub-a",), threads=1)
+    report, rows = bench.collect(item(14, fallback=()))
+    assert report.status == "partial"
+    assert report.unsent_call_ids == ("c0010", "c0011", "c0012", "c0013")  # the most important went first
+    assert report.counts["unsent_no_quota"] == 4
+    assert len({row["call_id"] for row in rows}) == 10
+    assert bench.azure.refused == 0
+
+
+def test_quota_of_other_locations_is_used_when_its_own_is_short() -> None:
+    bench = Bench(subscriptions=("sub-a",), threads=3)
+    report, _ = bench.collect(item(14))
+    assert report.status == "complete"
+    assert bench.azure.refused == 0
+    assert sum(seen.location != "koreacentral" for seen in bench.azure.seen) == 4
+
+
+def test_half_the_quota_beside_production() -> None:
+    bench = Bench(subscriptions=("sub-a",))
+    report, _ = bench.collect(replace(item(14, fallback=()), quota_share_percent=50))
+    assert report.counts["calls_sent"] == 5
+
+
+def test_two_executions_at_once_never_exceed_the_quota() -> None:
+    bench = Bench(subscriptions=("sub-a", "sub-b", "sub-c"), threads=4)
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: bench.collect(item(12))[0], range(4)))
+    assert bench.azure.refused == 0
+    assert sum(report.counts["calls_sent"] for report in reports) == 48
+    assert all(report.status == "complete" for report in reports)
+
+
+class KilledError(BaseException):
+    """Stands for the end of a process: nothing of ours catches it."""
+
+
+def test_a_lambda_killed_after_reserving_costs_quota_but_exceeds_none() -> None:
+    bench = Bench(subscriptions=("sub-a", "sub-b"), threads=1)
+    with pytest.raises(KilledError):
+        bench.collect(item(8), tokens=_Killer())
+    assert bench.azure.seen == []
+    report, _ = bench.collect(item(20, fallback=()))
+    assert bench.azure.refused == 0
+    assert report.counts["calls_sent"] == 12  # the killed one's 8 stay counted
+    bench.clock.advance(minutes=63)
+    assert bench.collect(item(20, fallback=()))[0].status == "complete"
+    assert bench.azure.refused == 0
+
+
+class _Killer:
+    def headers(self) -> dict[str, str]:
+        raise KilledError
+
+    def renew(self, refused: object) -> None:
+        raise AssertionError
+
+
+def test_rights_left_at_the_end_are_given_back() -> None:
+    bench = Bench(subscriptions=("sub-a",), threads=1)
+    bench.azure.invalid_regions = {"koreacentral"}
+    report, _ = bench.collect(item(8, regions=("koreacentral",)))
+    assert report.counts["calls_sent"] == 1
+    free = bench.ledger.free(["koreacentral"], now_at=bench.clock.now(), subscriptions=bench.subscriptions, rules=RULES)
+    assert free == {"koreacentral": 9}
+
+
+def test_a_right_that_waited_too_long_is_renewed_before_it_is_used() -> None:
+    bench = Bench(subscriptions=("sub-a",), threads=1)
+
+    def slow(seen: Seen) -> None:
+        bench.clock.advance(seconds=40)
+
+    bench.azure.fault = slow
+    report, _ = bench.collect(item(10, fallback=()))
+    assert report.status == "complete"
+    last_at = bench.azure.seen[-1].at
+    bench.clock.advance(seconds=(last_at + timedelta(minutes=60) - bench.clock.now()).total_seconds() - 30)
+    bench.azure.fault = None
+    bench.collect(item(10, fallback=()))
+    assert bench.azure.refused == 0
+
+
+def test_a_days_runs_are_never_refused() -> None:
+    bench = Bench(subscriptions=("sub-a", "sub-b"), threads=2)
+    sent = 0
+    for number in range(36):
+        report, _ = bench.collect(item(9, run_id=run_after(10 * number).run_id), run_after(10 * number))
+        sent += report.counts["calls_sent"]
+        bench.clock.advance(minutes=10)
+    assert bench.azure.refused == 0
+    assert sent >= 300  # 3 locations x 20 calls in any 7 slots are 308
+
+
+def test_zones_of_different_subscriptions_give_one_series_per_building() -> None:
+    bench = Bench(threads=1)
+    bench.azure.physical = {
+        "sub-a": {"1": "b1", "2": "b2", "3": "b3"},
+        "sub-b": {"1": "b3", "2": "b1", "3": "b2"},
+    }
+    bench.azure.words = {"b1": "High", "b2": "Medium", "b3": "Low"}
+    series = []
+    for subscription in bench.subscriptions:
+        _, rows = bench.collect(item(2), subscriptions=(subscription,))
+        series.append([(row["instance_type"], row["zone"], row["physical_zone"], row["score"]) for row in rows])
+    assert series[0] == series[1]
+    assert {entry[1:] for entry in series[0]} == {("1", "b1", 3), ("2", "b2", 2), ("3", "b3", 1)}
+
+
+def test_a_building_that_is_not_known_is_not_guessed() -> None:
+    bench = Bench()
+    bench.azure.regional = {"eastus"}
+    nothing_known = ZoneMap({}, reference=subscription_digest("sub-a"))
+    report, rows = bench.collect(item(1), subscriptions=("sub-b",), zones=nothing_known)
+    assert {(row["region"], row["zone"]) for row in rows} == {("eastus", "Single")}
+    assert report.counts["rows_zone_unknown"] == 2 * 3
+    report, rows = bench.collect(item(1), subscriptions=("sub-a",), zones=nothing_known)
+    assert {row["zone"] for row in rows} == {"1", "2", "3", "Single"}  # the reference's own numbers need no map
+
+
+def test_a_subscription_whose_zones_are_not_known_is_used_last() -> None:
+    ledger = MemoryLedger()
+    bench = Bench(subscriptions=("sub-a", "sub-b", "sub-c"), threads=1, ledger=ledger)
+    numbers = {subscription_digest("sub-c"): {"koreacentral": {"1": "b1"}}}
+    zones = ZoneMap(numbers, reference=subscription_digest("sub-a"))
+    bench.collect(item(20, fallback=()), zones=zones)
+    assert bench.sent() == {"sub-a@koreacentral": 10, "sub-c@koreacentral": 10}
+    assert ledger.writes == 2
+    report, _ = bench.collect(item(5, fallback=()), zones=zones)
+    assert report.status == "complete"
+    assert bench.sent()["sub-b@koreacentral"] == 5
+
+
+def test_a_restricted_pair_is_asked_again_through_another_subscription() -> None:
+    bench = Bench(threads=1)
+    bench.azure.restricted = {"sub-a": {"Standard_D2s_v5", "Standard_E4s_v5"}}
+    report, rows = bench.collect(item(3))
+    assert report.status == "complete"
+    assert report.counts["second_calls"] == report.counts["second_calls_answered"] == 1
+    assert {row["score_text"] for row in rows} == {"High"}
+    assert report.found["restricted_pairs"] == []
+    assert {row["subscription"] for row in rows if row["call_id"].startswith("again")} == {subscription_digest("sub-b")}
+
+
+def test_a_pair_that_two_subscriptions_refuse_is_restricted_and_remembered() -> None:
+    bench = Bench(threads=1)
+    bench.azure.restricted = {name: {"Standard_D2s_v5"} for name in bench.subscriptions}
+    report, rows = bench.collect(item(2))
+    assert report.found["restricted_pairs"] == [["eastus", "Standard_D2s_v5"], ["koreacentral", "Standard_D2s_v5"]]
+    assert report.counts["second_calls"] == 1
+    restricted = [row for row in rows if row["instance_type"] == "Standard_D2s_v5"]
+    assert {(row["score"], row["score_text"]) for row in restricted} == {(None, "RestrictedSkuNotAvailable")}
+    assert report.counts["rows_restricted"] == len(restricted) == 6
+    fold_reports(bench.objects, RUN, [report])
+    report, _ = bench.collect(item(2, run_id=run_after(10).run_id), run_after(10))
+    assert report.counts["second_calls"] == 0
+    assert report.found["restricted_pairs"] == []
+    bench.azure.restricted = {}
+    report, _ = bench.collect(item(2, run_id=run_after(20).run_id), run_after(20))
+    assert report.found["unrestricted_pairs"] == [["eastus", "standard_d2s_v5"], ["koreacentral", "standard_d2s_v5"]]
+    fold_reports(bench.objects, run_after(20), [report])
+    bench.azure.restricted = {name: {"Standard_D2s_v5"} for name in bench.subscriptions}
+    report, _ = bench.collect(item(2, run_id=run_after(30).run_id), run_after(30))
+    assert report.counts["second_calls"] == 1
+
+
+def test_a_pair_that_one_subscription_may_not_use_is_asked_through_another_from_then_on() -> None:
+    bench = Bench(threads=1)
+    bench.azure.restricted = {"sub-a": {"Standard_D2s_v5"}}
+    report, _ = bench.collect(item(3))
+    assert report.counts["second_calls"] == 1
+    digest = subscription_digest("sub-a")
+    assert [pair[1] for pair in report.found["restricted_for"][digest]] == ["Standard_D2s_v5", "Standard_D2s_v5"]
+    fold_reports(bench.objects, RUN, [report])
+    bench.clock.advance(minutes=70)
+    report, rows = bench.collect(item(3, run_id=run_after(70).run_id), run_after(70))
+    assert (report.counts["second_calls"], report.counts["calls_sent"]) == (0, 3)
+    assert {row["subscription"] for row in rows if row["call_id"] == "c0000"} == {subscription_digest("sub-b")}
+    assert {row["score_text"] for row in rows} == {"High"}
+
+
+def test_a_shunned_subscription_is_used_when_there_is_no_other() -> None:
+    bench = Bench(threads=1)
+    bench.azure.restricted = {"sub-a": {"Standard_D2s_v5"}}
+    report, _ = bench.collect(item(1))
+    fold_reports(bench.objects, RUN, [report])
+    report, _ = bench.collect(item(1, run_id=run_after(10).run_id), run_after(10), subscriptions=("sub-a",))
+    assert (report.status, report.counts["calls_sent"]) == ("complete", 1)
+
+
+def test_with_one_subscription_nothing_is_asked_again() -> None:
+    bench = Bench(subscriptions=("sub-a",))
+    bench.azure.restricted = {"sub-a": {"Standard_D2s_v5"}}
+    report, _ = bench.collect(item(2))
+    assert report.counts["calls_sent"] == 2
+    assert report.found["restricted_pairs"] == []
+
+
+def test_asking_again_is_bounded() -> None:
+    sizes = tuple(f"Standard_D{number}s_v5" for number in range(5))
+    bench = Bench(threads=1)
+    bench.azure.restricted = {"sub-a": {f"{size}{'x' * number}" for size in sizes for number in range(9)}}
+    report, _ = bench.collect(item(9, sizes=sizes))
+    assert report.counts["second_calls"] == 2
+
+
+def test_nothing_is_asked_again_while_planned_calls_wait() -> None:
+    bench = Bench(threads=1)
+    bench.azure.restricted = {"sub-a": {"Standard_D2s_v5"}, "sub-b": {"Standard_D2s_v5"}}
+    report, _ = bench.collect(item(21, fallback=()))
+    assert report.status == "partial"
+    assert "second_calls" not in report.counts
+
+
+def test_where_nobody_expected_calls_blocks_grow() -> None:
+    ledger = MemoryLedger()
+    bench = Bench(subscriptions=("sub-a",), threads=1, ledger=ledger)
+    unsupported = answer(400, "No registered resource provider found for location")
+    bench.azure.fault = lambda seen: unsupported if seen.location == "koreacentral" else None
+    report, _ = bench.collect(item(10, fallback=("westus",)))
+    assert report.status == "complete"
+    # At home one block of ten, nine of them given back; elsewhere blocks of 1, 2, 3 and 4.
+    assert ledger.writes == 1 + 1 + 4
+
+
+def test_answered_calls_are_told_and_not_sent_again() -> None:
+    bench = Bench(subscriptions=("sub-a",), threads=2)
+    done: dict[str, Sequence[dict[str, Any]]] = {}
+    bench.azure.fault = lambda seen: requests.ConnectionError("lost") if seen.number >= 3 else None
+    first, _ = bench.collect(item(6), on_call_done=done.__setitem__)
+    assert len(done) == 3
+    assert len(first.unsent_call_ids) == 3
+    bench.azure.fault = None
+    before = len(bench.azure.seen)
+    second, rows = bench.collect(item(6), already=done)
+    assert len(bench.azure.seen) - before == 3
+    assert (second.status, second.counts["calls_already"], len(rows)) == ("complete", 3, 6 * 2 * 2 * 3)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Only its first call is answered before the collector is stopped."""
+    bench = Bench(subscriptions=("sub-a", "sub-b"), threads=2)
+    stopped = threading.Event()
+    stop = CallSender.stop
+
+    def stop_and_tell(sender: CallSender, why: SpotlakeError) -> None:
+        stop(sender, why)
+        stopped.set()
+
+    monkeypatch.setattr(CallSender, "stop", stop_and_tell)
+    lock = threading.Lock()
+    send = bench.azure.send
+
+    def send_held(*args: Any, **kwargs: Any) -> requests.Response:
+        with lock:
+            is_first = not bench.azure.seen
+            answered = send(*args, **kwargs)
+        assert is_first or stopped.wait(10)
+        return answered
+
+    monkeypatch.setattr(bench.azure, "send", send_held)
+    return bench
+
+
+def test_a_hook_that_raises_stops_the_collector(held: Bench) -> None:
+    def stop(call_id: str, rows: Sequence[dict[str, Any]]) -> None:
+        raise ReclaimedError(call_id)
+
+    with pytest.raises(ReclaimedError):
+        held.collect(item(15), on_call_done=stop)
+    assert len(held.azure.seen) <= 3  # the first, and one under way in each thread
+    assert held.objects.objects == {}
+    free = held.ledger.free(["koreacentral"], now_at=held.clock.now(), subscriptions=held.subscriptions, rules=RULES)
+    assert free == {"koreacentral": 20 - len(held.azure.seen)}
+
+
+def test_a_process_told_to_end_sends_nothing_more(held: Bench) -> None:
+    def end(call_id: str, rows: Sequence[dict[str, Any]]) -> None:
+        raise SystemExit(75)
+
+    with pytest.raises(SystemExit):
+        held.collect(item(15), on_call_done=end)
+    assert len(held.azure.seen) <= 3
+
+
+def test_the_deadline_leaves_time_for_the_shard() -> None:
+    bench = Bench(threads=1, seconds_left=100.0)
+
+    def slow(seen: Seen) -> None:
+        bench.seconds_left -= 20
+        bench.clock.advance(seconds=20)
+
+    bench.azure.fault = slow
+    report, rows = bench.collect(item(9))
+    assert bench.seconds_left >= -5.0
+    assert (report.status, report.error) == ("partial", "DeadlineError")
+    assert len({row["call_id"] for row in rows}) == 9 - len(report.unsent_call_ids) == 5
+    assert report.counts["unsent_deadline"] == 4
+
+
+def test_no_time_at_all() -> None:
+    bench = Bench(seconds_left=5.0)
+    report, _ = bench.collect(item(3))
+    assert (report.status, report.counts["calls_sent"], len(report.unsent_call_ids)) == ("failed", 0, 3)
+
+
+class _BrokenLedger(MemoryLedger):
+    def reserve(self, *args: object, **kwargs: object) -> Any:
+        raise StoreError("cannot read the quota")
+
+
+def test_without_the_ledger_nothing_is_sent() -> None:
+    bench = Bench(ledger=_BrokenLedger())
+    report, _ = bench.collect(item(3))
+    assert (report.status, report.error, report.counts["calls_sent"]) == ("failed", "StoreError", 0)
+
+
+def test_a_row_says_when_it_was_answered() -> None:
+    bench = Bench(threads=1)
+
+    def slow(seen: Seen) -> None:
+        bench.clock.advance(seconds=7)
+
+    bench.azure.fault = slow
+    _, rows = bench.collect(item(2))
+    said = {row["call_id"]: row["observed_at"] for row in rows}
+    assert said == {"c0000": "2026-11-23T10:00:07Z", "c0001": "2026-11-23T10:00:14Z"}
+
+
+def test_a_pair_in_two_calls_is_one_row_whatever_comes_first() -> None:
+    work = item(2)
+    twice = replace(work, calls=tuple(replace(call, instance_types=("Standard_D2s_v5",)) for call in work.calls))
+    for order in (("High", "Low"), ("Low", "High"), ("Low", "DataNotFoundOrStale"), ("DataNotFoundOrStale", "Low")):
+        bench = Bench(threads=1)
+        words: Iterator[str] = iter(order)
+
+        def fault(seen: Seen, words: Iterator[str] = words) -> requests.Response:
+            word = next(words)
+            rows = [{"sku": "Standard_D2s_v5", "region": "eastus", "availabilityZone": "1", "score": word}]
+            return answer(200, {"placementScores": rows})
+
+        bench.azure.fault = fault
+        report, rows = bench.collect(twice)
+        assert [row["score"] for row in rows] == [1]
+        assert report.counts["rows_duplicate"] == 1
+
+
+def test_a_full_run_asks_several_counts_in_one_shard() -> None:
+    bench = Bench(subscriptions=("sub-a", "sub-b"))
+    work = item(1)
+    calls = tuple(replace(work.calls[0], call_id=f"c0000-{count}", desired_count=count) for count in (1, 5, 50))
+    run = replace(RUN, mode=Mode.FULL, desired_counts=(1, 5, 50))
+    report, rows = bench.collect(replace(work, calls=calls), run)
+    assert (report.status, {row["desired_count"] for row in rows}) == ("complete", {1, 5, 50})
+
+
+def test_a_simulated_source_is_said_in_every_row() -> None:
+    bench = Bench(settings=Settings(azure_source="simulated"))
+    _, rows = bench.collect(item(1))
+    assert {row["source"] for row in rows} == {"simulated"}
+
+
+def test_threads_share_the_work_and_none_is_lost() -> None:
+    bench = Bench(subscriptions=tuple(f"sub-{number}" for number in range(20)), threads=16)
+    done: list[str] = []
+    work: WorkItem = item(150)
+    report, _ = bench.collect(work, on_call_done=lambda call_id, _: done.append(call_id))
+    assert sorted(done) == [call.call_id for call in work.calls]
+    assert report.counts["calls_sent"] == report.counts["requests"] == 150
+    assert bench.azure.refused == 0
+
+
+def test_a_deadline_of_its_own_can_stop_it() -> None:
+    bench = Bench(threads=1)
+    left = iter([600.0] * 12)
+    report, _ = bench.collect(item(9), deadline=Deadline(lambda: next(left, 0.0)))
+    assert report.status == "partial"
+    assert report.unsent_call_ids

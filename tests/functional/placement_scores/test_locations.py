@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from requests.adapters import BaseAdapter
+
+from spotlake.azure.http import HttpClient, RetryPolicy
+from spotlake.azure.locations import fetch_locations
+from spotlake.errors import AzureError, AzureRefusedError, StoreError, UntrustedAnswerError
+from spotlake.scores.geography import Locations
+from spotlake.scores.zones import subscription_digest
+from spotlake.state.locations import read_locations, write_locations
+from spotlake.stores.objects import MemoryObjects
+from tests.functional.placement_scores.double import answer, arm_error
+
+NOW_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+A, B = subscription_digest("sub-a"), subscription_digest("sub-b")
+
+
+def entry(name: str, zones: dict[str, str] | None = None, region_type: str = "Physical") -> dict[str, Any]:
+    """One location as ARM lists it."""
+    listed: dict[str, Any] = {
+        "id": f"/subscriptions/x/locations/{name}",
+        "name": name,
+        "type": "Region",
+        "displayName": name.title(),
+        "metadata": {"regionType": region_type, "regionCategory": "Recommended"},
+    }
+    if zones is not None:
+        listed["availabilityZoneMappings"] = [
+            {"logicalZone": logical, "physicalZone": physical} for logical, physical in zones.items()
+        ]
+    return listed
+
+
+LISTED = {
+    "sub-a": [
+        entry("koreacentral", {"1": "koreacentral-az1", "2": "koreacentral-az2"}),
+        entry("westcentralus", {}),
+        entry("asia", region_type="Logical"),
+        entry("eastus2stage"),
+        entry("usgovvirginia"),
+    ],
+    "sub-b": [entry("koreacentral", {"1": "koreacentral-az2", "2": "koreacentral-az1"}), entry("eastus")],
+}
+
+
+class Arm(BaseAdapter):
+    """Lists locations; ``broken`` subscriptions answer something else."""
+
+    def __init__(self, broken: dict[str, requests.Response] | None = None) -> None:
+        super().__init__()
+        self.broken = broken or {}
+        self.urls: list[str] = []
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        self.urls.append(str(request.url))
+        assert request.headers["Authorization"] == "Bearer token"
+        subscription = str(request.url).split("/subscriptions/")[1].split("/")[0]
+        return self.broken.get(subscription, answer(200, {"value": LISTED.get(subscription, [])}))
+
+    def close(self) -> None:
+        return
+
+
+def fetch(
+    arm: Arm, previous: Locations | None = None, subscriptions: tuple[str, ...] = ("sub-a", "sub-b")
+) -> Locations:
+    session = requests.Session()
+    session.mount("https://", arm)
+    return fetch_locations(
+        HttpClient("locations", session, RetryPolicy(attempts=1)),
+        "https://management.azure.com",
+        headers=lambda: {"Authorization": "Bearer token"},
+        subscriptions=subscriptions,
+        now_at=NOW_AT,
+        previous=previous,
+    )
+
+
+def test_physical_public_locations_and_every_subscriptions_zones() -> None:
+    arm = Arm()
+    found = fetch(arm)
+    assert found.routing == ("koreacentral", "westcentralus")
+    assert found.zones == {
+        A: {"koreacentral": {"1": "koreacentral-az1", "2": "koreacentral-az2"}},
+        B: {"koreacentral": {"1": "koreacentral-az2", "2": "koreacentral-az1"}},
+    }
+    assert found.failed == {}
+    assert sorted(arm.urls) == [
+        f"https://management.azure.com/subscriptions/{name}/locations?api-version=2022-12-01" for name in LISTED
+    ]
+    zone_map = found.zone_map(("sub-a", "sub-b"))
+    assert zone_map.place(B, "koreacentral", "1").zone == "2"
+
+
+def test_they_are_kept_without_subscription_ids() -> None:
+    objects = MemoryObjects()
+    assert read_locations(objects) is None
+    found = fetch(Arm())
+    write_locations(objects, found)
+    assert read_locations(objects) == found
+    before = dict(objects.objects)
+    write_locations(objects, found)
+    assert objects.objects == before
+
+
+def test_a_subscription_that_does_not_answer_keeps_its_last_known_zones() -> None:
+    first = fetch(Arm())
+    broken = {"sub-b": arm_error(403, "AuthorizationFailed", "no role")}
+    again = fetch(Arm(broken), previous=first)
+    assert again.zones == first.zones
+    assert list(again.failed) == [B]
+    assert B not in fetch(Arm(broken)).zones
+
+
+def test_without_the_reference_the_last_known_routing_stays() -> None:
+    broken = {"sub-a": answer(500, "")}
+    assert fetch(Arm(broken), previous=fetch(Arm())).routing == ("koreacentral", "westcentralus")
+    with pytest.raises(AzureError):
+        fetch(Arm(broken))
+
+
+def test_no_subscription_answers() -> None:
+    broken = {name: arm_error(403, "AuthorizationFailed", "no role") for name in LISTED}
+    with pytest.raises(AzureRefusedError, match="no role"):
+        fetch(Arm(broken), previous=fetch(Arm()))
+
+
+@pytest.mark.parametrize("body", [{}, {"value": []}, {"value": "x"}], ids=str)
+def test_an_empty_list_is_not_believed(body: dict[str, Any]) -> None:
+    with pytest.raises(UntrustedAnswerError):
+        fetch(Arm({"sub-a": answer(200, body)}), subscriptions=("sub-a",))
+
+
+def test_a_subscription_that_left_is_forgotten() -> None:
+    assert set(fetch(Arm(), previous=fetch(Arm()), subscriptions=("sub-a",)).zones) == {A}
+
+
+def test_they_are_asked_anew_after_a_day_or_for_a_new_subscription() -> None:
+    found = fetch(Arm({"sub-b": answer(500, "")}))
+    assert found.is_fresh(NOW_AT + timedelta(hours=23), ("sub-a", "sub-b"))  # a silent one is not asked every run
+    assert not found.is_fresh(NOW_AT + timedelta(hours=24), ("sub-a", "sub-b"))
+    assert not found.is_fresh(NOW_AT, ("sub-a", "sub-b", "sub-c"))
+
+
+def test_damaged_state_is_named() -> None:
+    with pytest.raises(StoreError, match="locations"):
+        read_locations(MemoryObjects(objects={"state/azure/locations.json.gz": b"{}"}))

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotlake.errors import StoreError
+from spotlake.names import is_collected_region
+from spotlake.planning.catalogue import Catalogue, Difference, difference, fold_listing, pairs_of
+from spotlake.state.catalogue import read_catalogue, write_catalogue
+from spotlake.stores.objects import MemoryObjects
+
+DAY = date(2026, 11, 23)
+NAMES = {"koreacentral": "KR Central", "eastus": "US East"}
+A, B, C = "Standard_D2s_v3", "Standard_D4s_v3", "Standard_E2s_v5"
+
+
+def folded(*days: tuple[int, dict[str, list[str]]], keep_days: int = 3) -> Catalogue:
+    catalogue = Catalogue()
+    for after, listing in days:
+        catalogue = fold_listing(
+            catalogue, DAY + timedelta(days=after), listing, NAMES, keep_days=keep_days, whole=True
+        )
+    return catalogue
+
+
+def test_a_pair_that_a_listing_lost_stays_for_some_days() -> None:
+    for after, sizes in ((1, (A, B)), (3, (A, B)), (4, (A,))):
+        catalogue = folded((0, {"eastus": [A, B]}), (after, {"eastus": [A]}))
+        assert pairs_of(catalogue) == {"eastus": sizes}, after
+
+
+def test_each_pair_has_the_day_it_was_last_seen() -> None:
+    catalogue = folded((0, {"eastus": [A, B]}), (1, {"eastus": [A]}))
+    assert catalogue.pairs["eastus"] == {A: "2026-11-24", B: "2026-11-23"}
+    assert (catalogue.listed, catalogue.names["eastus"]) == ({"eastus": "2026-11-24"}, "US East")
+
+
+@pytest.mark.parametrize("listing", [{}, {"eastus": []}], ids=["not_asked", "empty"])
+def test_a_region_without_a_listing_stays_as_it_was(listing: dict[str, list[str]]) -> None:
+    """A region that disappears from the price list keeps its pairs: an empty answer never replaces good data."""
+    before = folded((0, {"eastus": [A, B], "koreacentral": [C]}))
+    after = fold_listing(before, DAY + timedelta(days=30), listing, NAMES, keep_days=3, whole=True)
+    assert after.pairs["eastus"] == before.pairs["eastus"]
+
+
+def test_the_difference_to_the_day_before_is_told() -> None:
+    before = folded((0, {"eastus": [A, B], "koreacentral": [C]}))
+    day = DAY + timedelta(days=1)
+    after = fold_listing(before, day, {"eastus": [A, C]}, NAMES, keep_days=3, whole=True)
+    assert difference(before, after, day) == Difference(day="2026-11-24", added=1, missing=1)
+
+
+def test_a_listing_of_some_regions_is_not_the_day_s() -> None:
+    catalogue = folded((0, {"eastus": [A], "koreacentral": [C]}))
+    day = DAY + timedelta(days=1)
+    some = fold_listing(catalogue, day, {"eastus": [A]}, NAMES, keep_days=3, whole=False)
+    assert (some.listed["eastus"], some.whole_on) == ("2026-11-24", "2026-11-23")
+    nothing = fold_listing(catalogue, day, {"eastus": []}, NAMES, keep_days=3, whole=True)
+    assert nothing.whole_on == "2026-11-23"
+    assert fold_listing(some, day, {"koreacentral": [C]}, NAMES, keep_days=3, whole=True).whole_on == "2026-11-24"
+
+
+def test_some_regions_of_it() -> None:
+    catalogue = folded((0, {"eastus": [A], "koreacentral": [C]}))
+    assert pairs_of(catalogue, ["koreacentral", "atlantis"]) == {"koreacentral": (C,)}
+
+
+listings = st.dictionaries(st.sampled_from(list(NAMES)), st.lists(st.sampled_from([A, B, C])), max_size=2)
+
+
+@given(st.lists(listings, max_size=6), st.integers(0, 3))
+def test_folding_a_day_twice_changes_nothing_and_what_is_listed_is_in(
+    days: list[dict[str, list[str]]], keep_days: int
+) -> None:
+    catalogue = folded(*enumerate(days), keep_days=keep_days)
+    if days:
+        last = DAY + timedelta(days=len(days) - 1)
+        assert fold_listing(catalogue, last, days[-1], NAMES, keep_days=keep_days, whole=True) == catalogue
+        for region, sizes in days[-1].items():
+            assert set(sizes) <= set(catalogue.pairs.get(region, {}))
+
+
+def test_it_is_stored_and_read_again_and_a_damaged_one_is_refused() -> None:
+    objects, catalogue = MemoryObjects(), folded((0, {"eastus": [A]}))
+    assert read_catalogue(objects) is None
+    write_catalogue(objects, catalogue)
+    assert read_catalogue(objects) == catalogue
+    ((key, body),) = objects.objects.items()
+    objects.put(key, body[:-10])
+    with pytest.raises(StoreError, match="catalogue"):
+        read_catalogue(objects)
+
+
+@pytest.mark.parametrize(
+    ("code", "collected"),
+    [
+        *((code, True) for code in ("koreacentral", "eastus2", "australiacentral2", "germanywestcentral")),
+        *((code, False) for code in ("usgovvirginia", "usgovarizona", "usdodeast", "usnateast", "ussecwest")),
+        *((code, False) for code in ("chinaeast2", "chinanorth3", "attatlanta1", "attdallas1", "sgxsingapore1")),
+        *((code, False) for code in ("eastusstage", "eastus2euap", "centraluseuap", "southcentralusstg", "")),
+        *((code, False) for code in ("KR Central", "East US", "eastus'")),
+    ],
+)
+def test_public_commercial_regions_only(code: str, collected: bool) -> None:
+    assert is_collected_region(code) is collected

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from spotlake.errors import InvalidInputError
+from spotlake.planning.run_input import matches, parse_request, require_known_regions
+
+NOW_AT = datetime(2025, 12, 15, 10, 7, tzinfo=UTC)
+TEN = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-12-15 10:00",
+        "2025-12-15T10:00",
+        "2025-12-15T10:00:00",
+        "2025-12-15T10:00:00Z",
+        "2025-12-15T10:00:00.123Z",
+        "2025-12-15T19:00:00+09:00",
+        "2025-12-15 10:09:59",
+    ],
+)
+def test_accepts_every_form_and_floors_to_the_slot(text: str) -> None:
+    assert parse_request({"timestamp": text}, now_at=NOW_AT).slot_at == TEN
+
+
+def test_says_when_flooring_changed_the_timestamp() -> None:
+    assert parse_request({"timestamp": "2025-12-15 10:01"}, now_at=NOW_AT).floored
+    assert not parse_request({"timestamp": "2025-12-15 10:00"}, now_at=NOW_AT).floored
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "placeholder",
+        "yesterday",
+        "2025-11-31 10:00",
+        "2025-12-15 24:00",
+        "2025-12-15T10:00+14:30",
+        1765792800,
+        "1765792800",
+        "2021-12-31 23:50",
+        "2025-12-15 10:20",
+        "2025-12-15 10:00 ",
+        ["2025-12-15 10:00"],
+    ],
+)
+def test_refuses_what_is_no_timestamp_and_names_it(value: Any) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        parse_request({"timestamp": value}, now_at=NOW_AT)
+    assert refused.value.field == "timestamp"
+    assert repr(value) in str(refused.value)
+
+
+def test_the_next_slot_is_not_the_future() -> None:
+    assert parse_request({"timestamp": "2025-12-15 10:10"}, now_at=NOW_AT).slot_at is not None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("mode", "fast"),
+        ("mode", None),
+        ("regions", "koreacentral"),
+        ("regions", ["usgovvirginia"]),
+        ("regions", ["../etc"]),
+        ("regions", [1]),
+        ("instance_types", "Standard_D2s_v5"),
+        ("instance_types", ["Standard D2s"]),
+        ("desired_count", 0),
+        ("desired_count", 3),
+        ("desired_count", True),
+        ("desired_count", "5"),
+        ("desired_count", []),
+        ("desired_count", [1, 5]),
+        ("resume", "yes"),
+        ("dry_run", True),
+    ],
+)
+def test_refuses_wrong_values_naming_field_value_and_way_out(field: str, value: Any) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        parse_request({field: value}, now_at=NOW_AT)
+    assert refused.value.field == field
+    assert "give " in str(refused.value)
+
+
+@pytest.mark.parametrize("raw", [None, [], "x"])
+def test_refuses_an_input_that_is_no_object(raw: Any) -> None:
+    with pytest.raises(InvalidInputError, match="input"):
+        parse_request(raw, now_at=NOW_AT)
+
+
+def test_several_counts_need_a_full_run() -> None:
+    request = parse_request({"mode": "full", "desired_count": [1, 5, 5]}, now_at=NOW_AT)
+    assert request.desired_counts == (1, 5)
+
+
+def test_an_empty_input_is_a_run_of_now() -> None:
+    request = parse_request({}, now_at=NOW_AT)
+    assert (request.slot_at, request.mode, request.regions, request.desired_counts) == (None, "auto", (), ())
+
+
+def test_unknown_region_gets_the_nearest_names() -> None:
+    with pytest.raises(InvalidInputError, match="koreacentral"):
+        require_known_regions(["koreacentrall"], {"koreacentral", "eastus"})
+
+
+def test_globs_compare_without_case() -> None:
+    assert matches("Standard_NC24ads_A100_v4", ["standard_nc*"])
+    assert matches("anything", [])
+    assert not matches("Standard_D2s_v5", ["Standard_E*"])

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotlake.models import DESIRED_COUNTS
+from spotlake.scores.thresholds import below, threshold
+
+
+def by_events(events: list[tuple[int, int]], least: int) -> int:
+    """The rule as it is told: one event after the other."""
+    value = 0
+    for count, score in events:
+        value = max(value, count) if score >= least else min(value, below(count))
+    return value
+
+
+def last_seen(events: list[tuple[int, int]]) -> dict[int, dict[int, int]]:
+    seen: dict[int, dict[int, int]] = {}
+    for slot, (count, score) in enumerate(events, 1):
+        seen.setdefault(count, {})[score] = slot
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("events", "t3", "t2"),
+    [
+        ([(1, 3)], 1, 1),
+        ([(1, 3), (5, 3), (10, 3)], 10, 10),
+        ([(1, 3), (5, 3), (10, 3), (15, 1)], 10, 10),
+        ([(1, 3), (5, 3), (10, 3), (5, 2)], 1, 10),
+        ([(1, 3), (5, 3), (10, 3), (1, 1)], 0, 0),
+        ([(1, 3), (5, 3), (10, 3), (1, 1), (10, 3)], 10, 10),
+        ([(20, 3)], 20, 20),
+        ([(50, 3), (30, 2)], 25, 50),
+        ([(1, 3), (5, 3), (10, 3), (5, 2), (5, 3)], 5, 10),
+        ([], 0, 0),
+    ],
+)
+def test_the_examples(events: list[tuple[int, int]], t3: int, t2: int) -> None:
+    assert (threshold(last_seen(events), 3), threshold(last_seen(events), 2)) == (t3, t2)
+
+
+@given(st.lists(st.tuples(st.sampled_from(DESIRED_COUNTS), st.integers(1, 3)), max_size=40))
+def test_the_last_times_give_what_the_events_give(events: list[tuple[int, int]]) -> None:
+    for least in (3, 2):
+        assert threshold(last_seen(events), least) == by_events(events, least)
+    assert threshold(last_seen(events), 3) <= threshold(last_seen(events), 2)
+
+
+def test_within_one_slot_a_failure_counts_as_later() -> None:
+    answers = dict(zip(DESIRED_COUNTS, (3, 3, 3, 2, 3, 3, 3, 3, 3, 3, 3), strict=True))
+    assert threshold({count: {score: 7} for count, score in answers.items()}, 3) == 10
+    assert threshold({5: {3: 7, 1: 7}}, 3) == 1

@@ -1,0 +1,38 @@
+"""Dependencies point one way, as docs/architecture.md draws them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import spotlake
+
+LIBRARY = Path(spotlake.__file__).parent
+DOORS = {"spotlake_local", "cdk", "full_run", "tests", "benchmarks"}
+NO_IO = {"boto3", "botocore", "requests", "azure", "logging", "aws_lambda_powertools", "spotlake.clock"}
+NO_IO |= {"spotlake.azure", "spotlake.state", "spotlake.stores", "spotlake.usecases", "spotlake.telemetry", "spotlake.wiring"}
+
+
+def imported(folder: Path) -> set[str]:
+    """Names of modules that the files of a folder import, and of the packages that those are in."""
+    found: set[str] = set()
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+            elif isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+    return {".".join(name.split(".")[: end + 1]) for name in found for end in range(name.count(".") + 1)}
+
+
+def test_the_library_imports_none_of_its_doors() -> None:
+    assert imported(LIBRARY) & DOORS == set()
+
+
+@pytest.mark.parametrize("name", ["planning", "merge", "scores"])
+def test_what_is_called_pure_reaches_nothing(name: str) -> None:
+    found = imported(LIBRARY / name)
+    assert "spotlake.models" in found
+    assert found & NO_IO == set()
