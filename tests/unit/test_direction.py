@@ -12,7 +12,8 @@ import spotlake
 LIBRARY = Path(spotlake.__file__).parent
 DOORS = {"spotlake_local", "cdk", "full_run", "tests", "benchmarks"}
 NO_IO = {"boto3", "botocore", "requests", "azure", "logging", "aws_lambda_powertools", "spotlake.clock"}
-NO_IO |= {"spotlake.azure", "spotlake.state", "spotlake.stores", "spotlake.usecases", "spotlake.telemetry", "spotlake.wiring"}
+NO_IO |= {"spotlake.azure", "spotlake.state", "spotlake.stores", "spotlake.usecases"}
+NO_IO |= {"spotlake.telemetry", "spotlake.wiring"}
 
 
 def imported(folder: Path) -> set[str]:
