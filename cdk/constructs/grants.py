@@ -63,8 +63,8 @@ class _Granter:
 
     def plan(self, role: iam.IRole, workflow: Workflow) -> None:
         self._read_production(role)
-        self._read(role, keys.STATE_PREFIX, keys.MANIFEST_PREFIX, "rawdata/azure/")
-        self._write(role, keys.STATE_PREFIX)
+        self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX, "rawdata/azure/")
+        self._write(role, keys.STATE_PREFIX, keys.WORK_PREFIX)
         self._control(role, "claim", write=True)
         self._scan_quota(role)
         self._sign_in(role)
@@ -79,8 +79,10 @@ class _Granter:
         _allow(role, ["states:DescribeExecution"], [executions])
 
     def collector(self, role: iam.IRole, dataset: Dataset, *, signs_in: bool) -> None:
-        self._read(role, keys.STATE_PREFIX)
-        self._write(role, _SHARD_PREFIX.format(dataset.value))
+        # Its own shards too: one that is stored already is never overwritten.
+        own = _SHARD_PREFIX.format(dataset.value)
+        self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, own)
+        self._write(role, own)
         if signs_in:
             self._sign_in(role)
 
@@ -94,7 +96,9 @@ class _Granter:
 
     def merge(self, role: iam.IRole) -> None:
         shards = [_SHARD_PREFIX.format(dataset.value) for dataset in Dataset]
-        written = (_SNAPSHOTS, keys.LATEST, keys.QUERY_SELECTOR, keys.STATE_PREFIX, keys.MANIFEST_PREFIX)
+        written = (
+            _SNAPSHOTS, keys.LATEST, keys.QUERY_SELECTOR, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX
+        )  # fmt: skip
         self._read(role, *shards, *written)
         self._write(role, *written)
         # States that the chain does not need any more.
@@ -106,13 +110,13 @@ class _Granter:
 
     def report(self, role: iam.IRole) -> None:
         # The page shows what it finds in the snapshot of this run and the one before.
-        self._read(role, keys.STATE_PREFIX, keys.MANIFEST_PREFIX, _LOCALFILE_PREFIX, _SNAPSHOTS)
+        self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX, _LOCALFILE_PREFIX, _SNAPSHOTS)
         self._write(role, _LOCALFILE_PREFIX, keys.MANIFEST_PREFIX)
         self._control(role, "claim", write=True)
 
     def notify(self, role: iam.IRole, topic: sns.ITopic) -> None:
         self._read(role, keys.STATE_PREFIX)
-        self._write(role, keys.STATE_PREFIX + "health.json")
+        self._write(role, keys.HEALTH)
         self._control(role, "claim", write=True)
         topic.grant_publish(role)
         if self.running.slack_webhook_parameter:
@@ -122,8 +126,10 @@ class _Granter:
 
     def full_run(self, role: iam.IRole) -> None:
         self._read_production(role)
-        self._read(role, keys.STATE_PREFIX, "rawdata/azure/")
-        self._write(role, keys.STATE_PREFIX, *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset))
+        self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, "rawdata/azure/")
+        self._write(
+            role, keys.STATE_PREFIX, keys.WORK_PREFIX, *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset)
+        )
         self.quota(role)
         self.turns(role)
         self._sign_in(role)
@@ -169,6 +175,14 @@ def _grant_workflow(workflow: Workflow, functions: Functions, job: FullRunJob) -
     rule = cdk.Stack.of(workflow).format_arn(
         service="events", resource="rule", resource_name="StepFunctionsGetEventsForBatchJobsRule"
     )
+    # The daily full run is an execution of its own.
+    machine = cdk.Stack.of(workflow).format_arn(
+        service="states",
+        resource="stateMachine",
+        resource_name=workflow.machine_name,
+        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+    )
+    _allow(role, ["states:StartExecution"], [machine])
     _allow(role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], [rule])
 
 

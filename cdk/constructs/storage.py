@@ -10,7 +10,7 @@ from constructs import Construct
 from cdk.settings import StackSettings
 from spotlake import keys
 
-_OLD_STATE_DAYS = 14  # work items, checkpoints and superseded states of runs that are over
+_OLD_WORK_DAYS = 14  # work, checkpoints and ends of attempts; a later merge of such a slot is refused by name
 TTL_ATTRIBUTE = "ExpiresAt"
 
 
@@ -39,8 +39,9 @@ class Storage(Construct):
                 noncurrent_version_expiration=cdk.Duration.days(settings.old_version_days),
                 abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
             ),
-            s3.LifecycleRule(prefix=keys.STATE_PREFIX + "work/", expiration=cdk.Duration.days(_OLD_STATE_DAYS)),
-            s3.LifecycleRule(prefix=keys.STATE_PREFIX + "merged/", expiration=cdk.Duration.days(_OLD_STATE_DAYS)),
+            # No rule for what is the truth: pruning deletes the merged states that the chain does not name.
+            s3.LifecycleRule(prefix=keys.WORK_PREFIX, expiration=cdk.Duration.days(_OLD_WORK_DAYS)),
+            s3.LifecycleRule(prefix=keys.STATE_PREFIX + "work/", expiration=cdk.Duration.days(_OLD_WORK_DAYS)),
         ]
         if settings.rawdata_expire_days:
             expiration = cdk.Duration.days(settings.rawdata_expire_days)

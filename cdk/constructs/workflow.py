@@ -25,7 +25,7 @@ class Workflow(Construct):
         self, scope: Construct, name: str, *, settings: StackSettings, functions: Functions, job: FullRunJob
     ) -> None:
         super().__init__(scope, name)
-        machine_name = f"{settings.stack_name}-collector"
+        machine_name = self.machine_name = f"{settings.stack_name}-collector"
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         self.machine = sfn.StateMachine(
             self,

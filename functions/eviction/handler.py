@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spotlake import wiring
+from spotlake.events import CollectEvent, CollectorResult
 from spotlake.models import Dataset
 from spotlake.telemetry import LambdaContext, observed
 from spotlake.usecases.collect.eviction_rates import collect_eviction_rates
+from spotlake.usecases.collect.region import collect_region
 
 
 @observed("eviction", "spot_if")
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """``{"run", "region"}`` to the collector's report in short; the rows lie in the shard."""
-    services = wiring.services()
-    deadline = wiring.deadline_of(context)
-    return services.collect(
+def lambda_handler(event: CollectEvent, context: LambdaContext) -> CollectorResult:
+    """The attempt and the region to the collector's report in short; the rows lie in the shard."""
+    services, deadline = wiring.services(), wiring.deadline_of(context)
+    return collect_region(
         event,
         Dataset.EVICTION,
-        lambda run, item: collect_eviction_rates(run, item, services.eviction_deps(run, deadline)),
+        services.objects,
+        lambda run, item, _work: collect_eviction_rates(run, item, services.eviction_deps(run, deadline)),
     )

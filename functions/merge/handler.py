@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spotlake import wiring
+from spotlake.events import MergeEvent, MergeResult
 from spotlake.models import Run
+from spotlake.planning.attempt import Failure
 from spotlake.telemetry import LambdaContext, observed
 from spotlake.usecases.merge.finish_run import finish_run
 
 
 @observed("merge")
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """``{"run", "failures"}`` to the merge's outcome."""
-    services = wiring.services()
+def lambda_handler(event: MergeEvent, context: LambdaContext) -> MergeResult:
+    """The attempt, and what was caught while it collected, to numbers of the slot's manifest."""
     run = Run.from_dict(event["run"])
-    return finish_run(run, event["failures"], services.finish_deps(run, wiring.deadline_of(context)))
+    caught = [*event["failures"], *([event["failure"]] if event["failure"] else [])]
+    failures = [Failure.from_dict(one) for one in caught]
+    return finish_run(run, failures, wiring.services().finish_deps(run, wiring.deadline_of(context)))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spotlake import wiring
+from spotlake.events import CollectEvent, CollectorResult
 from spotlake.models import Dataset
 from spotlake.telemetry import LambdaContext, observed
 from spotlake.usecases.collect.prices import collect_prices
+from spotlake.usecases.collect.region import collect_region
 
 
 @observed("price", "spot_price")
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """``{"run", "region"}`` to the collector's report in short; the rows lie in the shard."""
-    services = wiring.services()
-    deadline = wiring.deadline_of(context)
-    return services.collect(
-        event, Dataset.PRICE, lambda run, item: collect_prices(run, item, services.price_deps(run, deadline))
+def lambda_handler(event: CollectEvent, context: LambdaContext) -> CollectorResult:
+    """The attempt and the region to the collector's report in short; the rows lie in the shard."""
+    services, deadline = wiring.services(), wiring.deadline_of(context)
+    return collect_region(
+        event,
+        Dataset.PRICE,
+        services.objects,
+        lambda run, item, _work: collect_prices(run, item, services.price_deps(run, deadline)),
     )

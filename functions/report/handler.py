@@ -1,23 +1,15 @@
-"""Report: execution statistics and memory samples of a run; gives its claim back."""
+"""Report: execution statistics, memory samples and the page of a run; gives its claim back."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from spotlake import wiring
-from spotlake.models import Run
+from spotlake.events import ReportEvent, ReportResult
 from spotlake.telemetry import LambdaContext, observed
 from spotlake.usecases.report.report_run import report_run
 
 
 @observed("report")
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """``{"run", "plan", "collectors", "merge"}`` to ``{"status", "outputs"}``."""
+def lambda_handler(event: ReportEvent, context: LambdaContext) -> ReportResult:
+    """The attempt and the results of the steps before to what was written."""
     del context
-    return report_run(
-        Run.from_dict(event["run"]),
-        plan=event["plan"],
-        collectors=event["collectors"],
-        merge=event["merge"],
-        deps=wiring.services().report_deps(),
-    )
+    return report_run(event, wiring.services().report_deps())

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spotlake import wiring
+from spotlake.events import CollectEvent, CollectorResult
 from spotlake.models import Dataset
 from spotlake.telemetry import LambdaContext, observed
 from spotlake.usecases.collect.placement_scores import collect_placement_scores
+from spotlake.usecases.collect.region import collect_region
 
 
 @observed("sps", "sps")
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """``{"run", "region"}`` to the collector's report in short; the rows lie in the shard."""
-    services = wiring.services()
-    deadline = wiring.deadline_of(context)
-    return services.collect(
+def lambda_handler(event: CollectEvent, context: LambdaContext) -> CollectorResult:
+    """The attempt and the region to the collector's report in short; the rows lie in the shard."""
+    services, deadline = wiring.services(), wiring.deadline_of(context)
+    return collect_region(
         event,
         Dataset.SPS,
-        lambda run, item: collect_placement_scores(run, item, services.placement_deps(run, deadline)),
+        services.objects,
+        lambda run, item, work: collect_placement_scores(run, item, services.placement_deps(run, deadline, work)),
     )

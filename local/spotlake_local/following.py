@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from spotlake import keys
 from spotlake.models import Dataset
+from spotlake.state.attempts import attempts_of, read_work
 from spotlake.stores.objects import ReadOnlyObjects
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.client import SFNClient
 
 POLL_SECONDS = 0.5
-COLLECTING_STATES = frozenset({"CollectRegions", "FullRun"})
+COLLECTING_STATES = frozenset({"CollectRegions", "FullRun", "PlanInstead"})
 
 
 @dataclass
@@ -104,15 +105,13 @@ def _ended(described: Any, entered: list[tuple[str, datetime]]) -> Ended:
 
 def shard_keys(objects: ReadOnlyObjects, dataset: Dataset, slot_at: datetime) -> list[str]:
     """Keys of the shards of a slot that are stored."""
-    return _beside(objects, keys.shard(dataset, slot_at, "any"))
-
-
-def _beside(objects: ReadOnlyObjects, key: str) -> list[str]:
-    return list(objects.keys(key.rpartition("/")[0] + "/"))
+    return list(objects.keys(keys.shards_of_slot(dataset, slot_at)))
 
 
 def _count_shards(progress: Progress, objects: ReadOnlyObjects, slot_at: datetime) -> None:
     for dataset in Dataset:
         progress.shards[dataset] = len(shard_keys(objects, dataset, slot_at))
     if progress.regions is None:
-        progress.regions = len(_beside(objects, keys.work_item(slot_at, "any"))) or None
+        attempts = attempts_of(objects, slot_at)
+        work = read_work(objects, slot_at, attempts[-1]) if attempts else None
+        progress.regions = len(work.items) if work is not None else None

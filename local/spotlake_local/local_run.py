@@ -191,7 +191,11 @@ class LocalRun:
             stateMachineArn=machine_arn, name=name, input=orjson.dumps(self.wanted).decode()
         )
         with _progress(self.console) as tell:
-            return follow(client, started["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
+            ended = follow(client, started["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
+            # The daily full run goes on beside the slot: the emulator must not be stopped under it.
+            for other in client.list_executions(stateMachineArn=machine_arn, statusFilter="RUNNING")["executions"]:
+                follow(client, other["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
+            return ended
 
     def _keep(self, objects: S3Objects, summary: dict[str, Any]) -> None:
         """Copy what the run wrote into plain files."""

@@ -14,16 +14,16 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-from spotlake import keys, wiring
+from spotlake import wiring
 from spotlake.clock import Deadline
 from spotlake.errors import DeadlineError, InvalidInputError, ReclaimedError, SpotlakeError
 from spotlake.memory_sampler import MemorySampler, instance_type
 from spotlake.models import CollectorReport, Run, slot_of_run_id
-from spotlake.stores.objects import read_json, write_json
+from spotlake.state.checkpoints import read_job_record, write_job_record
 from spotlake.telemetry import Telemetry
 from spotlake.usecases.full_run.exit_codes import BUG, DONE, cause_of_exit, exit_code_of
 from spotlake.usecases.full_run.run_full import run_full
-from spotlake.usecases.report.report_run import JOB_CHECKPOINT, JOB_SCHEMA, SERVICES
+from spotlake.usecases.report.report_run import SERVICES
 
 _SERVICE = "full_run"
 _DEFAULT_SECONDS = 3600.0
@@ -76,7 +76,7 @@ class _Job:
         # Told to stop, there is no time left: collectors end at their next request.
         deadline = Deadline(lambda: 0.0 if self.stopping.is_set() else limit.seconds_left())
         try:
-            run_full(self.run, self.services.full_run_deps(self.run, deadline, self.stopping.is_set, self._tell))
+            run_full(self.run, self.services.full_run_deps(self.run, deadline, self.stopping.is_set, self._log_report))
         except Exception as error:
             with contextlib.suppress(SpotlakeError):  # what went wrong first is what is told
                 self._write_record(round(time.monotonic() - began, 3), sampler.stop())
@@ -85,14 +85,14 @@ class _Job:
             raise
         self._write_record(round(time.monotonic() - began, 3), sampler.stop())
 
-    def _tell(self, report: CollectorReport) -> None:
-        """One line a region and data set."""
+    def _log_report(self, report: CollectorReport) -> None:
+        """Log one line per region and data set."""
         entry = {
             "service": SERVICES[report.dataset.value],
             "region": report.region,
             "status": report.status,
             "rows": report.rows,
-            # It is told at its end.
+            # Logged when it ends.
             "began_at": (self.services.wall.now() - timedelta(seconds=report.seconds)).isoformat("T", "milliseconds"),
             "seconds": report.seconds,
             "peak_memory_mb": None,
@@ -104,19 +104,16 @@ class _Job:
 
     def _write_record(self, seconds: float, samples: list[dict[str, Any]]) -> None:
         """The record of this attempt, added to that of the attempts before it."""
-        key = keys.checkpoint(self.run.slot_at, JOB_CHECKPOINT)
-        stored, _ = read_json(self.services.objects, key, schema=JOB_SCHEMA)
-        before = stored if stored is not None and stored["owner"] == self.run.owner else _NOTHING_BEFORE
+        before = read_job_record(self.services.objects, self.run) or _NOTHING_BEFORE
         attempts = int(os.environ.get("AWS_BATCH_JOB_ATTEMPT", "1"))
         content = {
-            "owner": self.run.owner,
             "attempts": attempts,
             "seconds": round(before["seconds"] + seconds, 3),
             "instance_type": instance_type(os.environ),
             "collectors": [*before["collectors"], *self.reports],
             "memory": [*before["memory"], *samples],
         }
-        write_json(self.services.objects, key, content, schema=JOB_SCHEMA)
+        write_job_record(self.services.objects, self.run, content)
         peak_mb = max(sample["Memory_MB"] for sample in samples)
         measured = {"DurationSeconds": seconds, "PeakMemoryMb": peak_mb, "Attempts": float(attempts)}
         rows = sum(report["rows"] for report in self.reports)

@@ -9,7 +9,7 @@ from typing import Any
 from spotlake.clock import WallClock
 from spotlake.errors import InvalidInputError
 from spotlake.models import to_iso
-from spotlake.planning.run_input import RunRequest, parse_request, require_known_regions, require_known_sizes
+from spotlake.planning.run_input import RunInput, parse_input, require_known_regions, require_known_sizes
 from spotlake_local.arguments import add_command, add_state_dir, whole_number, workspace_of
 from spotlake_local.live_azure import VARIABLES, live_credentials
 
@@ -87,7 +87,7 @@ def command(arguments: argparse.Namespace) -> int:
         raise InvalidInputError("azure", arguments.azure, "simulated or live")
     live = arguments.azure == "live"
     wanted = execution_input(arguments)
-    request = parse_request(wanted, now_at=WallClock().now() if live else None)
+    request = parse_input(wanted, now_at=WallClock().now() if live else None)
     subscriptions = whole_number("subscriptions", arguments.subscriptions, 1, MOST_SUBSCRIPTIONS)
     credentials = live_credentials() if live else None
     if not live:
@@ -127,7 +127,7 @@ def execution_input(arguments: argparse.Namespace) -> dict[str, Any]:
     return wanted
 
 
-def _require_known_pairs(request: RunRequest) -> None:
+def _require_known_pairs(request: RunInput) -> None:
     """Refuse regions that the simulated Azure does not have, and globs that fit no size there."""
     from spotlake_local.azure.world import World
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from spotlake.errors import InvalidInputError
-from spotlake.planning.run_input import matches, parse_request, require_known_regions
+from spotlake.planning.run_input import matches, parse_input, require_known_regions
 
 NOW_AT = datetime(2025, 12, 15, 10, 7, tzinfo=UTC)
 TEN = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
@@ -25,12 +25,12 @@ TEN = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
     ],
 )
 def test_accepts_every_form_and_floors_to_the_slot(text: str) -> None:
-    assert parse_request({"timestamp": text}, now_at=NOW_AT).slot_at == TEN
+    assert parse_input({"timestamp": text}, now_at=NOW_AT).slot_at == TEN
 
 
 def test_says_when_flooring_changed_the_timestamp() -> None:
-    assert parse_request({"timestamp": "2025-12-15 10:01"}, now_at=NOW_AT).floored
-    assert not parse_request({"timestamp": "2025-12-15 10:00"}, now_at=NOW_AT).floored
+    assert parse_input({"timestamp": "2025-12-15 10:01"}, now_at=NOW_AT).floored
+    assert not parse_input({"timestamp": "2025-12-15 10:00"}, now_at=NOW_AT).floored
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_says_when_flooring_changed_the_timestamp() -> None:
 )
 def test_refuses_what_is_no_timestamp_and_names_it(value: Any) -> None:
     with pytest.raises(InvalidInputError) as refused:
-        parse_request({"timestamp": value}, now_at=NOW_AT)
+        parse_input({"timestamp": value}, now_at=NOW_AT)
     assert refused.value.field == "timestamp"
     assert repr(value) in str(refused.value)
 
 
 def test_the_next_slot_is_not_the_future() -> None:
-    assert parse_request({"timestamp": "2025-12-15 10:10"}, now_at=NOW_AT).slot_at is not None
+    assert parse_input({"timestamp": "2025-12-15 10:10"}, now_at=NOW_AT).slot_at is not None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_next_slot_is_not_the_future() -> None:
 )
 def test_refuses_wrong_values_naming_field_value_and_way_out(field: str, value: Any) -> None:
     with pytest.raises(InvalidInputError) as refused:
-        parse_request({field: value}, now_at=NOW_AT)
+        parse_input({field: value}, now_at=NOW_AT)
     assert refused.value.field == field
     assert "give " in str(refused.value)
 
@@ -92,16 +92,16 @@ def test_refuses_wrong_values_naming_field_value_and_way_out(field: str, value: 
 @pytest.mark.parametrize("raw", [None, [], "x"])
 def test_refuses_an_input_that_is_no_object(raw: Any) -> None:
     with pytest.raises(InvalidInputError, match="input"):
-        parse_request(raw, now_at=NOW_AT)
+        parse_input(raw, now_at=NOW_AT)
 
 
 def test_several_counts_need_a_full_run() -> None:
-    request = parse_request({"mode": "full", "desired_count": [1, 5, 5]}, now_at=NOW_AT)
+    request = parse_input({"mode": "full", "desired_count": [1, 5, 5]}, now_at=NOW_AT)
     assert request.desired_counts == (1, 5)
 
 
 def test_an_empty_input_is_a_run_of_now() -> None:
-    request = parse_request({}, now_at=NOW_AT)
+    request = parse_input({}, now_at=NOW_AT)
     assert (request.slot_at, request.mode, request.regions, request.desired_counts) == (None, "auto", (), ())
 
 

@@ -1,7 +1,7 @@
-"""Every key of the write bucket (and those read from production's), made here and nowhere else.
+"""Every key of the write bucket, and those read from production's: made here and nowhere else.
 
-A run's keys depend on its slot alone, so doing a run twice writes the same keys. Docs: design
-section 4 in docs/data.md.
+What readers know carries the slot alone. What an attempt writes carries slot and attempt, so that no attempt
+overwrites another's. Every key is described in docs/data.md.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ INVALID_NAMES = STATE_PREFIX + "invalid_names.json.gz"
 RESTRICTED_PAIRS = STATE_PREFIX + "restricted_pairs.json.gz"
 LOCATIONS = STATE_PREFIX + "locations.json.gz"
 LOCATION_HEALTH = STATE_PREFIX + "location_health.json.gz"
+LAST_GOOD = STATE_PREFIX + "last_good.json.gz"
+FULL_RUNS = STATE_PREFIX + "full_runs.json"
+HEALTH = STATE_PREFIX + "health.json"
+
+# Written: what attempts were asked and planned; nothing here is ever overwritten.
+WORK_PREFIX = "work/azure/"
 
 
 def _day(slot_at: datetime) -> str:
@@ -43,9 +49,27 @@ def _slot(slot_at: datetime) -> str:
     return slot_at.strftime("%Y/%m/%d/%H-%M")
 
 
-def shard(dataset: Dataset, slot_at: datetime, region: str) -> str:
-    """What one collector of one region got."""
-    return f"rawdata/azure/{dataset.value}/{_slot(slot_at)}/{region}.jsonl.gz"
+def shard(dataset: Dataset, slot_at: datetime, region: str, attempt: int) -> str:
+    """What one collector of one region got in one attempt; attempt 0 is the form without a number."""
+    name = f"{region}.{attempt}" if attempt else region
+    return f"{shards_of_slot(dataset, slot_at)}{name}.jsonl.gz"
+
+
+def shards_of_slot(dataset: Dataset, slot_at: datetime) -> str:
+    """The folder of a slot's shards of one data set, of all regions and attempts."""
+    return f"rawdata/azure/{dataset.value}/{_slot(slot_at)}/"
+
+
+def region_and_attempt(shard_key: str) -> tuple[str, int]:
+    """The collecting region and the attempt that a shard's key names.
+
+    >>> region_and_attempt("rawdata/azure/sps/2025/12/15/10-00/eastus.42.jsonl.gz")
+    ('eastus', 42)
+    >>> region_and_attempt("rawdata/azure/sps/2025/12/15/10-00/eastus.jsonl.gz")
+    ('eastus', 0)
+    """
+    region, _, number = shard_key.rsplit("/", 1)[-1].removesuffix(".jsonl.gz").partition(".")
+    return region, int(number or 0)
 
 
 def snapshot(slot_at: datetime) -> str:
@@ -78,21 +102,36 @@ def execution(slot_at: datetime) -> str:
     return f"rawdata/azure/localfile/{_slot(slot_at)}_execution.json"
 
 
-def run_request(slot_at: datetime) -> str:
-    """What was asked of a run: the Run, its filters and where its catalogue stood."""
+def attempts_of_slot(slot_at: datetime) -> str:
+    """The folder of what a slot's attempts were asked and planned."""
+    return f"{WORK_PREFIX}{_slot(slot_at)}/"
+
+
+def attempt_record(slot_at: datetime, attempt: int) -> str:
+    """What an attempt was asked."""
+    return f"{attempts_of_slot(slot_at)}{attempt}/record.json.gz"
+
+
+def work(slot_at: datetime, attempt: int) -> str:
+    """What an attempt planned: the work of all its regions."""
+    return f"{attempts_of_slot(slot_at)}{attempt}/work.json.gz"
+
+
+def attempt_end(slot_at: datetime, attempt: int) -> str:
+    """What the state machine caught while an attempt collected."""
+    return f"{attempts_of_slot(slot_at)}{attempt}/end.json.gz"
+
+
+def checkpoint(slot_at: datetime, attempt: int, name: str) -> str:
+    """What a full run's job has done so far, one object a step."""
+    return f"{attempts_of_slot(slot_at)}{attempt}/checkpoints/{name}.json.gz"
+
+
+def first_form_record(slot_at: datetime) -> str:
+    """The record of attempt 0: written before attempts had numbers, only read."""
     return f"{STATE_PREFIX}work/{_slot(slot_at)}/run.json.gz"
 
 
-def merged_state(run_id: str, version: int, fence: int) -> str:
+def merged_state(run_id: str, version: int, attempt: int) -> str:
     """The merged state after a run, in one version of the chain, by one writer."""
-    return f"{MERGED_STATES_PREFIX}{run_id}-{version}-{fence}.gz"
-
-
-def work_item(slot_at: datetime, region: str) -> str:
-    """What the collectors of one region are to do."""
-    return f"{STATE_PREFIX}work/{_slot(slot_at)}/regions/{region}.json.gz"
-
-
-def checkpoint(slot_at: datetime, name: str) -> str:
-    """What the full run's job has done so far, one object a step."""
-    return f"{STATE_PREFIX}work/{_slot(slot_at)}/checkpoints/{name}.json.gz"
+    return f"{MERGED_STATES_PREFIX}{run_id}-{version}-{attempt}.gz"

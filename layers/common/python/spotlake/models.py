@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 SLOT_MINUTES = 10
 DESIRED_COUNTS = (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50)
@@ -69,23 +70,27 @@ def from_iso(text: str) -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run: what is passed from state to state and names all that it writes.
+    """One attempt at a slot's run: it goes from step to step and names all that the attempt writes.
+
+    A run is everything that was collected for a slot. Each execution or job that collects for the slot is
+    one attempt; attempts add to each other and overwrite nothing.
 
     Attributes:
-        run_id: ``20251215T1000Z``.
-        mode: incremental or full.
-        desired_counts: The counts asked in this run; one, or several in a manual full run.
-        started_at: When the execution began, by the wall (ISO); the run's clock is set by it.
+        run_id: The slot, ``20251215T1000Z``.
+        attempt: The attempt's number: the fence of its claim. Unique in a deployment, and it only grows.
+            0 stands for what was stored before attempts had numbers.
+        mode: incremental (the Map over regions) or full (the Batch job).
+        desired_counts: The counts asked; one, or several.
+        started_at: When the execution began, by the wall; the run's clock is set by it.
         owner: Who holds the claim: the execution's ARN.
-        fence: The claim's number; it only grows, and later writers refuse older numbers.
     """
 
     run_id: str
+    attempt: int
     mode: Mode
     desired_counts: tuple[int, ...]
-    started_at: str
+    started_at: datetime
     owner: str
-    fence: int
 
     @property
     def slot_at(self) -> datetime:
@@ -93,20 +98,27 @@ class Run:
         return slot_of_run_id(self.run_id)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """From the state machine's JSON."""
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """From the state machine's JSON. Raises KeyError, ValueError or TypeError when it is no run."""
         return cls(
             run_id=data["run_id"],
+            attempt=data["attempt"],
             mode=Mode(data["mode"]),
             desired_counts=tuple(data["desired_counts"]),
-            started_at=data["started_at"],
+            started_at=from_iso(data["started_at"]),
             owner=data["owner"],
-            fence=data["fence"],
         )
 
     def to_dict(self) -> dict[str, Any]:
         """For the state machine's JSON."""
-        return {**asdict(self), "mode": self.mode.value, "desired_counts": list(self.desired_counts)}
+        return {
+            "run_id": self.run_id,
+            "attempt": self.attempt,
+            "mode": self.mode.value,
+            "desired_counts": list(self.desired_counts),
+            "started_at": self.started_at.isoformat(),
+            "owner": self.owner,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,52 +157,106 @@ class ScoreCall:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkItem:
-    """What the three collectors of one region are to do in one run (written by Plan).
+    """What the collectors of one region are to do in one attempt.
 
     Attributes:
-        run_id: The run it belongs to; a collector refuses another run's item.
         region: ARM code.
-        instance_types: The region's sizes in the catalogue, ARM casing, after the run's filter.
+        instance_types: The region's sizes in the catalogue, ARM casing, after the attempt's filter.
         calls: Placement-score calls to send, in order of importance. A location is routed by one
             region's collector only: its own region's, or where it has none, one that Plan chose.
+        datasets: Data sets to collect; a resumed attempt leaves out those that the slot has whole.
         fallback_locations: Where to send a call whose own location fails, healthiest first.
         ondemand: Whether on-demand prices are refreshed besides spot prices.
-        filtered: Whether the run asked for some sizes only: rows of others are then dropped.
+        filtered: Whether the attempt asked for some sizes only: rows of others are then dropped.
         quota_share_percent: Our share of the placement-score quota as Plan decided it; 0: the setting's.
-        last_good_rows: Data set -> rows of the region in the last good run, to notice a fall.
-        stored: Data sets whose shard of this slot is there already and is left alone (``resume``).
+        last_good_rows: Data set -> rows of the region in its last whole listing, to notice a fall.
     """
 
-    run_id: str
     region: str
     instance_types: tuple[str, ...] = ()
     calls: tuple[ScoreCall, ...] = ()
+    datasets: tuple[Dataset, ...] = tuple(Dataset)
     fallback_locations: tuple[str, ...] = ()
     ondemand: bool = True
     filtered: bool = False
     quota_share_percent: int = 0
-    last_good_rows: dict[str, int] = field(default_factory=dict)
-    stored: tuple[str, ...] = ()
+    last_good_rows: Mapping[str, int] = field(default_factory=dict)
 
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """From its JSON in the write bucket."""
-        return cls(
-            run_id=data["run_id"],
-            region=data["region"],
-            instance_types=tuple(data["instance_types"]),
-            calls=tuple(ScoreCall.from_dict(call) for call in data["calls"]),
-            fallback_locations=tuple(data["fallback_locations"]),
-            ondemand=data["ondemand"],
-            filtered=data["filtered"],
-            quota_share_percent=data.get("quota_share_percent", 0),
-            last_good_rows=data.get("last_good_rows", {}),
-            stored=tuple(data.get("stored", ())),
-        )
+    def is_due(self, dataset: Dataset) -> bool:
+        """Whether this data set is to be collected: scores need calls, listings do not."""
+        return dataset in self.datasets and (dataset is not Dataset.SPS or bool(self.calls))
 
-    def to_dict(self) -> dict[str, Any]:
-        """For its JSON in the write bucket."""
-        return asdict(self)
+
+type PairList = tuple[tuple[str, str], ...]  # (region, size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairAccount:
+    """What one collector, attempt or slot asked of one scored region at one desired count.
+
+    Every pair that was asked stands in exactly one of the three parts, so the parts add up to what was asked.
+
+    Attributes:
+        region: The region whose sizes were scored, whichever region's collector sent the calls.
+        desired_count: Machines asked for.
+        scored: Sizes that were answered with a score; the rows of the shard name them.
+        without_score: Reason -> sizes that were answered without a score: restricted, stale, unknown_word,
+            unknown_zone (a building that nobody knows), invalid_name (Azure does not know region or size).
+        unanswered: Reason -> sizes that got no answer: no_quota, deadline, unavailable, not_in_answer, ...
+    """
+
+    region: str
+    desired_count: int
+    scored: int = 0
+    without_score: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unanswered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> int:
+        """How many pairs got an answer, with a score or without one."""
+        return self.scored + sum(map(len, self.without_score.values()))
+
+    @property
+    def missing(self) -> int:
+        """How many pairs got none."""
+        return sum(map(len, self.unanswered.values()))
+
+    @property
+    def asked(self) -> int:
+        """How many pairs were asked."""
+        return self.answered + self.missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocationAnswers:
+    """How one routing location did in one attempt: calls sent, failed, answered slowly."""
+
+    sent: int
+    failed: int
+    slow: int
+    median_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What a placement-score collector found out for later runs; sizes in ARM casing unless said otherwise.
+
+    Attributes:
+        invalid_regions, invalid_instance_types: Names that Azure refused.
+        restricted_pairs: Pairs that two subscriptions may not use.
+        unrestricted_pairs: Pairs remembered as restricted that some subscription may use (size as ``join_key``).
+        restricted_for: Digest of a subscription -> pairs that it may not use though another may.
+        refused_subscriptions: Digest of a subscription that Azure refused -> the error's code.
+        locations: By routing location.
+    """
+
+    invalid_regions: tuple[str, ...] = ()
+    invalid_instance_types: tuple[str, ...] = ()
+    restricted_pairs: PairList = ()
+    unrestricted_pairs: PairList = ()
+    restricted_for: Mapping[str, PairList] = field(default_factory=dict)
+    refused_subscriptions: Mapping[str, str] = field(default_factory=dict)
+    locations: Mapping[str, LocationAnswers] = field(default_factory=dict)
 
 
 type CollectorStatus = Literal["complete", "partial", "failed"]
@@ -207,11 +273,10 @@ class CollectorReport:
         rows: Rows in the shard.
         counts: Named whole numbers: requests, pages, calls_sent, throttles, retries, rejected kinds, ...
         seconds: How long it took.
-        unsent_call_ids: Placement-score calls that got no answer; they go first in the next run.
+        accounts: Placement scores: what was asked and answered, by scored region and desired count.
         error: Class name of what stopped it, or None.
         cause: One line for people, or None.
-        found: What was learnt for later runs, folded into the state after the merge: ``invalid_regions``,
-            ``invalid_instance_types``, ``restricted_pairs``, ``locations`` (health by routing location).
+        found: Placement scores: what later runs can learn from the answers.
     """
 
     dataset: Dataset
@@ -220,11 +285,25 @@ class CollectorReport:
     rows: int
     counts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
-    unsent_call_ids: tuple[str, ...] = ()
+    accounts: tuple[PairAccount, ...] = ()
     error: str | None = None
     cause: str | None = None
-    found: dict[str, Any] = field(default_factory=dict)
+    found: Findings | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For a shard's header."""
         return {**asdict(self), "dataset": self.dataset.value}
+
+
+class ItemChange(NamedTuple):
+    """An item of the workload table that is to be written.
+
+    Attributes:
+        item: All its attributes.
+        is_new: Whether the table has none yet.
+        only: Names of the attributes that changed; None when all are to be written.
+    """
+
+    item: Mapping[str, Any]
+    is_new: bool
+    only: tuple[str, ...] | None

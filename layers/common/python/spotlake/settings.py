@@ -61,7 +61,6 @@ class Settings:
         retire_after_days: A workload that was not listed so long is retired.
         retired_ttl_days: A retired item is removed so long after.
         name_casing: "source" as production's readers compare, or "lower".
-        claim_lease_minutes: A run's claim is void after so long without renewal.
         plan_effort_seconds: How long the full run may improve the call plan.
         topic_arn: SNS topic for failures and recoveries; empty: none.
         slack_webhook_parameter: Name of a secure SSM parameter; empty: none.
@@ -97,7 +96,6 @@ class Settings:
     retire_after_days: int = _setting(14, int, _between(1, 365))
     retired_ttl_days: int = _setting(90, int, _between(1, 3650))
     name_casing: str = _setting("source", str, _one_of("source", "lower"))
-    claim_lease_minutes: int = _setting(20, int, _between(1, 1440))
     plan_effort_seconds: int = _setting(60, int, _between(0, 900))
     topic_arn: str = _setting("", str)
     slack_webhook_parameter: str = _setting("", str)

@@ -1,25 +1,16 @@
-"""A shard: what one collector of one region got in one run, as gzip JSON lines.
+"""A shard: what one collector of one region got in one attempt, as gzip JSON lines; never overwritten.
 
 The first line is the header, every further line one row that can be read by itself::
 
-    {"schema":1,"dataset":"sps","run_id":"20251215T1000Z","region":"koreacentral","source":"live",
-     "collected_at":"...","report":{...}}
+    {"schema":2,"dataset":"sps","run_id":"20251215T1000Z","attempt":1765792800123,"region":"koreacentral",
+     "source":"live","collected_at":"...","report":{...}}
     {"run_id":...,"source":...,"observed_at":...,"region":...,"instance_type":..., ...}
 
-Rows of each data set (absent or null = unknown):
-
-``sps`` (file of the region whose collector asked; rows may be of any region of the run)
-    region, instance_type (ARM casing), desired_count, zone ("1".."3" of the reference subscription,
-    or "Single"), logical_zone ("1".."3" of the subscription asked, or null), physical_zone
-    ("koreacentral-az2" or null), score (3, 2, 1 or null), score_text (as answered),
-    is_quota_available, location (routing), subscription (digest), call_id.
-``spot_price``
-    region, region_name ("KR Central"), instance_type, spot_price_usd_per_hour,
-    ondemand_price_usd_per_hour, spot_meter_id, spot_effective_start_at, ondemand_meter_id,
-    ondemand_effective_start_at. A run that did not ask for on-demand prices has none in any row,
-    and its header's ``report.counts.ondemand_asked`` is 0.
-``spot_if``
-    region, instance_type, eviction_band ("5-10"), interruption_frequency (3.0 .. 1.0 or null).
+The rows' fields stand in ``shard_rows``. The file of a price or eviction shard holds rows of its own region. The
+file of a score shard holds rows of any region of the attempt: it is named by the region whose collector sent the
+calls, and its header's ``report.accounts`` says which regions were scored. A price shard of an attempt that did
+not ask for on-demand prices has none in any row, and ``report.counts.ondemand_asked`` is 0.
+Shards of schema 1 have no attempt: they are read as attempt 0.
 """
 
 from __future__ import annotations
@@ -27,15 +18,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from spotlake.errors import ShardRefusedError
-from spotlake.models import CollectorReport, Dataset
+from spotlake.models import CollectorReport, Dataset, to_iso
 from spotlake.packing import unpack
+from spotlake.shard_rows import ShardRow
 
-SCHEMA = 1
+SCHEMA = 2
+_FIRST_SCHEMA = 1  # before attempts had numbers
 _GZIP_MAGIC = b"\x1f\x8b"
 _COMPRESS_LEVEL = 5  # 1 % larger than 6 and a third quicker on these rows
 
@@ -48,8 +42,9 @@ class ShardHeader:
     run_id: str
     region: str
     source: str
-    collected_at: str
+    collected_at: datetime
     report: CollectorReport
+    attempt: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,15 +55,16 @@ class RawShard:
     lines: bytes
 
 
-def encode_shard(header: ShardHeader, rows: Iterable[dict[str, Any]]) -> bytes:
+def encode_shard(header: ShardHeader, rows: Iterable[ShardRow]) -> bytes:
     """The shard's bytes; the same header and rows give the same bytes."""
     head = {
         "schema": SCHEMA,
         "dataset": header.dataset.value,
         "run_id": header.run_id,
+        "attempt": header.attempt,
         "region": header.region,
         "source": header.source,
-        "collected_at": header.collected_at,
+        "collected_at": to_iso(header.collected_at),
         "report": header.report.to_dict(),
     }
     packer = zlib.compressobj(_COMPRESS_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)  # gzip with no time
@@ -78,7 +74,7 @@ def encode_shard(header: ShardHeader, rows: Iterable[dict[str, Any]]) -> bytes:
     return b"".join(parts)
 
 
-def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: str) -> RawShard:
+def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: str, attempt: int) -> RawShard:
     """Unpack a shard and hold its header against what was expected; rows are left unparsed.
 
     Raises:
@@ -95,13 +91,16 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
     first, _, lines = text.partition(b"\n")
     try:
         head = orjson.loads(first)
-        if not isinstance(head, dict) or head.get("schema") != SCHEMA:
-            raise ShardRefusedError(key, "wrong_schema", f"this code reads schema {SCHEMA}")
+        if not isinstance(head, dict) or head.get("schema") not in (SCHEMA, _FIRST_SCHEMA):
+            raise ShardRefusedError(key, "wrong_schema", f"this code reads schemas {_FIRST_SCHEMA} and {SCHEMA}")
+        if head["schema"] == _FIRST_SCHEMA:
+            head = _of_first_schema(head)
         header = msgspec.convert(head, ShardHeader)  # every field of its type: the manifest counts with them
-    except ValueError as error:
+    except (ValueError, KeyError, AttributeError) as error:
         raise ShardRefusedError(key, "not_json", "header") from error
     for name, found, expected in (
         ("other_run", header.run_id, run_id),
+        ("other_attempt", header.attempt, attempt),
         ("other_dataset", header.dataset, dataset),
         ("other_dataset", header.report.dataset, dataset),
         ("other_region", header.region, region),
@@ -114,9 +113,20 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
     return RawShard(header, lines)
 
 
+def report_of(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: str, attempt: int) -> CollectorReport:
+    """What the collector of a stored shard said of itself. Raises ShardRefusedError as ``open_shard``."""
+    return open_shard(body, key=key, dataset=dataset, run_id=run_id, region=region, attempt=attempt).header.report
+
+
 def parse_rows(shard: RawShard, key: str) -> list[dict[str, Any]]:
     """The rows of an opened shard, parsed. Raises ShardRefusedError (not_json)."""
     try:
         return [orjson.loads(line) for line in shard.lines.splitlines()]
     except ValueError as error:
         raise ShardRefusedError(key, "not_json", "row") from error
+
+
+def _of_first_schema(head: dict[str, Any]) -> dict[str, Any]:
+    """A header of schema 1 in today's form: no attempt, and no account of what was answered."""
+    report = {name: value for name, value in head["report"].items() if name not in ("found", "unsent_call_ids")}
+    return {**head, "attempt": 0, "report": report}

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
@@ -39,6 +39,8 @@ _METRICS: dict[str, tuple[str, MetricUnit]] = {
     "changed_rows": ("ChangedRows", MetricUnit.Count),
     "consumed_write_units": ("WriteUnits", MetricUnit.Count),
     "quota_left": ("QuotaLeft", MetricUnit.Count),
+    "score_age_median_minutes": ("ScoreAgeMedianMinutes", MetricUnit.Count),
+    "score_age_p95_minutes": ("ScoreAgeP95Minutes", MetricUnit.Count),
     "oldest_score_age_minutes": ("OldestScoreAgeMinutes", MetricUnit.Count),
     "rows_difference_percent": ("RowsDifferencePercent", MetricUnit.Percent),
 }
@@ -135,10 +137,12 @@ def _unit_of(name: str) -> MetricUnit:
     return MetricUnit.Megabytes if name.endswith("Mb") else MetricUnit.Count
 
 
-type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+type Handler[Event: Mapping[str, Any], Result: Mapping[str, Any]] = Callable[[Event, LambdaContext], Result]
 
 
-def observed(service: str, dataset: str = "all") -> Callable[[Handler], Handler]:
+def observed[Event: Mapping[str, Any], Result: Mapping[str, Any]](
+    service: str, dataset: str = "all"
+) -> Callable[[Handler[Event, Result]], Handler[Event, Result]]:
     """Wrap a Lambda handler: logs and metrics around it, and what was measured in its result.
 
     The result gets ``began_at`` (ISO, UTC), ``seconds``, ``peak_memory_mb`` and ``memory_limit_mb``. The
@@ -146,9 +150,9 @@ def observed(service: str, dataset: str = "all") -> Callable[[Handler], Handler]
     its class, message and recovery.
     """
 
-    def wrap(handler: Handler) -> Handler:
+    def wrap(handler: Handler[Event, Result]) -> Handler[Event, Result]:
         @functools.wraps(handler)
-        def wrapped(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        def wrapped(event: Event, context: LambdaContext) -> Result:
             telemetry = Telemetry.of(service, dataset)
             region = event.get("region")
             run = event.get("run") or {}
@@ -159,7 +163,7 @@ def observed(service: str, dataset: str = "all") -> Callable[[Handler], Handler]
             memory.start()
             began, began_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
             cold, _process["cold"] = _process["cold"], False
-            result: dict[str, Any] = {}
+            result: Mapping[str, Any] = {}
             try:
                 result = handler(event, context)
             except Exception as error:
@@ -182,13 +186,8 @@ def observed(service: str, dataset: str = "all") -> Callable[[Handler], Handler]
             seconds, peak = measured["DurationSeconds"], measured["PeakMemoryMb"]
             limit_mb = int(context.memory_limit_in_mb)
             telemetry.logger.info(f"{service} done", extra={"result": result, "seconds": seconds})
-            return {
-                **result,
-                "began_at": began_at,
-                "seconds": seconds,
-                "peak_memory_mb": peak,
-                "memory_limit_mb": limit_mb,
-            }
+            measures = {"began_at": began_at, "seconds": seconds, "peak_memory_mb": peak, "memory_limit_mb": limit_mb}
+            return cast("Result", {**result, **measures})
 
         return wrapped
 

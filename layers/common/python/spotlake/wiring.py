@@ -9,18 +9,19 @@ import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
 from spotlake.azure.http import HttpClient, new_session
 from spotlake.azure.locations import API as LOCATIONS_API
 from spotlake.azure.locations import fetch_locations
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
-from spotlake.errors import InvalidInputError
-from spotlake.models import CollectorReport, Dataset, Run, WorkItem, from_iso
+from spotlake.errors import StoreError
+from spotlake.models import CollectorReport, Run, WorkItem
 from spotlake.scores.geography import Locations
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
@@ -33,11 +34,13 @@ from spotlake.telemetry import LambdaContext
 from spotlake.usecases.collect.eviction_rates import EvictionDeps
 from spotlake.usecases.collect.placement_scores import PlacementDeps
 from spotlake.usecases.collect.prices import PriceDeps
-from spotlake.usecases.plan.prepare_work import PrepareDeps, read_item
+from spotlake.usecases.plan.prepare_work import PrepareDeps
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+    from spotlake.planning.attempt import Work
+    from spotlake.state.checkpoints import Checkpoint
     from spotlake.usecases.full_run.run_full import FullRunDeps
     from spotlake.usecases.merge.finish_run import FinishDeps
     from spotlake.usecases.notify.notify import NotifyDeps
@@ -129,19 +132,7 @@ class Services:
         """The wall, or on local runs a clock set to the run's slot."""
         if self.settings.clock == "wall":
             return self.wall
-        return RunClock(run.slot_at, from_iso(run.started_at), self.wall)
-
-    def collect(
-        self, event: Mapping[str, Any], dataset: Dataset, collector: Callable[[Run, WorkItem], CollectorReport]
-    ) -> dict[str, Any]:
-        """Run a region's collector on its work item; what ``resume`` leaves alone is left alone."""
-        run = Run.from_dict(event["run"])
-        item = read_item(self.objects, run, event["region"])
-        if item is None:
-            raise InvalidInputError("region", event["region"], f"a region that run {run.run_id} has planned")
-        if dataset.value in item.stored or (dataset is Dataset.SPS and not item.calls):
-            return {"dataset": dataset.value, "region": item.region, "status": "complete", "rows": 0}
-        return short_report(collector(run, item))
+        return RunClock(run.slot_at, run.started_at, self.wall)
 
     def price_deps(self, run: Run, deadline: Deadline) -> PriceDeps:
         """For the price collector, which never signs in."""
@@ -165,8 +156,8 @@ class Services:
             settings=self.settings,
         )
 
-    def placement_deps(self, run: Run, deadline: Deadline) -> PlacementDeps:
-        """For the placement-score collector."""
+    def placement_deps(self, run: Run, deadline: Deadline, work: Work | None = None) -> PlacementDeps:
+        """For the placement-score collector; ``work`` says which pairs are owed."""
         subscriptions = self.credentials.subscriptions
         known = read_locations(self.objects)
         nothing = ZoneMap({}, reference=subscription_digest(subscriptions[0]))
@@ -181,6 +172,7 @@ class Services:
             deadline=deadline,
             settings=self.settings,
             threads=SCORE_THREADS,
+            owed=work.owed_sizes() if work is not None else None,
         )
 
     def prepare_deps(self, run: Run, deadline: Deadline) -> PrepareDeps:
@@ -191,6 +183,7 @@ class Services:
             objects=self.objects,
             production=self.production,
             ledger=self.ledger,
+            clock=self.clock(run),
             subscriptions=self.credentials.subscriptions,
             routing=locations.routing,
             settings=self.settings,
@@ -201,43 +194,58 @@ class Services:
         """For planning."""
         from spotlake.usecases.plan.plan_run import PlanDeps
 
-        states = self._session.client("stepfunctions", config=_BOTO)
+        executions = self._session.client("stepfunctions", config=_BOTO)
+
+        def is_running(arn: str) -> bool:
+            try:
+                return executions.describe_execution(executionArn=arn)["status"] == "RUNNING"
+            except executions.exceptions.ExecutionDoesNotExist:
+                return False
+            except (ClientError, BotoCoreError) as error:
+                raise StoreError(f"cannot tell whether {arn} still runs: {type(error).__name__}") from error
+
         return PlanDeps(
             objects=self.objects,
             claims=self.claims,
             wall=self.wall,
-            is_running=lambda arn: states.describe_execution(executionArn=arn)["status"] == "RUNNING",
+            is_running=is_running,
             settings=self.settings,
             prepare=lambda run: self.prepare_deps(run, deadline),
         )
 
     def full_run_deps(
-        self, run: Run, deadline: Deadline, stopping: Callable[[], bool], tell: Callable[[CollectorReport], None]
+        self, run: Run, deadline: Deadline, stopping: Callable[[], bool], on_report: Callable[[CollectorReport], None]
     ) -> FullRunDeps:
         """For the full run's job, whose collectors are threads of one process."""
         from spotlake.usecases.collect.eviction_rates import collect_eviction_rates
         from spotlake.usecases.collect.placement_scores import collect_placement_scores
         from spotlake.usecases.collect.prices import collect_prices
-        from spotlake.usecases.full_run.run_full import Checkpoint, FullRunDeps
+        from spotlake.usecases.full_run.run_full import FullRunDeps, OnListed
 
-        prepare = self.prepare_deps(run, deadline)
+        def prices(run: Run, item: WorkItem, on_listed: OnListed) -> CollectorReport:
+            return collect_prices(run, item, replace(self.price_deps(run, deadline), on_listed=on_listed))
 
-        def collect_scores(run: Run, item: WorkItem, checkpoint: Checkpoint) -> CollectorReport:
-            stored = dict(checkpoint.already)
-            deps = replace(self.placement_deps(run, deadline), already=stored, on_call_done=checkpoint.note)
+        def scores(run: Run, item: WorkItem, work: Work, checkpoint: Checkpoint) -> CollectorReport:
+            deps = replace(
+                self.placement_deps(run, deadline, work),
+                already=checkpoint.already,
+                on_call_done=checkpoint.note,
+                stopping=stopping,
+            )
             return collect_placement_scores(run, item, deps)
 
+        prepare = self.prepare_deps(run, deadline)
         return FullRunDeps(
             objects=self.objects,
             regions=prepare.routing,
             prepare=prepare,
-            collect_prices=lambda run, item: collect_prices(run, item, self.price_deps(run, deadline)),
+            collect_prices=prices,
             collect_eviction_rates=lambda run, item: collect_eviction_rates(
                 run, item, self.eviction_deps(run, deadline)
             ),
-            collect_scores=collect_scores,
+            collect_scores=scores,
             stopping=stopping,
-            tell=tell,
+            on_report=on_report,
         )
 
     def finish_deps(self, run: Run, deadline: Deadline) -> FinishDeps:
@@ -297,18 +305,3 @@ def services() -> Services:
 def deadline_of(context: LambdaContext) -> Deadline:
     """The Lambda's time-out, less what it takes to answer."""
     return Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - _TO_FINISH_SECONDS)
-
-
-def short_report(report: CollectorReport) -> dict[str, Any]:
-    """What a collector returns to the state machine: no rows, no long lists."""
-    names = ("pages", "calls_sent", "requests", "throttles", "retries", "invalid_rows")
-    counts = {name: report.counts.get(name, 0) for name in names}
-    return {
-        "dataset": report.dataset.value,
-        "region": report.region,
-        "status": report.status,
-        "rows": report.rows,
-        "counts": counts,
-        "error": report.error,
-        "cause": report.cause[:500] if report.cause else None,
-    }

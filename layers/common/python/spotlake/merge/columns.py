@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlake.errors import ShardRefusedError
-from spotlake.models import DESIRED_COUNTS
+from spotlake.models import DESIRED_COUNTS, Dataset
 from spotlake.names import join_key
 from spotlake.shards import RawShard
 
@@ -85,7 +85,11 @@ class Table:
 
     def keep(self, chosen: Column) -> None:
         """Leave the rows that are chosen."""
-        self._parts = {name: [self[name][chosen]] for name in self._kinds}
+        self.replace(**{name: self[name][chosen] for name in self._kinds})
+
+    def replace(self, **columns: Column) -> None:
+        """Put these rows in place of all there are."""
+        self._parts = {name: [columns[name]] for name in self._kinds}
 
 
 class Columns:
@@ -109,11 +113,73 @@ class Columns:
         self.evictions = Table(pair="i8", band="i8", frequency="f4")
         self.scores = Table(pair="i8", zone="i8", physical="i8", place="i8", score="i8")
 
-    def keep(self, wanted: Callable[[str], bool]) -> None:
-        """Leave only rows of wanted sizes (a run that was asked for some)."""
-        kept = np.array([wanted(size) for _, size in self.pairs], bool)
-        for table in (self.prices, self.evictions, self.scores):
-            table.keep(kept[table["pair"]])
+    def read(
+        self,
+        shard: RawShard,
+        key: str,
+        *,
+        regions: frozenset[str] | None = None,
+        wanted: Callable[[str], bool] | None = None,
+    ) -> None:
+        """Append the rows of a shard, or none of them when one of them cannot be.
+
+        Args:
+            shard: As opened.
+            key: Its key, for the refusal.
+            regions: Regions of the attempt; score rows of any other are refused. None: any region.
+            wanted: Whether a size was asked for; rows of others are left out. None: all sizes.
+
+        Raises:
+            ShardRefusedError: With the reason.
+        """
+        if shard.header.dataset is Dataset.SPS:
+            self._read_scores(shard, key, regions, wanted)
+        elif shard.header.dataset is Dataset.PRICE:
+            self._read_prices(shard, key, wanted)
+        else:
+            self._read_evictions(shard, key, wanted)
+
+    def settle(self) -> None:
+        """Leave one row of each thing where several attempts have one.
+
+        Of prices and rates the last known value counts (attempts are read in order), of scores the lowest known
+        one; no score where there is none.
+        """
+        prices, rates, scores = self.prices, self.evictions, self.scores
+        pairs = np.unique(prices["pair"])
+        prices.replace(
+            pair=pairs, **{name: _last_known(prices["pair"], prices[name], pairs) for name in ("spot", "ondemand")}
+        )
+        known = ~np.isnan(rates["frequency"])
+        # Rows with a known frequency come after those without one, in order of the attempts: the last one counts.
+        order = np.lexsort((np.arange(len(known)), known, rates["pair"]))
+        rates.keep(order[_last_of_each(rates["pair"][order])])
+        value = np.where(scores["score"] > 0, scores["score"], np.iinfo(np.int64).max)
+        order = np.lexsort((-np.arange(len(value)), value, scores["place"], scores["zone"], scores["pair"]))
+        thing = (scores["pair"] * len(ZONES) + scores["zone"]) * len(DESIRED_COUNTS) + scores["place"]
+        first = np.ones(len(order), bool)
+        first[1:] = thing[order][1:] != thing[order][:-1]
+        scores.keep(order[first])
+
+    def listed(self) -> dict[str, list[str]]:
+        """Region -> sizes with a spot price."""
+        named = list(self.pairs)
+        found: dict[str, list[str]] = {}
+        for number in self.prices["pair"][~np.isnan(self.prices["spot"])].tolist():
+            region, size = named[number]
+            found.setdefault(region, []).append(size)
+        return found
+
+    def scored_pairs(self) -> dict[tuple[str, int], set[str]]:
+        """(region, desired count) -> sizes with a score in any zone."""
+        known = self.scores["score"] > 0
+        things = np.unique(self.scores["pair"][known] * len(DESIRED_COUNTS) + self.scores["place"][known])
+        named = list(self.pairs)
+        found: dict[tuple[str, int], set[str]] = {}
+        for pair, place in zip(*(part.tolist() for part in np.divmod(things, len(DESIRED_COUNTS))), strict=True):
+            region, size = named[pair]
+            found.setdefault((region, DESIRED_COUNTS[place]), set()).add(size)
+        return found
 
     def counts(self) -> dict[str, int]:
         """Rows with a known value, by data set."""
@@ -123,10 +189,10 @@ class Columns:
             "eviction": int(np.count_nonzero(~np.isnan(self.evictions["frequency"]))),
         }
 
-    def read_prices(self, shard: RawShard, key: str) -> None:
-        """Append the rows of a price shard. Raises ShardRefusedError."""
+    def _read_prices(self, shard: RawShard, key: str, wanted: Callable[[str], bool] | None) -> None:
         rows = _decoded(_PRICES, shard, key)
         _check_one_region(rows, shard.header.region, key)
+        rows = _wanted(rows, wanted)
         pairs = self.pairs
         self.prices.add(
             pair=[pairs[row.region, row.instance_type] for row in rows],
@@ -137,10 +203,10 @@ class Columns:
         if name:
             self.regions[shard.header.region] = name
 
-    def read_evictions(self, shard: RawShard, key: str) -> None:
-        """Append the rows of an eviction shard. Raises ShardRefusedError."""
+    def _read_evictions(self, shard: RawShard, key: str, wanted: Callable[[str], bool] | None) -> None:
         rows = _decoded(_EVICTIONS, shard, key)
         _check_one_region(rows, shard.header.region, key)
+        rows = _wanted(rows, wanted)
         odd = {row.interruption_frequency for row in rows} - _FREQUENCIES
         if odd:
             raise ShardRefusedError(key, "bad_row", f"interruption frequency {odd.pop()}")
@@ -151,20 +217,16 @@ class Columns:
             frequency=[row.interruption_frequency for row in rows],
         )
 
-    def read_scores(self, shard: RawShard, key: str, *, regions: frozenset[str]) -> None:
-        """Append the rows of a score shard; rows without a zone say nothing of any workload.
-
-        Rows of regions that the run did not ask for are refused, like any other row that cannot be.
-
-        Raises:
-            ShardRefusedError: With the reason.
-        """
+    def _read_scores(
+        self, shard: RawShard, key: str, regions: frozenset[str] | None, wanted: Callable[[str], bool] | None
+    ) -> None:
+        """Rows without a zone say nothing of any workload and are left out."""
         rows = _decoded(_SCORES, shard, key)
-        others = {row.region for row in rows} - regions
+        others = set() if regions is None else {row.region for row in rows} - regions
         if others:
             raise ShardRefusedError(key, "other_region", min(others))
         _check_sizes({row.instance_type for row in rows}, key)
-        rows = [row for row in rows if row.zone is not None]
+        rows = _wanted([row for row in rows if row.zone is not None], wanted)
         pairs, texts = self.pairs, self.texts
         columns: Mapping[str, list[int]] = {
             "pair": [pairs[row.region, row.instance_type] for row in rows],
@@ -177,6 +239,29 @@ class Columns:
         if twice:
             raise ShardRefusedError(key, "duplicate_row", f"{twice} scores stand twice")
         self.scores.add(**columns)
+
+
+def _wanted[Row: (_PriceRow, _EvictionRow, _ScoreRow)](
+    rows: list[Row], wanted: Callable[[str], bool] | None
+) -> list[Row]:
+    return rows if wanted is None else [row for row in rows if wanted(row.instance_type)]
+
+
+def _last_known(pair: Column, values: Column, pairs: Column) -> Column:
+    """For each of ``pairs`` (sorted) the last value of it that is not nan, else nan."""
+    found = np.full(len(pairs), np.nan)
+    known = np.flatnonzero(~np.isnan(values))
+    last = known[np.lexsort((known, pair[known]))]
+    last = last[_last_of_each(pair[last])]
+    found[np.searchsorted(pairs, pair[last])] = values[last]
+    return found
+
+
+def _last_of_each(ordered: Column) -> Column:
+    """Whether each element is the last of its run of equals."""
+    last = np.ones(len(ordered), bool)
+    last[:-1] = ordered[1:] != ordered[:-1]
+    return last
 
 
 def _decoded[Row](decoder: msgspec.json.Decoder[Row], shard: RawShard, key: str) -> list[Row]:

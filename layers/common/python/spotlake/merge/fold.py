@@ -1,4 +1,4 @@
-"""Folding one run's rows into the state (pure). Runs are folded in order of their slots.
+"""Folding one slot's rows into the state (pure). Slots are folded in order of their time.
 
 A missing or unknown value never replaces a known one; a time marks when a value began.
 """
@@ -18,13 +18,13 @@ _NOT_THERE = -1
 _REGIONAL = ZONES.index(REGIONAL_ZONE)
 
 
-def fold_run(state: MergedState, columns: Columns, slot: int) -> None:
-    """Fold a run's rows into the state, in place.
+def fold_slot(state: MergedState, columns: Columns, slot: int) -> None:
+    """Fold a slot's rows into the state, in place.
 
     Args:
         state: Everything before; nothing in it is newer than ``slot``.
-        columns: The run's rows.
-        slot: The run's slot number, the time of all its observations.
+        columns: The slot's rows, each thing once.
+        slot: The slot's number, the time of all its observations.
     """
     state.slot = max(state.slot, slot)
     state.regions |= columns.regions

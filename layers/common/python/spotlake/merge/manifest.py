@@ -1,48 +1,100 @@
-"""The manifest of a run: what was asked, what came, what stayed as it was (pure). Its form: docs/data.md."""
+"""The manifest of a slot: what was asked, what was answered, what stayed as it was (pure). Its form: docs/data.md.
+
+It is a function of the slot's attempts. "complete" means that everything that was owed has an answer. What was
+not asked, for want of quota or because nothing was planned, is never counted as answered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from spotlake.models import CollectorReport, Dataset, Run
+from spotlake.merge.slot import AttemptRead, SlotRead
+from spotlake.models import CollectorReport, Dataset, Mode, PairAccount, run_id_of, to_iso
+from spotlake.planning.attempt import Failure
+from spotlake.scores.accounts import NO_REPORT
 
-SCHEMA = 1
-_NAMES = (("price", Dataset.PRICE), ("eviction", Dataset.EVICTION))
-type Failures = Mapping[tuple[str, str], Mapping[str, str]]  # (dataset, region) -> what the state machine caught
+SCHEMA = 2
+NOTHING_PLANNED = "nothing was planned"
+NO_QUOTA = "no call could be asked: the quota is used up"
+NO_PAIRS = "no pair is known yet: the catalogue begins with the first price listing"
+_LISTINGS = (("price", Dataset.PRICE), ("eviction", Dataset.EVICTION))
 
 
-def collected(
-    run: Run,
-    request: Mapping[str, Any],
-    reports: Sequence[CollectorReport],
-    refused: Sequence[Mapping[str, str]],
-    failures: Failures,
-) -> dict[str, Any]:
-    """The part of the manifest that tells of collecting: coverage, stale regions, calls, collectors."""
-    coverage = _coverage(request, reports)
-    stale = _stale(request["collected_at"], reports, refused, failures)
-    scores = [one for one in reports if one.dataset is Dataset.SPS]
+@dataclass(frozen=True, kw_only=True)
+class Stale:
+    """A region's data set that keeps old values, in whole or in part.
+
+    Attributes:
+        dataset, region: Which; of scores the region scored. Both empty when a whole attempt got nothing.
+        error, cause: What went wrong.
+        missing: Pairs, or listings, without an answer.
+        asked: Of how many.
+        since: Slot of the last time it was whole; None when it never was.
+    """
+
+    dataset: str
+    region: str
+    error: str
+    cause: str
+    missing: int = 1
+    asked: int = 1
+    since: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "dataset": self.dataset,
+            "region": self.region,
+            "error": self.error,
+            "cause": self.cause,
+            "missing": self.missing,
+            "asked": self.asked,
+            "since": self.since,
+        }
+
+
+def collected(slot: SlotRead) -> dict[str, Any]:
+    """The part of the manifest that tells of collecting: status, coverage, accounts, stale regions, collectors."""
+    accounts = slot.account.accounts()
+    coverage, reasons = _coverage(slot, accounts)
+    stale = _stale(slot, accounts)
+    percent = _floored(sum(one or 0.0 for one in coverage.values()) / len(coverage))
+    scores = [one for one in slot.reports if one.dataset is Dataset.SPS]
+    works = [attempt.work for attempt in slot.attempts if attempt.work is not None]
+    runs = [attempt.work.run if attempt.work else attempt.record.run for attempt in slot.attempts]
+    regions = {region for work in works for region in work.items}
     return {
-        "run_id": run.run_id,
-        "mode": run.mode.value,
-        "desired_counts": list(run.desired_counts),
-        "regions_requested": len(request["regions"]),
-        "regions_complete": _regions_complete(request, reports),
-        "pairs": request["pairs"],
+        "run_id": run_id_of(slot.slot_at),
+        "status": _status(percent, stale, reasons),
+        "attempts": [_attempt(one) for one in slot.attempts],
+        "mode": (Mode.FULL if any(run.mode is Mode.FULL for run in runs) else Mode.INCREMENTAL).value,
+        "desired_counts": list(dict.fromkeys(count for run in runs for count in run.desired_counts)),
+        "filtered": all(attempt.record.scope.filtered for attempt in slot.attempts),
+        "regions_requested": len(regions),
+        "regions_complete": _regions_complete(slot, regions, accounts),
+        "pairs": sum(len(sizes) for sizes in _owed(slot).values()),
         "coverage": coverage,
-        "coverage_percent": round(sum(coverage.values()) / len(coverage), 2),
+        "coverage_reasons": reasons,
+        "coverage_percent": percent,
+        "accounts": [_account(one) for one in accounts],
         "sps_calls": sum(one.counts.get("calls_sent", 0) for one in scores),
-        "calls_planned": request["calls_planned"],
-        "calls_waiting": request["calls_waiting"],
-        "calls_unsent": sum(len(one.unsent_call_ids) for one in scores),
+        "calls_planned": sum(work.calls_planned for work in works),
+        "calls_waiting": works[-1].calls_waiting if works else 0,
+        "calls_unsent": sum(one.counts.get("calls_unsent", 0) for one in scores),
         "throttled_calls": sum(one.counts.get("throttles", 0) for one in scores),
-        "oldest_score_age_minutes": request["oldest_score_age_minutes"],
-        "catalogue": request["catalogue"],
-        "stale": stale,
-        "stale_regions": len({one["region"] for one in stale}),
-        "refused_shards": list(refused),
-        "collectors": [_short(one) for one in reports],
+        "quota_left": works[-1].quota_left if works else None,
+        "oldest_waiting_minutes": works[-1].oldest_waiting_minutes if works else None,
+        "stale": [one.to_dict() for one in stale],
+        "stale_regions": len({one.region for one in stale}),
+        "refused_shards": [
+            {"key": one.key, "dataset": one.dataset.value, "region": one.region, "reason": one.reason}
+            for attempt in slot.attempts
+            for one in attempt.refused
+        ],
+        "collectors": [_collector(one, attempt) for attempt in slot.attempts for one in attempt.reports],
     }
 
 
@@ -56,65 +108,210 @@ def rows_difference_percent(now: Mapping[str, int], before: Mapping[str, int]) -
     return round(100 * max(shares), 2) if shares else None
 
 
-def _coverage(request: Mapping[str, Any], reports: Sequence[CollectorReport]) -> dict[str, float]:
-    """Percent by data set: of the planned calls, or of the regions asked."""
-    planned = request["calls_planned"]
-    unsent = sum(len(one.unsent_call_ids) for one in reports)
-    reported = {one.region for one in reports if one.dataset is Dataset.SPS}
-    silent = sum(len(calls) for region, calls in request["calls_by_region"].items() if region not in reported)
-    answered = max(planned - unsent - silent, 0)
-    coverage = {"sps": _percent(answered, planned) if planned else 100.0}
-    done = _done(reports)
-    for name, dataset in _NAMES:
-        asked = request["shards"][dataset.value]
-        coverage[name] = _percent(sum((dataset, region) in done for region in asked), len(asked))
-    return coverage
+def _status(percent: float, stale: Sequence[Stale], reasons: Mapping[str, str]) -> str:
+    if percent == 0:
+        return "failed"
+    return "partial" if stale or reasons else "complete"
 
 
-def _percent(part: int, whole: int) -> float:
-    return round(100 * part / whole, 2) if whole else 0.0
+def _floored(percent: float) -> float:
+    """Two decimals, downwards: 100 only when nothing is missing.
+
+    >>> _floored(99.999)
+    99.99
+    """
+    return math.floor(percent * 100) / 100
 
 
-def _done(reports: Sequence[CollectorReport]) -> set[tuple[Dataset, str]]:
-    return {(one.dataset, one.region) for one in reports if one.status == "complete"}
+def _owed(slot: SlotRead) -> dict[str, set[str]]:
+    """Region -> sizes whose scores are owed by any attempt."""
+    owed: dict[str, set[str]] = {}
+    for attempt in slot.attempts:
+        if attempt.work is not None:
+            for region, sizes in attempt.work.owed_sizes().items():
+                owed.setdefault(region, set()).update(sizes)
+    return owed
 
 
-def _regions_complete(request: Mapping[str, Any], reports: Sequence[CollectorReport]) -> int:
-    """How many regions have all that was asked of them."""
-    done = _done(reports)
-    return sum(
-        all((one, region) in done for one in Dataset if region in request["shards"][one.value])
-        for region in request["regions"]
+def _coverage(slot: SlotRead, accounts: Sequence[PairAccount]) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Percent of what was owed by data set; None, with the reason, where nothing of it could be asked."""
+    reasons: dict[str, str] = {}
+    asked = sum(one.asked for one in accounts)
+    coverage: dict[str, float | None] = {"sps": None}
+    if asked:
+        coverage["sps"] = _floored(100 * sum(one.answered for one in accounts) / asked)
+    elif _first_form_scored(slot):
+        coverage["sps"] = 100.0
+    else:
+        waiting = any(attempt.work is not None and attempt.work.calls_waiting for attempt in slot.attempts)
+        planned = any(attempt.work is not None for attempt in slot.attempts)
+        reasons["sps"] = NO_QUOTA if waiting else NO_PAIRS if planned else NOTHING_PLANNED
+    for name, dataset in _LISTINGS:
+        owed, whole = _listings(slot, dataset)
+        coverage[name] = _floored(100 * len(owed & whole) / len(owed)) if owed else None
+        if not owed:
+            reasons[name] = NOTHING_PLANNED
+    return coverage, reasons
+
+
+def _first_form_scored(slot: SlotRead) -> bool:
+    """Whether score shards of attempt 0 are all there is: they have no account, only rows."""
+    return any(one.dataset is Dataset.SPS and not one.accounts and one.status == "complete" for one in slot.reports)
+
+
+def _listings(slot: SlotRead, dataset: Dataset) -> tuple[set[str], set[str]]:
+    """Regions whose listing was owed by any attempt, and regions of which some attempt has a whole one."""
+    owed = {
+        region
+        for attempt in slot.attempts
+        if attempt.work is not None
+        for region, item in attempt.work.items.items()
+        if dataset in item.datasets
+    }
+    return owed, {one.region for one in slot.reports if one.dataset is dataset and one.status == "complete"}
+
+
+def _regions_complete(slot: SlotRead, regions: Iterable[str], accounts: Sequence[PairAccount]) -> int:
+    """How many regions have an answer to all that was owed of them, scores among it where any could be asked."""
+    lacking = {one.region for one in accounts if one.missing} | {
+        report.region for report in slot.reports if not report.accounts and report.status != "complete"
+    }
+    nothing_asked = not any(one.asked for one in accounts) and not _first_form_scored(slot)
+    for _, dataset in _LISTINGS:
+        owed, whole = _listings(slot, dataset)
+        lacking |= owed - whole
+    return 0 if nothing_asked else sum(region not in lacking for region in regions)
+
+
+def _stale(slot: SlotRead, accounts: Sequence[PairAccount]) -> list[Stale]:
+    since = next((attempt.work.confirmed_at for attempt in reversed(slot.attempts) if attempt.work), {})
+    found = [_unplanned(attempt) for attempt in slot.attempts if attempt.work is None]
+    for region in dict.fromkeys(one.region for one in accounts if one.missing):
+        own = [one for one in accounts if one.region == region and one.missing]
+        found.append(_stale_scores(slot, region, own, since.get(region, {}).get(Dataset.SPS.value)))
+    for _, dataset in _LISTINGS:
+        owed, whole = _listings(slot, dataset)
+        for region in sorted(owed - whole):
+            error, cause = _why(slot, dataset, region)
+            last = since.get(region, {}).get(dataset.value)
+            found.append(Stale(dataset=dataset.value, region=region, error=error, cause=cause, since=last))
+    found.extend(_stale_first_form(slot))
+    return found
+
+
+def _unplanned(attempt: AttemptRead) -> Stale:
+    """An attempt that ended before it had planned anything."""
+    failure = next((one for one in attempt.failures or () if not one.dataset), None)
+    error, cause = (failure.error, failure.cause) if failure else ("UnknownError", "it ended before it had planned")
+    return Stale(dataset="", region="", error=error, cause=f"attempt {attempt.record.run.attempt}: {cause}")
+
+
+def _stale_scores(slot: SlotRead, region: str, accounts: Sequence[PairAccount], since: str | None) -> Stale:
+    """A region with pairs that got no answer, whichever collectors sent the calls."""
+    reasons: dict[str, int] = {}
+    for one in accounts:
+        for reason, sizes in one.unanswered.items():
+            reasons[reason] = reasons.get(reason, 0) + len(sizes)
+    senders = [
+        report
+        for report in slot.reports
+        if any(own.region == region and own.missing for own in report.accounts) and report.error
+    ]
+    error = senders[0].error if senders else None
+    if NO_REPORT in reasons:
+        lost = _scores_failure(slot)
+        error = lost.error if lost else error or "ShardRefusedError"
+    missing, asked = sum(one.missing for one in accounts), sum(one.asked for one in accounts)
+    said = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+    counts = ", ".join(str(one.desired_count) for one in accounts)
+    return Stale(
+        dataset=Dataset.SPS.value,
+        region=region,
+        error=error or "PartialAnswerError",
+        cause=f"{missing} of {asked} pairs have no answer at desired count {counts} ({said})",
+        missing=missing,
+        asked=asked,
+        since=since,
     )
 
 
-def _stale(
-    collected_at: Mapping[str, Mapping[str, str]],
-    reports: Sequence[CollectorReport],
-    refused: Sequence[Mapping[str, str]],
-    failures: Failures,
-) -> list[dict[str, Any]]:
-    """Regions and data sets that keep old values: why, and of which slot those are (None: there are none)."""
-    found: list[dict[str, Any]] = []
-    for one in refused:
-        caught = failures.get((one["dataset"], one["region"]), {})
-        found.append(
-            {
-                "dataset": one["dataset"],
-                "region": one["region"],
-                "error": caught.get("error") or "ShardRefusedError",
-                "cause": caught.get("cause") or one["reason"],
-            }
-        )
-    for report in reports:
-        if report.status != "complete":
-            named = {"dataset": report.dataset.value, "region": report.region}
-            found.append({**named, "error": report.error, "cause": report.cause})
-    return [{**one, "since": collected_at.get(one["region"], {}).get(one["dataset"])} for one in found]
+def _stale_first_form(slot: SlotRead) -> list[Stale]:
+    """Score shards without an account that were not whole, or are not there (attempt 0 only)."""
+    found = []
+    for attempt in slot.attempts:
+        if attempt.record.run.attempt:
+            continue
+        found += [
+            Stale(dataset=one.dataset.value, region=one.region, error=one.error or "", cause=one.cause or "")
+            for one in attempt.reports
+            if one.dataset is Dataset.SPS and one.status != "complete"
+        ]
+        found += [
+            Stale(dataset=one.dataset.value, region=one.region, error="ShardRefusedError", cause=one.reason)
+            for one in attempt.refused
+            if one.dataset is Dataset.SPS
+        ]
+    return found
 
 
-def _short(report: CollectorReport) -> dict[str, Any]:
+def _why(slot: SlotRead, dataset: Dataset, region: str) -> tuple[str, str]:
+    """Error and cause of a listing that no attempt has whole, as the newest attempt knows it."""
+    for attempt in reversed(slot.attempts):
+        caught = next((one for one in attempt.failures or () if (one.dataset, one.region) == (dataset, region)), None)
+        if caught is not None:
+            return caught.error, caught.cause
+        report = next((one for one in attempt.reports if (one.dataset, one.region) == (dataset, region)), None)
+        if report is not None and report.error:
+            return report.error, report.cause or ""
+        refused = next((one for one in attempt.refused if (one.dataset, one.region) == (dataset, region)), None)
+        if refused is not None:
+            step = next((one for one in attempt.failures or () if not one.dataset), None)
+            return (step.error, step.cause) if step else ("ShardRefusedError", refused.reason)
+    return "UnknownError", "no attempt says why"
+
+
+def _scores_failure(slot: SlotRead) -> Failure | None:
+    """What stopped a score collector, or the whole step that it was part of."""
+    caught = (one for attempt in slot.attempts for one in attempt.failures or ())
+    return next((one for one in caught if one.dataset in ("", Dataset.SPS.value)), None)
+
+
+def _attempt(attempt: AttemptRead) -> dict[str, Any]:
+    run, scope = attempt.record.run, attempt.record.scope
+    if attempt.work is not None:
+        run = attempt.work.run
+    step = next((one for one in attempt.failures or () if not one.dataset), None)
     return {
+        "attempt": run.attempt,
+        "mode": run.mode.value,
+        "started_at": to_iso(run.started_at),
+        "desired_counts": list(run.desired_counts),
+        "filtered": scope.filtered,
+        "resumed": scope.resume,
+        "regions": scope.regions,
+        "instance_types": scope.instance_types,
+        "planned": attempt.work is not None,
+        "calls_planned": attempt.work.calls_planned if attempt.work else 0,
+        "calls_waiting": attempt.work.calls_waiting if attempt.work else 0,
+        "error": step.error if step else None,
+        "cause": step.cause if step else None,
+    }
+
+
+def _account(one: PairAccount) -> dict[str, Any]:
+    return {
+        "region": one.region,
+        "desired_count": one.desired_count,
+        "asked": one.asked,
+        "scored": one.scored,
+        "without_score": {reason: len(sizes) for reason, sizes in one.without_score.items()},
+        "unanswered": {reason: len(sizes) for reason, sizes in one.unanswered.items()},
+    }
+
+
+def _collector(report: CollectorReport, attempt: AttemptRead) -> dict[str, Any]:
+    return {
+        "attempt": attempt.record.run.attempt,
         "dataset": report.dataset.value,
         "region": report.region,
         "status": report.status,

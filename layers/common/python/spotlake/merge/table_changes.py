@@ -14,7 +14,7 @@ import numpy as np
 from spotlake.merge.columns import ZONES, Column
 from spotlake.merge.state import MergedState, slot_time
 from spotlake.merge.view import PLAIN_ZONE, SLOTS_A_DAY, View
-from spotlake.models import DESIRED_COUNTS, NO_ZONE, to_iso
+from spotlake.models import DESIRED_COUNTS, NO_ZONE, ItemChange, to_iso
 from spotlake.names import split_tier
 
 # What a difference shows in: attributes of the item, by what is compared.
@@ -47,8 +47,7 @@ class Writing:
 class Changes:
     """Items of the workload table that differ between two views: new, changed and retired ones.
 
-    Iterating yields ``{"is_new", "item", "only"}``; ``only`` names the attributes to write, None means all. They are
-    made in small parts: all of them at once would take hundreds of megabytes.
+    Iterating makes them in small parts: all of them at once would take hundreds of megabytes.
     """
 
     def __init__(self, before: View | None, after: View, writing: Writing, *, begun: Sequence[View] = ()) -> None:
@@ -95,11 +94,11 @@ class Changes:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[ItemChange]:
         for part in batched(self._numbers.tolist(), _CHUNK, strict=False):
             for number, item in zip(part, _items(self._after, np.array(part), self._writing), strict=True):
                 # What was never live has no item yet.
-                yield {"is_new": not self._was_live[number], "item": item, "only": self._only(number)}
+                yield ItemChange(item, is_new=not self._was_live[number], only=self._only(number))
 
     def _only(self, number: int) -> tuple[str, ...] | None:
         if self._whole[number]:

@@ -21,14 +21,11 @@ class Catalogue:
         pairs: Region -> size (ARM casing) -> day it was last listed (ISO date).
         names: Region -> billing name ("KR Central").
         listed: Region -> day of its last listing.
-        whole_on: Day of the last listing of everything that is collected; "" before the first. A run whose
-            input names regions lists those only, and does not stand for the day's full run.
     """
 
     pairs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     listed: Mapping[str, str] = field(default_factory=dict)
-    whole_on: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +48,6 @@ def fold_listing(
     names: Mapping[str, str],
     *,
     keep_days: int,
-    whole: bool,
 ) -> Catalogue:
     """The catalogue with one day's listing folded in, and without pairs that were not listed for too long.
 
@@ -61,7 +57,6 @@ def fold_listing(
         listing: Region -> sizes that have a spot price; an empty region changes nothing.
         names: Billing names of those regions.
         keep_days: How long an unlisted pair stays.
-        whole: Whether everything that is collected was asked for.
     """
     today, oldest = day.isoformat(), (day - timedelta(days=keep_days)).isoformat()
     pairs = {region: dict(sizes) for region, sizes in catalogue.pairs.items()}
@@ -74,11 +69,7 @@ def fold_listing(
         kept = {size: last for size, last in known.items() if last >= oldest}
         pairs[region] = dict(sorted({**kept, **fresh}.items()))
         listed[region] = max(today, listed.get(region, ""))
-    # A day on which no region could be listed is no day of a listing.
-    whole_on = max(today, catalogue.whole_on) if whole and today in listed.values() else catalogue.whole_on
-    return Catalogue(
-        pairs=dict(sorted(pairs.items())), names={**catalogue.names, **names}, listed=listed, whole_on=whole_on
-    )
+    return Catalogue(pairs=dict(sorted(pairs.items())), names={**catalogue.names, **names}, listed=listed)
 
 
 def pairs_of(catalogue: Catalogue, regions: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import chain
 
-from spotlake.models import CollectorReport, Dataset, Mode, Run, slot_of_run_id
+from spotlake.models import CollectorReport, Dataset, Findings, LocationAnswers, Mode, Run, slot_of_run_id
 from spotlake.names import join_key
 
 RESTRICTED_DAYS = 7  # then a pair is asked again through a second subscription
@@ -84,47 +84,43 @@ def fold(learnt: Learnt, run: Run, reports: Sequence[CollectorReport]) -> Learnt
         reports: Of all collectors that wrote a shard; those of other data sets are skipped.
     """
     ours = [report for report in reports if report.dataset is Dataset.SPS]
+    found = [report.found for report in ours if report.found is not None]
     asked_everything = run.mode is Mode.FULL and bool(ours) and all(one.status == "complete" for one in ours)
+
+    def names(known: Mapping[str, str], refused: Iterable[str]) -> dict[str, str]:
+        kept = {name: at for name, at in known.items() if at > run.run_id or not asked_everything}
+        return dict(sorted({**kept, **{name: max(kept.get(name, ""), run.run_id) for name in refused}}.items()))
+
     return Learnt(
         invalid=InvalidNames(
-            regions=_fold_names(learnt.invalid.regions, run, ours, "invalid_regions", forget=asked_everything),
-            instance_types=_fold_names(
-                learnt.invalid.instance_types, run, ours, "invalid_instance_types", forget=asked_everything
+            regions=names(learnt.invalid.regions, chain.from_iterable(one.invalid_regions for one in found)),
+            instance_types=names(
+                learnt.invalid.instance_types, chain.from_iterable(one.invalid_instance_types for one in found)
             ),
         ),
-        restricted=_fold_restricted(learnt.restricted, run, ours),
-        restricted_for=_fold_restricted_for(learnt.restricted_for, run, ours),
-        health=_fold_health(learnt.health, run, ours),
+        restricted=_fold_restricted(learnt.restricted, run, found),
+        restricted_for=_fold_restricted_for(learnt.restricted_for, run, found),
+        health=_fold_health(learnt.health, run, found),
     )
 
 
-def _fold_names(
-    known: Mapping[str, str], run: Run, reports: Sequence[CollectorReport], found: str, *, forget: bool
-) -> dict[str, str]:
-    names = {name: at for name, at in known.items() if at > run.run_id or not forget}
-    for report in reports:
-        for name in report.found.get(found, ()):
-            names[name] = max(names.get(name, ""), run.run_id)
-    return dict(sorted(names.items()))
-
-
-def _fold_restricted(known: PairRuns, run: Run, reports: Sequence[CollectorReport]) -> dict[Pair, str]:
+def _fold_restricted(known: PairRuns, run: Run, found: Sequence[Findings]) -> dict[Pair, str]:
     pairs = _not_lapsed(known, run)
-    opened = {(region, size) for one in reports for region, size in one.found.get("unrestricted_pairs", ())}
+    opened = {(region, size) for one in found for region, size in one.unrestricted_pairs}
     pairs = {pair: at for pair, at in pairs.items() if at > run.run_id or (pair[0], join_key(pair[1])) not in opened}
-    for report in reports:
-        for region, size in report.found.get("restricted_pairs", ()):
+    for one in found:
+        for region, size in one.restricted_pairs:
             pairs[region, size] = max(pairs.get((region, size), ""), run.run_id)
     return dict(sorted(pairs.items()))
 
 
 def _fold_restricted_for(
-    known: Mapping[str, PairRuns], run: Run, reports: Sequence[CollectorReport]
+    known: Mapping[str, PairRuns], run: Run, findings: Sequence[Findings]
 ) -> dict[str, dict[Pair, str]]:
     """They only lapse: a pair that is not asked through a subscription cannot be seen to open there."""
     found = {digest: _not_lapsed(pairs, run) for digest, pairs in known.items()}
-    for report in reports:
-        for digest, listed in report.found.get("restricted_for", {}).items():
+    for one in findings:
+        for digest, listed in one.restricted_for.items():
             pairs = found.setdefault(digest, {})
             pairs.update({(region, size): max(pairs.get((region, size), ""), run.run_id) for region, size in listed})
     return {digest: dict(sorted(pairs.items())) for digest, pairs in sorted(found.items()) if pairs}
@@ -136,19 +132,19 @@ def _not_lapsed(pairs: PairRuns, run: Run) -> dict[Pair, str]:
 
 
 def _fold_health(
-    known: Mapping[str, LocationScore], run: Run, reports: Sequence[CollectorReport]
+    known: Mapping[str, LocationScore], run: Run, findings: Sequence[Findings]
 ) -> dict[str, LocationScore]:
-    seen: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for report in reports:
-        for location, health in report.found.get("locations", {}).items():
-            seen[location].append(health)
+    seen: defaultdict[str, list[LocationAnswers]] = defaultdict(list)
+    for found in findings:
+        for location, answers in found.locations.items():
+            seen[location].append(answers)
     health = dict(known)
     for location, samples in seen.items():
         before = health.get(location)
         if before is not None and before.run_id >= run.run_id:
             continue
-        sent = sum(one["sent"] for one in samples)
-        bad = sum(one["failed"] + 0.5 * one["slow"] for one in samples)
+        sent = sum(one.sent for one in samples)
+        bad = sum(one.failed + 0.5 * one.slow for one in samples)
         share = 1.0 - min(1.0, bad / sent) if sent else 1.0
         old = _weight(before, run.slot_at)
         weight = round(_LATEST_SHARE * share + (1 - _LATEST_SHARE) * old, 4)

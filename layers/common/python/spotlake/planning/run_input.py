@@ -24,7 +24,7 @@ _SIZE_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]!-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunRequest:
+class RunInput:
     """What was asked of a run, checked.
 
     Attributes:
@@ -46,7 +46,7 @@ class RunRequest:
     resume: bool
 
 
-def parse_request(raw: Any, *, now_at: datetime | None) -> RunRequest:
+def parse_input(raw: Any, *, now_at: datetime | None) -> RunInput:
     """Check the input of an execution.
 
     Args:
@@ -70,7 +70,7 @@ def parse_request(raw: Any, *, now_at: datetime | None) -> RunRequest:
     resume = raw.get("resume", False)
     if not isinstance(resume, bool):
         raise InvalidInputError("resume", resume, "true or false")
-    return RunRequest(
+    return RunInput(
         slot_at=slot_at,
         floored=slot_at != moment,
         mode=mode,

@@ -57,6 +57,7 @@ def schedule_calls(
     sweep: Sweep,
     now_at: datetime,
     priorities: Priorities,
+    wanted: Sequence[Wanted] | None = None,
 ) -> Schedule:
     """Choose and spread the calls of one run.
 
@@ -69,18 +70,22 @@ def schedule_calls(
         sweep: When each block was last answered.
         now_at: The run's slot.
         priorities: What waits half as long.
+        wanted: Exactly these blocks, most urgent first, and nothing else (a resumed attempt); None to choose.
     """
     room = sum(free.values()) if collectors else 0
-    if desired_counts is None:
+    if wanted is not None:
+        sent, left = list(wanted[:room]), list(wanted[room:])
+        counts = tuple(desired_counts or ())
+    elif desired_counts is None:
         need = wanted_in_sweep(blocks, sweep, now_at, priorities)
         sent, left = (need.owed + need.ahead)[:room], need.owed[room:]
         counts = tuple(dict.fromkeys([sweep.desired_count, *(one.count for one in sent)]))
     else:
         failed = failed_at_other_counts(blocks, desired_counts, sweep, now_at, priorities)
-        wanted = failed[: len(blocks) // _MOST_AGAIN] + wanted_at_counts(
+        chosen = failed[: len(blocks) // _MOST_AGAIN] + wanted_at_counts(
             blocks, desired_counts, sweep, now_at, priorities
         )
-        sent, left = wanted[:room], wanted[room:]
+        sent, left = chosen[:room], chosen[room:]
         counts = tuple(dict.fromkeys([*desired_counts, *(one.count for one in sent)]))
     owners = owners_of(sorted(free), collectors)
     calls: dict[str, list[ScoreCall]] = {region: [] for region in collectors}

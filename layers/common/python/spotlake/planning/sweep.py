@@ -87,7 +87,7 @@ class Sweep:
         return 0 < failures <= _GOES_FIRST
 
 
-def fold_run(
+def record_answers(
     sweep: Sweep, *, slot_at: datetime, count: int, answered: Iterable[str], failed: Iterable[str], plan: Iterable[str]
 ) -> Sweep:
     """The sweep after a run; folding a run twice changes nothing.

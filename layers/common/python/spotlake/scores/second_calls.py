@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS, ScoreCall
 from spotlake.names import join_key
-from spotlake.scores.rows import Pair, Row, restrictions
+from spotlake.scores.rows import Pair, restrictions
+from spotlake.shard_rows import ScoreRow
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class SecondCall:
 
 
 def second_calls(
-    rows: Sequence[Row],
+    rows: Sequence[ScoreRow],
     *,
     remembered: Collection[Pair],
     digests: Sequence[str],
@@ -38,10 +39,10 @@ def second_calls(
         most: No more than these; further pairs wait for the next run.
     """
     found: list[SecondCall] = []
-    for count in sorted({row["desired_count"] for row in rows}):
+    for count in sorted({row.desired_count for row in rows}):
         doubtful = {
             pair: said
-            for pair, said in restrictions([row for row in rows if row["desired_count"] == count]).items()
+            for pair, said in restrictions([row for row in rows if row.desired_count == count]).items()
             if len(said) == 1 and (pair[0], join_key(pair[1])) not in remembered
         }
         for avoid, pairs in _by_subscription(doubtful, digests).items():

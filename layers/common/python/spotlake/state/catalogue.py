@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from spotlake import keys
 from spotlake.planning.catalogue import Catalogue
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, read_json, write_json
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, change_json, read_json
 
 SCHEMA = 1
 
@@ -12,22 +15,19 @@ SCHEMA = 1
 def read_catalogue(objects: ReadOnlyObjects) -> Catalogue | None:
     """The catalogue, or None before the first full run. Raises StoreError when it is damaged."""
     content, _ = read_json(objects, keys.CATALOGUE, schema=SCHEMA)
-    if content is None:
-        return None
-    return Catalogue(
-        pairs=content["pairs"],
-        names=content["names"],
-        listed=content["listed"],
-        whole_on=content.get("whole_on", ""),  # not in older files: one full run more
-    )
+    return None if content is None else _catalogue(content)
 
 
-def write_catalogue(objects: ObjectStore, catalogue: Catalogue) -> None:
-    """Write it (the execution that holds the claim is the only writer)."""
-    content = {
-        "pairs": catalogue.pairs,
-        "names": catalogue.names,
-        "listed": catalogue.listed,
-        "whole_on": catalogue.whole_on,
-    }
-    write_json(objects, keys.CATALOGUE, content, schema=SCHEMA)
+def change_catalogue(objects: ObjectStore, change: Callable[[Catalogue], Catalogue]) -> None:
+    """Replace the catalogue by a changed one; no other writer's change is lost."""
+
+    def changed(content: Any) -> Mapping[str, Any] | None:
+        before = Catalogue() if content is None else _catalogue(content)
+        after = change(before)
+        return None if after == before else {"pairs": after.pairs, "names": after.names, "listed": after.listed}
+
+    change_json(objects, keys.CATALOGUE, changed, schema=SCHEMA)
+
+
+def _catalogue(content: Mapping[str, Any]) -> Catalogue:
+    return Catalogue(pairs=content["pairs"], names=content["names"], listed=content["listed"])

@@ -1,16 +1,16 @@
-"""The last good run of each region: row counts, to notice a fall; when it was; when on-demand was asked."""
+"""The document ``last_good.json.gz``: by region, when each data set was last whole, and how many rows it had."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from spotlake import keys
-from spotlake.models import CollectorReport, Dataset, from_iso, to_iso
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, read_json, write_json
+from spotlake.models import CollectorReport, Dataset, PairAccount, from_iso, to_iso
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, change_json, read_json
 
-KEY = keys.STATE_PREFIX + "last_good.json.gz"
 SCHEMA = 1
 
 
@@ -36,28 +36,54 @@ class LastGood:
 
 def read_last_good(objects: ReadOnlyObjects) -> LastGood:
     """The state; empty before the first run."""
-    content, _ = read_json(objects, KEY, schema=SCHEMA)
-    if content is None:
-        return LastGood()
+    content, _ = read_json(objects, keys.LAST_GOOD, schema=SCHEMA)
+    return LastGood() if content is None else _last_good(content)
+
+
+def note_last_good(
+    objects: ObjectStore,
+    slot_at: datetime,
+    reports: Iterable[CollectorReport],
+    accounts: Iterable[PairAccount],
+) -> None:
+    """Note what a slot had whole: listings by the collector's report, scores by the account of the region scored.
+
+    A late slot replaces nothing that a newer one has noted.
+    """
+    slot = to_iso(slot_at)
+    listings = [one for one in reports if one.status == "complete" and one.dataset is not Dataset.SPS]
+    scored = _whole_regions(accounts)
+
+    def note(content: Any) -> Mapping[str, Any]:
+        before = LastGood() if content is None else _last_good(content)
+        rows = {region: dict(counts) for region, counts in before.rows.items()}
+        collected = {region: dict(slots) for region, slots in before.collected_at.items()}
+        ondemand = dict(before.ondemand_at)
+        for region in scored:
+            slots = collected.setdefault(region, {})
+            slots[Dataset.SPS.value] = max(slot, slots.get(Dataset.SPS.value, ""))
+        for report in listings:
+            slots = collected.setdefault(report.region, {})
+            if slot >= slots.get(report.dataset.value, ""):
+                slots[report.dataset.value] = slot
+                listed = report.counts.get("listed_rows", report.rows)
+                rows.setdefault(report.region, {})[report.dataset.value] = listed
+            if report.dataset is Dataset.PRICE and report.counts.get("ondemand_asked"):
+                ondemand[report.region] = max(slot, ondemand.get(report.region, ""))
+        return {"rows": rows, "collected_at": collected, "ondemand_at": ondemand}
+
+    change_json(objects, keys.LAST_GOOD, note, schema=SCHEMA)
+
+
+def _whole_regions(accounts: Iterable[PairAccount]) -> set[str]:
+    """Regions of which every pair that was asked was answered."""
+    whole: dict[str, bool] = {}
+    for one in accounts:
+        whole[one.region] = whole.get(one.region, True) and not one.missing and one.asked > 0
+    return {region for region, is_whole in whole.items() if is_whole}
+
+
+def _last_good(content: Mapping[str, Any]) -> LastGood:
     return LastGood(
         rows=content["rows"], collected_at=content.get("collected_at", {}), ondemand_at=content["ondemand_at"]
     )
-
-
-def fold_last_good(objects: ObjectStore, slot_at: datetime, reports: Iterable[CollectorReport]) -> None:
-    """Fold a run's complete reports into the state (one writer: the execution with the claim)."""
-    before = read_last_good(objects)
-    rows = {region: dict(counts) for region, counts in before.rows.items()}
-    collected = {region: dict(slots) for region, slots in before.collected_at.items()}
-    ondemand = dict(before.ondemand_at)
-    for report in reports:
-        if report.status != "complete":
-            continue
-        listed = report.counts.get("listed_rows", report.rows)
-        rows.setdefault(report.region, {})[report.dataset.value] = listed
-        slots = collected.setdefault(report.region, {})
-        slots[report.dataset.value] = max(to_iso(slot_at), slots.get(report.dataset.value, ""))
-        if report.dataset is Dataset.PRICE and report.counts.get("ondemand_asked"):
-            ondemand[report.region] = max(to_iso(slot_at), ondemand.get(report.region, ""))
-    content = {"rows": rows, "collected_at": collected, "ondemand_at": ondemand}
-    write_json(objects, KEY, content, schema=SCHEMA)

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from spotlake import keys
 from spotlake.models import CollectorReport, Run
 from spotlake.names import join_key
 from spotlake.planning.lessons import InvalidNames, Learnt, LocationScore, Pair, PairRuns, Restrictions, fold
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, read_json, write_json
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, change_json, read_json
 
 SCHEMA = 1
 
 
 def read_learnt(objects: ReadOnlyObjects) -> Learnt:
     """The state; what was never written is empty. Raises StoreError when it is damaged."""
-    restrictions = _content(objects, keys.RESTRICTED_PAIRS)
-    return Learnt(
+    return replace(
+        _restricted(_content(objects, keys.RESTRICTED_PAIRS)),
         invalid=read_invalid_names(objects),
-        restricted=_pairs_of(restrictions.get("pairs", {})),
-        restricted_for={digest: _pairs_of(pairs) for digest, pairs in restrictions.get("by_subscription", {}).items()},
-        health={
-            name: LocationScore(weight=one["weight"], run_id=one["run_id"])
-            for name, one in _content(objects, keys.LOCATION_HEALTH).get("locations", {}).items()
-        },
+        health=_health(_content(objects, keys.LOCATION_HEALTH)),
     )
 
 
 def read_invalid_names(objects: ReadOnlyObjects) -> InvalidNames:
     """Names that are left out of the calls."""
-    content = _content(objects, keys.INVALID_NAMES)
-    return InvalidNames(regions=content.get("regions", {}), instance_types=content.get("instance_types", {}))
+    return _invalid(_content(objects, keys.INVALID_NAMES))
 
 
 def read_restrictions(objects: ReadOnlyObjects) -> Restrictions:
@@ -48,29 +43,53 @@ def read_restrictions(objects: ReadOnlyObjects) -> Restrictions:
     )
 
 
-def fold_reports(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport]) -> Learnt:
-    """Fold a run's reports into the state; only what changed is written.
-
-    Call it once a run, after the merge, from the execution that holds the claim.
+def learn_from(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport]) -> None:
+    """Fold an attempt's reports into the state; only what changed is written, and no other writer's change is lost.
 
     Raises:
         StoreError: The state cannot be read or written.
     """
-    before = read_learnt(objects)
-    after = fold(before, run, reports)
-    if after.invalid != before.invalid:
-        names = {"regions": after.invalid.regions, "instance_types": after.invalid.instance_types}
-        write_json(objects, keys.INVALID_NAMES, names, schema=SCHEMA)
-    if (after.restricted, after.restricted_for) != (before.restricted, before.restricted_for):
-        content = {
-            "pairs": _by_region(after.restricted),
-            "by_subscription": {digest: _by_region(pairs) for digest, pairs in after.restricted_for.items()},
-        }
-        write_json(objects, keys.RESTRICTED_PAIRS, content, schema=SCHEMA)
-    if after.health != before.health:
-        scores = {name: {"weight": one.weight, "run_id": one.run_id} for name, one in after.health.items()}
-        write_json(objects, keys.LOCATION_HEALTH, {"locations": scores}, schema=SCHEMA)
-    return after
+
+    def refused(content: Any) -> Mapping[str, Any] | None:
+        before = Learnt(invalid=_invalid(content or {}))
+        after = fold(before, run, reports).invalid
+        return None if after == before.invalid else {"regions": after.regions, "instance_types": after.instance_types}
+
+    def restricted(content: Any) -> Mapping[str, Any] | None:
+        before = _restricted(content or {})
+        after = fold(before, run, reports)
+        if (after.restricted, after.restricted_for) == (before.restricted, before.restricted_for):
+            return None
+        by_subscription = {digest: _by_region(pairs) for digest, pairs in after.restricted_for.items()}
+        return {"pairs": _by_region(after.restricted), "by_subscription": by_subscription}
+
+    def health(content: Any) -> Mapping[str, Any] | None:
+        before = Learnt(health=_health(content or {}))
+        after = fold(before, run, reports).health
+        scores = {name: {"weight": one.weight, "run_id": one.run_id} for name, one in after.items()}
+        return None if after == before.health else {"locations": scores}
+
+    change_json(objects, keys.INVALID_NAMES, refused, schema=SCHEMA)
+    change_json(objects, keys.RESTRICTED_PAIRS, restricted, schema=SCHEMA)
+    change_json(objects, keys.LOCATION_HEALTH, health, schema=SCHEMA)
+
+
+def _invalid(content: Mapping[str, Any]) -> InvalidNames:
+    return InvalidNames(regions=content.get("regions", {}), instance_types=content.get("instance_types", {}))
+
+
+def _restricted(content: Mapping[str, Any]) -> Learnt:
+    return Learnt(
+        restricted=_pairs_of(content.get("pairs", {})),
+        restricted_for={digest: _pairs_of(pairs) for digest, pairs in content.get("by_subscription", {}).items()},
+    )
+
+
+def _health(content: Mapping[str, Any]) -> dict[str, LocationScore]:
+    return {
+        name: LocationScore(weight=one["weight"], run_id=one["run_id"])
+        for name, one in content.get("locations", {}).items()
+    }
 
 
 def _by_region(pairs: PairRuns) -> dict[str, dict[str, str]]:

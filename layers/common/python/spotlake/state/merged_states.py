@@ -16,17 +16,28 @@ from spotlake.errors import ConflictError, StoreError
 from spotlake.merge.state import MergedState, decode
 from spotlake.stores.objects import ObjectStore, read_json, write_json
 
-SCHEMA = 1
+SCHEMA = 2
+_FIRST_SCHEMA = 1  # entries without attempts: what was merged then is attempt 0
 _ROUNDS = 8
 
 
 @dataclass(frozen=True)
 class MergedRun:
-    """One run in the chain: the state after it, and a digest of the shards that it was merged from."""
+    """One slot in the chain.
+
+    Attributes:
+        run_id: The slot.
+        key: The state after it.
+        digest: Of the shards that it was merged from.
+        attempts: Numbers of the attempts that it was merged from, in order.
+        desired_count: What its snapshot shows the scores of.
+    """
 
     run_id: str
     key: str
     digest: str
+    attempts: tuple[int, ...]
+    desired_count: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,7 @@ class Head:
         table_version, table_key: The state that the table shows.
         begun: States that somebody began to write to the table since.
         cut: The last upsert that ran out of time, if it is not made good yet.
+        due: Slots (run ids) whose snapshots are to be written: their states have changed.
         etag: Of the object as read; None when there is none.
     """
 
@@ -57,14 +69,19 @@ class Head:
     table_key: str = ""
     begun: tuple[str, ...] = ()
     cut: Cut | None = None
+    due: tuple[str, ...] = ()
     etag: str | None = None
+
+    def run(self, run_id: str) -> MergedRun | None:
+        """A slot's entry, or None when it is not in the chain."""
+        return next((one for one in self.runs if one.run_id == run_id), None)
 
     def state_keys(self) -> set[str]:
         """Every state that is still needed."""
         return {one.key for one in self.runs} | {*self.begun, self.table_key} - {""}
 
 
-class States:
+class MergedStates:
     """The chain and its states."""
 
     def __init__(self, objects: ObjectStore) -> None:
@@ -73,7 +90,7 @@ class States:
 
     def head(self) -> Head:
         """The chain as it is now. Raises StoreError when it is damaged."""
-        content, etag = read_json(self._objects, keys.MERGED_CHAIN, schema=SCHEMA)
+        content, etag = read_json(self._objects, keys.MERGED_CHAIN, schema=SCHEMA, older=_FIRST_SCHEMA)
         return Head() if content is None else _head(content, etag)
 
     def replace_head(self, head: Head) -> Head:
@@ -132,10 +149,17 @@ class States:
 def _head(content: Mapping[str, Any], etag: str | None) -> Head:
     return Head(
         version=content["version"],
-        runs=tuple(MergedRun(**one) for one in content["runs"]),
+        runs=tuple(_merged_run(one, content["schema"]) for one in content["runs"]),
         table_version=content["table_version"],
         table_key=content["table_key"],
         begun=tuple(content["begun"]),
         cut=Cut(**content["cut"]) if content["cut"] else None,
+        due=tuple(content["due"]) if content["schema"] == SCHEMA else (),
         etag=etag,
     )
+
+
+def _merged_run(content: Mapping[str, Any], schema: int) -> MergedRun:
+    if schema == _FIRST_SCHEMA:
+        return MergedRun(**content, attempts=(0,), desired_count=1)
+    return MergedRun(**{**content, "attempts": tuple(content["attempts"])})

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from spotlake import keys
 from spotlake.planning.sweep import Sweep
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, read_json, write_json
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, change_json, read_json
 
-SWEEP_SCHEMA = 1
+SCHEMA = 1
 
 
 def read_sweep(objects: ReadOnlyObjects) -> Sweep:
     """The sweep; a fresh one before the first run."""
-    content, _ = read_json(objects, keys.SWEEP, schema=SWEEP_SCHEMA)
+    content, _ = read_json(objects, keys.SWEEP, schema=SCHEMA)
     return Sweep.from_dict(content) if content else Sweep()
 
 
-def write_sweep(objects: ObjectStore, sweep: Sweep) -> None:
-    """Keep the sweep (one writer: the execution with the claim)."""
-    write_json(objects, keys.SWEEP, sweep.to_dict(), schema=SWEEP_SCHEMA)
+def change_sweep(objects: ObjectStore, change: Callable[[Sweep], Sweep]) -> None:
+    """Replace the sweep by a changed one; no other writer's change is lost."""
+
+    def changed(content: Any) -> Mapping[str, Any] | None:
+        before = Sweep.from_dict(content) if content else Sweep()
+        after = change(before)
+        return None if after == before else after.to_dict()
+
+    change_json(objects, keys.SWEEP, changed, schema=SCHEMA)

@@ -1,11 +1,16 @@
-"""The claim: one collection at a time, held by an execution for a lease, numbered by a growing fence."""
+"""Claims: who collects now. Each lane is held by one execution at a time; each claim gets a number of its own.
+
+The number (the fence) names the attempt that is made under the claim. It is unique in a deployment and only
+grows, also when the control table was lost in between: it is at least the clock's milliseconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,116 +19,176 @@ from spotlake.errors import RunInProgressError, StoreError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-_KEY = {"Key": {"S": "claim"}, "Sort": {"S": "collection"}}
+COLLECTION = "collection"  # a run of everything, one at a time
+FULL_RUN = "full_run"  # the Batch job; it never holds up a collection
+_KEY = "claim"
+_COUNTER = "fence"
 _KEPT = timedelta(days=30)
+_ROUNDS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Who collects now: the owner's execution ARN, its run, until when, and the fence."""
+    """Who holds a lane: the owner's execution ARN ("" for nobody), its run, until when, and the fence."""
 
     owner: str
     run_id: str
-    lease_until: int
+    lease_until_epoch: int
     fence: int
 
 
-class Claims(Protocol):
-    """The one claim of a deployment."""
+def own_lane(owner: str) -> str:
+    """The lane of an execution that collects a part named by hand: it keeps nobody out.
+
+    >>> own_lane("arn:execution")
+    'part#arn:execution'
+    """
+    return f"part#{owner}"
+
+
+class Claims(ABC):
+    """The claims of a deployment: the rules, over a store that each twin brings."""
 
     def acquire(
-        self, *, owner: str, run_id: str, now_at: datetime, lease: timedelta, is_running: Callable[[str], bool]
+        self,
+        lane: str,
+        *,
+        owner: str,
+        run_id: str,
+        now_at: datetime,
+        lease: timedelta,
+        is_running: Callable[[str], bool],
     ) -> int:
-        """Take the claim and return its fence.
+        """Take a lane and return the fence of the claim.
 
-        Free to take when nobody holds it, its lease is over, or its owner does not run any more
-        (aborted by hand, say). The same owner gets the same fence again, so a retried Plan is harmless.
+        A lane is free when nobody holds it, its lease is over, or its owner does not run any more (stopped by
+        hand, say). The same owner gets the same fence again, so a repeated Plan is harmless.
+
+        Args:
+            lane: ``COLLECTION``, ``FULL_RUN`` or an ``own_lane``.
+            owner: The execution's ARN.
+            run_id: The run it collects, for whoever is turned away.
+            now_at: The wall's time.
+            lease: How long the claim lasts at most; longer than any execution.
+            is_running: Whether an execution (ARN) still runs.
 
         Raises:
-            RunInProgressError: Another execution holds it; the text names its run.
+            RunInProgressError: Another execution holds the lane; the text names its run.
+            StoreError: The control table cannot be read or written.
         """
-        ...
+        now = int(now_at.timestamp())
+        held = self._read(lane)
+        if held and held.owner == owner:
+            return held.fence
+        if held and held.owner and held.lease_until_epoch > now and is_running(held.owner):
+            raise RunInProgressError(f"run {held.run_id} is being collected by {held.owner}")
+        fence = self._next_fence(int(now_at.timestamp() * 1000))
+        until = now + int(lease.total_seconds())
+        claim = Claim(owner=owner, run_id=run_id, lease_until_epoch=until, fence=fence)
+        if self._write(lane, claim, expected=held):
+            return fence
+        # The write may have taken effect though its answer was lost: then the repeated one met our own claim.
+        after = self._read(lane)
+        if after is not None and after.owner == owner:
+            return after.fence
+        raise RunInProgressError("another execution claimed the collection in this moment")
+
+    def holder(self, lane: str, *, now_at: datetime, is_running: Callable[[str], bool]) -> str | None:
+        """The ARN of the execution that holds a lane now, or None."""
+        held = self._read(lane)
+        if held is None or not held.owner or held.lease_until_epoch <= int(now_at.timestamp()):
+            return None
+        return held.owner if is_running(held.owner) else None
 
     def release(self, *, owner: str) -> bool:
-        """Give the claim back; False (and no change) when somebody else holds it by now."""
-        ...
+        """Give back what an execution holds; False (and no change) when it holds no lane by now."""
+        released = False
+        for lane in (COLLECTION, FULL_RUN):
+            held = self._read(lane)
+            if held is not None and held.owner == owner:
+                released |= self._write(lane, replace(held, owner="", lease_until_epoch=0), expected=held)
+        return released
+
+    @abstractmethod
+    def _read(self, lane: str) -> Claim | None: ...
+
+    @abstractmethod
+    def _write(self, lane: str, claim: Claim, *, expected: Claim | None) -> bool:
+        """Put the claim if the lane is still as it was read."""
+
+    @abstractmethod
+    def _next_fence(self, floor: int) -> int:
+        """A number above every one before, at least ``floor``."""
 
 
-class DynamoDbClaims:
-    """The claim in the control table (``Key`` "claim", ``Sort`` "collection")."""
+class DynamoDbClaims(Claims):
+    """Claims in the control table: ``Key`` "claim", ``Sort`` the lane; the counter's ``Sort`` is "fence"."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         """Bind a boto3 DynamoDB client to the control table."""
         self._client = client
         self._table = table
 
-    def acquire(
-        self, *, owner: str, run_id: str, now_at: datetime, lease: timedelta, is_running: Callable[[str], bool]
-    ) -> int:
-        """See ``Claims``."""
-        now = int(now_at.timestamp())
-        held = self._read()
-        if held and held.owner == owner:
-            return held.fence
-        if held and held.owner and held.lease_until > now and is_running(held.owner):
-            raise RunInProgressError(f"run {held.run_id} is being collected by {held.owner}")
-        # A fence from the time needs no memory: it grows even after the item was removed by TTL.
-        fence = max(now, held.fence + 1 if held else 0)
-        taken = self._write(
-            {
-                "Owner": {"S": owner},
-                "RunId": {"S": run_id},
-                "Fence": {"N": str(fence)},
-                "LeaseUntil": {"N": str(now + int(lease.total_seconds()))},
-                "ExpiresAt": {"N": str(now + int(_KEPT.total_seconds()))},
-            },
-            expected=held,
-        )
-        if not taken:
-            raise RunInProgressError("another execution claimed the collection in this moment")
-        return fence
-
-    def release(self, *, owner: str) -> bool:
-        """See ``Claims``."""
-        held = self._read()
-        if held is None or held.owner != owner:
-            return False
-        return self._write(
-            {
-                "Owner": {"S": ""},
-                "RunId": {"S": held.run_id},
-                "Fence": {"N": str(held.fence)},
-                "LeaseUntil": {"N": "0"},
-                "ExpiresAt": {"N": str(held.lease_until + int(_KEPT.total_seconds()))},
-            },
-            expected=held,
-        )
-
-    def _read(self) -> Claim | None:
-        try:
-            item = self._client.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True).get("Item")
-        except (ClientError, BotoCoreError) as error:
-            raise StoreError(f"cannot read the claim in table {self._table}: {_code(error)}") from error
-        if not item:
+    def _read(self, lane: str) -> Claim | None:
+        item = self._item(lane)
+        if item is None:
             return None
         return Claim(
             owner=item["Owner"]["S"],
             run_id=item["RunId"]["S"],
-            lease_until=int(item["LeaseUntil"]["N"]),
+            lease_until_epoch=int(item["LeaseUntil"]["N"]),
             fence=int(item["Fence"]["N"]),
         )
 
-    def _write(self, attributes: dict[str, dict[str, str]], *, expected: Claim | None) -> bool:
-        """Put the item if it is still as it was read."""
+    def _write(self, lane: str, claim: Claim, *, expected: Claim | None) -> bool:
+        # A free lane is kept as long as a held one: its times say when it may be forgotten.
+        last = max(claim.lease_until_epoch, expected.lease_until_epoch if expected else 0)
+        return self._put(
+            lane,
+            {
+                "Owner": {"S": claim.owner},
+                "RunId": {"S": claim.run_id},
+                "LeaseUntil": {"N": str(claim.lease_until_epoch)},
+                "ExpiresAt": {"N": str(last + int(_KEPT.total_seconds()))},
+            },
+            fence=claim.fence,
+            expected=(expected.fence, expected.owner) if expected else None,
+        )
+
+    def _next_fence(self, floor: int) -> int:
+        for _ in range(_ROUNDS):
+            item = self._item(_COUNTER)
+            before = int(item["Fence"]["N"]) if item else None
+            fence = max(floor, (before or 0) + 1)
+            if self._put(
+                _COUNTER, {"Owner": {"S": ""}}, fence=fence, expected=None if before is None else (before, "")
+            ):
+                return fence
+        raise StoreError(f"table {self._table}: others took the next claim's number {_ROUNDS} times in a row")
+
+    def _item(self, sort: str) -> Mapping[str, Any] | None:
+        try:
+            found = self._client.get_item(
+                TableName=self._table, Key={"Key": {"S": _KEY}, "Sort": {"S": sort}}, ConsistentRead=True
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise StoreError(f"cannot read the claim in table {self._table}: {_code(error)}") from error
+        return found.get("Item")
+
+    def _put(
+        self, sort: str, attributes: dict[str, dict[str, str]], *, fence: int, expected: tuple[int, str] | None
+    ) -> bool:
+        """Put an item if its fence and owner are still as they were read."""
         condition: dict[str, object] = {"ConditionExpression": "attribute_not_exists(Fence)"}
         if expected is not None:
             condition = {
                 "ConditionExpression": "Fence = :fence AND #owner = :owner",
                 "ExpressionAttributeNames": {"#owner": "Owner"},
-                "ExpressionAttributeValues": {":fence": {"N": str(expected.fence)}, ":owner": {"S": expected.owner}},
+                "ExpressionAttributeValues": {":fence": {"N": str(expected[0])}, ":owner": {"S": expected[1]}},
             }
+        item = {"Key": {"S": _KEY}, "Sort": {"S": sort}, "Fence": {"N": str(fence)}, **attributes}
         try:
-            self._client.put_item(TableName=self._table, Item={**_KEY, **attributes}, **condition)  # type: ignore[arg-type]
+            self._client.put_item(TableName=self._table, Item=item, **condition)  # type: ignore[arg-type]
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 return False
@@ -137,30 +202,23 @@ def _code(error: Exception) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
-class MemoryClaims:
+class MemoryClaims(Claims):
     """The twin in memory."""
 
     def __init__(self) -> None:
-        """Nobody holds it."""
-        self.held: Claim | None = None
+        """Nobody holds anything."""
+        self.lanes: dict[str, Claim] = {}
+        self._fence = 0
 
-    def acquire(
-        self, *, owner: str, run_id: str, now_at: datetime, lease: timedelta, is_running: Callable[[str], bool]
-    ) -> int:
-        """See ``Claims``."""
-        now = int(now_at.timestamp())
-        if self.held and self.held.owner == owner:
-            return self.held.fence
-        if self.held and self.held.owner and self.held.lease_until > now and is_running(self.held.owner):
-            raise RunInProgressError(f"run {self.held.run_id} is being collected by {self.held.owner}")
-        fence = max(now, self.held.fence + 1 if self.held else 0)
-        until = now + int(lease.total_seconds())
-        self.held = Claim(owner=owner, run_id=run_id, lease_until=until, fence=fence)
-        return fence
+    def _read(self, lane: str) -> Claim | None:
+        return self.lanes.get(lane)
 
-    def release(self, *, owner: str) -> bool:
-        """See ``Claims``."""
-        if self.held is None or self.held.owner != owner:
+    def _write(self, lane: str, claim: Claim, *, expected: Claim | None) -> bool:
+        if self.lanes.get(lane) != expected:
             return False
-        self.held = Claim(owner="", run_id=self.held.run_id, lease_until=0, fence=self.held.fence)
+        self.lanes[lane] = claim
         return True
+
+    def _next_fence(self, floor: int) -> int:
+        self._fence = max(floor, self._fence + 1)
+        return self._fence

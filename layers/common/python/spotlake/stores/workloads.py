@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.clock import Deadline
 from spotlake.errors import DeadlineError, StoreError
+from spotlake.models import ItemChange
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -32,8 +33,8 @@ OPTIONAL = (
     "PhysicalZone", "RetiredAt", "ExpiresAt",
 )  # fmt: skip
 ALWAYS = ("UpdatedAt", "RunId", "Version")
-# Whether it is inserted (else updated), the item, the attributes, and whether the other way was tried before.
-type _Waiting = tuple[bool, Mapping[str, Any], Sequence[str] | None, bool]
+# A change, and whether the other way (insert or update) was tried before.
+type _Waiting = tuple[ItemChange, bool]
 _THROTTLED = frozenset(
     {
         "ThrottlingError",
@@ -79,12 +80,11 @@ class SizedIterable[T](Sized, Iterable[T], Protocol):
 class WorkloadTable(Protocol):
     """The table of merged workloads."""
 
-    def upsert(self, changes: SizedIterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
+    def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:
         """Write items whose version is newer than what is there, in order, until time runs out.
 
         Args:
-            changes: ``{"is_new", "item", "only"}``: ``only`` names the attributes of a known item that changed,
-                None means all of them.
+            changes: Items with what of them is to be written.
             deadline: When to leave the rest.
 
         Raises:
@@ -110,7 +110,7 @@ class DynamoDbWorkloads:
         self._written = self._overtaken = self._throttles = 0
         self._units = 0.0
 
-    def upsert(self, changes: SizedIterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
+    def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:
         """See ``WorkloadTable``."""
         self._written = self._overtaken = self._throttles = 0
         self._units = 0.0
@@ -132,9 +132,9 @@ class DynamoDbWorkloads:
             left=len(changes) - done,
         )
 
-    def _write(self, batch: Sequence[Mapping[str, Any]], deadline: Deadline) -> int:
+    def _write(self, batch: Sequence[ItemChange], deadline: Deadline) -> int:
         """Send a batch until every statement is done; how many there were."""
-        waiting: list[_Waiting] = [(bool(one["is_new"]), one["item"], one["only"], False) for one in batch]
+        waiting: list[_Waiting] = [(change, False) for change in batch]
         attempt = 0
         while waiting:
             deadline.check("upserting workloads", needs_seconds=2.0)
@@ -147,7 +147,8 @@ class DynamoDbWorkloads:
     def _send(self, waiting: list[_Waiting]) -> tuple[list[_Waiting], bool]:
         """One request: what is to be sent again, and whether that is for throttling."""
         statements = [
-            _insert(self._table, item) if new else _update(self._table, item, only) for new, item, only, _ in waiting
+            _insert(self._table, one.item) if one.is_new else _update(self._table, one.item, one.only)
+            for one, _ in waiting
         ]
         try:
             answer = self._client.batch_execute_statement(Statements=statements, ReturnConsumedCapacity="TOTAL")
@@ -163,17 +164,17 @@ class DynamoDbWorkloads:
         again: list[_Waiting] = []
         throttled = written = overtaken = 0
         for one, response in zip(waiting, answer["Responses"], strict=True):
-            new, item, _, is_second = one
+            change, is_second = one
             code = response.get("Error", {}).get("Code", "")
             if not code:
                 written += 1
-            elif code == _THERE_ALREADY if new else code in _OVERTAKEN:
+            elif code == _THERE_ALREADY if change.is_new else code in _OVERTAKEN:
                 # Whether an item is there is known to the table alone: TTL may have taken it, or a merge that was
                 # cut off may have made it.
                 if is_second:
                     overtaken += 1
                 else:
-                    again.append((not new, item, None, True))
+                    again.append((ItemChange(change.item, is_new=not change.is_new, only=None), True))
             elif code in _TRY_AGAIN:
                 throttled += 1
                 again.append(one)
@@ -233,20 +234,20 @@ class MemoryWorkloads:
         """No items."""
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def upsert(self, changes: SizedIterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
+    def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:
         """See ``WorkloadTable``."""
         written = overtaken = done = 0
         for change in changes:
             if deadline.seconds_left() <= 0:
                 break
             done += 1
-            item = dict(change["item"])
+            item = dict(change.item)
             key = (item["InstanceType"], item["Workload"])
             if key in self.items and self.items[key]["Version"] >= item["Version"]:
                 overtaken += 1
                 continue
-            if key in self.items and not change["is_new"]:
-                sets, removed = _written(item, change["only"])
+            if key in self.items and not change.is_new:
+                sets, removed = _written(item, change.only)
                 self.items[key] = {name: one for name, one in self.items[key].items() if name not in removed} | sets
             else:
                 self.items[key] = item

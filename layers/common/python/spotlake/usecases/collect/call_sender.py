@@ -9,16 +9,17 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from spotlake.azure.http import HttpClient
 from spotlake.azure.placement import Answer, Outcome, Question, Tokens, ask
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import AzureError, DeadlineError, SignInError, SignInUnavailableError, SpotlakeError, StoreError
-from spotlake.models import Run, ScoreCall
+from spotlake.models import LocationAnswers, Run, ScoreCall
 from spotlake.names import join_key
-from spotlake.scores.rows import Pair, Row, rows_of
+from spotlake.scores.accounts import AnsweredCall
+from spotlake.scores.rows import Pair, rows_of
 from spotlake.scores.zones import ZoneMap, subscription_digest
+from spotlake.shard_rows import ScoreRow
 from spotlake.usecases.collect.call_rights import CallRights
 
 SLOW_SECONDS = 20.0  # production of 2026 calls more than 20 s slow
@@ -52,14 +53,14 @@ class LocationHealth:
         """Whether the rest of the calls should go elsewhere."""
         return self.failed >= _BAD_AFTER and 2 * self.failed >= self.sent
 
-    def to_dict(self) -> dict[str, Any]:
-        """For ``CollectorReport.found["locations"]``; ``median_seconds`` of what was answered, or None."""
-        return {
-            "sent": self.sent,
-            "failed": self.failed,
-            "slow": sum(seconds > SLOW_SECONDS for seconds in self.seconds),
-            "median_seconds": round(statistics.median(self.seconds), 3) if self.seconds else None,
-        }
+    def answers(self) -> LocationAnswers:
+        """For the collector's findings."""
+        return LocationAnswers(
+            sent=self.sent,
+            failed=self.failed,
+            slow=sum(seconds > SLOW_SECONDS for seconds in self.seconds),
+            median_seconds=round(statistics.median(self.seconds), 3) if self.seconds else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,14 @@ class Delivery:
     """What became of a call.
 
     Attributes:
-        rows: Of its answer; None when it got none.
+        answer: Its rows, with the names that were refused on the way; None when it got no answer.
         reason: Why it got none: no_quota, deadline, stopped, unavailable, unreadable, refused,
             invalid_request or unsupported_location.
         error: The last error on the way to no answer, if it was one.
         elsewhere: Whether another location may do better.
     """
 
-    rows: list[Row] | None = None
+    answer: AnsweredCall | None = None
     reason: str = ""
     error: SpotlakeError | None = None
     elsewhere: bool = True
@@ -139,7 +140,7 @@ class CallSender:
         try:
             for location in self._locations(call):
                 delivery = self._deliver_through(location, call, avoid)
-                if delivery.rows is not None or not delivery.elsewhere:
+                if delivery.answer is not None or not delivery.elsewhere:
                     break
         except DeadlineError as error:
             return Delivery(reason="deadline", error=error)
@@ -169,7 +170,7 @@ class CallSender:
         for number in range(_SENDS_PER_LOCATION):
             question = self._question(location, call)
             if not question.regions or not question.instance_types:
-                return Delivery(rows=[])  # all of it is invalid: that is its answer
+                return Delivery(answer=self._answer(call, ()))  # every name is refused: that is its answer
             if self.fatal is not None:
                 return Delivery(reason="stopped", error=self.fatal, elsewhere=False)
             self.deadline.check("placement scores", needs_seconds=1.0)
@@ -181,7 +182,7 @@ class CallSender:
             question = replace(question, subscription=subscription)
             answer = self._ask(question)
             if answer.outcome is Outcome.SCORED:
-                return Delivery(rows=self._rows(answer, call, question))
+                return Delivery(answer=self._answer(call, self._rows(answer, call, question)))
             kinds[answer.outcome] += 1
             error = answer.error
             given_up = self._learn(answer, question, kinds)
@@ -224,7 +225,16 @@ class CallSender:
                 health.failed += 1
         return answer
 
-    def _rows(self, answer: Answer, call: ScoreCall, question: Question) -> list[Row]:
+    @property
+    def invalid_names(self) -> frozenset[str]:
+        """Regions, and sizes as ``join_key``, that Azure has refused by name so far."""
+        return frozenset(self.invalid_regions | self.invalid_instance_types)
+
+    def _answer(self, call: ScoreCall, rows: Sequence[ScoreRow]) -> AnsweredCall:
+        asked = {*call.regions, *map(join_key, call.instance_types)}
+        return AnsweredCall(call_id=call.call_id, rows=tuple(rows), invalid=tuple(sorted(asked & self.invalid_names)))
+
+    def _rows(self, answer: Answer, call: ScoreCall, question: Question) -> list[ScoreRow]:
         self._count("rows_dropped", answer.dropped)
         return rows_of(
             answer.scores,

@@ -6,23 +6,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from random import random
 from typing import Any
 
 import requests
 
-from spotlake import keys
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import Tokens
 from spotlake.azure.resource_graph import API, BANDS, EvictionPages
 from spotlake.clock import Clock, Deadline
-from spotlake.errors import InvalidInputError, UntrustedAnswerError
+from spotlake.errors import UntrustedAnswerError
 from spotlake.models import CollectorReport, Dataset, Run, WorkItem, to_iso
 from spotlake.names import join_key
 from spotlake.settings import Settings
-from spotlake.shards import ShardHeader, encode_shard
+from spotlake.shard_rows import EvictionRow
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.turns import Turns
+from spotlake.usecases.collect.stored_shards import write_shard
 
 # Turns keep all regions together below the limit; what is refused all the same waits as long as it is told to.
 _POLICY = RetryPolicy(attempts=40, backoff_seconds=1.0, longest_wait_seconds=30.0, timeout_seconds=(5.0, 60.0))
@@ -60,14 +61,11 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     """Ask Resource Graph, map the bands, write the shard.
 
     Raises:
-        InvalidInputError: The item is another run's.
         UntrustedAnswerError: No row, or far fewer than the last good run had: the old rates stay.
         AzureError: The API failed for good; the same.
         SignInError, SignInUnavailableError: Azure refused the credentials, or did not answer.
         StoreError: The shard cannot be written.
     """
-    if item.run_id != run.run_id:
-        raise InvalidInputError("work item", item.run_id, f"one of run {run.run_id}")
     began = deps.monotonic()
     http = HttpCounts()
     client = HttpClient(API, deps.session, _POLICY, deps.deadline, http, deps.sleep, deps.jitter)
@@ -75,23 +73,15 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
         client, deps.settings.azure_management_url, deps.tokens, lambda: deps.turns.take(deps.epoch())
     )
     counts: Counter[str] = Counter()
-    observed = to_iso(deps.clock.now())
+    collected_at = deps.clock.now()
     found = list(pages.rows(item.region))
     _require_enough(len(found), item, deps.settings)
     casing = {join_key(one): one for one in item.instance_types}
     rows = []
-    for one in found:
-        row = _row(one, item.region, casing, counts)
-        if row is not None and (not item.filtered or join_key(row["instance_type"]) in casing):
-            rows.append(
-                {
-                    "run_id": run.run_id,
-                    "source": deps.settings.azure_source,
-                    "observed_at": observed,
-                    "region": item.region,
-                    **row,
-                }
-            )
+    for listed in found:
+        row = _row(listed, run, item, casing, counts, source=deps.settings.azure_source, observed_at=collected_at)
+        if row is not None and (not item.filtered or join_key(row.instance_type) in casing):
+            rows.append(row)
     report = CollectorReport(
         dataset=Dataset.EVICTION,
         region=item.region,
@@ -100,39 +90,43 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
         counts={**http.to_dict(), "pages": pages.pages, "listed_rows": len(found), **counts},
         seconds=round(deps.monotonic() - began, 3),
     )
-    header = ShardHeader(
-        dataset=Dataset.EVICTION,
-        run_id=run.run_id,
-        region=item.region,
-        source=deps.settings.azure_source,
-        collected_at=observed,
-        report=report,
-    )
-    shard = encode_shard(header, rows)
-    deps.objects.put(keys.shard(Dataset.EVICTION, run.slot_at, item.region), shard, content_type="application/gzip")
-    return report
+    return write_shard(deps.objects, run, report, rows, source=deps.settings.azure_source, collected_at=collected_at)
 
 
 def _require_enough(found: int, item: WorkItem, settings: Settings) -> None:
-    """Status 200 with nothing in it has lasted for days (2024, 2025): it is not the truth."""
-    if not found:
+    """Status 200 with nothing in it has lasted for days (2024, 2025): it is not the truth of a region with sizes."""
+    if not found and item.instance_types:
         raise UntrustedAnswerError(API, f"{item.region}: no row at all")
     before = item.last_good_rows.get(Dataset.EVICTION.value, 0)
     if found < before * (100 - settings.eviction_max_fall_percent) / 100:
         raise UntrustedAnswerError(API, f"{item.region}: {found} rows, the last good run had {before}")
 
 
-def _row(one: Mapping[str, Any], region: str, casing: Mapping[str, str], counts: Counter[str]) -> dict[str, Any] | None:
-    size, band = join_key(str(one.get("skuName") or "")), str(one.get("evictionRate") or "").strip()
-    if not size or not band or str(one.get("location")).lower() != region:
+def _row(
+    listed: Mapping[str, Any],
+    run: Run,
+    item: WorkItem,
+    casing: Mapping[str, str],
+    counts: Counter[str],
+    *,
+    source: str,
+    observed_at: datetime,
+) -> EvictionRow | None:
+    """A listed line as a row; None when it is not of this region or lacks a name."""
+    size, band = join_key(str(listed.get("skuName") or "")), str(listed.get("evictionRate") or "").strip()
+    if not size or not band or str(listed.get("location")).lower() != item.region:
         counts["invalid_rows"] += 1
         return None
     if band not in BANDS:
         counts["unknown_bands"] += 1
     if size not in casing:
         counts["unknown_sizes"] += 1
-    return {
-        "instance_type": casing.get(size, size),
-        "eviction_band": band,
-        "interruption_frequency": BANDS.get(band),
-    }
+    return EvictionRow(
+        run_id=run.run_id,
+        source=source,
+        observed_at=to_iso(observed_at),
+        region=item.region,
+        instance_type=casing.get(size, size),
+        eviction_band=band,
+        interruption_frequency=BANDS.get(band),
+    )

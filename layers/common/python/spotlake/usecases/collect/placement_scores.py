@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from random import random
 
 import requests
 
-from spotlake import keys
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import API, Tokens
 from spotlake.clock import Clock, Deadline
-from spotlake.errors import InvalidInputError, ReclaimedError, SignInError, SignInUnavailableError, SpotlakeError
-from spotlake.models import CollectorReport, CollectorStatus, Dataset, Run, ScoreCall, WorkItem, to_iso
+from spotlake.errors import ReclaimedError, SignInError, SignInUnavailableError, SpotlakeError
+from spotlake.models import CollectorReport, CollectorStatus, Dataset, Findings, Run, ScoreCall, WorkItem
 from spotlake.names import join_key
+from spotlake.scores.accounts import Accountant, AnsweredCall
 from spotlake.scores.quota import QuotaRules
-from spotlake.scores.rows import Row, count_rows, offered, restricted_for, restrictions, unique_rows
+from spotlake.scores.rows import count_rows, offered, restricted_for, restrictions, unique_rows
 from spotlake.scores.second_calls import second_calls
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
-from spotlake.shards import ShardHeader, encode_shard
+from spotlake.shard_rows import ScoreRow
 from spotlake.state.lessons import read_restrictions
 from spotlake.stores.ledger import QuotaLedger
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.collect.call_rights import CallRights
 from spotlake.usecases.collect.call_sender import CallSender, Delivery
+from spotlake.usecases.collect.stored_shards import stored_report, write_shard
 
 _WRITE_SECONDS = 15.0  # kept free at the end for giving back rights and writing the shard
 _SECOND_CALLS_PERCENT = 10  # of the item's calls, and two more, may be spent on asking again
@@ -51,10 +53,12 @@ class PlacementDeps:
         deadline: Of the Lambda or job; some seconds before it the shard is written.
         settings: Quota, source, API address.
         threads: Calls under way at once.
-        already: Rows of this item's calls that were answered in an earlier attempt, by call id (also the
-            ids of calls asked again): not sent again.
-        on_call_done: Told of each answered call (its id, its rows), from the caller's own thread. What it
-            raises stops the collector at once: nothing more is sent, and no shard is written.
+        owed: Region -> sizes whose scores are owed, for the accounts; None: every pair of every call is.
+        already: Answered calls of this item that an earlier start of the same job has stored, by call id (also
+            those of second calls): they are not sent again.
+        on_call_done: Called with each answered call, from the caller's own thread. What it raises stops the
+            collector at once: nothing more is sent, and no shard is written.
+        stopping: Whether the machine is being taken away: then no shard is written, for the next start to go on.
         sleep, monotonic, jitter: Waiting, measuring and chance; tests pass their own.
     """
 
@@ -68,8 +72,10 @@ class PlacementDeps:
     deadline: Deadline
     settings: Settings
     threads: int = 8
-    already: Mapping[str, Sequence[Row]] = field(default_factory=dict)
-    on_call_done: Callable[[str, Sequence[Row]], None] | None = None
+    owed: Mapping[str, Collection[str]] | None = None
+    already: Mapping[str, AnsweredCall] = field(default_factory=dict)
+    on_call_done: Callable[[AnsweredCall], None] | None = None
+    stopping: Callable[[], bool] = lambda: False
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random
@@ -78,21 +84,21 @@ class PlacementDeps:
 def collect_placement_scores(run: Run, item: WorkItem, deps: PlacementDeps) -> CollectorReport:
     """Send the item's calls as far as quota and time allow, and write the region's shard.
 
-    The shard is written whatever happened, last of all; calls without an answer are named in the report.
+    The shard is written whatever happened, last of all. Its accounts say which pairs were answered. A shard
+    that this attempt has stored before stays: nothing is sent then, and its report is returned.
 
     Args:
-        run: Whose slot it is.
+        run: The attempt.
         item: The region's work.
-        deps: See there.
+        deps: What to work with.
 
     Raises:
-        InvalidInputError: The item is another run's.
         SignInError, SignInUnavailableError: Azure does not let us in and nothing was collected.
+        ReclaimedError: The machine is being taken away; every answer was handed to ``on_call_done``.
         StoreError: The remembered pairs cannot be read or the shard cannot be written.
     """
-    if item.run_id != run.run_id:
-        raise InvalidInputError("work item", item.run_id, f"one of run {run.run_id}")
-    return _Collection(run, item, deps).collect()
+    stored = stored_report(deps.objects, Dataset.SPS, run, item.region)
+    return stored if stored is not None else _Collection(run, item, deps).collect()
 
 
 class _Collection:
@@ -102,8 +108,9 @@ class _Collection:
         self.run, self.item, self.deps = run, item, deps
         self.began = deps.monotonic()
         self.http = HttpCounts()
-        self.rows: list[Row] = []
-        self.unsent: list[str] = []
+        self.rows: list[ScoreRow] = []
+        self.accountant = Accountant(deps.owed)
+        self.calls_answered = self.calls_unsent = 0
         self.reasons: Counter[str] = Counter()
         self.error: SpotlakeError | None = None
         self.known = read_restrictions(deps.objects)
@@ -142,43 +149,61 @@ class _Collection:
         self.todo = todo
 
     def collect(self) -> CollectorReport:
+        calls = {call.call_id: call for call in self.item.calls}
         for stored in self.deps.already.values():
-            self.rows.extend(stored)
-        answered = len(self.item.calls) - len(self.todo)
+            self.rows.extend(stored.rows)
+            if stored.call_id in calls:
+                self._note_answer(calls[stored.call_id], stored)
         for call, delivery in self._send([(call, frozenset()) for call in self.todo]):
-            if delivery.rows is not None:
-                answered += 1
+            if delivery.answer is not None:
+                self._note_answer(call, delivery.answer)
             else:
-                self.unsent.append(call.call_id)
+                self.calls_unsent += 1
+                self.accountant.unanswered(call, delivery.reason, self.sender.invalid_names)
                 self.reasons[delivery.reason] += 1
                 self.error = delivery.error or self.error
-        if not self.unsent and self.rows and self.item.calls:
+        if not self.calls_unsent and self.rows and self.item.calls:
             self._ask_again()
         self.sender.counts["give_back_failures"] = int(not self.rights.give_back())
         fatal = self.sender.fatal
         if isinstance(fatal, SignInError | SignInUnavailableError) and not self.rows:
             raise fatal
-        return self._write(answered)
+        return self._write()
+
+    def _note_answer(self, call: ScoreCall, answer: AnsweredCall) -> None:
+        self.calls_answered += 1
+        self.accountant.answered(call, answer)
 
     def _send(self, calls: Sequence[tuple[ScoreCall, frozenset[str]]]) -> Iterator[tuple[ScoreCall, Delivery]]:
         """Each call with what became of it, as it happens; the order of importance is the order of sending."""
         pool = ThreadPoolExecutor(max_workers=self.deps.threads)
+        sent = {pool.submit(self.sender.deliver, call, avoid=avoid): call for call, avoid in calls}
         try:
-            sent = {pool.submit(self.sender.deliver, call, avoid=avoid): call for call, avoid in calls}
             for future in as_completed(sent):
-                call, delivery = sent[future], future.result()
-                if delivery.rows is not None:
-                    self.rows.extend(delivery.rows)
-                    if self.deps.on_call_done is not None:
-                        self.deps.on_call_done(call.call_id, delivery.rows)
+                call, delivery = sent.pop(future), future.result()
+                self._keep(delivery)
                 yield call, delivery
         except BaseException as error:
             self.sender.stop(ReclaimedError("the collector was stopped from outside"))
             pool.shutdown(cancel_futures=True)
             if isinstance(error, Exception):  # else the process is about to end: no time for favours
+                self._keep_late(sent)
                 self.rights.give_back()
             raise
         pool.shutdown()
+
+    def _keep(self, delivery: Delivery) -> None:
+        if delivery.answer is not None:
+            self.rows.extend(delivery.answer.rows)
+            if self.deps.on_call_done is not None:
+                self.deps.on_call_done(delivery.answer)
+
+    def _keep_late(self, sent: Iterable[Future[Delivery]]) -> None:
+        """Calls that were under way when the collector was stopped have used quota: their answers are kept."""
+        for future in sent:
+            if not future.cancelled() and future.done() and future.exception() is None:
+                with contextlib.suppress(ReclaimedError):  # it is what stopped us
+                    self._keep(future.result())
 
     def _ask_again(self) -> None:
         """Ask restricted pairs through another subscription; what does not get through waits for the next run."""
@@ -195,36 +220,36 @@ class _Collection:
             for one in extra
             if one.call.call_id not in self.deps.already
         ]
-        answered = sum(delivery.rows is not None for _, delivery in self._send(calls))
+        answered = 0
+        for call, delivery in self._send(calls):
+            if delivery.answer is not None:
+                answered += 1
+                self.accountant.improved(call, delivery.answer.rows)
         self.sender.counts["second_calls"] = len(calls)
         self.sender.counts["second_calls_answered"] = answered
 
-    def _write(self, answered: int) -> CollectorReport:
+    def _write(self) -> CollectorReport:
+        if self.deps.stopping():
+            raise ReclaimedError(f"{self.item.region}: told to stop before its shard was written")
         kept = unique_rows(self.rows)
-        report = self._report(kept, answered)
-        header = ShardHeader(
-            dataset=Dataset.SPS,
-            run_id=self.run.run_id,
-            region=self.item.region,
-            source=self.deps.settings.azure_source,
-            collected_at=to_iso(self.deps.clock.now()),
-            report=report,
-        )
-        key = keys.shard(Dataset.SPS, self.run.slot_at, self.item.region)
-        self.deps.objects.put(key, encode_shard(header, kept), content_type="application/x-ndjson+gzip")
-        return report
+        report = self._report(kept)
+        return write_shard(self.deps.objects, self.run, report, kept, source=self.deps.settings.azure_source,
+                           collected_at=self.deps.clock.now())  # fmt: skip
 
-    def _report(self, kept: Sequence[Row], answered: int) -> CollectorReport:
+    def _report(self, kept: Sequence[ScoreRow]) -> CollectorReport:
+        accounts = self.accountant.accounts()
+        missing = sum(one.missing for one in accounts)
         status: CollectorStatus = "complete"
-        if self.unsent:
-            status = "partial" if answered else "failed"
-        error = (self.sender.fatal or self.error) if self.unsent else None
+        if missing or self.calls_unsent:
+            status = "partial" if any(one.answered for one in accounts) else "failed"
+        error = (self.sender.fatal or self.error) if status != "complete" else None
         counts = {
             "calls_planned": len(self.item.calls),
-            "calls_answered": answered,
-            "calls_unsent": len(self.unsent),
+            "calls_answered": self.calls_answered,
+            "calls_unsent": self.calls_unsent,
             "calls_sent": self.http.requests,
             "calls_already": len(self.item.calls) - len(self.todo),
+            "pairs_unanswered": missing,
             **self.http.to_dict(),
             **self.sender.counts,
             **{f"unsent_{reason}": calls for reason, calls in self.reasons.items()},
@@ -237,35 +262,30 @@ class _Collection:
             rows=len(kept),
             counts=dict(sorted(counts.items())),
             seconds=round(self.deps.monotonic() - self.began, 3),
-            unsent_call_ids=tuple(sorted(self.unsent)),
-            error=type(error).__name__ if error else None,
-            cause=self._cause(error),
-            found=self._found(),
+            accounts=accounts,
+            error=(type(error).__name__ if error else "PartialAnswerError") if status != "complete" else None,
+            cause=self._cause(error, missing) if status != "complete" else None,
+            found=self._findings(),
         )
 
-    def _cause(self, error: Exception | None) -> str | None:
-        if not self.unsent:
-            return None
+    def _cause(self, error: Exception | None, missing: int) -> str:
         said = ", ".join(f"{calls} {reason}" for reason, calls in sorted(self.reasons.items()))
-        return f"{len(self.unsent)} of {len(self.item.calls)} calls got no answer ({said})" + (
-            f"; last: {error}" if error else ""
+        text = f"{self.calls_unsent} of {len(self.item.calls)} calls got no answer" + (f" ({said})" if said else "")
+        return f"{text}; {missing} pairs are without an answer" + (f"; last: {error}" if error else "")
+
+    def _findings(self) -> Findings:
+        refused_by, remembered = restrictions(self.rows), self.known.everywhere
+        restricted = [pair for pair, said in sorted(refused_by.items()) if len(said) > 1]
+        return Findings(
+            invalid_regions=tuple(sorted(self.sender.invalid_regions)),
+            invalid_instance_types=self._spelt(self.sender.invalid_instance_types),
+            restricted_pairs=tuple(pair for pair in restricted if (pair[0], join_key(pair[1])) not in remembered),
+            unrestricted_pairs=tuple(sorted(remembered & offered(self.rows))),
+            restricted_for={digest: tuple(pairs) for digest, pairs in restricted_for(self.rows).items()},
+            refused_subscriptions=dict(sorted(self.sender.refused_subscriptions.items())),
+            locations={name: health.answers() for name, health in sorted(self.sender.health.items())},
         )
 
-    def _found(self) -> dict[str, object]:
-        refused_by, remembered = restrictions(self.rows), self.known.everywhere
-        restricted = [list(pair) for pair, said in sorted(refused_by.items()) if len(said) > 1]
-        return {
-            "invalid_regions": sorted(self.sender.invalid_regions),
-            "invalid_instance_types": self._spelt(self.sender.invalid_instance_types),
-            "restricted_pairs": [pair for pair in restricted if (pair[0], join_key(pair[1])) not in remembered],
-            "unrestricted_pairs": [list(pair) for pair in sorted(remembered & offered(self.rows))],
-            "restricted_for": {
-                digest: [list(pair) for pair in pairs] for digest, pairs in restricted_for(self.rows).items()
-            },
-            "refused_subscriptions": dict(sorted(self.sender.refused_subscriptions.items())),
-            "locations": {name: health.to_dict() for name, health in sorted(self.sender.health.items())},
-        }
-
-    def _spelt(self, names: set[str]) -> list[str]:
+    def _spelt(self, names: set[str]) -> tuple[str, ...]:
         sent = {join_key(name): name for call in self.item.calls for name in call.instance_types}
-        return sorted(sent[name] for name in names)
+        return tuple(sorted(sent[name] for name in names))

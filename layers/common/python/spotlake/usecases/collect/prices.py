@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import requests
 
-from spotlake import keys
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
-from spotlake.azure.price_rules import ChosenPrices, Price, choose_prices
+from spotlake.azure.price_rules import ChosenPrices, choose_prices
 from spotlake.azure.retail import API, PricePages, price_filter
 from spotlake.clock import Clock, Deadline
-from spotlake.errors import InvalidInputError, UntrustedAnswerError
+from spotlake.errors import UntrustedAnswerError
 from spotlake.models import CollectorReport, Dataset, Run, WorkItem, to_iso
 from spotlake.names import join_key
 from spotlake.settings import Settings
-from spotlake.shards import ShardHeader, encode_shard
+from spotlake.shard_rows import PriceRow
 from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.collect.stored_shards import write_shard
 
 # After a 429 that does not say how long, a minute: the penalty that other collectors of this list have met.
 _POLICY = RetryPolicy(
@@ -41,6 +40,7 @@ class PriceDeps:
         clock: The run's.
         deadline: Of the Lambda or job.
         settings: API address, source, the largest fall that is believed.
+        on_listed: Called with the region and its rows that have a spot price, before the shard is written.
         sleep, monotonic: Waiting and measuring; tests pass their own.
     """
 
@@ -49,6 +49,7 @@ class PriceDeps:
     clock: Clock
     deadline: Deadline
     settings: Settings
+    on_listed: Callable[[str, Sequence[PriceRow]], None] = lambda _region, _rows: None
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
 
@@ -57,21 +58,18 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
     """Read the region's price list, choose by the rules, write the shard.
 
     Raises:
-        InvalidInputError: The item is another run's.
         UntrustedAnswerError: Empty, shrunken or unreadable: nothing is written, the old prices stay.
         AzureError: The API failed for good; the same.
         StoreError: The shard cannot be written.
     """
-    if item.run_id != run.run_id:
-        raise InvalidInputError("work item", item.run_id, f"one of run {run.run_id}")
     began = deps.monotonic()
     counts = HttpCounts()
     client = HttpClient(API, deps.session, _POLICY, deps.deadline, counts, deps.sleep)
     pages = PricePages(client, deps.settings.azure_retail_url, price_filter(item.region, ondemand=item.ondemand))
     chosen = choose_prices(pages.rows(), region=item.region, now_at=run.slot_at)
     _require_enough(chosen, item, deps.settings)
-    observed = to_iso(deps.clock.now())
-    rows = list(_rows(chosen, run, item, observed, deps.settings.azure_source))
+    collected_at = deps.clock.now()
+    rows = list(_rows(chosen, run, item, to_iso(collected_at), deps.settings.azure_source))
     report = CollectorReport(
         dataset=Dataset.PRICE,
         region=item.region,
@@ -87,32 +85,26 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
         },
         seconds=round(deps.monotonic() - began, 3),
     )
-    header = ShardHeader(
-        dataset=Dataset.PRICE,
-        run_id=run.run_id,
-        region=item.region,
-        source=deps.settings.azure_source,
-        collected_at=observed,
-        report=report,
-    )
-    shard = encode_shard(header, rows)
-    deps.objects.put(keys.shard(Dataset.PRICE, run.slot_at, item.region), shard, content_type="application/gzip")
-    return report
+    deps.on_listed(item.region, [row for row in rows if row.spot_price_usd_per_hour is not None])
+    return write_shard(deps.objects, run, report, rows, source=deps.settings.azure_source, collected_at=collected_at)
 
 
 def _require_enough(chosen: ChosenPrices, item: WorkItem, settings: Settings) -> None:
-    """No spot price at all, or far fewer than the catalogue has: an answer that is not believed."""
+    """No spot price at all, or far fewer than the catalogue has: an answer that is not believed.
+
+    Of a region that never had one it is: Azure lists regions before it sells there.
+    """
     known = len(item.instance_types)
     found = (
         len(chosen.spot) if not item.filtered else sum(1 for one in item.instance_types if join_key(one) in chosen.spot)
     )
-    if not chosen.spot:
+    if not chosen.spot and known:
         raise UntrustedAnswerError(API, f"{item.region}: no spot price at all")
     if known and found < known * (100 - settings.price_max_fall_percent) / 100:
         raise UntrustedAnswerError(API, f"{item.region}: {found} spot prices, the catalogue has {known} sizes")
 
 
-def _rows(chosen: ChosenPrices, run: Run, item: WorkItem, observed_at: str, source: str) -> Iterator[dict[str, Any]]:
+def _rows(chosen: ChosenPrices, run: Run, item: WorkItem, observed_at: str, source: str) -> Iterator[PriceRow]:
     wanted = {join_key(one) for one in item.instance_types}
     casing = {join_key(one): one for one in item.instance_types}
     for size in sorted(chosen.spot.keys() | chosen.ondemand.keys()):
@@ -122,21 +114,17 @@ def _rows(chosen: ChosenPrices, run: Run, item: WorkItem, observed_at: str, sour
         named = spot or ondemand
         if named is None:
             continue
-        yield {
-            "run_id": run.run_id,
-            "source": source,
-            "observed_at": observed_at,
-            "region": item.region,
-            "region_name": named.region_name,
-            "instance_type": casing.get(size, named.instance_type),
-            **_fields("spot", spot),
-            **(_fields("ondemand", ondemand) if item.ondemand else {}),
-        }
-
-
-def _fields(kind: str, price: Price | None) -> dict[str, Any]:
-    return {
-        f"{kind}_price_usd_per_hour": price.usd_per_hour if price else None,
-        f"{kind}_meter_id": price.meter_id if price else None,
-        f"{kind}_effective_start_at": price.effective_start_at if price else None,
-    }
+        yield PriceRow(
+            run_id=run.run_id,
+            source=source,
+            observed_at=observed_at,
+            region=item.region,
+            region_name=named.region_name,
+            instance_type=casing.get(size, named.instance_type),
+            spot_price_usd_per_hour=spot.usd_per_hour if spot else None,
+            spot_meter_id=spot.meter_id if spot else None,
+            spot_effective_start_at=spot.effective_start_at if spot else None,
+            ondemand_price_usd_per_hour=ondemand.usd_per_hour if ondemand and item.ondemand else None,
+            ondemand_meter_id=ondemand.meter_id if ondemand and item.ondemand else None,
+            ondemand_effective_start_at=ondemand.effective_start_at if ondemand and item.ondemand else None,
+        )

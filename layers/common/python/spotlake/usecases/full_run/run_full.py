@@ -1,8 +1,8 @@
-"""The full run: rebuild the catalogue and the call plan, collect every region; goes on where it stopped.
+"""The full run's job: list every region's prices, plan the calls, collect everything; it continues where it stopped.
 
-Checkpoints: a shard that this execution has written is not collected again; the prepared plan is the
-request's record; each answered placement-score call is kept in an object of its own, so that no call whose
-answer is stored is sent again. The merge is not done here: the state machine's Merge follows.
+A shard that the attempt has stored is not collected again, the stored work is not planned again, and each
+answered placement-score call is a checkpoint of its own: no call whose answer is stored is sent again. The
+merge is not done here: the state machine's Merge follows.
 """
 
 from __future__ import annotations
@@ -11,25 +11,31 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
 
 from spotlake import keys
-from spotlake.errors import AzureError, DeadlineError, ReclaimedError, ShardRefusedError, StoreError
+from spotlake.errors import AzureError, DeadlineError, ReclaimedError, ShardRefusedError
 from spotlake.models import CollectorReport, Dataset, Run, WorkItem
 from spotlake.names import is_spot_eligible
-from spotlake.planning.catalogue import Catalogue, Difference, difference, fold_listing
+from spotlake.planning.attempt import Work
+from spotlake.planning.catalogue import Catalogue, fold_listing
 from spotlake.planning.run_input import require_known_regions, require_known_sizes
+from spotlake.shard_rows import PriceRow
 from spotlake.shards import open_shard, parse_rows
-from spotlake.state.catalogue import read_catalogue, write_catalogue
-from spotlake.stores.objects import ObjectStore, read_json, write_json
-from spotlake.usecases.plan.prepare_work import REQUEST_SCHEMA, Asked, PrepareDeps, prepare_collection, read_item
+from spotlake.state.attempts import read_record, read_work
+from spotlake.state.catalogue import read_catalogue
+from spotlake.state.checkpoints import Checkpoint
+from spotlake.state.last_good import read_last_good
+from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.collect.stored_shards import stored_report
+from spotlake.usecases.plan.prepare_work import PrepareDeps, prepare_collection
+from spotlake.usecases.plan.slot_answers import SlotAnswers, read_slot_answers
 
-CHECKPOINT_SCHEMA = 1
 _PRICE_THREADS = 4
 _REGION_THREADS = 6
 _EVICTION_THREADS = 2
 
 type Collect = Callable[[Run, WorkItem], CollectorReport]
+type OnListed = Callable[[str, Sequence[PriceRow]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,162 +46,145 @@ class FullRunDeps:
         objects: The write bucket.
         regions: Candidates when the run does not name any (routing locations of the subscription).
         prepare: Of ``prepare_collection``.
-        collect_prices, collect_eviction_rates: The collectors, ready to be called from threads.
-        collect_scores: The placement-score collector, with rows already stored and a hook for new ones.
+        collect_prices: The price collector; it calls its third argument with what it listed.
+        collect_eviction_rates: The eviction-rate collector. All of them are called from threads.
+        collect_scores: The placement-score collector, with the attempt's work and what is stored already.
         stopping: Whether the machine is being taken away; the collectors' deadline is over then.
-        tell: Told of each finished collector.
+        on_report: Called with the report of each finished collector.
     """
 
     objects: ObjectStore
     regions: tuple[str, ...]
     prepare: PrepareDeps
-    collect_prices: Collect
+    collect_prices: Callable[[Run, WorkItem, OnListed], CollectorReport]
     collect_eviction_rates: Collect
-    collect_scores: Callable[[Run, WorkItem, Checkpoint], CollectorReport]
+    collect_scores: Callable[[Run, WorkItem, Work, Checkpoint], CollectorReport]
     stopping: Callable[[], bool]
-    tell: Callable[[CollectorReport], None]
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Answered calls of one region, an object each: an attempt that is killed loses only calls under way."""
-
-    objects: ObjectStore
-    run: Run
-    region: str
-    stopping: Callable[[], bool]
-    already: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    @classmethod
-    def load(cls, objects: ObjectStore, run: Run, region: str, stopping: Callable[[], bool]) -> Checkpoint:
-        """What earlier attempts of this execution have stored of the region."""
-        already = {}
-        for key in objects.keys(keys.checkpoint(run.slot_at, f"scores/{region}/").removesuffix(".json.gz")):
-            content, _ = read_json(objects, key, schema=CHECKPOINT_SCHEMA)
-            if content is not None and content["owner"] == run.owner:
-                already[content["call_id"]] = content["rows"]
-        return cls(objects, run, region, stopping, already)
-
-    def note(self, call_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store an answered call. Raises ReclaimedError after that when the machine is being taken away."""
-        key = keys.checkpoint(self.run.slot_at, f"scores/{self.region}/{call_id}")
-        content = {"owner": self.run.owner, "call_id": call_id, "rows": rows}
-        write_json(self.objects, key, content, schema=CHECKPOINT_SCHEMA)
-        if self.stopping():
-            raise ReclaimedError(f"{self.region}: told to stop after call {call_id}")
+    on_report: Callable[[CollectorReport], None]
 
 
 def run_full(run: Run, deps: FullRunDeps) -> list[CollectorReport]:
-    """Collect everything; returns the reports of what this attempt collected.
+    """Collect everything; returns the reports of what this start of the job collected.
 
     A region whose prices or rates fail is left as it was: the merge names it.
 
     Raises:
         ReclaimedError: Told to stop; all that was answered is stored.
         InvalidInputError: A region or size is asked for that nobody knows.
-        ConfigurationError, SignInError, StoreError: For good; the text says which.
+        ConfigurationError, SignInError, StoreError: Permanently; the text says which.
     """
     return _FullRun(run, deps).run_all()
+
+
+@dataclass
+class _Listing:
+    """What the price lists of this attempt say: sizes with a spot price, and the regions' billing names."""
+
+    sizes: dict[str, list[str]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def note(self, region: str, rows: Sequence[PriceRow]) -> None:
+        self.sizes[region] = [row.instance_type for row in rows if is_spot_eligible(row.instance_type)]
+        if rows and rows[0].region_name:
+            self.names[region] = rows[0].region_name
 
 
 class _FullRun:
     def __init__(self, run: Run, deps: FullRunDeps) -> None:
         self.run, self.deps = run, deps
-        content, _ = read_json(deps.objects, keys.run_request(run.slot_at), schema=REQUEST_SCHEMA)
-        if content is None:
-            raise StoreError(f"{keys.run_request(run.slot_at)} is missing: the run was never planned")
-        self.request = content
-        self.asked = Asked.from_dict(content["asked"])
+        self.record = read_record(deps.objects, run.slot_at, run.attempt)
         self.reports: list[CollectorReport] = []
+        self.listing = _Listing()
 
     def run_all(self) -> list[CollectorReport]:
-        if not self.request["prepared"]:
-            catalogue, changed = self._rebuild_catalogue()
-            prepare_collection(self.run, self.asked, catalogue, self.deps.prepare, changed=changed)
-        regions = self._prepared_regions()
+        work = read_work(self.deps.objects, self.run.slot_at, self.run.attempt) or self._prepare()
         with ThreadPoolExecutor(_REGION_THREADS) as scores, ThreadPoolExecutor(_EVICTION_THREADS) as rates:
-            work = [
-                *(scores.submit(self._collect_scores, region) for region in regions),
-                *(rates.submit(self._collect_rates, region) for region in regions),
+            pending = [
+                *(scores.submit(self._collect_scores, item, work) for item in work.items.values()),
+                *(rates.submit(self._collect_rates, item) for item in work.items.values()),
             ]
             try:
-                for one in as_completed(work):
+                for one in as_completed(pending):
                     one.result()
             except Exception:  # what ends one ends all: nothing more is begun
-                for one in work:
+                for one in pending:
                     one.cancel()
                 raise
         return self.reports
 
-    def _rebuild_catalogue(self) -> tuple[Catalogue, Difference]:
-        """Prices of every candidate region, and the catalogue with their listing."""
+    def _prepare(self) -> Work:
+        """List the prices of every candidate region, then plan on the catalogue with that listing."""
+        scope = self.record.scope
         before = read_catalogue(self.deps.objects) or Catalogue()
-        require_known_regions(self.asked.regions, {*self.deps.regions, *before.pairs})
-        candidates = self.asked.regions or tuple(sorted({*self.deps.regions, *before.pairs}))
+        require_known_regions(scope.regions, {*self.deps.regions, *before.pairs})
+        candidates = scope.regions or tuple(sorted({*self.deps.regions, *before.pairs}))
+        answers = SlotAnswers()
+        if scope.resume:
+            answers = read_slot_answers(self.deps.objects, self.run.slot_at, scope.instance_types)
+        rows = read_last_good(self.deps.objects).rows
         with ThreadPoolExecutor(_PRICE_THREADS) as pool:
-            list(pool.map(lambda region: self._collect_region_prices(region, before), candidates))
-        listing: dict[str, list[str]] = {}
-        names: dict[str, str] = {}
-        for region in candidates:
-            sizes, name = self._listed(region)
-            listing[region] = sizes
-            if name:
-                names[region] = name
-        day = self.run.slot_at.date()
-        settings = self.deps.prepare.settings
-        whole = self.asked.is_whole(settings)
-        after = fold_listing(before, day, listing, names, keep_days=settings.catalogue_days, whole=whole)
-        require_known_sizes(self.asked.instance_types, chain.from_iterable(after.pairs.values()))
-        write_catalogue(self.deps.objects, after)
-        return after, difference(before, after, day)
+            listed = [region for region in candidates if Dataset.PRICE not in answers.whole.get(region, ())]
+            list(pool.map(lambda region: self._list_prices(region, before, rows), listed))
+        day, settings = self.run.slot_at.date(), self.deps.prepare.settings
+        catalogue = fold_listing(before, day, self.listing.sizes, self.listing.names, keep_days=settings.catalogue_days)
+        require_known_sizes(scope.instance_types, chain.from_iterable(catalogue.pairs.values()))
+        # What lists nothing sells nothing: it is no candidate for rates and scores.
+        selling = [region for region in candidates if self.listing.sizes.get(region) != []]
+        return prepare_collection(self.record, catalogue, self.deps.prepare, candidates=selling, answers=answers).work
 
-    def _collect_region_prices(self, region: str, catalogue: Catalogue) -> None:
+    def _list_prices(self, region: str, catalogue: Catalogue, rows: Mapping[str, Mapping[str, int]]) -> None:
         known = tuple(catalogue.pairs.get(region, ()))
-        item = WorkItem(run_id=self.run.run_id, region=region, instance_types=known, ondemand=True)
-        self._collect(Dataset.PRICE, item, self.deps.collect_prices)
+        item = WorkItem(region=region, instance_types=known, ondemand=True, last_good_rows=rows.get(region, {}))
+        if stored_report(self.deps.objects, Dataset.PRICE, self.run, region) is not None:
+            self.listing.note(region, self._stored_prices(region))  # of an earlier start of this job
+            return
+        self._collect(
+            Dataset.PRICE, item, lambda run, work_item: self.deps.collect_prices(run, work_item, self.listing.note)
+        )
 
-    def _listed(self, region: str) -> tuple[list[str], str]:
-        """Sizes with a spot price in the region's shard of this run, and the region's billing name."""
-        rows = self._shard_rows(Dataset.PRICE, region) or []
-        spot = [
-            row["instance_type"]
-            for row in rows
-            if row["spot_price_usd_per_hour"] is not None and is_spot_eligible(row["instance_type"])
-        ]
-        return spot, rows[0]["region_name"] if rows else ""
+    def _stored_prices(self, region: str) -> list[PriceRow]:
+        run = self.run
+        key = keys.shard(Dataset.PRICE, run.slot_at, region, run.attempt)
+        stored = self.deps.objects.get(key)
+        if stored is None:
+            return []
+        try:
+            shard = open_shard(
+                stored.body,
+                key=key,
+                dataset=Dataset.PRICE,
+                run_id=run.run_id,
+                region=region,
+                attempt=run.attempt,
+            )
+            rows = [PriceRow.from_dict(row) for row in parse_rows(shard, key)]
+        except (ShardRefusedError, TypeError):
+            return []
+        return [row for row in rows if row.spot_price_usd_per_hour is not None]
 
-    def _prepared_regions(self) -> list[str]:
-        content, _ = read_json(self.deps.objects, keys.run_request(self.run.slot_at), schema=REQUEST_SCHEMA)
-        regions: list[str] = content["regions"] if content else []
-        return regions
-
-    def _collect_rates(self, region: str) -> None:
-        item = read_item(self.deps.objects, self.run, region)
-        if item is not None:
+    def _collect_rates(self, item: WorkItem) -> None:
+        if item.is_due(Dataset.EVICTION):
             self._collect(Dataset.EVICTION, item, self.deps.collect_eviction_rates)
 
-    def _collect_scores(self, region: str) -> None:
-        item = read_item(self.deps.objects, self.run, region)
-        if item is None or not item.calls:
+    def _collect_scores(self, item: WorkItem, work: Work) -> None:
+        if not item.is_due(Dataset.SPS):
             return
-        checkpoint = Checkpoint.load(self.deps.objects, self.run, region, self.deps.stopping)
-        self._collect(Dataset.SPS, item, lambda run, work: self.deps.collect_scores(run, work, checkpoint))
+        checkpoint = Checkpoint.load(self.deps.objects, self.run, item.region, self.deps.stopping)
+        self._collect(
+            Dataset.SPS, item, lambda run, work_item: self.deps.collect_scores(run, work_item, work, checkpoint)
+        )
 
     def _collect(self, dataset: Dataset, item: WorkItem, collect: Collect) -> None:
-        """Collect one shard unless this execution has it already."""
+        """Collect one shard unless the attempt has it already."""
         if self.deps.stopping():
             raise ReclaimedError(f"{item.region}: told to stop")
-        mark = keys.checkpoint(self.run.slot_at, f"done-{dataset.value}-{item.region}")
-        done, _ = read_json(self.deps.objects, mark, schema=CHECKPOINT_SCHEMA)
-        if (done is not None and done["owner"] == self.run.owner) or dataset.value in item.stored:
+        if stored_report(self.deps.objects, dataset, self.run, item.region) is not None:
             return
         report = self._try(dataset, item, collect)
         if self.deps.stopping() and report.status != "complete":
             raise ReclaimedError(f"{dataset.value} of {item.region}: told to stop in the middle")
-        if report.status != "failed":
-            write_json(self.deps.objects, mark, {"owner": self.run.owner}, schema=CHECKPOINT_SCHEMA)
         self.reports.append(report)
-        self.deps.tell(report)
+        self.deps.on_report(report)
 
     def _try(self, dataset: Dataset, item: WorkItem, collect: Collect) -> CollectorReport:
         """A collector's report; what Azure or the time refused is a failed one."""
@@ -206,14 +195,3 @@ class _FullRun:
             return CollectorReport(
                 dataset=dataset, region=item.region, status="failed", rows=0, error=name, cause=cause
             )
-
-    def _shard_rows(self, dataset: Dataset, region: str) -> list[dict[str, Any]] | None:
-        key = keys.shard(dataset, self.run.slot_at, region)
-        stored = self.deps.objects.get(key)
-        if stored is None:
-            return None
-        try:
-            shard = open_shard(stored.body, key=key, dataset=dataset, run_id=self.run.run_id, region=region)
-            return parse_rows(shard, key)
-        except ShardRefusedError:
-            return None

@@ -1,20 +1,27 @@
-"""What follows collecting: merge the run, then fold what was learnt into the state of later runs."""
+"""What follows collecting: merge the attempt, then keep what it has taught for later runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from spotlake.models import CollectorReport, Dataset, Run
-from spotlake.planning.sweep import block_id
-from spotlake.planning.sweep import fold_run as fold_sweep
+from spotlake.events import MergeResult
+from spotlake.merge.slot import AttemptRead, SlotRead
+from spotlake.models import Dataset, Mode, Run
+from spotlake.names import is_spot_eligible
+from spotlake.planning.attempt import Failure
+from spotlake.planning.catalogue import Catalogue, fold_listing
+from spotlake.planning.sweep import Sweep, block_id, record_answers
+from spotlake.settings import Settings
 from spotlake.state.call_plan import read_plan
-from spotlake.state.last_good import fold_last_good
-from spotlake.state.lessons import fold_reports
-from spotlake.state.sweep import read_sweep, write_sweep
+from spotlake.state.catalogue import change_catalogue
+from spotlake.state.full_runs import note_full_run
+from spotlake.state.last_good import note_last_good
+from spotlake.state.lessons import learn_from
+from spotlake.state.sweep import change_sweep
 from spotlake.stores.objects import ObjectStore
-from spotlake.usecases.merge.merge_run import MergeDeps, MergeOutcome, merge_run
+from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
+from spotlake.usecases.merge.write_manifest import Merged, result_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,49 +32,75 @@ class FinishDeps:
     objects: ObjectStore
 
 
-def finish_run(run: Run, failures: Sequence[Mapping[str, str]], deps: FinishDeps) -> dict[str, Any]:
-    """Merge, then learn: refused names, restricted pairs, health of locations, row counts, the sweep.
+def finish_run(run: Run, failures: Sequence[Failure], deps: FinishDeps) -> MergeResult:
+    """Merge, then learn: the catalogue, refused names, restricted pairs, health of locations, row counts, the sweep.
+
+    Each document is changed on condition, so an attempt that is finished at the same time loses nothing.
+
+    Args:
+        run: The attempt.
+        failures: What was caught while it collected.
+        deps: What to work with.
 
     Raises:
-        StoreError, DeadlineError: As ``merge_run``; doing it again goes on.
+        StoreError, DeadlineError: As ``merge_run``; doing it again continues.
     """
-    outcome = merge_run(run, failures, deps.merge)
-    fold_reports(deps.objects, run, outcome.reports)
-    fold_last_good(deps.objects, run.slot_at, outcome.reports)
-    _fold_sweep(run, outcome, deps.objects)
-    return outcome.to_dict()
+    merged = merge_run(run, failures, deps.merge)
+    own = next(one for one in merged.slot.attempts if one.record.run.attempt == run.attempt)
+    _note_listing(merged, deps.objects, deps.merge.settings)
+    learn_from(deps.objects, run, own.reports)
+    note_last_good(deps.objects, run.slot_at, own.reports, merged.slot.account.accounts())
+    _note_answers(merged.slot, deps.objects)
+    if run.mode is Mode.FULL and _is_whole(own):
+        note_full_run(deps.objects, run.slot_at, done=True)
+    return result_of(deps.objects, run)
 
 
-def _fold_sweep(run: Run, outcome: MergeOutcome, objects: ObjectStore) -> None:
-    """Note which blocks of the stored plan were answered at which count."""
-    blocks: Mapping[str, str] = outcome.request["blocks"]
+def _is_whole(attempt: AttemptRead) -> bool:
+    """Whether a full run was asked for everything, and listed the prices of most regions."""
+    if attempt.work is None or attempt.record.scope.filtered:
+        return False
+    listed = sum(one.dataset is Dataset.PRICE and one.status == "complete" for one in attempt.reports)
+    return 2 * listed > len(attempt.work.items)
+
+
+def _note_listing(merged: Merged, objects: ObjectStore, settings: Settings) -> None:
+    """The catalogue is a by-product of every price listing."""
+    sizes = {region: [size for size in sizes if is_spot_eligible(size)] for region, sizes in merged.listed.items()}
+    names = merged.newest.state.regions
+
+    def change(catalogue: Catalogue) -> Catalogue:
+        named = {region: names[region] for region in sizes if region in names}
+        return fold_listing(catalogue, merged.run.slot_at.date(), sizes, named, keep_days=settings.catalogue_days)
+
+    change_catalogue(objects, change)
+
+
+def _note_answers(slot: SlotRead, objects: ObjectStore) -> None:
+    """Note which blocks of the stored plan were answered at which count; blocks of a part's own plan are not in it."""
     plan = [block_id(block) for block in read_plan(objects)[1]]
-    if not blocks or not set(blocks.values()) <= set(plan):
-        return  # a filtered run has a plan of its own
-    answered, unsent = _by_count(blocks, outcome.reports, outcome.request)
-    sweep = read_sweep(objects)
-    for count in run.desired_counts:
-        sweep = fold_sweep(
-            sweep,
-            slot_at=run.slot_at,
-            count=count,
-            answered=answered.get(count, []),
-            failed=unsent.get(count, []),
-            plan=plan,
-        )
-    write_sweep(objects, sweep)
-
-
-def _by_count(
-    blocks: Mapping[str, str], reports: Sequence[CollectorReport], request: Mapping[str, Any]
-) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
-    """Block ids answered and not answered, by desired count (the call id ends in it)."""
-    lost = {call for report in reports for call in report.unsent_call_ids}
-    reported = {report.region for report in reports if report.dataset is Dataset.SPS}
-    silent = {call for region, calls in request["calls_by_region"].items() if region not in reported for call in calls}
+    known = frozenset(plan)
     answered: dict[int, list[str]] = {}
-    unsent: dict[int, list[str]] = {}
-    for call, block in blocks.items():
-        target = unsent if call in lost or call in silent else answered
-        target.setdefault(int(call.rsplit("-", 1)[-1]), []).append(block)
-    return answered, unsent
+    failed: dict[int, list[str]] = {}
+    for attempt in slot.attempts:
+        work = attempt.work
+        for call in work.calls() if work is not None else ():
+            block = work.blocks.get(call.call_id) if work is not None else None
+            if block in known and block is not None:
+                target = answered if slot.account.is_answered(call) else failed
+                target.setdefault(call.desired_count, []).append(block)
+
+    def change(sweep: Sweep) -> Sweep:
+        for count in {*answered, *failed}:
+            sweep = record_answers(
+                sweep,
+                slot_at=slot.slot_at,
+                count=count,
+                answered=answered.get(count, []),
+                failed=failed.get(count, []),
+                plan=plan,
+            )
+        return sweep
+
+    if answered or failed:
+        change_sweep(objects, change)

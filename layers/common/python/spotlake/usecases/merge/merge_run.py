@@ -1,40 +1,40 @@
-"""Merge a run: shards and the last state to the next state, the table, the files, the manifest.
+"""Merge an attempt: its slot's shards and the last state to the next state, the table, the files, the manifest.
 
-The result is a function of the set of runs merged. Runs are folded in order of their slots; one that
-comes late is folded at its place and the later ones again after it, from their raw shards. Each step may be
-done again: the chain (``state/merged_states.py``) commits a state and says which one the table shows, and the
-manifest, written last, says ``complete``.
+The result is a function of the set of attempts merged. A slot is folded from all its attempts, and slots in
+order of their time: one that comes late is folded at its place and the later ones again after it, from their raw
+shards. Each step may be repeated: the chain (``state/merged_states.py``) commits a state and says which one the
+table shows, and the manifest is written last.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any
-
-import orjson
+from datetime import datetime
 
 from spotlake import keys
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ConflictError, StoreError
-from spotlake.merge import manifest
 from spotlake.merge.files import Files
-from spotlake.merge.fold import fold_run
+from spotlake.merge.fold import fold_slot
+from spotlake.merge.slot import SlotRead
 from spotlake.merge.state import MergedState, slot_number
 from spotlake.merge.table_changes import Changes, Writing
 from spotlake.merge.view import View
-from spotlake.models import CollectorReport, Run, slot_of_run_id, to_iso
+from spotlake.models import Run, run_id_of, slot_of_run_id
+from spotlake.planning.attempt import FIRST_FORM, Failure
 from spotlake.settings import Settings
-from spotlake.state.merged_states import Cut, Head, MergedRun, States
+from spotlake.state.attempts import attempts_of, read_end, read_record, write_end
+from spotlake.state.merged_states import Cut, Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.workloads import Upserted, WorkloadTable
-from spotlake.usecases.merge.read_shards import RunRows, read_request, read_rows
+from spotlake.usecases.merge.read_shards import read_slot
+from spotlake.usecases.merge.write_manifest import Merged, write_manifest
 
-_REMEMBERED_RUNS = 144  # a day: a run later than that gets its snapshot, but changes neither table nor latest
+_REMEMBERED_RUNS = 144  # a day: a later slot than that gets its snapshot, but changes neither table nor latest
 _ROUNDS = 8
-_FOLDING_SECONDS = 5.0  # what folding a later run again may take
+_FOLDING_SECONDS = 5.0  # what folding a later slot again may take
 _WRITING_SECONDS = 15.0  # what is left for the files when the table takes too long
 
 
@@ -50,38 +50,33 @@ class MergeDeps:
     monotonic: Callable[[], float] = time.monotonic
 
 
-@dataclass(frozen=True, kw_only=True)
-class MergeOutcome:
-    """What a merge came to: the manifest, and the collectors' reports for what is learnt from them."""
-
-    manifest: Mapping[str, Any]
-    manifest_key: str
-    reports: tuple[CollectorReport, ...]
-    request: Mapping[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """For the state machine: counts and names, no rows."""
-        names = (
-            "status", "coverage_percent", "coverage_sufficient", "rows", "changed_rows", "written_items",
-            "consumed_write_units", "sps_calls", "throttled_calls", "stale_regions", "oldest_score_age_minutes",
-            "rows_difference_percent",
-        )  # fmt: skip
-        return {**{name: self.manifest[name] for name in names}, "manifest_key": self.manifest_key}
-
-
-def merge_run(run: Run, failures: Sequence[Mapping[str, str]], deps: MergeDeps) -> MergeOutcome:
-    """Merge a run into everything.
+def merge_run(run: Run, failures: Sequence[Failure], deps: MergeDeps) -> Merged:
+    """Merge an attempt into everything.
 
     Args:
-        run: The run; its request's record says which shards to expect.
-        failures: What the state machine caught: dataset, region, error, cause.
+        run: The attempt; its record says which others it counts on.
+        failures: What was caught while it collected, of collectors or of a whole step.
         deps: Stores, clock, settings.
 
     Raises:
-        StoreError: Something could not be read or written; the text names it. Merging again goes on.
+        StoreError: Something could not be read or written; the text names it. Merging again continues.
         DeadlineError: Time ran out before the state was committed; the same.
     """
-    return _Merge(run, failures, deps).run_all()
+    write_end(deps.objects, run, failures)
+    return _Merge(run, deps).run_all()
+
+
+def attempts_to_merge(objects: ObjectStore, run: Run) -> tuple[int, ...]:
+    """The attempts that a slot is folded from: those that came to their merge, and those that they count on."""
+    there = attempts_of(objects, run.slot_at)
+    wanted = {run.attempt, *(number for number in there if _has_ended(objects, run, number))}
+    for number in sorted(wanted):
+        wanted.update(read_record(objects, run.slot_at, number).includes)
+    return tuple(sorted(wanted & {*there, run.attempt}))
+
+
+def _has_ended(objects: ObjectStore, run: Run, attempt: int) -> bool:
+    return attempt in (run.attempt, FIRST_FORM) or read_end(objects, run.slot_at, attempt) is not None
 
 
 @dataclass(frozen=True)
@@ -94,27 +89,30 @@ class _Committed:
 
 
 class _Merge:
-    def __init__(self, run: Run, failures: Sequence[Mapping[str, str]], deps: MergeDeps) -> None:
+    def __init__(self, run: Run, deps: MergeDeps) -> None:
         self.run, self.deps, self.objects, self.settings = run, deps, deps.objects, deps.settings
-        self.failures = {(one["dataset"], one["region"]): one for one in failures}
-        self.states = States(deps.objects)
+        self.states = MergedStates(deps.objects)
         self.began = deps.monotonic()
-        self.request = read_request(deps.objects, run.slot_at)
         self.seconds: dict[str, float] = {}
         # What is folded into is, as a rule, what the table shows: it is compared with later.
         self.shown: tuple[str, View] | None = None
 
-    def run_all(self) -> MergeOutcome:
-        read = self._timed("read", lambda: read_rows(self.objects, self.run.slot_at, self.request))
+    def run_all(self) -> Merged:
+        attempts = attempts_to_merge(self.objects, self.run)
+        read = self._timed("read", lambda: read_slot(self.objects, self.run.slot_at, attempts))
         counts = read.columns.counts()
         committed = self._timed("fold", lambda: self._commit(read))
+        listed = read.columns.listed()
         del read.columns  # its 40 MB are not needed any more
         upserted = self._timed("upsert", lambda: self._upsert(committed))
         outputs = self._timed("write", lambda: self._write_files(committed))
-        key = keys.manifest(self.run.slot_at)
-        content = self._manifest(read, counts, committed, upserted, [*outputs, key])
-        self.objects.put(key, orjson.dumps(content), content_type="application/json")
-        return MergeOutcome(manifest=content, manifest_key=key, reports=tuple(read.reports), request=self.request)
+        self.seconds["total"] = round(self.deps.monotonic() - self.began, 3)
+        merged = Merged(
+            run=self.run, slot=read, newest=committed.newest, rows={**counts, "merged": int(committed.own.live.sum())},
+            listed=listed, upserted=upserted, outputs=outputs, seconds=self.seconds, merged_at=self.deps.clock.now(),
+        )  # fmt: skip
+        write_manifest(self.objects, merged, self.settings)
+        return merged
 
     def _timed[T](self, name: str, work: Callable[[], T]) -> T:
         began = self.deps.monotonic()
@@ -124,7 +122,7 @@ class _Merge:
 
     # -- folding and committing ------------------------------------------------------------------
 
-    def _commit(self, read: RunRows) -> _Committed:
+    def _commit(self, read: SlotRead) -> _Committed:
         """Fold, store the states and replace the chain; again from the start when somebody was quicker."""
         for _ in range(_ROUNDS):
             try:
@@ -133,8 +131,8 @@ class _Merge:
                 continue
         raise StoreError(f"{keys.MERGED_CHAIN}: others replaced it {_ROUNDS} times in a row")
 
-    def _commit_once(self, head: Head, read: RunRows) -> _Committed:
-        known = next((one for one in head.runs if one.run_id == self.run.run_id), None)
+    def _commit_once(self, head: Head, read: SlotRead) -> _Committed:
+        known = head.run(self.run.run_id)
         if known is not None and known.digest == read.digest:
             own = self._view(self.states.load(known.key))
             newest = own if known is head.runs[-1] else self._view(self.states.load(head.runs[-1].key))
@@ -143,19 +141,21 @@ class _Merge:
         after = [one for one in head.runs if one.run_id > self.run.run_id]
         if not before and known is None and len(head.runs) >= _REMEMBERED_RUNS:
             alone = MergedState()
-            fold_run(alone, read.columns, slot_number(self.run.slot_at))
+            fold_slot(alone, read.columns, slot_number(self.run.slot_at))
             return _Committed(head, self._view(self.states.load(head.runs[-1].key)), self._view(alone))
-        base = known or (before[-1] if before else None)
+        # A slot is folded into the state before it. Of the oldest slot of a full chain that state is gone: its own
+        # holds all but the newer attempts.
+        base = before[-1] if before else known if len(head.runs) >= _REMEMBERED_RUNS else None
         state = self._loaded(base.key, head) if base else MergedState()
-        entries = [*before, self._fold(state, self.run.run_id, read, head.version + 1)]
+        entries = [*before, self._fold(state, read, head.version + 1)]
         own = self._view(state) if not after else self._view(state).kept()
         for later in after:
             self.deps.deadline.check(f"folding run {later.run_id} again", needs_seconds=_FOLDING_SECONDS)
-            slot_at = slot_of_run_id(later.run_id)
-            again = read_rows(self.objects, slot_at, read_request(self.objects, slot_at))
-            entries.append(self._fold(state, later.run_id, again, head.version + 1))
+            again = read_slot(self.objects, slot_of_run_id(later.run_id), later.attempts)
+            entries.append(self._fold(state, again, head.version + 1))
         newest = own if not after else self._view(state)
-        fresh = replace(head, version=head.version + 1, runs=tuple(entries[-_REMEMBERED_RUNS:]))
+        due = dict.fromkeys([*head.due, self.run.run_id, *(one.run_id for one in after)])
+        fresh = replace(head, version=head.version + 1, runs=tuple(entries[-_REMEMBERED_RUNS:]), due=tuple(due))
         return _Committed(self.states.replace_head(fresh), newest, own)
 
     def _view(self, state: MergedState) -> View:
@@ -168,20 +168,21 @@ class _Merge:
             self.shown = key, self._view(state).kept()
         return state
 
-    def _fold(self, state: MergedState, run_id: str, read: RunRows, version: int) -> MergedRun:
-        fold_run(state, read.columns, slot_number(slot_of_run_id(run_id)))
-        key = keys.merged_state(run_id, version, self.run.fence)
+    def _fold(self, state: MergedState, read: SlotRead, version: int) -> MergedRun:
+        fold_slot(state, read.columns, slot_number(read.slot_at))
+        run_id = run_id_of(read.slot_at)
+        key = keys.merged_state(run_id, version, self.run.attempt)
         self.states.store(state, key)
-        return MergedRun(run_id, key, read.digest)
+        attempts = tuple(attempt.record.run.attempt for attempt in read.attempts)
+        return MergedRun(run_id, key, read.digest, attempts, read.desired_count)
 
     # -- the table -------------------------------------------------------------------------------
 
     def _upsert(self, committed: _Committed) -> Upserted:
         """Bring the table from the state it shows to the newest one.
 
-        That this has begun is written down first: whoever comes after a merge that was cut off, or besides one
-        that goes on, then writes all that it may have written, whole. Who finds a newer state leaves the table to
-        the one who committed that.
+        The chain records first that this upsert has begun. If it is interrupted, the next merge writes every item
+        again, whole, that this one may have written. When a newer state is committed, its merge owns the table.
         """
         head, key = committed.head, committed.head.runs[-1].key
         if head.table_version >= head.version:
@@ -232,19 +233,48 @@ class _Merge:
     # -- the files -------------------------------------------------------------------------------
 
     def _write_files(self, committed: _Committed) -> list[str]:
-        """The snapshot of this run, and what shows the newest one. Returns the keys."""
+        """The snapshots that are due, and what shows the newest state. Returns the keys that were written."""
         newest = Files(committed.newest, self.settings.name_casing)
         own = newest if committed.own is committed.newest else Files(committed.own, self.settings.name_casing)
-        snapshot = keys.snapshot(self.run.slot_at)
-        body = own.snapshot(self.run.slot_at, self.run.desired_counts[0])
-        self.objects.put(snapshot, body, content_type="text/csv", content_encoding="gzip")
+        written = [self._write_snapshot(self.run.slot_at, own, self._desired_count(committed.head), committed.head)]
         newest_at = slot_of_run_id(committed.head.runs[-1].run_id)
-        self._put_newest(keys.LATEST, newest.latest(newest_at), committed.head)
-        self._put_newest(keys.QUERY_SELECTOR, newest.selector(), committed.head)
-        return [snapshot, keys.LATEST, keys.QUERY_SELECTOR]
+        self._put_newest(keys.LATEST, newest.latest(newest_at), "application/json", committed.head)
+        self._put_newest(keys.QUERY_SELECTOR, newest.selector(), "application/json", committed.head)
+        del newest, own
+        return [*written, keys.LATEST, keys.QUERY_SELECTOR, *self._write_later_snapshots(committed.head)]
 
-    def _put_newest(self, key: str, body: bytes, head: Head) -> None:
-        """Write what shows the newest state, unless a newer one is committed: then that merge writes it."""
+    def _write_later_snapshots(self, head: Head) -> list[str]:
+        """Snapshots of other slots whose states have changed, as far as time allows; the next merge writes the rest."""
+        done, written = {self.run.run_id}, []
+        for run_id in head.due:
+            entry = head.run(run_id)
+            if entry is not None and run_id not in done:
+                if self.deps.deadline.seconds_left() < _FOLDING_SECONDS:
+                    break
+                files = Files(self._view(self.states.load(entry.key)), self.settings.name_casing)
+                written.append(self._write_snapshot(slot_of_run_id(run_id), files, entry.desired_count, head))
+            done.add(run_id)
+        self.states.change_head(
+            lambda one: (
+                replace(one, due=tuple(run_id for run_id in one.due if run_id not in done))
+                if one.version == head.version
+                else one
+            )
+        )
+        return written
+
+    def _write_snapshot(self, slot_at: datetime, files: Files, desired_count: int, head: Head) -> str:
+        key = keys.snapshot(slot_at)
+        self._put_newest(key, files.snapshot(slot_at, desired_count), "text/csv", head)
+        return key
+
+    def _desired_count(self, head: Head) -> int:
+        """What the slot's snapshot shows the scores of; of a slot older than the chain, what this attempt asked."""
+        entry = head.run(self.run.run_id)
+        return entry.desired_count if entry else self.run.desired_counts[0]
+
+    def _put_newest(self, key: str, body: bytes, content_type: str, head: Head) -> None:
+        """Write a file of this version of the chain, unless a newer one is committed: then that merge writes it."""
         for _ in range(_ROUNDS):
             stored = self.objects.get(key)
             if self.states.head().version > head.version:
@@ -253,7 +283,7 @@ class _Merge:
                 self.objects.put(
                     key,
                     body,
-                    content_type="application/json",
+                    content_type=content_type,
                     content_encoding="gzip",
                     if_absent=stored is None,
                     if_etag=stored.etag if stored else None,
@@ -262,41 +292,3 @@ class _Merge:
                 continue
             return
         raise StoreError(f"{key}: others replaced it {_ROUNDS} times in a row")
-
-    def _manifest(
-        self,
-        read: RunRows,
-        counts: Mapping[str, int],
-        committed: _Committed,
-        upserted: Upserted,
-        outputs: Sequence[str],
-    ) -> dict[str, Any]:
-        told = manifest.collected(self.run, self.request, read.reports, read.refused, self.failures)
-        is_complete = not told["stale"] and not upserted.left
-        rows = {**counts, "merged": int(committed.own.live.sum())}
-        return {
-            "schema": manifest.SCHEMA,
-            "complete": True,
-            "status": "complete" if is_complete else "partial",
-            **told,
-            "coverage_sufficient": told["coverage_percent"] >= self.settings.minimum_coverage_percent,
-            "filtered": self.request["asked"]["filtered"],
-            "rows": rows,
-            "rows_difference_percent": self._rows_difference(rows),
-            "changed_rows": upserted.done + upserted.left,
-            "written_items": upserted.written,
-            "items_left": upserted.left,
-            "consumed_write_units": upserted.write_units,
-            "write_throttles": upserted.throttles,
-            "seconds": {**self.seconds, "total": round(self.deps.monotonic() - self.began, 3)},
-            "merged_at": to_iso(self.deps.clock.now()),
-            "outputs": list(outputs),
-        }
-
-    def _rows_difference(self, rows: Mapping[str, int]) -> float | None:
-        """Against the same slot of the day before; a run that was asked for a part is compared with nothing."""
-        stored = self.objects.get(keys.manifest(self.run.slot_at - timedelta(days=1)))
-        if stored is None or self.request["asked"]["filtered"]:
-            return None
-        before = orjson.loads(stored.body)
-        return None if before.get("filtered", True) else manifest.rows_difference_percent(rows, before["rows"])

@@ -1,105 +1,110 @@
-"""Reading what a run collected: its request, and every shard that the request expects."""
+"""Reading what a slot's attempts collected: what they planned, and every shard that they should have left."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
 
 from spotlake import keys
-from spotlake.errors import ShardRefusedError, StoreError
+from spotlake.errors import ShardRefusedError
 from spotlake.merge.columns import Columns
-from spotlake.models import CollectorReport, Dataset, run_id_of
+from spotlake.merge.slot import AttemptRead, RefusedShard, SlotRead
+from spotlake.models import Dataset, run_id_of
 from spotlake.planning.run_input import matches
+from spotlake.scores.accounts import Key, SlotAccount
 from spotlake.shards import open_shard
-from spotlake.stores.objects import ReadOnlyObjects, read_json
+from spotlake.state.attempts import read_end, read_record, read_work
+from spotlake.stores.objects import ReadOnlyObjects
 
-REQUEST_SCHEMA = 1
 _READ_THREADS = 16
-# A full run whose job ended before it had prepared anything: nothing was planned, all stays as it was.
-_UNPREPARED: dict[str, Any] = {
-    "regions": [],
-    "shards": {one.value: [] for one in Dataset},
-    "pairs": 0,
-    "calls_planned": 0,
-    "calls_waiting": 0,
-    "oldest_score_age_minutes": None,
-    "blocks": {},
-    "calls_by_region": {},
-    "catalogue": None,
-    "collected_at": {},
-}
 
 
-@dataclass
-class RunRows:
-    """The shards of one run, as read.
-
-    Attributes:
-        columns: Their rows.
-        reports: What the collectors say of themselves.
-        refused: Shards that are missing or cannot be merged: key, dataset, region, reason.
-        digest: Differs when any shard's bytes do.
-    """
-
-    columns: Columns = field(default_factory=Columns)
-    reports: list[CollectorReport] = field(default_factory=list)
-    refused: list[dict[str, str]] = field(default_factory=list)
-    digest: str = ""
-
-
-def read_request(objects: ReadOnlyObjects, slot_at: datetime) -> Mapping[str, Any]:
-    """What was asked of the run. Raises StoreError when it was never planned."""
-    content, _ = read_json(objects, keys.run_request(slot_at), schema=REQUEST_SCHEMA)
-    if content is None:
-        raise StoreError(f"{keys.run_request(slot_at)} is missing: the run was never planned")
-    request: Mapping[str, Any] = _UNPREPARED | content
-    return request
-
-
-def read_rows(objects: ReadOnlyObjects, slot_at: datetime, request: Mapping[str, Any]) -> RunRows:
-    """Every expected shard; one that is missing or refused costs only itself.
+def read_slot(objects: ReadOnlyObjects, slot_at: datetime, attempts: Sequence[int]) -> SlotRead:
+    """Every shard that the attempts should have left; one that is missing or refused costs only itself.
 
     Raises:
-        StoreError: A shard could not be read (other than not being there).
+        StoreError: A record or shard cannot be read (other than a shard that is not there).
     """
-    read = RunRows()
-    expected = [(Dataset(name), region) for name, regions in request["shards"].items() for region in regions]
-    regions = frozenset(request["regions"])
+    read = SlotRead(slot_at=slot_at, attempts=[])
     digest = blake2b(digest_size=8)
-    with ThreadPoolExecutor(_READ_THREADS) as pool:
-        found = pool.map(lambda one: objects.get(keys.shard(one[0], slot_at, one[1])), expected)
-        for (dataset, region), stored in zip(expected, found, strict=True):
-            body = None if stored is None else stored.body
+    for number in sorted(attempts):
+        attempt = AttemptRead(
+            record=read_record(objects, slot_at, number),
+            work=read_work(objects, slot_at, number),
+            failures=read_end(objects, slot_at, number),
+        )
+        read.attempts.append(attempt)
+        digest.update(number.to_bytes(8))
+        for body in _read_attempt(objects, attempt, read.columns):
             # Gzip ends in a checksum of the whole content.
             digest.update(b"-" if body is None else body[-64:] + len(body).to_bytes(8))
-            _read_one(read, dataset, region, body, slot_at, regions)
+    if len(read.attempts) > 1:
+        read.columns.settle()
     read.digest = digest.hexdigest()
-    globs = request["asked"]["instance_types"]
-    if globs:
-        read.columns.keep(functools.cache(lambda size: matches(size, globs)))
+    read.account = SlotAccount.fold(
+        _asked(read.attempts),
+        read.columns.scored_pairs(),
+        (account for report in read.reports for account in report.accounts),
+    )
     return read
 
 
-def _read_one(
-    read: RunRows, dataset: Dataset, region: str, body: bytes | None, slot_at: datetime, regions: frozenset[str]
-) -> None:
-    key = keys.shard(dataset, slot_at, region)
-    if body is None:
-        read.refused.append({"key": key, "dataset": dataset.value, "region": region, "reason": "missing"})
-        return
-    try:
-        shard = open_shard(body, key=key, dataset=dataset, run_id=run_id_of(slot_at), region=region)
-        if dataset is Dataset.SPS:
-            read.columns.read_scores(shard, key, regions=regions)
-        elif dataset is Dataset.PRICE:
-            read.columns.read_prices(shard, key)
-        else:
-            read.columns.read_evictions(shard, key)
-        read.reports.append(shard.header.report)
-    except ShardRefusedError as error:
-        read.refused.append({"key": key, "dataset": dataset.value, "region": region, "reason": error.reason})
+def _read_attempt(objects: ReadOnlyObjects, attempt: AttemptRead, columns: Columns) -> Iterable[bytes | None]:
+    """Read an attempt's shards into the columns; yields their bodies, None for those that are not there."""
+    run = attempt.record.run
+    expected = _expected(objects, attempt)
+    regions = None if attempt.work is None else frozenset(attempt.work.items)
+    globs = attempt.record.scope.instance_types
+    wanted = functools.cache(lambda size: matches(size, globs)) if globs else None
+    shard_keys = [keys.shard(dataset, run.slot_at, region, run.attempt) for dataset, region in expected]
+    with ThreadPoolExecutor(_READ_THREADS) as pool:
+        for key, (dataset, region), stored in zip(shard_keys, expected, pool.map(objects.get, shard_keys), strict=True):
+            body = None if stored is None else stored.body
+            yield body
+            if body is None:
+                attempt.refused.append(RefusedShard(key=key, dataset=dataset, region=region, reason="missing"))
+                continue
+            try:
+                shard = open_shard(
+                    body,
+                    key=key,
+                    dataset=dataset,
+                    run_id=run_id_of(run.slot_at),
+                    region=region,
+                    attempt=run.attempt,
+                )
+                columns.read(shard, key, regions=regions, wanted=wanted)
+                attempt.reports.append(shard.header.report)
+            except ShardRefusedError as error:
+                attempt.refused.append(RefusedShard(key=key, dataset=dataset, region=region, reason=error.reason))
+
+
+def _expected(objects: ReadOnlyObjects, attempt: AttemptRead) -> list[tuple[Dataset, str]]:
+    """The shards that an attempt should have left; of one that planned nothing, those that are there."""
+    if attempt.work is not None:
+        return attempt.work.shards()
+    run = attempt.record.run
+    found = []
+    for dataset in Dataset:
+        for key in objects.keys(keys.shards_of_slot(dataset, run.slot_at)):
+            region, number = keys.region_and_attempt(key)
+            if number == run.attempt:
+                found.append((dataset, region))
+    return found
+
+
+def _asked(attempts: Iterable[AttemptRead]) -> dict[Key, set[str]]:
+    """(scored region, desired count) -> owed sizes that the attempts' calls were to ask."""
+    asked: defaultdict[Key, set[str]] = defaultdict(set)
+    for attempt in attempts:
+        if attempt.work is None:
+            continue
+        owed = attempt.work.owed_sizes()
+        for call in attempt.work.calls():
+            for region in call.regions:
+                asked[region, call.desired_count] |= owed.get(region, frozenset()).intersection(call.instance_types)
+    return {key: sizes for key, sizes in asked.items() if sizes}

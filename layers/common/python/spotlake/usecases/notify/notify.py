@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,12 @@ import orjson
 import requests
 
 from spotlake.errors import SpotlakeError
+from spotlake.events import NotifyEvent, NotifyResult
+from spotlake.models import Mode
+from spotlake.state.health import note_health
 from spotlake.stores.claims import Claims
-from spotlake.stores.objects import ObjectStore, read_json, write_json
+from spotlake.stores.objects import ObjectStore
 
-HEALTH_KEY = "state/azure/health.json"
-HEALTH_SCHEMA = 1
 _SLACK_TIMEOUT_SECONDS = 5.0
 _CAUSE_LIMIT = 300
 
@@ -30,7 +31,7 @@ class NotifyDeps:
     console_url: Callable[[str], str]
 
 
-def notify(event: Mapping[str, Any], deps: NotifyDeps) -> dict[str, Any]:
+def notify(event: NotifyEvent, deps: NotifyDeps) -> NotifyResult:
     """Tell of a failed or recovered run, once, and release the claim of a failed one.
 
     Args:
@@ -44,7 +45,7 @@ def notify(event: Mapping[str, Any], deps: NotifyDeps) -> dict[str, Any]:
     problems: list[str] = []
     _attempt(problems, lambda: deps.claims.release(owner=event["execution_id"]))
     if not _changes_health(event, deps.objects, problems):
-        return {"status": "known", "problems": problems}
+        return NotifyResult(status="known", problems=problems)
     subject, text = _words(event, deps.console_url)
     senders: list[Callable[[], None]] = []
     if deps.publish:
@@ -54,35 +55,29 @@ def notify(event: Mapping[str, Any], deps: NotifyDeps) -> dict[str, Any]:
         webhook_url = deps.webhook_url
         senders.append(lambda: _post_to_slack(webhook_url(), f"*{subject}*\n{text}"))
     delivered = [_attempt(problems, sender) for sender in senders]
-    return {"status": "sent" if all(delivered) else "failed", "problems": problems}
+    return NotifyResult(status="sent" if all(delivered) else "failed", problems=problems)
 
 
-def _changes_health(event: Mapping[str, Any], objects: ObjectStore, problems: list[str]) -> bool:
-    """Remember what is told; False when the same was told last."""
-    told: dict[str, Any] = {}
+def _changes_health(event: NotifyEvent, objects: ObjectStore, problems: list[str]) -> bool:
+    """Remember what is reported; False when the same was reported last of this kind of run."""
+    run = event["run"] or {}
+    kind = run.get("mode") or Mode.INCREMENTAL.value
+    before: list[str | None] = []
 
     def remember() -> None:
-        health, _ = read_json(objects, HEALTH_KEY, schema=HEALTH_SCHEMA)
-        told["before"] = health["error"] if health else None
-        if told["before"] != event["error"]:
-            write_json(
-                objects,
-                HEALTH_KEY,
-                {"error": event["error"], "execution_id": event["execution_id"]},
-                schema=HEALTH_SCHEMA,
-            )
+        before.append(note_health(objects, kind, error=event["error"], execution_id=event["execution_id"]))
 
-    # When the memory fails, telling twice is better than not at all.
-    return not _attempt(problems, remember) or told["before"] != event["error"]
+    # When the memory fails, reporting twice is better than not at all.
+    return not _attempt(problems, remember) or before[0] != event["error"]
 
 
-def _words(event: Mapping[str, Any], console_url: Callable[[str], str]) -> tuple[str, str]:
-    run_id = (event.get("run") or {}).get("run_id", "no run")
+def _words(event: NotifyEvent, console_url: Callable[[str], str]) -> tuple[str, str]:
+    run_id = (event["run"] or {}).get("run_id", "no run")
     if event["error"] is None:
         return f"SpotLake Azure: {run_id} is well again", console_url(event["execution_id"])
-    cause = one_line_cause(event.get("cause"))
+    cause = one_line_cause(event["cause"])
     subject = f"SpotLake Azure: {run_id} failed ({event['error']})"
-    text = f"State: {event.get('state')}\nReason: {cause}\nExecution: {console_url(event['execution_id'])}"
+    text = f"State: {event['state']}\nReason: {cause}\nExecution: {console_url(event['execution_id'])}"
     return subject[:100], text  # SNS refuses longer subjects
 
 

@@ -1,29 +1,32 @@
-"""Plan: check the input, claim the run, choose its mode, and for an incremental run prepare the work."""
+"""Plan: check the input, claim the slot, choose how it is collected, and prepare the work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 from typing import Any
 
-from spotlake import keys
 from spotlake.clock import Clock
-from spotlake.errors import InvalidInputError, RunInProgressError
+from spotlake.errors import RunInProgressError
+from spotlake.events import PlanResult
 from spotlake.models import Mode, Run, floor_to_slot, from_iso, run_id_of, to_iso
+from spotlake.planning.attempt import AttemptRecord
 from spotlake.planning.catalogue import Catalogue
-from spotlake.planning.run_input import RunRequest, parse_request, require_known_regions, require_known_sizes
+from spotlake.planning.run_input import parse_input, require_known_regions, require_known_sizes
+from spotlake.planning.scope import Scope
 from spotlake.settings import Settings
+from spotlake.state.attempts import write_record
 from spotlake.state.catalogue import read_catalogue
-from spotlake.stores.claims import Claims
-from spotlake.stores.objects import ObjectStore, read_json, write_json
-from spotlake.usecases.plan.prepare_work import Asked, PrepareDeps, prepare_collection, write_request
+from spotlake.state.full_runs import note_full_run, read_full_runs
+from spotlake.stores.claims import COLLECTION, FULL_RUN, Claims, own_lane
+from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.plan.prepare_work import Prepared, PrepareDeps, prepare_collection
+from spotlake.usecases.plan.slot_answers import SlotAnswers, read_slot_answers
 
-ATTEMPTS_KEY = keys.STATE_PREFIX + "full_attempts.json"
-ATTEMPTS_SCHEMA = 1
-FULL_ATTEMPTS_A_DAY = 2  # a full run that cannot start must not keep the day's other runs from collecting
-_FULL_RUN_LEASE = timedelta(hours=3)
+# Longer than any execution (TimeoutSeconds of statemachine/collector.asl.json), so no claim ends under its owner.
+LEASE = timedelta(hours=3, minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +35,12 @@ class PlanDeps:
 
     Attributes:
         objects: The write bucket.
-        claims: The claim.
+        claims: The claims.
         wall: The wall's time: leases are about real time.
         is_running: Whether an execution (ARN) still runs.
         settings: All of them.
-        prepare: Makes the preparation's dependencies for a run (it signs in, which a full run leaves to its job).
+        prepare: Makes the preparation's dependencies for an attempt (it may sign in; a full run leaves that to
+            its job).
     """
 
     objects: ObjectStore
@@ -47,104 +51,129 @@ class PlanDeps:
     prepare: Callable[[Run], PrepareDeps]
 
 
-def plan_run(raw: Any, *, execution_id: str, started_at: str, deps: PlanDeps) -> dict[str, Any]:
+def plan_run(raw: Any, *, execution_id: str, started_at: str, deps: PlanDeps) -> PlanResult:
     """Decide what an execution does.
 
     Args:
         raw: The execution's input.
         execution_id: Its ARN; it holds the claim.
         started_at: When it started, by the wall (ISO).
-        deps: See there.
+        deps: What to work with.
 
     Returns:
-        ``{"status": "planned", "run", "regions", "notes", ...}``, or ``{"status": "skipped", "reason"}`` when
-        another execution is collecting. ``regions`` is empty for a full run: its job decides.
+        ``status`` "planned" or, when another execution collects the same, "skipped". ``regions`` is empty for a
+        full run: its job decides. ``start_full_run``: the daily full run is due and nobody makes it.
 
     Raises:
         InvalidInputError: The input is wrong; nothing was claimed or called.
+        StoreError: A store cannot be read or written; planning again is safe.
     """
-    request = parse_request(raw, now_at=None if deps.settings.clock == "run" else deps.wall.now())
-    asked = Asked.of(request, deps.settings)
-    slot_at = request.slot_at or floor_to_slot(deps.wall.now())
-    catalogue = read_catalogue(deps.objects)
-    mode = _choose_mode(request, asked, catalogue, slot_at, deps)
-    # A full run's job knows better than a catalogue of some regions.
-    if catalogue is not None and (catalogue.whole_on or mode is Mode.INCREMENTAL):
-        require_known_regions(request.regions, catalogue.pairs)
-        require_known_sizes(asked.instance_types, chain.from_iterable(catalogue.pairs.values()))
-    try:
-        run = _claim(slot_at, mode, request.desired_counts, execution_id, started_at, deps)
-    except RunInProgressError as error:
-        return {"status": "skipped", "reason": str(error), "run": {}, "regions": []}
-    notes = [f"the timestamp was moved to its ten-minute slot, {to_iso(slot_at)}"] if request.floored else []
-    if mode is Mode.FULL or catalogue is None:
-        if asked.is_whole(deps.settings):
-            _count_attempt(deps.objects, slot_at)
-        write_request(deps.objects, run, asked)
-        return {"status": "planned", "run": run.to_dict(), "regions": [], "notes": notes}
-    prepared = prepare_collection(run, asked, catalogue, deps.prepare(run))
-    return {
-        "status": "planned",
-        "run": prepared.run.to_dict(),
-        "regions": list(prepared.regions),
-        "notes": [*notes, *prepared.notes],
-        "calls_planned": prepared.calls_planned,
-        "calls_waiting": prepared.calls_waiting,
-        "quota_left": prepared.quota_left,
-        "oldest_score_age_minutes": prepared.oldest_score_age_minutes,
-    }
+    return _Planning(raw, execution_id, started_at, deps).plan()
 
 
-def _choose_mode(
-    request: RunRequest, asked: Asked, catalogue: Catalogue | None, slot_at: datetime, deps: PlanDeps
-) -> Mode:
-    """Auto is full on the first run of a UTC day, or when a region asked for is not in the catalogue yet.
+class _Planning:
+    def __init__(self, raw: Any, execution_id: str, started_at: str, deps: PlanDeps) -> None:
+        self.deps, self.execution_id, self.started_at = deps, execution_id, started_at
+        self.given = parse_input(raw, now_at=None if deps.settings.clock == "run" else deps.wall.now())
+        self.scope = Scope.of(self.given, deps.settings)
+        self.slot_at = self.given.slot_at or floor_to_slot(deps.wall.now())
+        self.catalogue = read_catalogue(deps.objects) or Catalogue()
 
-    A run whose input names regions looks at those alone: it neither waits for the day's full run nor stands
-    for it.
-    """
-    if request.mode != "auto":
-        wanted = Mode(request.mode)
-        if wanted is Mode.INCREMENTAL and catalogue is None:
-            raise InvalidInputError("mode", request.mode, "auto or full: there is no catalogue yet")
-        return wanted
-    day = slot_at.date().isoformat()
-    if catalogue is None:
-        return Mode.FULL
-    is_new = any(region not in catalogue.pairs for region in asked.regions)
-    if not asked.is_whole(deps.settings):
-        unlisted = any(catalogue.listed.get(region, "") < day for region in asked.regions)
-        return Mode.FULL if is_new or unlisted else Mode.INCREMENTAL
-    if catalogue.whole_on >= day and not is_new:
-        return Mode.INCREMENTAL
-    content, _ = read_json(deps.objects, ATTEMPTS_KEY, schema=ATTEMPTS_SCHEMA)
-    tried = content["attempts"] if content and content["day"] == day else 0
-    return Mode.FULL if tried < FULL_ATTEMPTS_A_DAY else Mode.INCREMENTAL
+    def plan(self) -> PlanResult:
+        mode = self._choose_mode()
+        self._require_known_names()
+        try:
+            run = self._claim(mode)
+        except RunInProgressError as error:
+            return PlanResult(status="skipped", reason=str(error), run=None, regions=[])
+        answers = SlotAnswers()
+        if self.scope.resume:
+            answers = read_slot_answers(self.deps.objects, self.slot_at, self.scope.instance_types)
+        includes = tuple(number for number in answers.attempts if number != run.attempt)
+        record = write_record(self.deps.objects, AttemptRecord(run=run, scope=self.scope, includes=includes))
+        if mode is Mode.FULL:
+            if self._is_whole:
+                note_full_run(self.deps.objects, self.slot_at, done=False)
+            return self._result(record.run, collect_instead=not self.catalogue.pairs)
+        return self._incremental(record, answers)
 
+    def _incremental(self, record: AttemptRecord, answers: SlotAnswers) -> PlanResult:
+        deps = self.deps.prepare(record.run)
+        candidates = () if self.scope.regions or self.catalogue.pairs else deps.routing
+        prepared = prepare_collection(record, self.catalogue, deps, candidates=candidates, answers=answers)
+        return self._result(record.run, prepared, start_full_run=self._full_run_is_due())
 
-def _count_attempt(objects: ObjectStore, slot_at: datetime) -> None:
-    day = slot_at.date().isoformat()
-    content, _ = read_json(objects, ATTEMPTS_KEY, schema=ATTEMPTS_SCHEMA)
-    tried = content["attempts"] if content and content["day"] == day else 0
-    write_json(objects, ATTEMPTS_KEY, {"day": day, "attempts": tried + 1}, schema=ATTEMPTS_SCHEMA)
+    def _result(
+        self, run: Run, prepared: Prepared | None = None, *, start_full_run: bool = False, collect_instead: bool = False
+    ) -> PlanResult:
+        notes = (
+            [f"the timestamp was moved to its ten-minute slot, {to_iso(self.slot_at)}"] if self.given.floored else []
+        )
+        result = PlanResult(
+            status="planned",
+            run=(prepared.work.run if prepared else run).to_dict(),
+            regions=list(prepared.work.items) if prepared else [],
+            notes=[*notes, *(prepared.notes if prepared else ())],
+            start_full_run=start_full_run,
+            collect_instead=collect_instead,
+        )
+        if prepared is not None:
+            work = prepared.work
+            result["calls_planned"], result["calls_waiting"] = work.calls_planned, work.calls_waiting
+            result["quota_left"] = work.quota_left
+            result["oldest_waiting_minutes"] = work.oldest_waiting_minutes
+        return result
 
+    @property
+    def _is_whole(self) -> bool:
+        """Whether everything that the settings collect is asked for."""
+        return not self.scope.filtered and not self.scope.resume
 
-def _claim(
-    slot_at: datetime, mode: Mode, counts: Sequence[int], execution_id: str, started_at: str, deps: PlanDeps
-) -> Run:
-    lease = timedelta(minutes=deps.settings.claim_lease_minutes)
-    fence = deps.claims.acquire(
-        owner=execution_id,
-        run_id=run_id_of(slot_at),
-        now_at=deps.wall.now(),
-        lease=max(lease, _FULL_RUN_LEASE) if mode is Mode.FULL else lease,
-        is_running=deps.is_running,
-    )
-    return Run(
-        run_id=run_id_of(slot_at),
-        mode=mode,
-        desired_counts=tuple(counts) or (1,),
-        started_at=from_iso(started_at).isoformat(),
-        owner=execution_id,
-        fence=fence,
-    )
+    def _choose_mode(self) -> Mode:
+        """Full when the input says so, or when nothing is known yet and nobody makes the first full run.
+
+        All other runs collect their slot by themselves; the daily full run goes on beside them.
+        """
+        if self.given.mode != "auto":
+            return Mode(self.given.mode)
+        if self.catalogue.pairs or not self._is_whole:
+            return Mode.INCREMENTAL
+        return Mode.FULL if self._full_run_is_due() else Mode.INCREMENTAL
+
+    def _full_run_is_due(self) -> bool:
+        if self.given.mode != "auto" or not self._is_whole:
+            return False
+        if not read_full_runs(self.deps.objects).is_due(self.slot_at):
+            return False
+        return self.deps.claims.holder(FULL_RUN, now_at=self.deps.wall.now(), is_running=self.deps.is_running) is None
+
+    def _require_known_names(self) -> None:
+        """Refuse names that nobody knows; a region that was never listed is let through, to be listed."""
+        pairs = self.catalogue.pairs
+        if not pairs:
+            return
+        if self.given.mode == Mode.INCREMENTAL:
+            require_known_regions(self.given.regions, pairs)
+        chosen = [pairs[region] for region in self.scope.regions or pairs if region in pairs]
+        if len(chosen) == len(self.scope.regions or pairs):
+            require_known_sizes(self.scope.instance_types, chain.from_iterable(chosen))
+
+    def _claim(self, mode: Mode) -> Run:
+        part = self.scope.filtered or self.scope.resume
+        lane = own_lane(self.execution_id) if part else FULL_RUN if mode is Mode.FULL else COLLECTION
+        fence = self.deps.claims.acquire(
+            lane,
+            owner=self.execution_id,
+            run_id=run_id_of(self.slot_at),
+            now_at=self.deps.wall.now(),
+            lease=LEASE,
+            is_running=self.deps.is_running,
+        )
+        return Run(
+            run_id=run_id_of(self.slot_at),
+            attempt=fence,
+            mode=mode,
+            desired_counts=self.given.desired_counts or (1,),
+            started_at=from_iso(self.started_at),
+            owner=self.execution_id,
+        )

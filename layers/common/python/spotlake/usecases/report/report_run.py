@@ -19,17 +19,17 @@ import orjson
 
 from spotlake import keys
 from spotlake.clock import Clock
-from spotlake.models import Dataset, Run, from_iso, to_iso
+from spotlake.events import ReportEvent, ReportResult
+from spotlake.models import Dataset, Run, to_iso
 from spotlake.packing import pack
 from spotlake.reporting.facts import gather
 from spotlake.reporting.page import render
+from spotlake.state.checkpoints import read_job_record
 from spotlake.stores.claims import Claims
-from spotlake.stores.objects import ObjectStore, read_json
+from spotlake.stores.objects import ObjectStore
 
 _LOG = logging.getLogger(__name__)
 EXECUTION_SCHEMA = 1
-JOB_CHECKPOINT = "job"  # keys.checkpoint(slot, JOB_CHECKPOINT): what the full run's job says of itself
-JOB_SCHEMA = 1
 # Data set -> the function that collects it.
 SERVICES = {Dataset.SPS.value: "sps", Dataset.PRICE.value: "price", Dataset.EVICTION.value: "eviction"}
 # The first four as the environment before this one wrote them; further ones only after.
@@ -53,45 +53,36 @@ class ReportDeps:
     azure: str
 
 
-def report_run(
-    run: Run,
-    *,
-    merge: Mapping[str, Any],
-    plan: Mapping[str, Any],
-    collectors: Iterable[Mapping[str, Any]],
-    deps: ReportDeps,
-) -> dict[str, Any]:
+def report_run(event: ReportEvent, deps: ReportDeps) -> ReportResult:
     """Write ``execution.json``, ``memory.csv.gz`` and the page of a run, and release its claim.
 
-    Args:
-        run: The run.
-        merge: Merge's result (``seconds``, ``peak_memory_mb``, ``coverage_percent``, ...).
-        plan: Plan's result.
-        collectors: Results of the collectors of the Map: dataset, region, status, seconds, peak_memory_mb.
-        deps: Stores and clock.
+    Both files are the slot's: those of its newest attempt, as its manifest tells of all of them.
 
-    Returns:
-        ``{"status", "total_seconds", "released", "outputs": [keys]}``.
+    Args:
+        event: The attempt, and the results of the steps before.
+        deps: Stores and clock.
     """
+    run, merge = Run.from_dict(event["run"]), event["merge"]
     finished_at = deps.wall.now()
-    job, _ = read_json(deps.objects, keys.checkpoint(run.slot_at, JOB_CHECKPOINT), schema=JOB_SCHEMA)
+    job = read_job_record(deps.objects, run)
     entries = [
-        _entry("plan", None, plan),
-        *(_entry(SERVICES[one["dataset"]], one["region"], one) for one in collectors),
+        _entry("plan", None, event["plan"]),
+        *(_entry(SERVICES[one["dataset"]], one["region"], one) for one in event["collectors"]),
     ]
     entries.append(_entry("merge", None, merge))
-    total_seconds = round((finished_at - from_iso(run.started_at)).total_seconds(), 3)
+    total_seconds = round((finished_at - run.started_at).total_seconds(), 3)
     collection_seconds = job["seconds"] if job else _collection_seconds(entries)
     content = {
         "schema": EXECUTION_SCHEMA,
         "run_id": run.run_id,
+        "attempt": run.attempt,
         "mode": run.mode.value,
         "azure": deps.azure,
         "status": merge.get("status"),
-        "started_at": run.started_at,
+        "started_at": to_iso(run.started_at),
         "finished_at": to_iso(finished_at),
         "collection_seconds": collection_seconds,
-        "merge_seconds": merge.get("seconds_total", merge.get("seconds")),
+        "merge_seconds": merge.get("seconds"),
         "total_seconds": total_seconds,
         "instance_type": job["instance_type"] if job else None,
         "functions": _by_function(entries) | ({"full_run": _job_entry(job)} if job else {}),
@@ -103,7 +94,7 @@ def report_run(
     deps.objects.put(memory_key, memory_csv(samples), content_type="text/csv", content_encoding="gzip")
     released = deps.claims.release(owner=run.owner)
     outputs = [execution_key, memory_key, *_write_page(run, deps.objects)]
-    return {"status": "reported", "total_seconds": total_seconds, "released": released, "outputs": outputs}
+    return ReportResult(status="reported", total_seconds=total_seconds, released=released, outputs=outputs)
 
 
 def _write_page(run: Run, objects: ObjectStore) -> list[str]:

@@ -1,0 +1,126 @@
+"""Events and results of the workflow's steps: what two Lambdas, or a Lambda and the state machine, say to each other.
+
+The shapes are those of the state machine's JSON (statemachine/README.md). Rows never travel here: they lie in S3.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+type RunJson = dict[str, Any]  # ``models.Run.to_dict``; read by ``Run.from_dict`` alone
+
+
+class PlanEvent(TypedDict):
+    """Event of Plan: the execution's input, its ARN, and when it started (ISO)."""
+
+    input: Any
+    execution_id: str
+    execution_started_at: str
+
+
+class PlanResult(TypedDict):
+    """Result of Plan; see ``usecases.plan.plan_run``."""
+
+    status: str
+    run: RunJson | None
+    regions: list[str]
+    reason: NotRequired[str]
+    notes: NotRequired[list[str]]
+    start_full_run: NotRequired[bool]
+    collect_instead: NotRequired[bool]
+    calls_planned: NotRequired[int]
+    calls_waiting: NotRequired[int]
+    quota_left: NotRequired[int]
+    oldest_waiting_minutes: NotRequired[float | None]
+
+
+class CollectEvent(TypedDict):
+    """Event of a collector: the attempt and the region."""
+
+    run: RunJson
+    region: str
+
+
+class CollectorResult(TypedDict):
+    """Result of a collector, or what the state machine says of one that failed. Counts are named whole numbers."""
+
+    dataset: str
+    region: str
+    status: str
+    rows: int
+    counts: NotRequired[dict[str, int]]
+    error: str | None
+    cause: str | None
+
+
+class FailureJson(TypedDict):
+    """What the state machine caught; data set and region are missing when a whole step failed."""
+
+    dataset: NotRequired[str]
+    region: NotRequired[str]
+    error: str | None
+    cause: str | None
+
+
+class MergeEvent(TypedDict):
+    """Event of Merge: the attempt, the collectors that failed, and the step that did ({} when none)."""
+
+    run: RunJson
+    failures: list[FailureJson]
+    failure: dict[str, Any]
+
+
+class MergeResult(TypedDict):
+    """Result of Merge: numbers of the slot's manifest, for the state machine and the metrics."""
+
+    status: str
+    coverage_percent: float
+    coverage_sufficient: bool
+    rows: dict[str, int]
+    changed_rows: int
+    written_items: int
+    items_left: int
+    consumed_write_units: float
+    sps_calls: int
+    throttled_calls: int
+    stale_regions: int
+    score_age_median_minutes: float | None
+    score_age_p95_minutes: float | None
+    oldest_score_age_minutes: float | None
+    rows_difference_percent: float | None
+    manifest_key: str
+
+
+class ReportEvent(TypedDict):
+    """Event of Report: the attempt, and the results of the steps before."""
+
+    run: RunJson
+    plan: dict[str, Any]
+    collectors: list[dict[str, Any]]
+    merge: dict[str, Any]
+
+
+class ReportResult(TypedDict):
+    """Result of Report: what was written, and whether the claim was given back."""
+
+    status: str
+    total_seconds: float
+    released: bool
+    outputs: list[str]
+
+
+class NotifyEvent(TypedDict):
+    """Event of Notify: the step that failed, with error and cause; all None when the run ended well."""
+
+    execution_id: str
+    state: str | None
+    error: str | None
+    cause: str | None
+    run: RunJson | None
+
+
+class NotifyResult(TypedDict):
+    """Result of Notify: "sent", "known" or "failed", and what went wrong while sending."""
+
+    status: str
+    problems: list[str]

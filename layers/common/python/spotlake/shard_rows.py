@@ -1,0 +1,110 @@
+"""Rows of the shards: written by the collectors, read by the merge (some fields), described in docs/data.md.
+
+Each class is one data set's line of JSON. None stands for unknown. The merge decodes the fields that it needs
+(``merge/columns.py``); a test holds its types against these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoreRow:
+    """A placement score of one size in one zone, as one subscription was answered.
+
+    Attributes:
+        run_id: The slot, ``20251215T1000Z``.
+        source: "live" or "simulated".
+        observed_at: When it was answered (ISO, UTC).
+        region, instance_type: The pair that was scored; ARM code, ARM casing.
+        desired_count: Machines asked for.
+        zone: "1" to "3" of the reference subscription; "Single" for a score of the region; None when the building
+            is not known (such a row is not stored).
+        logical_zone: The zone's number for the subscription that asked.
+        physical_zone: The building, "koreacentral-az2".
+        score: 3, 2, 1, or None for an answer without a score.
+        score_text: As answered.
+        is_quota_available: As answered.
+        location: The routing location.
+        subscription: The subscription's digest.
+        call_id: The call.
+    """
+
+    run_id: str
+    source: str
+    observed_at: str
+    region: str
+    instance_type: str
+    desired_count: int
+    zone: str | None
+    logical_zone: str | None
+    physical_zone: str | None
+    score: int | None
+    score_text: str
+    is_quota_available: bool | None
+    location: str
+    subscription: str
+    call_id: str
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """From a row's JSON. Raises TypeError when a field is missing or unknown."""
+        return cls(**content)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PriceRow:
+    """Prices of one size in one region, USD per hour.
+
+    Attributes:
+        run_id, source, observed_at: As in ``ScoreRow``.
+        region: ARM code.
+        region_name: The region's billing name, "KR Central".
+        instance_type: ARM size.
+        spot_price_usd_per_hour, ondemand_price_usd_per_hour: None when the list has none, or did not have to say.
+        spot_meter_id, ondemand_meter_id: The meters that were chosen.
+        spot_effective_start_at, ondemand_effective_start_at: Since when the list has these prices (ISO).
+    """
+
+    run_id: str
+    source: str
+    observed_at: str
+    region: str
+    region_name: str
+    instance_type: str
+    spot_price_usd_per_hour: float | None
+    spot_meter_id: str | None
+    spot_effective_start_at: str | None
+    ondemand_price_usd_per_hour: float | None = None
+    ondemand_meter_id: str | None = None
+    ondemand_effective_start_at: str | None = None
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """From a row's JSON. Raises TypeError when a field is unknown or a needed one missing."""
+        return cls(**content)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvictionRow:
+    """The eviction rate of one size in one region.
+
+    Attributes:
+        run_id, source, observed_at: As in ``ScoreRow``.
+        region, instance_type: The pair.
+        eviction_band: Percent evicted per hour, as Azure words it: "0-5" to "20+".
+        interruption_frequency: 3.0 (0 to 5 %) to 1.0 (over 20 %); None for a band that is not known.
+    """
+
+    run_id: str
+    source: str
+    observed_at: str
+    region: str
+    instance_type: str
+    eviction_band: str
+    interruption_frequency: float | None
+
+
+type ShardRow = ScoreRow | PriceRow | EvictionRow

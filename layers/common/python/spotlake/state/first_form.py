@@ -1,0 +1,35 @@
+"""The first form of a slot's record: one per slot, before attempts had numbers. It is only read, as attempt 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from spotlake import keys
+from spotlake.models import Dataset, Run, WorkItem
+from spotlake.planning.attempt import FIRST_FORM
+from spotlake.planning.scope import Scope
+from spotlake.stores.objects import ReadOnlyObjects, read_json
+
+SCHEMA = 1
+
+
+def read_first_form(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[Run, Scope, Mapping[str, WorkItem]] | None:
+    """A slot's attempt 0: the run, its scope, and its regions with the data sets that they should have left.
+
+    What its calls asked is not in this form: its scores have no account beside their rows.
+    """
+    content, _ = read_json(objects, keys.first_form_record(slot_at), schema=SCHEMA)
+    if content is None:
+        return None
+    run = Run.from_dict({**content["run"], "attempt": FIRST_FORM})
+    shards = content.get("shards", {})
+    items = {
+        region: WorkItem(region=region, datasets=_datasets(shards, region)) for region in content.get("regions", [])
+    }
+    return run, Scope.from_dict(content["asked"]), items
+
+
+def _datasets(shards: Mapping[str, Any], region: str) -> tuple[Dataset, ...]:
+    return tuple(dataset for dataset in Dataset if region in shards.get(dataset.value, ()))

@@ -1,0 +1,58 @@
+"""One collector's invocation: find the region's work, collect, answer in short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from spotlake.errors import InvalidInputError
+from spotlake.events import CollectEvent, CollectorResult
+from spotlake.models import CollectorReport, Dataset, Run, WorkItem
+from spotlake.planning.attempt import Work
+from spotlake.state.attempts import read_work
+from spotlake.stores.objects import ReadOnlyObjects
+
+_COUNTS = ("pages", "calls_sent", "requests", "throttles", "retries", "invalid_rows")
+_CAUSE_CHARACTERS = 500
+
+type Collect = Callable[[Run, WorkItem, Work], CollectorReport]
+
+
+def collect_region(
+    event: CollectEvent, dataset: Dataset, objects: ReadOnlyObjects, collect: Collect
+) -> CollectorResult:
+    """Run a region's collector on the work that its attempt planned.
+
+    Args:
+        event: The attempt and the region.
+        dataset: The collector's data set.
+        objects: The write bucket.
+        collect: The collector.
+
+    Returns:
+        The report in short; the rows lie in the shard. A data set that is not due is complete with no rows.
+
+    Raises:
+        InvalidInputError: The attempt did not plan this region.
+        SpotlakeError: As the collector raises it.
+    """
+    run, region = Run.from_dict(event["run"]), event["region"]
+    work = read_work(objects, run.slot_at, run.attempt)
+    if work is None or region not in work.items:
+        raise InvalidInputError("region", region, f"a region that attempt {run.attempt} of {run.run_id} has planned")
+    item = work.items[region]
+    if not item.is_due(dataset):
+        return CollectorResult(dataset=dataset.value, region=region, status="complete", rows=0, error=None, cause=None)
+    return short_result(collect(run, item, work))
+
+
+def short_result(report: CollectorReport) -> CollectorResult:
+    """What a collector returns to the state machine: no rows, no long lists."""
+    return CollectorResult(
+        dataset=report.dataset.value,
+        region=report.region,
+        status=report.status,
+        rows=report.rows,
+        counts={name: report.counts.get(name, 0) for name in _COUNTS},
+        error=report.error,
+        cause=report.cause[:_CAUSE_CHARACTERS] if report.cause else None,
+    )

@@ -1,0 +1,103 @@
+"""What the attempts of a slot have got so far: a resumed attempt asks only for the rest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from spotlake import keys
+from spotlake.errors import ShardRefusedError
+from spotlake.models import CollectorReport, Dataset, run_id_of
+from spotlake.shard_rows import ScoreRow
+from spotlake.shards import open_shard, parse_rows
+from spotlake.state.attempts import attempts_of, read_record, read_work
+from spotlake.stores.objects import ReadOnlyObjects
+
+type Key = tuple[str, int]  # region, desired count
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotAnswers:
+    """Answers that a slot has.
+
+    Attributes:
+        attempts: Those that gave them; they are to be merged with whatever counts on them.
+        desired_counts: Counts that they asked.
+        answered: (scored region, desired count) -> sizes with an answer, with a score or without one.
+        whole: Region -> listings that the slot has whole; placement scores are never in it.
+    """
+
+    attempts: tuple[int, ...] = ()
+    desired_counts: tuple[int, ...] = ()
+    answered: Mapping[Key, frozenset[str]] = field(default_factory=dict)
+    whole: Mapping[str, frozenset[Dataset]] = field(default_factory=dict)
+
+    def missing_pairs(self, pairs: Mapping[str, Sequence[str]], desired_count: int) -> dict[str, list[str]]:
+        """Region -> sizes of ``pairs`` that have no answer at this count; regions without any are left out."""
+        missing = {
+            region: [size for size in sizes if size not in self.answered.get((region, desired_count), ())]
+            for region, sizes in pairs.items()
+        }
+        return {region: sizes for region, sizes in missing.items() if sizes}
+
+
+def read_slot_answers(objects: ReadOnlyObjects, slot_at: datetime, instance_types: Sequence[str]) -> SlotAnswers:
+    """Every answer that the slot's attempts have stored, whether or not they were merged.
+
+    A shard that is damaged gave no answer. A listing of other sizes than those asked now is not whole.
+
+    Args:
+        objects: The write bucket.
+        slot_at: The slot.
+        instance_types: Globs of the sizes that are asked now.
+
+    Raises:
+        StoreError: What is stored cannot be read.
+    """
+    attempts = attempts_of(objects, slot_at)
+    counts: dict[int, None] = {}
+    answered: defaultdict[Key, set[str]] = defaultdict(set)
+    whole: defaultdict[str, set[Dataset]] = defaultdict(set)
+    wide: set[int] = set()
+    for attempt in attempts:
+        work, scope = read_work(objects, slot_at, attempt), read_record(objects, slot_at, attempt).scope
+        counts.update(dict.fromkeys(work.run.desired_counts if work else ()))
+        if set(scope.instance_types) in (set(), set(instance_types)):
+            wide.add(attempt)
+    for dataset in Dataset:
+        for key in objects.keys(keys.shards_of_slot(dataset, slot_at)):
+            region, attempt = keys.region_and_attempt(key)
+            report, rows = _read_shard(objects, key, dataset, slot_at, region, attempt)
+            if report is None:
+                continue
+            if dataset is not Dataset.SPS and report.status == "complete" and attempt in wide:
+                whole[region].add(dataset)
+            for row in rows:
+                answered[row.region, row.desired_count].add(row.instance_type)
+            for account in report.accounts:
+                for sizes in account.without_score.values():
+                    answered[account.region, account.desired_count].update(sizes)
+    return SlotAnswers(
+        attempts=attempts,
+        desired_counts=tuple(counts),
+        answered={key: frozenset(sizes) for key, sizes in answered.items()},
+        whole={region: frozenset(datasets) for region, datasets in whole.items()},
+    )
+
+
+def _read_shard(
+    objects: ReadOnlyObjects, key: str, dataset: Dataset, slot_at: datetime, region: str, attempt: int
+) -> tuple[CollectorReport | None, list[ScoreRow]]:
+    """A shard's report, and its rows when they are scores; (None, []) when it gave no answer."""
+    stored = objects.get(key)
+    if stored is None:
+        return None, []
+    run_id = run_id_of(slot_at)
+    try:
+        shard = open_shard(stored.body, key=key, dataset=dataset, run_id=run_id, region=region, attempt=attempt)
+        rows = [ScoreRow.from_dict(row) for row in parse_rows(shard, key)] if dataset is Dataset.SPS else []
+    except (ShardRefusedError, TypeError):
+        return None, []
+    return shard.header.report, rows
