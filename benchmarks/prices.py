@@ -46,9 +46,9 @@ def _collect_all(azure: SimulatedAzure, *, ondemand: bool) -> tuple[Counter[str]
         run_id=run_id_of(SLOT_AT),
         mode=Mode.INCREMENTAL,
         desired_counts=(1,),
-        started_at=to_iso(SLOT_AT),
+        started_at=SLOT_AT,
         owner="benchmark",
-        fence=1,
+        attempt=1,
     )
     deps = PriceDeps(
         objects=MemoryObjects(),

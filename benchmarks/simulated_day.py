@@ -26,7 +26,7 @@ from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, ScoreCall
 from spotlake.planning.cover import Block, cover_pairs
 from spotlake.planning.rotation import count_of_slot
 from spotlake.planning.schedule import Schedule, schedule_calls
-from spotlake.planning.sweep import Sweep, age_minutes, block_id, cycle_minutes, fold_run, slots_of_window
+from spotlake.planning.sweep import Sweep, age_minutes, block_id, cycle_minutes, record_answers, slots_of_window
 from spotlake.planning.urgency import Priorities
 from spotlake.scores.quota import QuotaRules
 from spotlake.stores.ledger import MemoryLedger
@@ -144,7 +144,7 @@ class Collector:
     def _fold(self, schedule: Schedule, answered: set[str], slot_at: datetime) -> None:
         for count in schedule.desired_counts:
             own = {call: block for call, block in schedule.blocks.items() if call.endswith(f"-{count}")}
-            self.sweep = fold_run(
+            self.sweep = record_answers(
                 self.sweep,
                 slot_at=slot_at,
                 count=count,

@@ -17,7 +17,7 @@ from spotlake.clock import Deadline, ManualClock
 from spotlake.settings import Settings
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import DynamoDbWorkloads
-from spotlake.usecases.merge.merge_run import MergeDeps, MergeOutcome, merge_run
+from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import REGION, EmulatedAws
 from spotlake_local.workspace import ROOT
@@ -52,7 +52,7 @@ def main() -> int:
             BillingMode="PAY_PER_REQUEST",
         )
 
-        def merge() -> MergeOutcome:
+        def merge() -> Merged:
             deps = MergeDeps(
                 objects=objects,
                 workloads=DynamoDbWorkloads(client, TABLE),

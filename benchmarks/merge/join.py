@@ -44,15 +44,15 @@ def lines_of(folder: Path, dataset: str) -> bytes:
 def numpy_changes(folder: Path) -> int:
     """As the merge does it."""
     from benchmarks.merge.runs import load
-    from spotlake.merge.fold import fold_run
+    from spotlake.merge.fold import fold_slot
     from spotlake.merge.state import slot_number
     from spotlake.merge.table_changes import Changes, Writing
     from spotlake.merge.view import View
-    from spotlake.state.merged_states import States
+    from spotlake.state.merged_states import MergedStates
     from spotlake.usecases.merge.read_shards import read_request, read_rows
 
     objects, run = load(folder / "objects"), run_at(1)
-    states = States(objects)
+    states = MergedStates(objects)
     state = states.load(states.head().table_key)
     before = View.of(state, 7).kept()
     read = read_rows(objects, run.slot_at, read_request(objects, run.slot_at))

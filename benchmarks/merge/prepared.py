@@ -12,7 +12,7 @@ from spotlake.clock import Deadline, ManualClock
 from spotlake.merge.columns import ZONES
 from spotlake.merge.state import MergedState
 from spotlake.settings import Settings
-from spotlake.state.merged_states import States
+from spotlake.state.merged_states import MergedStates
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
@@ -45,7 +45,7 @@ def prepare(folder: Path, share: float = 1.0) -> None:
 
 def _state_with_history(objects: MemoryObjects) -> MergedState:
     """The state as after two hours of rotation, in place of the one after a single run."""
-    states = States(objects)
+    states = MergedStates(objects)
     (merged,) = states.head().runs
     state = states.load(merged.key)
     with_history(state.rows["seen"], state.rows["score"], state.rows["score_began"])

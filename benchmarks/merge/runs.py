@@ -19,9 +19,9 @@ def run_at(place: int) -> Run:
         run_id=run_id_of(slot_at),
         mode=Mode.INCREMENTAL,
         desired_counts=(COUNT,),
-        started_at=to_iso(slot_at),
+        started_at=slot_at,
         owner="benchmark",
-        fence=place + 1,
+        attempt=place + 1,
     )
 
 

@@ -94,7 +94,7 @@ class Job:
             desired_counts=self.counts,
             started_at=WallClock().now().isoformat(),
             owner=f"arn:execution:{self.name}",
-            fence=1,
+            attempt=1,
         )
         self.prepare()
 

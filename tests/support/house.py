@@ -123,7 +123,7 @@ def run_of(mode: Mode, count: int) -> Run:
         run_id=run_id_of(SLOT_AT),
         mode=mode,
         desired_counts=(count,),
-        started_at=to_iso(SLOT_AT),
+        started_at=SLOT_AT,
         owner="arn:execution",
-        fence=1,
+        attempt=1,
     )

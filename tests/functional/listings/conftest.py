@@ -70,7 +70,7 @@ class Listings:
     def run(self) -> Run:
         run_id = run_id_of(self.slot_at)
         return Run(
-            run_id=run_id, mode=Mode.INCREMENTAL, desired_counts=(1,), started_at="", owner="execution-1", fence=1
+            run_id=run_id, mode=Mode.INCREMENTAL, desired_counts=(1,), started_at="", owner="execution-1", attempt=1
         )
 
     def item(self, region: str, **changes: Any) -> WorkItem:

@@ -66,9 +66,7 @@ class House:
 
     def run(self, slot_at: datetime, mode: Mode = Mode.INCREMENTAL) -> dict[str, Any]:
         """One run to its end; its manifest."""
-        run = Run(
-            run_id=run_id_of(slot_at), mode=mode, desired_counts=(1,), started_at=to_iso(slot_at), owner="one", fence=1
-        )
+        run = Run(run_id=run_id_of(slot_at), mode=mode, desired_counts=(1,), started_at=slot_at, owner="one", attempt=1)
         self.azure.set_clock(slot_at)
         self.clock = ManualClock(slot_at)
         failures = []

@@ -19,7 +19,7 @@ from spotlake.settings import Settings
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.stores.objects import MemoryObjects, ObjectStore, write_json
 from spotlake.stores.workloads import MemoryWorkloads, WorkloadTable
-from spotlake.usecases.merge.merge_run import MergeDeps, MergeOutcome, merge_run
+from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
 
 FIRST = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
 REGION, NAME, SIZE = "koreacentral", "KR Central", "Standard_D2s_v5"
@@ -37,9 +37,9 @@ class World:
             run_id=run_id_of(FIRST + timedelta(minutes=10 * number)),
             mode=Mode.INCREMENTAL,
             desired_counts=(count,),
-            started_at=to_iso(FIRST),
+            started_at=FIRST,
             owner="arn:execution",
-            fence=number + 1,
+            attempt=number + 1,
         )
 
     def collected(
@@ -113,7 +113,7 @@ class World:
         return {"region": REGION, "instance_type": size, "zone": zone, "physical_zone": physical,
                 "desired_count": count, "score": score}  # fmt: skip
 
-    def merge(self, run: Run, **settings: Any) -> MergeOutcome:
+    def merge(self, run: Run, **settings: Any) -> Merged:
         deps = MergeDeps(
             objects=self.objects,
             workloads=self.workloads,

@@ -20,7 +20,7 @@ from spotlake.packing import unpack
 from spotlake.settings import Settings
 from spotlake.stores.objects import S3Objects
 from spotlake.stores.workloads import DynamoDbWorkloads
-from spotlake.usecases.merge.merge_run import MergeDeps, MergeOutcome, merge_run
+from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
 from spotlake_local.aws.launcher import EmulatedAws
 from tests.functional.merge.conftest import World
 from tests.support.emulator import aws
@@ -65,7 +65,7 @@ class Site(World):
         )
         super().__init__(S3Objects(s3, name), DynamoDbWorkloads(self.dynamodb, name, sleep=lambda _: None))
 
-    def merge_within(self, run: Any, seconds_left: Iterator[float]) -> MergeOutcome:
+    def merge_within(self, run: Any, seconds_left: Iterator[float]) -> Merged:
         """With a deadline that says these seconds, one after the other."""
         deps = MergeDeps(
             objects=self.objects,

@@ -30,9 +30,9 @@ RUN = Run(
     run_id="20261123T1000Z",
     mode=Mode.INCREMENTAL,
     desired_counts=(1,),
-    started_at="2026-11-23T10:00:03Z",
+    started_at=from_iso("2026-11-23T10:00:03Z"),
     owner="execution-1",
-    fence=1,
+    attempt=1,
 )
 QUOTA_TEXT = "You have reached the maximum number of requests allowed. Please try again after 3600 seconds."
 _PATH = re.compile(r"/subscriptions/(?P<subscription>[^/]+)/providers/Microsoft.Compute/locations/(?P<location>[^/]+)/")

@@ -68,7 +68,7 @@ class Site:
             desired_counts=(1,),
             started_at="",
             owner="execution-1",
-            fence=1,
+            attempt=1,
         )
 
     def collect(

@@ -18,7 +18,7 @@ SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 def run_at(minutes: int = 0, mode: Mode = Mode.INCREMENTAL) -> Run:
     slot_at = SLOT_AT + timedelta(minutes=minutes)
     return Run(
-        run_id=slot_at.strftime("%Y%m%dT%H%MZ"), mode=mode, desired_counts=(1,), started_at="", owner="", fence=1
+        run_id=slot_at.strftime("%Y%m%dT%H%MZ"), mode=mode, desired_counts=(1,), started_at="", owner="", attempt=1
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from spotlake.models import DESIRED_COUNTS, ScoreCall
 from spotlake.planning.cover import Block
 from spotlake.planning.schedule import Schedule, owners_of, schedule_calls, spread
-from spotlake.planning.sweep import Sweep, age_minutes, block_id, fold_run
+from spotlake.planning.sweep import Sweep, age_minutes, block_id, record_answers
 from spotlake.planning.urgency import Priorities
 
 FIRST_AT = datetime(2025, 12, 15, tzinfo=UTC)
@@ -53,7 +53,7 @@ def asked(schedule: Schedule) -> list[tuple[str, int]]:
 def fold(sweep: Sweep, schedule: Schedule, slot: int, failing: Sequence[str] = ()) -> Sweep:
     for count in schedule.desired_counts:
         own = [call for call in calls_of(schedule) if call.desired_count == count]
-        sweep = fold_run(
+        sweep = record_answers(
             sweep,
             slot_at=FIRST_AT + timedelta(minutes=10 * slot),
             count=count,
@@ -86,7 +86,7 @@ def test_free_quota_is_never_exceeded_and_no_call_is_lost(
     for number, (count, names, good) in enumerate(history):
         slot_at = FIRST_AT + timedelta(minutes=10 * number)
         answered, failed = (names, set[str]()) if good else (set[str](), names)
-        sweep = fold_run(sweep, slot_at=slot_at, count=count, answered=answered, failed=failed, plan=NAMES)
+        sweep = record_answers(sweep, slot_at=slot_at, count=count, answered=answered, failed=failed, plan=NAMES)
     schedule = make(counts=counts, free=free, health=health, collectors=collectors, sweep=sweep, slot=len(history))
     calls = calls_of(schedule)
     used = Counter(call.location for call in calls)
@@ -124,7 +124,7 @@ def test_the_longest_waiting_go_first() -> None:
     sweep = Sweep()
     for slot, name in enumerate(NAMES[:-1]):
         at = FIRST_AT + timedelta(minutes=10 * slot)
-        sweep = fold_run(sweep, slot_at=at, count=5, answered=[name], failed=[], plan=NAMES)
+        sweep = record_answers(sweep, slot_at=at, count=5, answered=[name], failed=[], plan=NAMES)
     schedule = make(counts=(5,), free={"a": 3}, sweep=sweep, slot=20)
     assert [region for region, _ in asked(schedule)] == ["region11", "region0", "region1"]
     assert (schedule.waiting, schedule.oldest_age_minutes) == (9, 180.0)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from spotlake.planning.cover import Block
-from spotlake.planning.sweep import Sweep, block_id, cycle_minutes, fold_run, move_to_plan
+from spotlake.planning.sweep import Sweep, block_id, cycle_minutes, record_answers, move_to_plan
 
 FIRST_AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ def iso(number: int) -> str:
 def fold(
     sweep: Sweep, number: int, answered: Iterable[str], failed: Iterable[str] = (), *, count: int = 1, plan: str = "abc"
 ) -> Sweep:
-    return fold_run(sweep, slot_at=slot(number), count=count, answered=answered, failed=failed, plan=plan)
+    return record_answers(sweep, slot_at=slot(number), count=count, answered=answered, failed=failed, plan=plan)
 
 
 def test_a_sweep_ends_when_every_block_was_asked_since_it_began() -> None:
@@ -106,7 +106,7 @@ def test_a_pair_that_nobody_wants_makes_no_block_old_but_a_new_pair_does() -> No
 
 def test_a_new_plan_keeps_failures_of_the_blocks_that_stay() -> None:
     plan = [block_id(block) for block in OLD]
-    sweep = fold_run(Sweep(), slot_at=slot(0), count=1, answered=[], failed=plan, plan=plan)
+    sweep = record_answers(Sweep(), slot_at=slot(0), count=1, answered=[], failed=plan, plan=plan)
     moved = move_to_plan(sweep, OLD, (OLD[1], NEW[0]), {"r1": ["s1", "s2"], "r2": ["s1", "s2"]})
     assert list(moved.failed[1]) == [plan[1]]
 

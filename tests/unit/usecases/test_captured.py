@@ -84,7 +84,12 @@ def test_the_live_list_is_read_without_any_credentials(monkeypatch: pytest.Monke
     monkeypatch.setattr(wiring, "services", lambda: services)
     monkeypatch.setattr(wiring, "new_session", lambda: session)
     run = Run(
-        run_id="20261123T1000Z", mode=Mode.INCREMENTAL, desired_counts=(1,), started_at="", owner="execution-1", fence=1
+        run_id="20261123T1000Z",
+        mode=Mode.INCREMENTAL,
+        desired_counts=(1,),
+        started_at="",
+        owner="execution-1",
+        attempt=1,
     )
     item = WorkItem(run_id=run.run_id, region="eastus", instance_types=("Standard_D2s_v3",))
     write_json(objects, keys.work_item(run.slot_at, "eastus"), item.to_dict(), schema=1)

@@ -28,7 +28,7 @@ from tests.support.scripted import Scripted, answered, made, scripted_session
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 REGION = "koreacentral"
 RUN = Run(
-    run_id="20261123T1000Z", mode=Mode.INCREMENTAL, desired_counts=(1,), started_at="", owner="execution-1", fence=1
+    run_id="20261123T1000Z", mode=Mode.INCREMENTAL, desired_counts=(1,), started_at="", owner="execution-1", attempt=1
 )
 KEY = keys.shard(Dataset.EVICTION, SLOT_AT, REGION)
 ITEM = WorkItem(run_id=RUN.run_id, region=REGION, instance_types=("Standard_D2s_v3", "Standard_D4s_v3"))

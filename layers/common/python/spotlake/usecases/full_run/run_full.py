@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from spotlake import keys
-from spotlake.errors import AzureError, DeadlineError, ReclaimedError, ShardRefusedError
+from spotlake.errors import AzureError, DeadlineError, ReclaimedError, ShardRefusedError, SpotlakeError
 from spotlake.models import CollectorReport, Dataset, Run, WorkItem
 from spotlake.names import is_spot_eligible
 from spotlake.planning.attempt import Work
@@ -26,7 +26,7 @@ from spotlake.state.catalogue import read_catalogue
 from spotlake.state.checkpoints import Checkpoint
 from spotlake.state.last_good import read_last_good
 from spotlake.stores.objects import ObjectStore
-from spotlake.usecases.collect.stored_shards import stored_report
+from spotlake.usecases.collect.stored_shards import stored_report, write_shard
 from spotlake.usecases.plan.prepare_work import PrepareDeps, prepare_collection
 from spotlake.usecases.plan.slot_answers import SlotAnswers, read_slot_answers
 
@@ -180,18 +180,26 @@ class _FullRun:
             raise ReclaimedError(f"{item.region}: told to stop")
         if stored_report(self.deps.objects, dataset, self.run, item.region) is not None:
             return
-        report = self._try(dataset, item, collect)
-        if self.deps.stopping() and report.status != "complete":
-            raise ReclaimedError(f"{dataset.value} of {item.region}: told to stop in the middle")
+        try:
+            report = collect(self.run, item)
+        except (AzureError, DeadlineError) as error:
+            if self.deps.stopping():
+                raise ReclaimedError(f"{dataset.value} of {item.region}: told to stop in the middle") from error
+            report = self._write_failed(dataset, item.region, error)
         self.reports.append(report)
         self.deps.on_report(report)
 
-    def _try(self, dataset: Dataset, item: WorkItem, collect: Collect) -> CollectorReport:
-        """A collector's report; what Azure or the time refused is a failed one."""
-        try:
-            return collect(self.run, item)
-        except (AzureError, DeadlineError) as error:
-            name, cause = type(error).__name__, str(error)
-            return CollectorReport(
-                dataset=dataset, region=item.region, status="failed", rows=0, error=name, cause=cause
-            )
+    def _write_failed(self, dataset: Dataset, region: str, error: SpotlakeError) -> CollectorReport:
+        """A shard without rows that says what Azure or the time refused: the merge tells it."""
+        report = CollectorReport(
+            dataset=dataset, region=region, status="failed", rows=0, error=type(error).__name__, cause=str(error)
+        )
+        deps = self.deps.prepare
+        return write_shard(
+            self.deps.objects,
+            self.run,
+            report,
+            (),
+            source=deps.settings.azure_source,
+            collected_at=deps.clock.now(),
+        )
