@@ -16,12 +16,12 @@ from typing import Any
 
 from spotlake import keys
 from spotlake.models import Mode
-from spotlake.usecases.plan.prepare_work import Asked
+from spotlake.planning.scope import Scope
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.house import House, run_of
 
 SUBSCRIPTIONS = 48
-ASKED = Asked(desired_counts=(1,))
+SCOPE = Scope(desired_counts=(1,))
 
 
 def collect_both() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -32,13 +32,13 @@ def collect_both() -> tuple[dict[str, Any], dict[str, Any]]:
     ):
         began = time.monotonic()
         job, run = House(azure), run_of(Mode.FULL, 1)
-        job.full(ASKED, run)
+        job.full(SCOPE, run)
         of_job = job.merged(run)
         print(f"full run collected and merged after {time.monotonic() - began:.0f} s")
         azure.reset()
         lambdas, run = House(azure), run_of(Mode.INCREMENTAL, 1)
         lambdas.objects.put(keys.CATALOGUE, job.objects.objects[keys.CATALOGUE])
-        lambdas.incremental(ASKED, run)
+        lambdas.incremental(SCOPE, run)
         of_map = lambdas.merged(run)
         print(f"incremental run collected and merged after {time.monotonic() - began:.0f} s")
         return of_job, of_map

@@ -16,7 +16,7 @@ from typing import Any, cast
 from spotlake.azure.http import new_session
 from spotlake.azure.price_rules import REJECTED_KINDS
 from spotlake.clock import Deadline, ManualClock
-from spotlake.models import Mode, Run, WorkItem, run_id_of, to_iso
+from spotlake.models import Mode, Run, WorkItem, run_id_of
 from spotlake.settings import Settings
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.collect.prices import PriceDeps, collect_prices
@@ -60,7 +60,7 @@ def _collect_all(azure: SimulatedAzure, *, ondemand: bool) -> tuple[Counter[str]
     counts: Counter[str] = Counter()
     began = time.process_time()
     for region in azure.world().ondemand:
-        report = collect_prices(run, WorkItem(run_id=run.run_id, region=region, ondemand=ondemand), deps)
+        report = collect_prices(run, WorkItem(region=region, ondemand=ondemand), deps)
         counts.update(report.counts, rows=report.rows)
     return counts, time.process_time() - began
 

@@ -49,14 +49,14 @@ def numpy_changes(folder: Path) -> int:
     from spotlake.merge.table_changes import Changes, Writing
     from spotlake.merge.view import View
     from spotlake.state.merged_states import MergedStates
-    from spotlake.usecases.merge.read_shards import read_request, read_rows
+    from spotlake.usecases.merge.read_shards import read_slot
 
     objects, run = load(folder / "objects"), run_at(1)
     states = MergedStates(objects)
     state = states.load(states.head().table_key)
     before = View.of(state, 7).kept()
-    read = read_rows(objects, run.slot_at, read_request(objects, run.slot_at))
-    fold_run(state, read.columns, slot_number(run.slot_at))
+    read = read_slot(objects, run.slot_at, [run.attempt])
+    fold_slot(state, read.columns, slot_number(run.slot_at))
     return len(Changes(before, View.of(state, 7), Writing(run_id=run.run_id, version=2, ttl_days=7)))
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from benchmarks.merge.measured import measured
 from benchmarks.merge.runs import load, run_at
 from spotlake import keys
 from spotlake.clock import Deadline, ManualClock
+from spotlake.models import ItemChange
 from spotlake.settings import Settings
 from spotlake.stores.workloads import SizedIterable, Upserted
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
@@ -25,7 +24,7 @@ class Counted:
         """Nothing came yet."""
         self.items = 0
 
-    def upsert(self, changes: SizedIterable[Mapping[str, Any]], *, deadline: Deadline) -> Upserted:
+    def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:
         """Make every item."""
         del deadline
         self.items = sum(1 for _ in changes)
@@ -43,8 +42,8 @@ def merge(source: Path, target: Path) -> int:
         deadline=Deadline.after(600),
         settings=Settings(),
     )
-    outcome = merge_run(run, [], deps)
-    for key in (keys.snapshot(run.slot_at), keys.LATEST, keys.QUERY_SELECTOR, outcome.manifest_key):
+    merge_run(run, [], deps)
+    for key in (keys.snapshot(run.slot_at), keys.LATEST, keys.QUERY_SELECTOR, keys.manifest(run.slot_at)):
         file = target / key
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(objects.objects[key])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from spotlake.models import SLOT_MINUTES, Mode, Run, run_id_of, to_iso
+from spotlake.models import SLOT_MINUTES, Mode, Run, run_id_of
 from spotlake.stores.objects import MemoryObjects
 
 SLOT_AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)

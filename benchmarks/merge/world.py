@@ -8,17 +8,31 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import batched
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from benchmarks.merge.runs import COUNT, SLOT_AT
 from spotlake import keys
 from spotlake.merge.state import slot_number
-from spotlake.models import DESIRED_COUNTS, CollectorReport, Dataset, Run, to_iso
+from spotlake.models import (
+    DESIRED_COUNTS,
+    MAX_CALL_INSTANCE_TYPES,
+    MAX_CALL_REGIONS,
+    CollectorReport,
+    Dataset,
+    Run,
+    ScoreCall,
+    WorkItem,
+    to_iso,
+)
+from spotlake.planning.attempt import AttemptRecord, Work
+from spotlake.planning.scope import Scope
 from spotlake.shards import ShardHeader, encode_shard
-from spotlake.stores.objects import MemoryObjects, write_json
+from spotlake.state.attempts import write_record, write_work
+from spotlake.stores.objects import MemoryObjects
 from spotlake_local.azure.world import BANDS, ZONES_OF_A_ZONAL_REGION
 from spotlake_local.azure.world import World as AzureWorld
 
@@ -85,26 +99,32 @@ class FullWorld:
                     workload.score = workload.score % 3 + 1
 
     def write_run(self, objects: MemoryObjects, run: Run) -> None:
-        """The run's request and its shards, as Plan and the collectors write them."""
-        regions = list(self.names)
-        content = {
-            "run": run.to_dict(),
-            "asked": {"regions": [], "instance_types": [], "desired_counts": [], "resume": False, "filtered": False},
-            "prepared": True,
-            "regions": regions,
-            "shards": {one.value: regions for one in Dataset},
-            "pairs": len(self.pairs),
-            "calls_planned": 1,
-            "calls_waiting": 0,
-            "oldest_score_age_minutes": 0.0,
-            "blocks": {"c0000-1": "b"},
-            "calls_by_region": {regions[0]: ["c0000-1"]},
-            "catalogue": None,
-        }
-        write_json(objects, keys.run_request(run.slot_at), content, schema=1)
+        """The attempt's record, its work and its shards, as Plan and the collectors write them."""
+        sizes: dict[str, list[str]] = {region: [] for region in self.names}
+        for pair in self.pairs:
+            sizes[pair.region].append(pair.size)
+        write_record(objects, AttemptRecord(run=run, scope=Scope()))
+        write_work(objects, Work(run=run, items=self._items(sizes)))
         for dataset in Dataset:
             for region, rows in self._rows(dataset, run).items():
                 self._write_shard(objects, run, dataset, region, rows)
+
+    def _items(self, sizes: dict[str, list[str]]) -> dict[str, WorkItem]:
+        """Calls as full as they go: eight regions by five of the sizes that any of them has."""
+        regions = list(self.names)
+        calls: dict[str, list[ScoreCall]] = {region: [] for region in regions}
+        for group in batched(regions, MAX_CALL_REGIONS, strict=False):
+            offered = sorted({size for region in group for size in sizes[region]})
+            for number, asked in enumerate(batched(offered, MAX_CALL_INSTANCE_TYPES, strict=False)):
+                call_id = f"{group[0]}-{number}"
+                call = ScoreCall(
+                    call_id=call_id, location=group[0], regions=group, instance_types=asked, desired_count=COUNT
+                )
+                calls[group[number % len(group)]].append(call)
+        return {
+            region: WorkItem(region=region, instance_types=tuple(sizes[region]), calls=tuple(calls[region]))
+            for region in regions
+        }
 
     def _write_shard(
         self, objects: MemoryObjects, run: Run, dataset: Dataset, region: str, rows: list[dict[str, Any]]
@@ -112,12 +132,13 @@ class FullWorld:
         header = ShardHeader(
             dataset=dataset,
             run_id=run.run_id,
+            attempt=run.attempt,
             region=region,
             source="simulated",
-            collected_at=to_iso(run.slot_at),
+            collected_at=run.slot_at,
             report=CollectorReport(dataset=dataset, region=region, status="complete", rows=len(rows)),
         )
-        objects.put(keys.shard(dataset, run.slot_at, region), encode_shard(header, rows))
+        objects.put(keys.shard(dataset, run.slot_at, region, run.attempt), encode_shard(header, cast("Any", rows)))
 
     def _rows(self, dataset: Dataset, run: Run) -> dict[str, list[dict[str, Any]]]:
         """Rows by the region whose collector wrote them: its own, for scores the one that routed the call."""

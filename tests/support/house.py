@@ -15,7 +15,11 @@ import orjson
 from spotlake import keys
 from spotlake.azure.credentials import TokenSource
 from spotlake.clock import Deadline, ManualClock
-from spotlake.models import CollectorReport, Dataset, Mode, Run, run_id_of, to_iso
+from spotlake.events import CollectEvent
+from spotlake.models import CollectorReport, Dataset, Mode, Run, run_id_of
+from spotlake.planning.attempt import AttemptRecord
+from spotlake.planning.scope import Scope
+from spotlake.state.attempts import write_record
 from spotlake.state.catalogue import read_catalogue
 from spotlake.stores.ledger import MemoryLedger
 from spotlake.stores.objects import MemoryObjects
@@ -24,10 +28,11 @@ from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.collect.eviction_rates import EvictionDeps, collect_eviction_rates
 from spotlake.usecases.collect.placement_scores import collect_placement_scores
 from spotlake.usecases.collect.prices import collect_prices
+from spotlake.usecases.collect.region import Collect, collect_region
 from spotlake.usecases.full_run.run_full import run_full
 from spotlake.usecases.merge.finish_run import FinishDeps, finish_run
 from spotlake.usecases.merge.merge_run import MergeDeps
-from spotlake.usecases.plan.prepare_work import Asked, prepare_collection, write_request
+from spotlake.usecases.plan.prepare_work import prepare_collection
 from spotlake.wiring import Services
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.azure import credentials_of
@@ -64,29 +69,32 @@ class House:
         azure.set_clock(SLOT_AT)
         azure.options(graph_queries=1000)
 
-    def full(self, asked: Asked, run: Run) -> list[CollectorReport]:
+    def full(self, scope: Scope, run: Run) -> list[CollectorReport]:
         """As the full run's job does."""
-        write_request(self.objects, run, asked)
+        write_record(self.objects, AttemptRecord(run=run, scope=scope))
         deps = self.services.full_run_deps(run, Deadline.after(PATIENCE_SECONDS), lambda: False, lambda _: None)
         return run_full(run, deps)
 
-    def incremental(self, asked: Asked, run: Run) -> list[str]:
+    def incremental(self, scope: Scope, run: Run) -> list[str]:
         """As Plan and the three Lambdas do, one region after the other; returns how each collector ended."""
         services, deadline = self.services, Deadline.after(PATIENCE_SECONDS)
         catalogue = read_catalogue(self.objects)
         assert catalogue is not None
-        collectors = {
-            Dataset.SPS: lambda run, item: collect_placement_scores(run, item, services.placement_deps(run, deadline)),
-            Dataset.PRICE: lambda run, item: collect_prices(run, item, services.price_deps(run, deadline)),
-            Dataset.EVICTION: lambda run, item: collect_eviction_rates(
+        record = write_record(self.objects, AttemptRecord(run=run, scope=scope))
+        collectors: dict[Dataset, Collect] = {
+            Dataset.SPS: lambda run, item, work: collect_placement_scores(
+                run, item, services.placement_deps(run, deadline, work)
+            ),
+            Dataset.PRICE: lambda run, item, _: collect_prices(run, item, services.price_deps(run, deadline)),
+            Dataset.EVICTION: lambda run, item, _: collect_eviction_rates(
                 run, item, services.eviction_deps(run, deadline)
             ),
         }
         statuses = []
-        for region in prepare_collection(run, asked, catalogue, services.prepare_deps(run, deadline)).regions:
+        for region in prepare_collection(record, catalogue, services.prepare_deps(run, deadline)).work.items:
             for dataset, collector in collectors.items():
-                answer = services.collect({"run": run.to_dict(), "region": region}, dataset, collector)
-                statuses.append(str(answer["status"]))
+                event = CollectEvent(run=run.to_dict(), region=region)
+                statuses.append(collect_region(event, dataset, self.objects, collector)["status"])
         return statuses
 
     def merged(self, run: Run) -> dict[str, Any]:

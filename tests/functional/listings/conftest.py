@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, cast
 
 import pytest
@@ -51,6 +52,7 @@ class Listings:
     azure: SimulatedAzure
     world: World
     slot_at: datetime = SLOT_AT
+    attempts: Iterator[int] = field(default_factory=lambda: count(1))
     objects: MemoryObjects = field(default_factory=MemoryObjects)
 
     def __post_init__(self) -> None:
@@ -70,12 +72,17 @@ class Listings:
     def run(self) -> Run:
         run_id = run_id_of(self.slot_at)
         return Run(
-            run_id=run_id, mode=Mode.INCREMENTAL, desired_counts=(1,), started_at="", owner="execution-1", attempt=1
+            run_id=run_id,
+            mode=Mode.INCREMENTAL,
+            desired_counts=(1,),
+            started_at=self.slot_at,
+            owner="execution-1",
+            attempt=next(self.attempts),
         )
 
     def item(self, region: str, **changes: Any) -> WorkItem:
         sizes = tuple(self.world.spot_sizes(region))
-        item = WorkItem(run_id=self.run().run_id, region=region, instance_types=sizes, ondemand=False)
+        item = WorkItem(region=region, instance_types=sizes, ondemand=False)
         return replace(item, **changes)
 
     def prices(self, region: str, **changes: Any) -> CollectorReport:
@@ -109,9 +116,12 @@ class Listings:
         return summed(reports)
 
     def rows(self, dataset: Dataset, region: str) -> dict[str, dict[str, Any]]:
-        """A shard's rows by size."""
-        key = keys.shard(dataset, self.slot_at, region)
-        shard = open_shard(self.objects.objects[key], key=key, dataset=dataset, run_id=self.run().run_id, region=region)
+        """The rows of a region's newest shard by size."""
+        stored = map(keys.region_and_attempt, self.objects.keys(keys.shards_of_slot(dataset, self.slot_at)))
+        attempt = max(number for name, number in stored if name == region)
+        key = keys.shard(dataset, self.slot_at, region, attempt)
+        body, run_id = self.objects.objects[key], run_id_of(self.slot_at)
+        shard = open_shard(body, key=key, dataset=dataset, run_id=run_id, region=region, attempt=attempt)
         return {row["instance_type"]: row for row in parse_rows(shard, key)}
 
 

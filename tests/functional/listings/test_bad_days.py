@@ -15,9 +15,13 @@ from spotlake.azure.credentials import TokenSource
 from spotlake.azure.http import new_session
 from spotlake.clock import Deadline, ManualClock
 from spotlake.errors import AzureError
-from spotlake.models import CollectorReport, Dataset, Mode, Run, WorkItem, run_id_of, to_iso
+from spotlake.merge.manifest import NO_QUOTA
+from spotlake.models import CollectorReport, Dataset, Mode, Run, WorkItem, run_id_of
+from spotlake.planning.attempt import AttemptRecord, Failure
 from spotlake.planning.catalogue import Catalogue
+from spotlake.planning.scope import Scope
 from spotlake.settings import Settings
+from spotlake.state.attempts import write_record
 from spotlake.state.catalogue import read_catalogue
 from spotlake.stores.ledger import MemoryLedger
 from spotlake.stores.objects import MemoryObjects
@@ -25,10 +29,10 @@ from spotlake.stores.turns import MemoryTurns
 from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.collect.eviction_rates import EvictionDeps, collect_eviction_rates
 from spotlake.usecases.collect.prices import PriceDeps, collect_prices
-from spotlake.usecases.full_run.run_full import FullRunDeps, run_full
+from spotlake.usecases.full_run.run_full import FullRunDeps, OnListed, run_full
 from spotlake.usecases.merge.finish_run import FinishDeps, finish_run
 from spotlake.usecases.merge.merge_run import MergeDeps
-from spotlake.usecases.plan.prepare_work import Asked, PrepareDeps, prepare_collection, read_item, write_request
+from spotlake.usecases.plan.prepare_work import PrepareDeps, prepare_collection
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.azure import credentials_of
 
@@ -69,43 +73,43 @@ class House:
         run = Run(run_id=run_id_of(slot_at), mode=mode, desired_counts=(1,), started_at=slot_at, owner="one", attempt=1)
         self.azure.set_clock(slot_at)
         self.clock = ManualClock(slot_at)
-        failures = []
+        failures: list[Failure] = []
         prepare = PrepareDeps(
             objects=self.objects,
             production=MemoryObjects(),
             ledger=MemoryLedger(),
+            clock=self.clock,
             subscriptions=self.azure.subscriptions,
             routing=(),
             settings=self.settings,
             effort_seconds=0.0,
         )
         if mode is Mode.FULL:
-            write_request(self.objects, run, Asked())
+            write_record(self.objects, AttemptRecord(run=run, scope=Scope()))
             run_full(
                 run,
                 FullRunDeps(
                     objects=self.objects,
                     regions=REGIONS,
                     prepare=prepare,
-                    collect_prices=self.prices,
+                    collect_prices=self.listed_prices,
                     collect_eviction_rates=self.rates,
                     collect_scores=lambda *_: pytest.fail("no call was planned"),
                     stopping=lambda: False,
-                    tell=lambda _: None,
+                    on_report=lambda _: None,
                 ),
             )
         else:
             catalogue = read_catalogue(self.objects)
             assert catalogue is not None
-            for region in prepare_collection(run, Asked(), catalogue, prepare).regions:
-                item = read_item(self.objects, run, region)
-                assert item is not None
+            record = write_record(self.objects, AttemptRecord(run=run, scope=Scope()))
+            for region, item in prepare_collection(record, catalogue, prepare).work.items.items():
                 for dataset, collect in ((Dataset.PRICE, self.prices), (Dataset.EVICTION, self.rates)):
                     try:
                         collect(run, item)
                     except AzureError as error:  # as the state machine catches it
-                        caught = {"error": type(error).__name__, "cause": str(error)}
-                        failures.append({"dataset": dataset.value, "region": region, **caught})
+                        name = type(error).__name__
+                        failures.append(Failure(error=name, cause=str(error), dataset=dataset.value, region=region))
         merge = MergeDeps(
             objects=self.objects,
             workloads=self.workloads,
@@ -117,7 +121,10 @@ class House:
         manifest: dict[str, Any] = orjson.loads(self.objects.objects[key])
         return manifest
 
-    def prices(self, run: Run, item: WorkItem) -> CollectorReport:
+    def listed_prices(self, run: Run, item: WorkItem, on_listed: OnListed) -> CollectorReport:
+        return self.prices(run, item, on_listed=on_listed)
+
+    def prices(self, run: Run, item: WorkItem, **changes: Any) -> CollectorReport:
         deps = PriceDeps(
             objects=self.objects,
             session=self.session,
@@ -125,6 +132,7 @@ class House:
             deadline=Deadline.after(60),
             settings=self.settings,
             sleep=lambda _: None,
+            **changes,
         )
         return collect_prices(run, item, deps)
 
@@ -155,7 +163,8 @@ class House:
 def house(azure: SimulatedAzure) -> House:
     made = House(azure)
     good = made.run(FIRST, Mode.FULL)
-    assert (good["status"], good["stale"]) == ("complete", [])
+    # No score was asked: there is no quota here. That is never complete.
+    assert (good["status"], good["stale"], good["coverage_reasons"]) == ("partial", [], {"sps": NO_QUOTA})
     return made
 
 
@@ -227,7 +236,7 @@ def test_a_size_that_changes_its_casing_is_the_same_size(house: House) -> None:
     before, pairs = house.values(*names), house.catalogue().pairs
     house.session.mount("http://", Recast())
     changed = house.run(FIRST + timedelta(minutes=10))
-    assert (changed["status"], changed["changed_rows"]) == ("complete", 0)
+    assert (changed["stale"], changed["changed_rows"]) == ([], 0)
     house.run(FIRST + timedelta(minutes=20), Mode.FULL)
     assert house.values(*names) == before
     assert house.catalogue().pairs == pairs

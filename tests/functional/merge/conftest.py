@@ -7,17 +7,20 @@ import gzip
 import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 
 from spotlake import keys
 from spotlake.clock import Deadline, ManualClock
-from spotlake.models import CollectorReport, Dataset, Mode, Run, run_id_of, to_iso
+from spotlake.models import CollectorReport, Dataset, Mode, PairAccount, Run, ScoreCall, WorkItem, run_id_of
+from spotlake.planning.attempt import AttemptRecord, Failure, Work
+from spotlake.planning.scope import Scope
 from spotlake.settings import Settings
 from spotlake.shards import ShardHeader, encode_shard
-from spotlake.stores.objects import MemoryObjects, ObjectStore, write_json
+from spotlake.state.attempts import write_record, write_work
+from spotlake.stores.objects import MemoryObjects, ObjectStore
 from spotlake.stores.workloads import MemoryWorkloads, WorkloadTable
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
 
@@ -32,14 +35,14 @@ class World:
         self.objects: ObjectStore = objects if objects is not None else MemoryObjects()
         self.workloads: WorkloadTable = workloads if workloads is not None else MemoryWorkloads()
 
-    def run(self, number: int, count: int = 1) -> Run:
+    def run(self, number: int, count: int = 1, *, attempt: int | None = None) -> Run:
         return Run(
             run_id=run_id_of(FIRST + timedelta(minutes=10 * number)),
+            attempt=number + 1 if attempt is None else attempt,
             mode=Mode.INCREMENTAL,
             desired_counts=(count,),
             started_at=FIRST,
             owner="arn:execution",
-            attempt=number + 1,
         )
 
     def collected(
@@ -52,10 +55,13 @@ class World:
         scores: Mapping[str, int | None] | None = None,
         count: int = 1,
         sizes: Sequence[str] = (SIZE,),
+        attempt: int | None = None,
+        regions: Sequence[str] = (REGION,),
+        **scope: Any,
     ) -> Run:
-        """Write a run's request and shards of one region; None leaves a data set's shard out."""
-        run = self.run(number, count)
-        self.request(run)
+        """Write an attempt's record, work and shards of one region; None leaves a data set's shard out."""
+        run = self.run(number, count, attempt=attempt)
+        self.planned(run, sizes=sizes, regions=regions, **scope)
         if spot is not None:
             rows = [self.price(size, spot, ondemand) for size in sizes]
             self.shard(run, Dataset.PRICE, rows)
@@ -68,36 +74,48 @@ class World:
             self.shard(run, Dataset.SPS, [self.score(size, z, s, count) for size in sizes for z, s in scores.items()])
         return run
 
-    def request(self, run: Run, **changes: Any) -> None:
-        content = {
-            "run": run.to_dict(),
-            "asked": {"regions": [], "instance_types": [], "desired_counts": [], "resume": False, "filtered": False},
-            "prepared": True,
-            "regions": [REGION],
-            "shards": {one.value: [REGION] for one in Dataset},
-            "pairs": 1,
-            "calls_planned": 1,
-            "calls_waiting": 0,
-            "oldest_score_age_minutes": 0.0,
-            "blocks": {"c0000-1": "b"},
-            "calls_by_region": {REGION: ["c0000-1"]},
-            "catalogue": None,
-            **changes,
-        }
-        write_json(self.objects, keys.run_request(run.slot_at), content, schema=1)
+    def planned(
+        self, run: Run, *, sizes: Sequence[str] = (SIZE,), regions: Sequence[str] = (REGION,), **scope: Any
+    ) -> None:
+        """Write what an attempt was asked, and its work: in each region one call for all sizes."""
+        write_record(self.objects, AttemptRecord(run=run, scope=Scope(**scope)))
+        items = {}
+        for number, region in enumerate(regions):
+            call = ScoreCall(
+                call_id=f"c{number:04d}",
+                location=region,
+                regions=(region,),
+                instance_types=tuple(sizes),
+                desired_count=run.desired_counts[0],
+            )
+            items[region] = WorkItem(region=region, instance_types=tuple(sizes), calls=(call,))
+        write_work(self.objects, Work(run=run, items=items, calls_planned=len(items)))
 
     def shard(self, run: Run, dataset: Dataset, rows: list[dict[str, Any]], **changes: Any) -> None:
-        report = CollectorReport(dataset=dataset, region=REGION, status="complete", rows=len(rows))
+        accounts: tuple[PairAccount, ...] = ()
+        if dataset is Dataset.SPS:
+            scored = {row["instance_type"] for row in rows if row.get("score")}
+            told = {row["instance_type"] for row in rows} - scored
+            account = PairAccount(
+                region=REGION,
+                desired_count=run.desired_counts[0],
+                scored=len(scored),
+                without_score={"stale": tuple(sorted(told))} if told else {},
+            )
+            accounts = (account,)
+        report = CollectorReport(dataset=dataset, region=REGION, status="complete", rows=len(rows), accounts=accounts)
         fields: dict[str, Any] = {
             "dataset": dataset,
             "run_id": run.run_id,
+            "attempt": run.attempt,
             "region": REGION,
             "source": "simulated",
-            "collected_at": to_iso(run.slot_at),
+            "collected_at": run.slot_at,
             "report": report,
             **changes,
         }
-        self.objects.put(keys.shard(dataset, run.slot_at, REGION), encode_shard(ShardHeader(**fields), rows))
+        body = encode_shard(ShardHeader(**fields), cast("Any", rows))
+        self.objects.put(keys.shard(dataset, run.slot_at, REGION, run.attempt), body)
 
     def price(self, size: str, spot: float | None, ondemand: float | None = None) -> dict[str, Any]:
         return {
@@ -113,7 +131,8 @@ class World:
         return {"region": REGION, "instance_type": size, "zone": zone, "physical_zone": physical,
                 "desired_count": count, "score": score}  # fmt: skip
 
-    def merge(self, run: Run, **settings: Any) -> Merged:
+    def merge(self, run: Run, *, failures: Sequence[Failure] = (), **settings: Any) -> dict[str, Any]:
+        """Merge an attempt; returns the slot's manifest."""
         deps = MergeDeps(
             objects=self.objects,
             workloads=self.workloads,
@@ -121,7 +140,11 @@ class World:
             deadline=Deadline.after(600),
             settings=Settings(**settings),
         )
-        return merge_run(run, [], deps)
+        merge_run(run, failures, deps)
+        stored = self.objects.get(keys.manifest(run.slot_at))
+        assert stored is not None
+        manifest: dict[str, Any] = orjson.loads(stored.body)
+        return manifest
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -80,7 +80,9 @@ KINDS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a bit flipped": (flipped, "truncated"),
     "a page": (lambda _: gzip.compress(b"<html>\n", mtime=0), "not_json"),
     "no header": (lambda body: packed({}, parts(body)[1]), "wrong_schema"),
-    "schema of tomorrow": (headed(schema=2), "wrong_schema"),
+    "schema of tomorrow": (headed(schema=3), "wrong_schema"),
+    "other attempt": (headed(attempt=9), "other_attempt"),
+    "of no attempt": (headed(schema=1), "other_attempt"),
     "other run": (headed(run_id="20251215T1000Z"), "other_run"),
     "other data set": (headed(dataset="spot"), "not_json"),
     "other region": (headed(region=OTHER), "other_region"),
@@ -101,13 +103,12 @@ KINDS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 def two_regions(world: World, number: int, **values: Any) -> Run:
     """A run of two regions; the other one's shards say the same of itself."""
-    run = world.collected(number, **values)
-    world.request(run, regions=[REGION, OTHER], shards={one.value: [REGION, OTHER] for one in Dataset})
+    run = world.collected(number, regions=[REGION, OTHER], **values)
     for dataset in Dataset:
-        stored = world.objects.get(keys.shard(dataset, run.slot_at, REGION))
+        stored = world.objects.get(keys.shard(dataset, run.slot_at, REGION, run.attempt))
         assert stored is not None
         body = gzip.decompress(stored.body).replace(REGION.encode(), OTHER.encode()).replace(NAME.encode(), b"US East")
-        world.objects.put(keys.shard(dataset, run.slot_at, OTHER), gzip.compress(body, mtime=0))
+        world.objects.put(keys.shard(dataset, run.slot_at, OTHER, run.attempt), gzip.compress(body, mtime=0))
     return run
 
 
@@ -122,7 +123,7 @@ OLD, NEW = {"SpotPrice": 0.01, "IF": 3.0, "Score": 3}, {"SpotPrice": 0.02, "IF":
 def test_a_bad_shard_is_refused_by_name_and_costs_only_itself(world: World, kind: str, dataset: Dataset) -> None:
     world.merge(two_regions(world, 0, **BEFORE))
     run = two_regions(world, 1, **AFTER)
-    key = keys.shard(dataset, run.slot_at, REGION)
+    key = keys.shard(dataset, run.slot_at, REGION, run.attempt)
     stored = world.objects.get(key)
     assert stored is not None
     if kind == "missing":
@@ -132,17 +133,14 @@ def test_a_bad_shard_is_refused_by_name_and_costs_only_itself(world: World, kind
         spoil, reason = KINDS[kind]
         world.objects.put(key, spoil(stored.body))
 
-    manifest = world.merge(run).manifest
+    manifest = world.merge(run)
 
     named = {"dataset": dataset.value, "region": REGION}
     assert manifest["refused_shards"] == [{"key": key, **named, "reason": reason}]
     assert [{name: one[name] for name in named} for one in manifest["stale"]] == [named]
     assert (manifest["complete"], manifest["status"], manifest["stale_regions"]) == (True, "partial", 1)
-    # The one planned call was this region's; of the other data sets one region of two.
-    assert manifest["coverage"] == {
-        **dict.fromkeys(SHORT.values(), 100.0),
-        SHORT[dataset]: 0.0 if dataset is Dataset.SPS else 50.0,
-    }
+    # Each region is asked by a call of its own: one region of two has its answer.
+    assert manifest["coverage"] == {**dict.fromkeys(SHORT.values(), 100.0), SHORT[dataset]: 50.0}
     rows = {row["Region"]: {name: row[name] for name in NEW} for row in latest(world)}
     column = COLUMN[dataset]
     assert rows == {NAME: {**NEW, column: OLD[column]}, "US East": NEW}
@@ -150,7 +148,7 @@ def test_a_bad_shard_is_refused_by_name_and_costs_only_itself(world: World, kind
 
 def test_the_same_shards_undamaged_are_merged(world: World) -> None:
     world.merge(two_regions(world, 0, **BEFORE))
-    manifest = world.merge(two_regions(world, 1, **AFTER)).manifest
+    manifest = world.merge(two_regions(world, 1, **AFTER))
     assert (manifest["refused_shards"], manifest["status"]) == ([], "complete")
     assert [{name: row[name] for name in NEW} for row in latest(world)] == [NEW, NEW]
 
@@ -173,27 +171,27 @@ def test_the_same_shards_undamaged_are_merged(world: World) -> None:
 )
 def test_a_value_that_cannot_be_refuses_its_shard(world: World, dataset: Dataset, row: dict[str, Any]) -> None:
     run = two_regions(world, 0, **BEFORE)
-    key = keys.shard(dataset, run.slot_at, REGION)
+    key = keys.shard(dataset, run.slot_at, REGION, run.attempt)
     stored = world.objects.get(key)
     assert stored is not None
     world.objects.put(key, rowed(lambda good: [good | row])(stored.body))
-    assert [(one["key"], one["reason"]) for one in world.merge(run).manifest["refused_shards"]] == [(key, "bad_row")]
+    assert [(one["key"], one["reason"]) for one in world.merge(run)["refused_shards"]] == [(key, "bad_row")]
 
 
 def test_a_size_spelt_twice_is_a_duplicate(world: World) -> None:
     run = world.collected(0, scores={"1": 3})
     world.shard(run, Dataset.PRICE, [world.price(size, 0.01) for size in (SIZE, SIZE.lower())])
-    assert [one["reason"] for one in world.merge(run).manifest["refused_shards"]] == ["duplicate_row"]
+    assert [one["reason"] for one in world.merge(run)["refused_shards"]] == ["duplicate_row"]
 
 
 def test_of_two_shards_that_answer_for_one_workload_the_lower_score_wins(world: World) -> None:
     run = two_regions(world, 0, **BEFORE)
-    key = keys.shard(Dataset.SPS, run.slot_at, OTHER)
+    key = keys.shard(Dataset.SPS, run.slot_at, OTHER, run.attempt)
     stored = world.objects.get(key)
     assert stored is not None
     rows = [world.score(SIZE, "1", 1, 1)]
-    shard = open_shard(stored.body, key=key, dataset=Dataset.SPS, run_id=run.run_id, region=OTHER)
-    world.objects.put(key, encode_shard(shard.header, rows))
+    shard = open_shard(stored.body, key=key, dataset=Dataset.SPS, run_id=run.run_id, region=OTHER, attempt=run.attempt)
+    world.objects.put(key, encode_shard(shard.header, cast("Any", rows)))
     world.merge(run)
     assert items(world)[SIZE, f"{REGION}#1"]["Scores"]["1"]["s"] == 1
 
@@ -210,7 +208,7 @@ anything = st.recursive(
 def test_whatever_stands_in_a_shard_the_merge_ends(data: st.DataObject, dataset: Dataset, value: Any) -> None:
     world = World()
     run = two_regions(world, 0, **BEFORE)
-    key = keys.shard(dataset, run.slot_at, REGION)
+    key = keys.shard(dataset, run.slot_at, REGION, run.attempt)
     stored = world.objects.get(key)
     assert stored is not None
     head, lines = parts(stored.body)
@@ -219,7 +217,7 @@ def test_whatever_stands_in_a_shard_the_merge_ends(data: st.DataObject, dataset:
     place[data.draw(st.sampled_from(sorted(place)))] = value
     text = b"".join(_dumped(one) + b"\n" for one in (head, row))
     world.objects.put(key, gzip.compress(text, mtime=0))
-    manifest = world.merge(run).manifest
+    manifest = world.merge(run)
     assert manifest["complete"] is True
     assert {one["key"] for one in manifest["refused_shards"]} <= {key}
 

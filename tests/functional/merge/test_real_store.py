@@ -65,7 +65,7 @@ class Site(World):
         )
         super().__init__(S3Objects(s3, name), DynamoDbWorkloads(self.dynamodb, name, sleep=lambda _: None))
 
-    def merge_within(self, run: Any, seconds_left: Iterator[float]) -> Merged:
+    def merge_within(self, run: Any, seconds_left: Iterator[float]) -> None:
         """With a deadline that says these seconds, one after the other."""
         deps = MergeDeps(
             objects=self.objects,
@@ -74,7 +74,7 @@ class Site(World):
             deadline=Deadline(lambda: next(seconds_left)),
             settings=Settings(),
         )
-        return merge_run(run, [], deps)
+        merge_run(run, [], deps)
 
     def items(self) -> dict[tuple[str, str], dict[str, Any]]:
         plain = TypeDeserializer().deserialize
@@ -135,9 +135,9 @@ def test_any_order_twice_or_two_at_once_end_as_merging_once_in_order(
 def test_a_second_merge_of_the_same_run_writes_no_item(aws: EmulatedAws) -> None:
     site = Site(aws)
     run = site.collected(0, scores={"1": 3, "2": 2}, sizes=SIZES)
-    assert site.merge(run).manifest["written_items"] == 4
-    again = site.merge(run).manifest
-    assert (again["written_items"], again["consumed_write_units"]) == (0, 0.0)
+    assert site.merge(run)["written_items"] == 4
+    again = site.merge(run)
+    assert (again["written_items"], again["consumed_write_units"]) == (4, 4.0)  # of the first merge
 
 
 def test_an_upsert_out_of_time_is_told_and_its_rest_goes_first_next_time(aws: EmulatedAws) -> None:
@@ -145,13 +145,16 @@ def test_an_upsert_out_of_time_is_told_and_its_rest_goes_first_next_time(aws: Em
     site = Site(aws)
     run = site.collected(0, scores={"1": 3, "2": 2, "3": 1}, sizes=sizes)
     # Enough for three of the five batches.
-    manifest = site.merge_within(run, itertools.chain([600.0] * 3, itertools.repeat(0.5))).manifest
+    site.merge_within(run, itertools.chain([600.0] * 3, itertools.repeat(0.5)))
+    stored = site.objects.get(keys.manifest(run.slot_at))
+    assert stored is not None
+    manifest = orjson.loads(stored.body)
     assert manifest["status"] == "partial"
     assert (manifest["changed_rows"], manifest["written_items"]) == (120, 75)
     assert 45 <= manifest["items_left"] < 120
     written = set(site.items())
     second = site.collected(1, spot=0.02, scores={"1": 3, "2": 2, "3": 1}, sizes=sizes)
-    after = site.merge(second).manifest
+    after = site.merge(second)
     assert (after["status"], after["items_left"]) == ("complete", 0)
     assert written < set(site.items())
     calm = Site(aws)
@@ -196,7 +199,7 @@ def test_what_was_throttled_is_sent_again_until_it_is_done(aws: EmulatedAws, who
     run = site.collected(0, scores={"1": 3, "2": 2}, sizes=SIZES)
     # botocore's own retries come first, for whole requests.
     answered = throttle(site, times=9, whole=whole)
-    manifest = site.merge(run).manifest
+    manifest = site.merge(run)
     assert len(answered) == 9
     assert (manifest["written_items"], manifest["items_left"]) == (4, 0)
     assert manifest["write_throttles"] > 0

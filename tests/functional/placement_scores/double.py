@@ -6,7 +6,7 @@ import re
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from spotlake.clock import Deadline, ManualClock
-from spotlake.models import CollectorReport, Mode, Run, ScoreCall, WorkItem
+from spotlake.models import CollectorReport, Mode, Run, ScoreCall, WorkItem, from_iso
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
 from spotlake.shards import open_shard, parse_rows
@@ -92,7 +92,9 @@ class DoubleAzure(BaseAdapter):
     physical: dict[str, dict[str, str]] = field(default_factory=dict)  # subscription -> logical -> building
     words: dict[str, str] = field(default_factory=dict)  # building -> word; otherwise High
     regional: set[str] = field(default_factory=set)
+    dropped: Callable[[Seen, dict[str, Any]], bool] | None = None  # rows that an answer leaves out
     seen: list[Seen] = field(default_factory=list)
+    told: list[tuple[Seen, list[dict[str, Any]]]] = field(default_factory=list)  # every answer with scores
     refused: int = 0
     _used: defaultdict[tuple[str, str], list[datetime]] = field(default_factory=lambda: defaultdict(list))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -103,7 +105,7 @@ class DoubleAzure(BaseAdapter):
             early = self._early(seen)
         if isinstance(early, Exception):
             raise early
-        response = early if early is not None else answer(200, {"placementScores": self._scores(seen)})
+        response = early if early is not None else self._answered(seen)
         response.request = request
         response.url = str(request.url)
         return response
@@ -151,6 +153,11 @@ class DoubleAzure(BaseAdapter):
                 return not_valid("SpotPlacementRecommenderInput.desiredSizes", size)
         return None
 
+    def _answered(self, seen: Seen) -> requests.Response:
+        rows = [row for row in self._scores(seen) if self.dropped is None or not self.dropped(seen, row)]
+        self.told.append((seen, rows))
+        return answer(200, {"placementScores": rows})
+
     def _scores(self, seen: Seen) -> list[dict[str, Any]]:
         rows = []
         for region in seen.regions:
@@ -194,6 +201,7 @@ class Bench:
     threads: int = 4
     seconds_left: float = 600.0
     waited: list[float] = field(default_factory=list)
+    attempts: int = 0
     azure: DoubleAzure = field(init=False)
 
     def __post_init__(self) -> None:
@@ -233,10 +241,17 @@ class Bench:
         self.clock.advance(seconds=seconds)
 
     def collect(self, work: WorkItem, run: Run = RUN, **changes: Any) -> tuple[CollectorReport, list[dict[str, Any]]]:
+        self.attempts += 1
+        run = replace(run, attempt=self.attempts)
         report = collect_placement_scores(run, work, self.deps(**changes))
-        key = f"rawdata/azure/sps/{run.slot_at:%Y/%m/%d/%H-%M}/{work.region}.jsonl.gz"
+        key = f"rawdata/azure/sps/{run.slot_at:%Y/%m/%d/%H-%M}/{work.region}.{run.attempt}.jsonl.gz"
         shard = open_shard(
-            self.objects.objects[key], key=key, dataset=report.dataset, run_id=run.run_id, region=work.region
+            self.objects.objects[key],
+            key=key,
+            dataset=report.dataset,
+            run_id=run.run_id,
+            region=work.region,
+            attempt=run.attempt,
         )
         assert shard.header.report == report
         return report, parse_rows(shard, key)
@@ -252,11 +267,9 @@ def item(
     sizes: tuple[str, ...] = ("Standard_D2s_v5", "Standard_E4s_v5"),
     location: str = "koreacentral",
     fallback: tuple[str, ...] = ("eastus", "westus"),
-    run_id: str = RUN.run_id,
 ) -> WorkItem:
     """Calls that ask different sizes: the given ones, and more of their kind."""
     return WorkItem(
-        run_id=run_id,
         region="koreacentral",
         instance_types=sizes,
         calls=tuple(

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from spotlake.errors import SignInError, SignInUnavailableError
+from spotlake.models import LocationAnswers
 from spotlake.scores.quota import QuotaRules
 from spotlake.stores.ledger import MemoryLedger
 from tests.functional.placement_scores.double import QUOTA_TEXT, Bench, Seen, answer, arm_error, item, not_valid
@@ -63,7 +64,10 @@ def test_unknown_regions_are_taken_out_one_by_one_and_the_rest_is_asked() -> Non
     bench.azure.invalid_regions = {"korea", "asia"}
     report, rows = bench.collect(item(2, regions=("korea", "koreacentral", "asia")))
     assert report.status == "complete"
-    assert report.found["invalid_regions"] == ["asia", "korea"]
+    assert report.found.invalid_regions == (
+        "asia",
+        "korea",
+    )
     assert report.counts["calls_sent"] == 4  # two refusals, and the second call knows both names
     assert {row["region"] for row in rows} == {"koreacentral"}
 
@@ -74,7 +78,7 @@ def test_unknown_sizes_are_taken_out_whatever_they_are_called(name: str) -> None
     bench.azure.invalid_sizes = {name}
     report, rows = bench.collect(item(1, sizes=("Standard_D2s_v5", name)))
     assert report.status == "complete"
-    assert report.found["invalid_instance_types"] == [name]
+    assert report.found.invalid_instance_types == (name,)
     assert {row["instance_type"] for row in rows} == {"Standard_D2s_v5"}
     assert report.counts["calls_sent"] == 2
 
@@ -96,7 +100,7 @@ def test_a_refusal_with_escaped_quotes_is_read() -> None:
     bench = Bench()
     bench.azure.fault = once(lambda: answer(400, "", raw=body))
     report, _ = bench.collect(item(1, regions=("korea", "koreacentral")))
-    assert report.found["invalid_regions"] == ["korea"]
+    assert report.found.invalid_regions == ("korea",)
 
 
 def test_a_call_of_nothing_but_invalid_names_is_answered_with_no_rows() -> None:
@@ -131,7 +135,7 @@ def test_an_unsupported_routing_location_is_left_for_another() -> None:
     report, rows = bench.collect(item(3))
     assert report.status == "complete"
     assert sum(seen.location == "koreacentral" for seen in bench.azure.seen) == 1
-    assert report.found["locations"]["koreacentral"]["failed"] == 1
+    assert report.found.locations["koreacentral"].failed == 1
     assert {row["location"] for row in rows} <= {"eastus", "westus"}
 
 
@@ -294,7 +298,7 @@ def test_what_is_unavailable_is_tried_again_and_then_elsewhere(make: Made) -> No
     assert report.status == "complete"
     assert len(rows) == 10 * 2 * 2 * 3
     assert sum(seen.location == "koreacentral" for seen in bench.azure.seen) <= 4 * 2  # then it is left alone
-    assert report.found["locations"]["koreacentral"] == {"sent": 4, "failed": 4, "slow": 0, "median_seconds": None}
+    assert report.found.locations["koreacentral"] == LocationAnswers(sent=4, failed=4, slow=0, median_seconds=None)
     assert len(bench.azure.seen) == report.counts["calls_sent"]
 
 
@@ -340,7 +344,7 @@ def test_a_refused_subscription_is_left_out(status: int, code: str) -> None:
     report, _ = bench.collect(item(3))
     assert report.status == "complete"
     assert bench.sent() == {"sub-a@koreacentral": 1, "sub-b@koreacentral": 3}
-    assert list(report.found["refused_subscriptions"].values()) == [code]
+    assert list(report.found.refused_subscriptions.values()) == [code]
 
 
 def test_no_subscription_is_left() -> None:
@@ -401,7 +405,7 @@ def test_slow_answers_are_seen() -> None:
     bench.azure.fault = fault
     report, _ = bench.collect(item(3))
     assert report.status == "complete"
-    assert report.found["locations"]["koreacentral"] == {"sent": 3, "failed": 0, "slow": 3, "median_seconds": 25.0}
+    assert report.found.locations["koreacentral"] == LocationAnswers(sent=3, failed=0, slow=3, median_seconds=25.0)
 
 
 def test_unknown_words_are_kept_and_counted() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -11,12 +11,13 @@ import pytest
 import requests
 
 from spotlake.clock import Deadline
-from spotlake.errors import InvalidInputError, ReclaimedError, SpotlakeError, StoreError
+from spotlake.errors import ReclaimedError, SpotlakeError, StoreError
 from spotlake.models import Mode, Run, WorkItem
+from spotlake.scores.accounts import AnsweredCall
 from spotlake.scores.quota import QuotaRules
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
-from spotlake.state.lessons import fold_reports
+from spotlake.state.lessons import learn_from
 from spotlake.stores.ledger import MemoryLedger
 from spotlake.usecases.collect.call_sender import CallSender
 from tests.functional.placement_scores.double import RUN, SLOT_AT, Bench, Seen, answer, item
@@ -27,11 +28,6 @@ RULES = QuotaRules(calls=10, window_seconds=62 * 60)
 def run_after(minutes: int) -> Run:
     slot_at = SLOT_AT + timedelta(minutes=minutes)
     return replace(RUN, run_id=slot_at.strftime("%Y%m%dT%H%MZ"))
-
-
-def test_another_runs_item_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="20261123T1000Z"):
-        Bench().collect(item(1, run_id="20261123T0950Z"))
 
 
 def test_nothing_to_do_writes_an_empty_shard() -> None:
@@ -135,7 +131,7 @@ def test_a_days_runs_are_never_refused() -> None:
     bench = Bench(subscriptions=("sub-a", "sub-b"), threads=2)
     sent = 0
     for number in range(36):
-        report, _ = bench.collect(item(9, run_id=run_after(10 * number).run_id), run_after(10 * number))
+        report, _ = bench.collect(item(9), run_after(10 * number))
         sent += report.counts["calls_sent"]
         bench.clock.advance(minutes=10)
     assert bench.azure.refused == 0
@@ -188,7 +184,7 @@ def test_a_restricted_pair_is_asked_again_through_another_subscription() -> None
     assert report.status == "complete"
     assert report.counts["second_calls"] == report.counts["second_calls_answered"] == 1
     assert {row["score_text"] for row in rows} == {"High"}
-    assert report.found["restricted_pairs"] == []
+    assert report.found.restricted_pairs == ()
     assert {row["subscription"] for row in rows if row["call_id"].startswith("again")} == {subscription_digest("sub-b")}
 
 
@@ -196,21 +192,21 @@ def test_a_pair_that_two_subscriptions_refuse_is_restricted_and_remembered() -> 
     bench = Bench(threads=1)
     bench.azure.restricted = {name: {"Standard_D2s_v5"} for name in bench.subscriptions}
     report, rows = bench.collect(item(2))
-    assert report.found["restricted_pairs"] == [["eastus", "Standard_D2s_v5"], ["koreacentral", "Standard_D2s_v5"]]
+    assert report.found.restricted_pairs == (("eastus", "Standard_D2s_v5"), ("koreacentral", "Standard_D2s_v5"))
     assert report.counts["second_calls"] == 1
     restricted = [row for row in rows if row["instance_type"] == "Standard_D2s_v5"]
     assert {(row["score"], row["score_text"]) for row in restricted} == {(None, "RestrictedSkuNotAvailable")}
     assert report.counts["rows_restricted"] == len(restricted) == 6
-    fold_reports(bench.objects, RUN, [report])
-    report, _ = bench.collect(item(2, run_id=run_after(10).run_id), run_after(10))
+    learn_from(bench.objects, RUN, [report])
+    report, _ = bench.collect(item(2), run_after(10))
     assert report.counts["second_calls"] == 0
-    assert report.found["restricted_pairs"] == []
+    assert report.found.restricted_pairs == ()
     bench.azure.restricted = {}
-    report, _ = bench.collect(item(2, run_id=run_after(20).run_id), run_after(20))
-    assert report.found["unrestricted_pairs"] == [["eastus", "standard_d2s_v5"], ["koreacentral", "standard_d2s_v5"]]
-    fold_reports(bench.objects, run_after(20), [report])
+    report, _ = bench.collect(item(2), run_after(20))
+    assert report.found.unrestricted_pairs == (("eastus", "standard_d2s_v5"), ("koreacentral", "standard_d2s_v5"))
+    learn_from(bench.objects, run_after(20), [report])
     bench.azure.restricted = {name: {"Standard_D2s_v5"} for name in bench.subscriptions}
-    report, _ = bench.collect(item(2, run_id=run_after(30).run_id), run_after(30))
+    report, _ = bench.collect(item(2), run_after(30))
     assert report.counts["second_calls"] == 1
 
 
@@ -220,10 +216,10 @@ def test_a_pair_that_one_subscription_may_not_use_is_asked_through_another_from_
     report, _ = bench.collect(item(3))
     assert report.counts["second_calls"] == 1
     digest = subscription_digest("sub-a")
-    assert [pair[1] for pair in report.found["restricted_for"][digest]] == ["Standard_D2s_v5", "Standard_D2s_v5"]
-    fold_reports(bench.objects, RUN, [report])
+    assert [pair[1] for pair in report.found.restricted_for[digest]] == ["Standard_D2s_v5", "Standard_D2s_v5"]
+    learn_from(bench.objects, RUN, [report])
     bench.clock.advance(minutes=70)
-    report, rows = bench.collect(item(3, run_id=run_after(70).run_id), run_after(70))
+    report, rows = bench.collect(item(3), run_after(70))
     assert (report.counts["second_calls"], report.counts["calls_sent"]) == (0, 3)
     assert {row["subscription"] for row in rows if row["call_id"] == "c0000"} == {subscription_digest("sub-b")}
     assert {row["score_text"] for row in rows} == {"High"}
@@ -233,8 +229,8 @@ def test_a_shunned_subscription_is_used_when_there_is_no_other() -> None:
     bench = Bench(threads=1)
     bench.azure.restricted = {"sub-a": {"Standard_D2s_v5"}}
     report, _ = bench.collect(item(1))
-    fold_reports(bench.objects, RUN, [report])
-    report, _ = bench.collect(item(1, run_id=run_after(10).run_id), run_after(10), subscriptions=("sub-a",))
+    learn_from(bench.objects, RUN, [report])
+    report, _ = bench.collect(item(1), run_after(10), subscriptions=("sub-a",))
     assert (report.status, report.counts["calls_sent"]) == ("complete", 1)
 
 
@@ -243,7 +239,7 @@ def test_with_one_subscription_nothing_is_asked_again() -> None:
     bench.azure.restricted = {"sub-a": {"Standard_D2s_v5"}}
     report, _ = bench.collect(item(2))
     assert report.counts["calls_sent"] == 2
-    assert report.found["restricted_pairs"] == []
+    assert report.found.restricted_pairs == ()
 
 
 def test_asking_again_is_bounded() -> None:
@@ -275,9 +271,9 @@ def test_where_nobody_expected_calls_blocks_grow() -> None:
 
 def test_answered_calls_are_told_and_not_sent_again() -> None:
     bench = Bench(subscriptions=("sub-a",), threads=2)
-    done: dict[str, Sequence[dict[str, Any]]] = {}
+    done: dict[str, AnsweredCall] = {}
     bench.azure.fault = lambda seen: requests.ConnectionError("lost") if seen.number >= 3 else None
-    first, _ = bench.collect(item(6), on_call_done=done.__setitem__)
+    first, _ = bench.collect(item(6), on_call_done=lambda answer: done.update({answer.call_id: answer}))
     assert len(done) == 3
     assert len(first.unsent_call_ids) == 3
     bench.azure.fault = None
@@ -314,19 +310,23 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def test_a_hook_that_raises_stops_the_collector(held: Bench) -> None:
-    def stop(call_id: str, rows: Sequence[dict[str, Any]]) -> None:
-        raise ReclaimedError(call_id)
+    told: list[str] = []
+
+    def stop(answer: AnsweredCall) -> None:
+        told.append(answer.call_id)
+        raise ReclaimedError(answer.call_id)
 
     with pytest.raises(ReclaimedError):
         held.collect(item(15), on_call_done=stop)
     assert len(held.azure.seen) <= 3  # the first, and one under way in each thread
+    assert len(told) == len(held.azure.seen)  # what was under way has used quota: its answer is handed over too
     assert held.objects.objects == {}
     free = held.ledger.free(["koreacentral"], now_at=held.clock.now(), subscriptions=held.subscriptions, rules=RULES)
     assert free == {"koreacentral": 20 - len(held.azure.seen)}
 
 
 def test_a_process_told_to_end_sends_nothing_more(held: Bench) -> None:
-    def end(call_id: str, rows: Sequence[dict[str, Any]]) -> None:
+    def end(answer: AnsweredCall) -> None:
         raise SystemExit(75)
 
     with pytest.raises(SystemExit):
@@ -415,7 +415,7 @@ def test_threads_share_the_work_and_none_is_lost() -> None:
     bench = Bench(subscriptions=tuple(f"sub-{number}" for number in range(20)), threads=16)
     done: list[str] = []
     work: WorkItem = item(150)
-    report, _ = bench.collect(work, on_call_done=lambda call_id, _: done.append(call_id))
+    report, _ = bench.collect(work, on_call_done=lambda answer: done.append(answer.call_id))
     assert sorted(done) == [call.call_id for call in work.calls]
     assert report.counts["calls_sent"] == report.counts["requests"] == 150
     assert bench.azure.refused == 0

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from spotlake.errors import SignInError
 from spotlake.models import Run
+from spotlake.scores.accounts import AnsweredCall
 from tests.functional.placement_scores.double import RUN, SLOT_AT, Bench, Seen, answer, arm_error, item, not_valid
 
 
@@ -60,8 +61,8 @@ class Script:
         return _ANSWERS[kind]() if kind else None
 
 
-def note(done: list[str], call_id: str, rows: Sequence[object]) -> None:
-    done.append(call_id)
+def note(done: list[str], answer: AnsweredCall) -> None:
+    done.append(answer.call_id)
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,7 +78,7 @@ def test_no_quota_is_exceeded_and_no_call_is_lost(
         run: Run = replace(RUN, run_id=slot_at.strftime("%Y%m%dT%H%MZ"))
         bench.azure.fault = Script(bench, faults, waits)
         done: list[str] = []
-        work = item(number, run_id=run.run_id)
+        work = item(number)
         try:
             report, rows = bench.collect(work, run, on_call_done=partial(note, done))
         except (KilledError, SignInError):  # a token refused twice in a row before any answer

@@ -20,7 +20,7 @@ from spotlake.scores.geography import Locations
 from spotlake.scores.zones import subscription_digest
 from spotlake.settings import Settings
 from spotlake.shards import open_shard, parse_rows
-from spotlake.state.lessons import fold_reports
+from spotlake.state.lessons import learn_from, read_learnt
 from spotlake.stores.ledger import MemoryLedger
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.collect.placement_scores import PlacementDeps, collect_placement_scores
@@ -41,6 +41,7 @@ class Site:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     objects: MemoryObjects = field(default_factory=MemoryObjects)
     slot_at: datetime = SLOT_AT
+    attempt: int = 0
 
     def __post_init__(self) -> None:
         self.session = new_session(connections=8)
@@ -66,14 +67,15 @@ class Site:
             run_id=self.slot_at.strftime("%Y%m%dT%H%MZ"),
             mode=Mode.INCREMENTAL,
             desired_counts=(1,),
-            started_at="",
+            started_at=self.slot_at,
             owner="execution-1",
-            attempt=1,
+            attempt=self.attempt,
         )
 
     def collect(
         self, calls: tuple[ScoreCall, ...], *, subscriptions: tuple[str, ...] = (), **changes: Any
     ) -> tuple[CollectorReport, list[dict[str, Any]]]:
+        self.attempt += 1
         run = self.run()
         deps = PlacementDeps(
             objects=self.objects,
@@ -88,13 +90,13 @@ class Site:
             threads=4,
             sleep=lambda _: None,
         )
-        work = WorkItem(
-            run_id=run.run_id, region="koreacentral", calls=calls, fallback_locations=("japaneast", "swedencentral")
-        )
+        work = WorkItem(region="koreacentral", calls=calls, fallback_locations=("japaneast", "swedencentral"))
         report = collect_placement_scores(run, work, replace(deps, **changes))
-        (key,) = self.objects.keys(f"rawdata/azure/sps/{run.slot_at:%Y/%m/%d/%H-%M}/")
+        key = f"rawdata/azure/sps/{run.slot_at:%Y/%m/%d/%H-%M}/koreacentral.{run.attempt}.jsonl.gz"
         body = self.objects.objects[key]
-        shard = open_shard(body, key=key, dataset=Dataset.SPS, run_id=run.run_id, region="koreacentral")
+        shard = open_shard(
+            body, key=key, dataset=Dataset.SPS, run_id=run.run_id, region="koreacentral", attempt=run.attempt
+        )
         return report, parse_rows(shard, key)
 
     def answers(self) -> dict[str, int]:
@@ -254,7 +256,8 @@ def test_names_that_are_refused_are_found_remembered_and_left_out(site: Site) ->
     assert report.status == "complete"
     assert report.counts["calls_sent"] == 3 + 2
     assert {row["region"] for row in rows} == {"koreacentral", "westcentralus"}
-    learnt = fold_reports(site.objects, site.run(), [report])
+    learn_from(site.objects, site.run(), [report])
+    learnt = read_learnt(site.objects)
     assert list(learnt.invalid.regions) == ["eastus"]
     assert list(learnt.invalid.instance_types) == ["Standard_F8s_v2"]
 
@@ -271,7 +274,7 @@ def test_a_location_that_fails_is_left_for_others(site: Site) -> None:
     report, rows = site.collect(calls(14))
     assert report.status == "complete"
     assert {row["location"] for row in rows} == {"japaneast", "swedencentral"}
-    assert report.found["locations"]["koreacentral"]["failed"] <= 4 + 4
+    assert report.found.locations["koreacentral"].failed <= 4 + 4
 
 
 def test_no_role_anywhere_is_said(site: Site) -> None:
@@ -293,8 +296,8 @@ def test_a_pair_restricted_for_one_subscription_is_asked_through_another(site: S
     )
     report, rows = site.collect(calls(1, regions=(region,), sizes=(size,)), subscriptions=subscriptions[:2])
     assert report.counts["second_calls"] == 1
-    assert report.found["restricted_pairs"] == []
+    assert report.found.restricted_pairs == ()
     assert any(row["score"] is not None for row in rows)
     assert {row["subscription"] for row in rows} == {subscription_digest(subscriptions[1])}
     assert "Single" not in {row["zone"] for row in rows}  # it was the pair that was refused, not a place
-    assert report.found["restricted_for"] == {subscription_digest(subscriptions[0]): [[region, size]]}
+    assert report.found.restricted_for == {subscription_digest(subscriptions[0]): ((region, size),)}

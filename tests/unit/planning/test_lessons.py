@@ -9,7 +9,7 @@ import pytest
 from spotlake.errors import StoreError
 from spotlake.models import CollectorReport, CollectorStatus, Dataset, Mode, Run
 from spotlake.planning.lessons import SMALLEST_WEIGHT, InvalidNames, Learnt, LocationScore, fold
-from spotlake.state.lessons import fold_reports, read_invalid_names, read_learnt, read_restrictions
+from spotlake.state.lessons import learn_from, read_invalid_names, read_learnt, read_restrictions
 from spotlake.stores.objects import MemoryObjects
 
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -119,11 +119,11 @@ def test_folding_twice_changes_nothing_and_writes_nothing() -> None:
             }
         )
     ]
-    once = fold_reports(objects, run_at(), reports)
+    once = learn_from(objects, run_at(), reports)
     stored = dict(objects.objects)
     assert len(stored) == 3
     assert read_learnt(objects) == once
-    assert fold_reports(objects, run_at(), reports) == once
+    assert learn_from(objects, run_at(), reports) == once
     assert objects.objects == stored
     assert read_invalid_names(objects).regions == {"asia": "20261123T1000Z"}
     restrictions = read_restrictions(objects)
@@ -133,12 +133,12 @@ def test_folding_twice_changes_nothing_and_writes_nothing() -> None:
 
 def test_nothing_learnt_writes_nothing() -> None:
     objects = MemoryObjects()
-    fold_reports(objects, run_at(), [report({})])
+    learn_from(objects, run_at(), [report({})])
     assert objects.objects == {}
 
 
 def test_damaged_state_is_named_and_not_overwritten() -> None:
     objects = MemoryObjects(objects={"state/azure/invalid_names.json.gz": b"\x1f\x8bnonsense"})
     with pytest.raises(StoreError, match="invalid_names"):
-        fold_reports(objects, run_at(), [report({"invalid_regions": ["asia"]})])
+        learn_from(objects, run_at(), [report({"invalid_regions": ["asia"]})])
     assert objects.objects["state/azure/invalid_names.json.gz"] == b"\x1f\x8bnonsense"

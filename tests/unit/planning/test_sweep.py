@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from spotlake.planning.cover import Block
-from spotlake.planning.sweep import Sweep, block_id, cycle_minutes, record_answers, move_to_plan
+from spotlake.planning.sweep import Sweep, block_id, cycle_minutes, move_to_plan, record_answers
 
 FIRST_AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
 

@@ -273,6 +273,7 @@ class CollectorReport:
         rows: Rows in the shard.
         counts: Named whole numbers: requests, pages, calls_sent, throttles, retries, rejected kinds, ...
         seconds: How long it took.
+        unsent_call_ids: Placement-score calls that got no answer.
         accounts: Placement scores: what was asked and answered, by scored region and desired count.
         error: Class name of what stopped it, or None.
         cause: One line for people, or None.
@@ -285,10 +286,11 @@ class CollectorReport:
     rows: int
     counts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    unsent_call_ids: tuple[str, ...] = ()
     accounts: tuple[PairAccount, ...] = ()
     error: str | None = None
     cause: str | None = None
-    found: Findings | None = None
+    found: Findings = field(default_factory=Findings)
 
     def to_dict(self) -> dict[str, Any]:
         """For a shard's header."""

@@ -128,5 +128,5 @@ def parse_rows(shard: RawShard, key: str) -> list[dict[str, Any]]:
 
 def _of_first_schema(head: dict[str, Any]) -> dict[str, Any]:
     """A header of schema 1 in today's form: no attempt, and no account of what was answered."""
-    report = {name: value for name, value in head["report"].items() if name not in ("found", "unsent_call_ids")}
+    report = {name: value for name, value in head["report"].items() if name != "found"}
     return {**head, "attempt": 0, "report": report}

@@ -227,7 +227,7 @@ def _stale_scores(slot: SlotRead, region: str, accounts: Sequence[PairAccount], 
     return Stale(
         dataset=Dataset.SPS.value,
         region=region,
-        error=error or "PartialAnswerError",
+        error=error or "AzureError",
         cause=f"{missing} of {asked} pairs have no answer at desired count {counts} ({said})",
         missing=missing,
         asked=asked,

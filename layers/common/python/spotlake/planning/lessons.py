@@ -84,7 +84,7 @@ def fold(learnt: Learnt, run: Run, reports: Sequence[CollectorReport]) -> Learnt
         reports: Of all collectors that wrote a shard; those of other data sets are skipped.
     """
     ours = [report for report in reports if report.dataset is Dataset.SPS]
-    found = [report.found for report in ours if report.found is not None]
+    found = [report.found for report in ours]
     asked_everything = run.mode is Mode.FULL and bool(ours) and all(one.status == "complete" for one in ours)
 
     def names(known: Mapping[str, str], refused: Iterable[str]) -> dict[str, str]:

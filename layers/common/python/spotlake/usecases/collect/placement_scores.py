@@ -110,7 +110,8 @@ class _Collection:
         self.http = HttpCounts()
         self.rows: list[ScoreRow] = []
         self.accountant = Accountant(deps.owed)
-        self.calls_answered = self.calls_unsent = 0
+        self.calls_answered = 0
+        self.unsent: list[str] = []
         self.reasons: Counter[str] = Counter()
         self.error: SpotlakeError | None = None
         self.known = read_restrictions(deps.objects)
@@ -158,11 +159,11 @@ class _Collection:
             if delivery.answer is not None:
                 self._note_answer(call, delivery.answer)
             else:
-                self.calls_unsent += 1
+                self.unsent.append(call.call_id)
                 self.accountant.unanswered(call, delivery.reason, self.sender.invalid_names)
                 self.reasons[delivery.reason] += 1
                 self.error = delivery.error or self.error
-        if not self.calls_unsent and self.rows and self.item.calls:
+        if not self.unsent and self.rows and self.item.calls:
             self._ask_again()
         self.sender.counts["give_back_failures"] = int(not self.rights.give_back())
         fatal = self.sender.fatal
@@ -240,13 +241,13 @@ class _Collection:
         accounts = self.accountant.accounts()
         missing = sum(one.missing for one in accounts)
         status: CollectorStatus = "complete"
-        if missing or self.calls_unsent:
+        if missing or self.unsent:
             status = "partial" if any(one.answered for one in accounts) else "failed"
         error = (self.sender.fatal or self.error) if status != "complete" else None
         counts = {
             "calls_planned": len(self.item.calls),
             "calls_answered": self.calls_answered,
-            "calls_unsent": self.calls_unsent,
+            "calls_unsent": len(self.unsent),
             "calls_sent": self.http.requests,
             "calls_already": len(self.item.calls) - len(self.todo),
             "pairs_unanswered": missing,
@@ -262,15 +263,16 @@ class _Collection:
             rows=len(kept),
             counts=dict(sorted(counts.items())),
             seconds=round(self.deps.monotonic() - self.began, 3),
+            unsent_call_ids=tuple(sorted(self.unsent)),
             accounts=accounts,
-            error=(type(error).__name__ if error else "PartialAnswerError") if status != "complete" else None,
+            error=type(error).__name__ if error else None,
             cause=self._cause(error, missing) if status != "complete" else None,
             found=self._findings(),
         )
 
     def _cause(self, error: Exception | None, missing: int) -> str:
         said = ", ".join(f"{calls} {reason}" for reason, calls in sorted(self.reasons.items()))
-        text = f"{self.calls_unsent} of {len(self.item.calls)} calls got no answer" + (f" ({said})" if said else "")
+        text = f"{len(self.unsent)} of {len(self.item.calls)} calls got no answer" + (f" ({said})" if said else "")
         return f"{text}; {missing} pairs are without an answer" + (f"; last: {error}" if error else "")
 
     def _findings(self) -> Findings:
