@@ -204,7 +204,7 @@ def test_an_error_that_was_dealt_with_is_not_the_reason_of_another() -> None:
     bench.azure.invalid_regions = {"korea"}
     report, _ = bench.collect(item(12, regions=("korea", "koreacentral"), fallback=()))
     assert (report.status, report.error) == ("partial", None)
-    assert report.cause == "3 of 12 calls got no answer (3 no_quota)"
+    assert report.cause == "3 of 12 calls got no answer (3 no_quota); 6 pairs are without an answer"
 
 
 def test_calls_refused_together_are_written_down_once() -> None:
