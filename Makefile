@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup needed run report report-picture charts chromium test lint types unit image bench clean-local synth diff deploy destroy
+.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix image bench clean-local synth diff deploy destroy
 
 UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
@@ -20,7 +20,7 @@ READY := .venv/.ready node_modules/.ready
 setup: $(if $(filter-out $(wildcard $(READY)),$(READY)),needed) $(READY) .tools/lambda-python/.ready build/layers/.ready-$(ARCH) ## Install everything the other targets need
 
 # What cannot be fetched from the package registries is told before anything is.
-needed:
+needed: ## Check that Python, Node and npm are on the PATH
 	@for python in python3.13 python3 python; do \
 	  $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && exit 0; done; \
 	  echo "Python 3.13 is needed on the PATH (Debian 13: apt-get install python3; elsewhere: pyenv, or python.org)" >&2; exit 1
@@ -30,24 +30,24 @@ needed:
 .tools/uv/bin/uv:
 	@python3 -m pip --version >/dev/null 2>&1 \
 	  || { echo "uv or pip is needed on the PATH (Debian: apt-get install python3-pip; elsewhere: docs.astral.sh/uv)" >&2; exit 1; }
-	python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv uv==$(UV_VERSION)
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv uv==$(UV_VERSION)
 
 .venv/.ready: pyproject.toml uv.lock .python-version | $(UV)
-	$(UV) sync --locked $(QUIET)
+	@$(UV) sync --locked $(QUIET)
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json
-	npm ci --loglevel=error --no-audit --no-fund --no-update-notifier
+	@npm ci --loglevel=error --no-audit --no-fund --no-update-notifier
 	@touch $@
 
 # The interpreter of emulated Lambdas: boto3 as in the real runtime, and nothing of the tools.
 .tools/lambda-python/.ready: pyproject.toml .python-version | $(UV)
-	$(UV) venv --quiet --clear --python 3.13 .tools/lambda-python
-	$(UV) pip install --quiet --python .tools/lambda-python/bin/python "$$(sed -n 's/^ *"\(boto3==[^"]*\)".*/\1/p' pyproject.toml)"
+	@$(UV) venv --quiet --clear --python 3.13 .tools/lambda-python
+	@$(UV) pip install --quiet --python .tools/lambda-python/bin/python "$$(sed -n 's/^ *"\(boto3==[^"]*\)".*/\1/p' pyproject.toml)"
 	@touch $@
 
 build/layers/.ready-%: uv.lock layers/build.py .venv/.ready | $(UV)
-	PATH="$(dir $(abspath $(UV))):$$PATH" .venv/bin/python layers/build.py --arch $*
+	@PATH="$(dir $(abspath $(UV))):$$PATH" .venv/bin/python layers/build.py --arch $*
 	@touch $@
 
 # Variables of `make run`, given on the command line or in the environment, become flags of `spotlake run`.
@@ -80,14 +80,20 @@ charts: node_modules/.ready ## Copy the report page's chart libraries, as packag
 clean-local: ## Forget what local runs have kept (.local)
 	rm -rf .local
 
-test: setup lint types unit ## Every check and every test
+test: setup lint types tests ## Every check and every test
 
-lint: .venv/.ready
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
+check: lint types unit ## The small loop before a commit: lint, types, unit tests
 
-types: .venv/.ready
-	.venv/bin/mypy
+lint: .venv/.ready ## Check style and format (ruff)
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+fix: .venv/.ready ## Repair style and format where ruff can
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+types: .venv/.ready ## Check types (mypy --strict)
+	@.venv/bin/mypy
 
 # The report page's tests drive a browser of this machine; Playwright's own would come from a host beyond the registries.
 chromium: ## Install Debian's Chromium where there is none (root only; otherwise says so)
@@ -95,9 +101,12 @@ chromium: ## Install Debian's Chromium where there is none (root only; otherwise
 	  && apt-get update -qq && apt-get install -qq -y chromium >/dev/null; } \
 	  || echo "no Chromium: tests/report will fail until it is there (apt-get install chromium)" >&2
 
-unit: setup chromium
-	.venv/bin/pytest -q --doctest-modules --pyargs spotlake
-	.venv/bin/pytest -q -n 2 --dist loadfile
+unit: setup ## Run tests/unit alone
+	@.venv/bin/pytest -q -n 2 --dist loadfile tests/unit
+
+tests: setup chromium ## Every test, without lint and types
+	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake
+	@.venv/bin/pytest -q -n 2 --dist loadfile
 
 # What the merge is measured against (pandas, Polars, DuckDB) stays out of the project's own environment.
 .tools/bench/.ready: pyproject.toml uv.lock .python-version | $(UV)
