@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from spotlake.errors import ShardRefusedError
 from spotlake.models import CollectorReport, Dataset
 from spotlake.shards import ShardHeader, encode_shard, open_shard, parse_rows
 
-KEY = "rawdata/azure/spot_if/2025/12/15/10-00/koreacentral.jsonl.gz"
+KEY = "rawdata/azure/spot_if/2025/12/15/10-00/koreacentral.7.jsonl.gz"
 
 
 def header(rows: int = 1, **changes: Any) -> ShardHeader:
@@ -21,28 +22,36 @@ def header(rows: int = 1, **changes: Any) -> ShardHeader:
         "run_id": "20251215T1000Z",
         "region": "koreacentral",
         "source": "simulated",
-        "collected_at": "2025-12-15T10:00:07Z",
+        "attempt": 7,
+        "collected_at": datetime(2025, 12, 15, 10, 0, 7, tzinfo=UTC),
         "report": report,
         **changes,
     }
     return ShardHeader(**fields)
 
 
+def encoded(head: ShardHeader, rows: list[Any]) -> bytes:
+    """A shard of any rows: what a row holds is not its business."""
+    return encode_shard(head, rows)
+
+
 def opened(body: bytes) -> list[dict[str, Any]]:
-    shard = open_shard(body, key=KEY, dataset=Dataset.EVICTION, run_id="20251215T1000Z", region="koreacentral")
+    shard = open_shard(
+        body, key=KEY, dataset=Dataset.EVICTION, run_id="20251215T1000Z", region="koreacentral", attempt=7
+    )
     return parse_rows(shard, KEY)
 
 
 @given(st.lists(st.dictionaries(st.text(), st.text() | st.integers(-(2**53), 2**53) | st.none()), max_size=20))
 def test_what_was_written_is_read(rows: list[dict[str, Any]]) -> None:
-    assert opened(encode_shard(header(len(rows)), rows)) == rows
+    assert opened(encoded(header(len(rows)), rows)) == rows
 
 
 def test_the_same_rows_give_the_same_bytes() -> None:
-    assert encode_shard(header(), [{"a": 1}]) == encode_shard(header(), [{"a": 1}])
+    assert encoded(header(), [{"a": 1}]) == encoded(header(), [{"a": 1}])
 
 
-GOOD = encode_shard(header(), [{"region": "koreacentral"}])
+GOOD = encoded(header(), [{"region": "koreacentral"}])
 
 
 @pytest.mark.parametrize(
@@ -53,14 +62,15 @@ GOOD = encode_shard(header(), [{"region": "koreacentral"}])
         (GOOD[:-9], "truncated"),
         (GOOD[:20], "truncated"),
         (gzip.compress(b"<html>"), "not_json"),
-        (gzip.compress(b'{"schema": 2}\n'), "wrong_schema"),
+        (gzip.compress(b'{"schema": 3}\n'), "wrong_schema"),
         (gzip.compress(b"[1]\n"), "wrong_schema"),
         (gzip.compress(b'{"schema": 1}\n'), "not_json"),
-        (encode_shard(header(run_id="20251215T0950Z"), [{}]), "other_run"),
-        (encode_shard(header(dataset=Dataset.PRICE), [{}]), "other_dataset"),
-        (encode_shard(header(region="eastus"), [{}]), "other_region"),
-        (encode_shard(header(rows=2), [{}]), "row_count"),
-        (gzip.compress(gzip.decompress(encode_shard(header(), [])) + b"{nonsense\n"), "not_json"),
+        (encoded(header(run_id="20251215T0950Z"), [{}]), "other_run"),
+        (encoded(header(attempt=8), [{}]), "other_attempt"),
+        (encoded(header(dataset=Dataset.PRICE), [{}]), "other_dataset"),
+        (encoded(header(region="eastus"), [{}]), "other_region"),
+        (encoded(header(rows=2), [{}]), "row_count"),
+        (gzip.compress(gzip.decompress(encoded(header(), [])) + b"{nonsense\n"), "not_json"),
     ],
     # Names of their own: those made from the bytes would hold gzip's time and differ from worker to worker.
     ids=[
@@ -73,6 +83,7 @@ GOOD = encode_shard(header(), [{"region": "koreacentral"}])
         "header_is_a_list",
         "header_without_fields",
         "other_run",
+        "other_attempt",
         "other_dataset",
         "other_region",
         "fewer_rows_than_said",

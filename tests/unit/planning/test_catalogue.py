@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from spotlake.errors import StoreError
 from spotlake.names import is_collected_region
-from spotlake.planning.catalogue import Catalogue, Difference, difference, fold_listing, pairs_of
-from spotlake.state.catalogue import read_catalogue, write_catalogue
+from spotlake.planning.catalogue import Catalogue, fold_listing, pairs_of
+from spotlake.state.catalogue import change_catalogue, read_catalogue
 from spotlake.stores.objects import MemoryObjects
 
 DAY = date(2026, 11, 23)
@@ -20,9 +20,7 @@ A, B, C = "Standard_D2s_v3", "Standard_D4s_v3", "Standard_E2s_v5"
 def folded(*days: tuple[int, dict[str, list[str]]], keep_days: int = 3) -> Catalogue:
     catalogue = Catalogue()
     for after, listing in days:
-        catalogue = fold_listing(
-            catalogue, DAY + timedelta(days=after), listing, NAMES, keep_days=keep_days, whole=True
-        )
+        catalogue = fold_listing(catalogue, DAY + timedelta(days=after), listing, NAMES, keep_days=keep_days)
     return catalogue
 
 
@@ -42,25 +40,8 @@ def test_each_pair_has_the_day_it_was_last_seen() -> None:
 def test_a_region_without_a_listing_stays_as_it_was(listing: dict[str, list[str]]) -> None:
     """A region that disappears from the price list keeps its pairs: an empty answer never replaces good data."""
     before = folded((0, {"eastus": [A, B], "koreacentral": [C]}))
-    after = fold_listing(before, DAY + timedelta(days=30), listing, NAMES, keep_days=3, whole=True)
+    after = fold_listing(before, DAY + timedelta(days=30), listing, NAMES, keep_days=3)
     assert after.pairs["eastus"] == before.pairs["eastus"]
-
-
-def test_the_difference_to_the_day_before_is_told() -> None:
-    before = folded((0, {"eastus": [A, B], "koreacentral": [C]}))
-    day = DAY + timedelta(days=1)
-    after = fold_listing(before, day, {"eastus": [A, C]}, NAMES, keep_days=3, whole=True)
-    assert difference(before, after, day) == Difference(day="2026-11-24", added=1, missing=1)
-
-
-def test_a_listing_of_some_regions_is_not_the_day_s() -> None:
-    catalogue = folded((0, {"eastus": [A], "koreacentral": [C]}))
-    day = DAY + timedelta(days=1)
-    some = fold_listing(catalogue, day, {"eastus": [A]}, NAMES, keep_days=3, whole=False)
-    assert (some.listed["eastus"], some.whole_on) == ("2026-11-24", "2026-11-23")
-    nothing = fold_listing(catalogue, day, {"eastus": []}, NAMES, keep_days=3, whole=True)
-    assert nothing.whole_on == "2026-11-23"
-    assert fold_listing(some, day, {"koreacentral": [C]}, NAMES, keep_days=3, whole=True).whole_on == "2026-11-24"
 
 
 def test_some_regions_of_it() -> None:
@@ -78,7 +59,7 @@ def test_folding_a_day_twice_changes_nothing_and_what_is_listed_is_in(
     catalogue = folded(*enumerate(days), keep_days=keep_days)
     if days:
         last = DAY + timedelta(days=len(days) - 1)
-        assert fold_listing(catalogue, last, days[-1], NAMES, keep_days=keep_days, whole=True) == catalogue
+        assert fold_listing(catalogue, last, days[-1], NAMES, keep_days=keep_days) == catalogue
         for region, sizes in days[-1].items():
             assert set(sizes) <= set(catalogue.pairs.get(region, {}))
 
@@ -86,7 +67,7 @@ def test_folding_a_day_twice_changes_nothing_and_what_is_listed_is_in(
 def test_it_is_stored_and_read_again_and_a_damaged_one_is_refused() -> None:
     objects, catalogue = MemoryObjects(), folded((0, {"eastus": [A]}))
     assert read_catalogue(objects) is None
-    write_catalogue(objects, catalogue)
+    change_catalogue(objects, lambda _: catalogue)
     assert read_catalogue(objects) == catalogue
     ((key, body),) = objects.objects.items()
     objects.put(key, body[:-10])

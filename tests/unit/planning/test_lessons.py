@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spotlake.errors import StoreError
-from spotlake.models import CollectorReport, CollectorStatus, Dataset, Mode, Run
+from spotlake.models import CollectorReport, CollectorStatus, Dataset, Findings, LocationAnswers, Mode, Run
 from spotlake.planning.lessons import SMALLEST_WEIGHT, InvalidNames, Learnt, LocationScore, fold
 from spotlake.state.lessons import learn_from, read_invalid_names, read_learnt, read_restrictions
 from spotlake.stores.objects import MemoryObjects
@@ -18,21 +18,21 @@ SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 def run_at(minutes: int = 0, mode: Mode = Mode.INCREMENTAL) -> Run:
     slot_at = SLOT_AT + timedelta(minutes=minutes)
     return Run(
-        run_id=slot_at.strftime("%Y%m%dT%H%MZ"), mode=mode, desired_counts=(1,), started_at="", owner="", attempt=1
+        run_id=slot_at.strftime("%Y%m%dT%H%MZ"), mode=mode, desired_counts=(1,), started_at=SLOT_AT, owner="", attempt=1
     )
 
 
-def report(found: dict[str, Any], status: CollectorStatus = "complete") -> CollectorReport:
-    return CollectorReport(dataset=Dataset.SPS, region="koreacentral", status=status, rows=1, found=found)
+def report(status: CollectorStatus = "complete", **found: Any) -> CollectorReport:
+    return CollectorReport(dataset=Dataset.SPS, region="koreacentral", status=status, rows=1, found=Findings(**found))
 
 
-def health(sent: int, failed: int = 0, slow: int = 0) -> dict[str, Any]:
-    return {"sent": sent, "failed": failed, "slow": slow, "median_seconds": 1.0}
+def health(sent: int, failed: int = 0, slow: int = 0) -> LocationAnswers:
+    return LocationAnswers(sent=sent, failed=failed, slow=slow, median_seconds=1.0)
 
 
 def test_names_of_all_collectors_come_together() -> None:
     learnt = fold(
-        Learnt(), run_at(), [report({"invalid_regions": ["asia"]}), report({"invalid_instance_types": ["Standard_X"]})]
+        Learnt(), run_at(), [report(invalid_regions=("asia",)), report(invalid_instance_types=("Standard_X",))]
     )
     assert learnt.invalid == InvalidNames(
         regions={"asia": "20261123T1000Z"}, instance_types={"Standard_X": "20261123T1000Z"}
@@ -41,23 +41,23 @@ def test_names_of_all_collectors_come_together() -> None:
 
 def test_only_a_full_run_that_got_all_its_answers_forgets_names() -> None:
     known = Learnt(invalid=InvalidNames(regions={"asia": "20261122T0000Z", "korea": "20261122T0000Z"}))
-    found = report({"invalid_regions": ["korea"]})
+    found = report(invalid_regions=("korea",))
     assert set(fold(known, run_at(), [found]).invalid.regions) == {"asia", "korea"}
     full = run_at(mode=Mode.FULL)
     assert set(fold(known, full, [found]).invalid.regions) == {"korea"}
-    assert set(fold(known, full, [found, report({}, "partial")]).invalid.regions) == {"asia", "korea"}
+    assert set(fold(known, full, [found, report("partial")]).invalid.regions) == {"asia", "korea"}
     assert set(fold(known, full, []).invalid.regions) == {"asia", "korea"}
 
 
 def test_an_older_full_run_does_not_forget_what_a_newer_run_found() -> None:
-    newer = fold(Learnt(), run_at(10), [report({"invalid_regions": ["asia"]})])
-    assert fold(newer, run_at(0, Mode.FULL), [report({})]).invalid == newer.invalid
+    newer = fold(Learnt(), run_at(10), [report(invalid_regions=("asia",))])
+    assert fold(newer, run_at(0, Mode.FULL), [report()]).invalid == newer.invalid
 
 
 def test_restricted_pairs_come_go_and_lapse() -> None:
-    known = fold(Learnt(), run_at(), [report({"restricted_pairs": [["eastus", "Standard_X"]]})])
+    known = fold(Learnt(), run_at(), [report(restricted_pairs=(("eastus", "Standard_X"),))])
     assert known.restricted == {("eastus", "Standard_X"): "20261123T1000Z"}
-    opened = report({"unrestricted_pairs": [["eastus", "standard_x"]]})
+    opened = report(unrestricted_pairs=(("eastus", "standard_x"),))
     assert fold(known, run_at(10), [opened]).restricted == {}
     assert fold(known, run_at(-10), [opened]).restricted == known.restricted
     week = 7 * 24 * 60
@@ -66,22 +66,22 @@ def test_restricted_pairs_come_go_and_lapse() -> None:
 
 
 def test_restrictions_of_one_subscription_only_lapse() -> None:
-    found = report({"restricted_for": {"abcd1234": [["eastus", "Standard_X"]]}})
+    found = report(restricted_for={"abcd1234": (("eastus", "Standard_X"),)})
     known = fold(Learnt(), run_at(), [found])
     assert known.restricted_for == {"abcd1234": {("eastus", "Standard_X"): "20261123T1000Z"}}
-    assert fold(known, run_at(10), [report({})]).restricted_for == known.restricted_for
+    assert fold(known, run_at(10), [report()]).restricted_for == known.restricted_for
     assert fold(known, run_at(7 * 24 * 60), []).restricted_for == {}
 
 
 def test_health_follows_what_happens() -> None:
-    learnt = fold(Learnt(), run_at(), [report({"locations": {"eastus": health(10, failed=10)}})])
+    learnt = fold(Learnt(), run_at(), [report(locations={"eastus": health(10, failed=10)})])
     assert learnt.health["eastus"] == LocationScore(weight=0.5, run_id="20261123T1000Z")
     for number in range(1, 12):
-        learnt = fold(learnt, run_at(10 * number), [report({"locations": {"eastus": health(10, failed=10)}})])
+        learnt = fold(learnt, run_at(10 * number), [report(locations={"eastus": health(10, failed=10)})])
     now_at = run_at(110).slot_at
     assert learnt.weights(["eastus"], now_at)["eastus"] < 0.15
     for number in range(12, 18):
-        learnt = fold(learnt, run_at(10 * number), [report({"locations": {"eastus": health(1)}})])
+        learnt = fold(learnt, run_at(10 * number), [report(locations={"eastus": health(1)})])
     assert learnt.weights(["eastus"], run_at(170).slot_at)["eastus"] > 0.9
 
 
@@ -93,17 +93,17 @@ def test_a_location_that_is_not_asked_gets_well_with_time_and_never_to_nothing()
 
 
 def test_slow_answers_count_half() -> None:
-    learnt = fold(Learnt(), run_at(), [report({"locations": {"eastus": health(10, slow=10)}})])
+    learnt = fold(Learnt(), run_at(), [report(locations={"eastus": health(10, slow=10)})])
     assert learnt.health["eastus"].weight == 0.75
 
 
 def test_one_location_used_by_two_collectors_is_one_sample() -> None:
-    reports = [report({"locations": {"eastus": health(30)}}), report({"locations": {"eastus": health(10, failed=10)}})]
+    reports = [report(locations={"eastus": health(30)}), report(locations={"eastus": health(10, failed=10)})]
     assert fold(Learnt(), run_at(), reports).health["eastus"].weight == 0.875
 
 
 def test_reports_of_other_data_sets_are_skipped() -> None:
-    other = replace(report({"invalid_regions": ["asia"]}), dataset=Dataset.PRICE)
+    other = replace(report(invalid_regions=("asia",)), dataset=Dataset.PRICE)
     assert fold(Learnt(), run_at(), [other]) == Learnt()
 
 
@@ -111,19 +111,17 @@ def test_folding_twice_changes_nothing_and_writes_nothing() -> None:
     objects = MemoryObjects()
     reports = [
         report(
-            {
-                "invalid_regions": ["asia"],
-                "restricted_pairs": [["eastus", "Standard_X"]],
-                "restricted_for": {"abcd1234": [["westus", "Standard_Y"]]},
-                "locations": {"eastus": health(4, failed=1)},
-            }
+            invalid_regions=("asia",),
+            restricted_pairs=(("eastus", "Standard_X"),),
+            restricted_for={"abcd1234": (("westus", "Standard_Y"),)},
+            locations={"eastus": health(4, failed=1)},
         )
     ]
-    once = learn_from(objects, run_at(), reports)
+    learn_from(objects, run_at(), reports)
     stored = dict(objects.objects)
     assert len(stored) == 3
-    assert read_learnt(objects) == once
-    assert learn_from(objects, run_at(), reports) == once
+    assert read_learnt(objects) == fold(Learnt(), run_at(), reports)
+    learn_from(objects, run_at(), reports)
     assert objects.objects == stored
     assert read_invalid_names(objects).regions == {"asia": "20261123T1000Z"}
     restrictions = read_restrictions(objects)
@@ -133,12 +131,12 @@ def test_folding_twice_changes_nothing_and_writes_nothing() -> None:
 
 def test_nothing_learnt_writes_nothing() -> None:
     objects = MemoryObjects()
-    learn_from(objects, run_at(), [report({})])
+    learn_from(objects, run_at(), [report()])
     assert objects.objects == {}
 
 
 def test_damaged_state_is_named_and_not_overwritten() -> None:
     objects = MemoryObjects(objects={"state/azure/invalid_names.json.gz": b"\x1f\x8bnonsense"})
     with pytest.raises(StoreError, match="invalid_names"):
-        learn_from(objects, run_at(), [report({"invalid_regions": ["asia"]})])
+        learn_from(objects, run_at(), [report(invalid_regions=("asia",))])
     assert objects.objects["state/azure/invalid_names.json.gz"] == b"\x1f\x8bnonsense"

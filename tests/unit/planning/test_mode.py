@@ -1,4 +1,4 @@
-"""Which way an execution takes: the day's full run, the Map, or a full run of what its input names."""
+"""Which way an execution takes: the Map, the first full run, or the Map with the daily full run beside it."""
 
 from __future__ import annotations
 
@@ -9,112 +9,162 @@ import pytest
 
 from spotlake.clock import ManualClock
 from spotlake.errors import InvalidInputError
+from spotlake.events import PlanResult
 from spotlake.models import Run
-from spotlake.planning.catalogue import Catalogue, fold_listing
+from spotlake.planning.catalogue import fold_listing
 from spotlake.settings import Settings
-from spotlake.state.catalogue import read_catalogue, write_catalogue
+from spotlake.state.attempts import attempts_of
+from spotlake.state.catalogue import change_catalogue
+from spotlake.state.full_runs import note_full_run
 from spotlake.stores.claims import MemoryClaims
+from spotlake.stores.ledger import MemoryLedger
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.plan.plan_run import PlanDeps, plan_run
 from spotlake.usecases.plan.prepare_work import PrepareDeps
 
-TODAY_AT = datetime(2026, 11, 23, 0, 10, tzinfo=UTC)
+SLOT_AT = datetime(2026, 11, 23, 0, 10, tzinfo=UTC)
 SIZE = "Standard_D2s_v5"
 
 
-class PreparedError(Exception):
-    """The incremental way was taken: there is nothing behind it here."""
-
-
-def preparing(run: Run) -> PrepareDeps:
-    raise PreparedError(run.mode)
-
-
-class House:
-    """A write bucket with a catalogue in it."""
+class Archive:
+    """A write bucket, perhaps with a catalogue in it, and the claims."""
 
     def __init__(self, **settings: Any) -> None:
-        self.objects = MemoryObjects()
+        self.objects, self.claims = MemoryObjects(), MemoryClaims()
         self.settings = Settings(**settings)
+        self.clock = ManualClock(SLOT_AT)
         self.executions = 0
 
-    def list_regions(self, *regions: str, days_ago: int = 0, whole: bool) -> None:
-        before = read_catalogue(self.objects) or Catalogue()
-        day = TODAY_AT.date() - timedelta(days=days_ago)
+    def list_regions(self, *regions: str) -> None:
         listing = {region: [SIZE] for region in regions}
-        write_catalogue(self.objects, fold_listing(before, day, listing, {}, keep_days=3, whole=whole))
+        change_catalogue(self.objects, lambda before: fold_listing(before, SLOT_AT.date(), listing, {}, keep_days=3))
 
-    def way(self, **wanted: Any) -> str:
-        """ "full" or "incremental", as planned."""
+    def plan(self, *, running: bool = False, **wanted: Any) -> PlanResult:
+        def prepare(_: Run) -> PrepareDeps:
+            return PrepareDeps(
+                objects=self.objects,
+                production=MemoryObjects(),
+                ledger=MemoryLedger(),
+                clock=self.clock,
+                subscriptions=("sub-a",),
+                routing=("eastus", "koreacentral"),
+                settings=self.settings,
+                effort_seconds=0.0,
+            )
+
+        self.executions += 1
         deps = PlanDeps(
             objects=self.objects,
-            claims=MemoryClaims(),
-            wall=ManualClock(TODAY_AT),
-            is_running=lambda _: False,
+            claims=self.claims,
+            wall=self.clock,
+            is_running=lambda _: running,
             settings=self.settings,
-            prepare=preparing,
+            prepare=prepare,
         )
-        try:
-            planned = plan_run(wanted, execution_id="arn:one", started_at=TODAY_AT.isoformat(), deps=deps)
-        except PreparedError:
-            return "incremental"
-        return str(planned["run"]["mode"])
+        return plan_run(wanted, execution_id=f"arn:{self.executions}", started_at=SLOT_AT.isoformat(), deps=deps)
+
+    def way(self, **wanted: Any) -> tuple[str, bool]:
+        """Mode, and whether the daily full run is to be started beside it."""
+        planned = self.plan(**wanted)
+        assert planned["run"] is not None
+        return planned["run"]["mode"], planned.get("start_full_run", False)
 
 
-def test_the_first_run_ever_and_the_first_of_a_day_are_full() -> None:
-    assert House().way() == "full"
-    house = House()
-    house.list_regions("eastus", "koreacentral", days_ago=1, whole=True)
-    assert house.way() == "full"
-    house.list_regions("eastus", whole=True)  # koreacentral could not be listed today
-    assert house.way() == "incremental"
+def test_the_first_run_ever_is_full_and_the_map_takes_its_place_when_it_fails() -> None:
+    planned = Archive().plan()
+    assert planned["run"] is not None
+    assert (planned["run"]["mode"], planned.get("collect_instead")) == ("full", True)
 
 
-def test_a_run_of_some_regions_does_not_stand_for_the_day_s_full_run() -> None:
-    house = House()
-    assert house.way(regions=["koreacentral"]) == "full"
-    house.list_regions("koreacentral", whole=False)
-    assert house.way(regions=["koreacentral"]) == "incremental"
-    assert house.way() == "full"
+def test_without_a_catalogue_a_slot_lists_prices_while_the_first_full_run_goes_on() -> None:
+    archive = Archive()
+    archive.plan()
+    archive.clock.advance(minutes=10)
+    planned = archive.plan(running=True)
+    assert planned["run"] is not None
+    assert planned["run"]["mode"] == "incremental"
+    assert planned["regions"] == ["eastus", "koreacentral"]
 
 
-def test_regions_beyond_those_collected_so_far_are_listed_first() -> None:
-    house = House()
-    house.list_regions("koreacentral", whole=False)
-    assert house.way(regions=["eastus"]) == "full"
+def test_a_slot_collects_by_itself_and_starts_the_daily_full_run_beside_it() -> None:
+    archive = Archive()
+    archive.list_regions("eastus", "koreacentral")
+    assert archive.way() == ("incremental", True)
+    note_full_run(archive.objects, SLOT_AT, done=True)
+    archive.clock.advance(minutes=10)
+    assert archive.way() == ("incremental", False)
+    archive.clock.advance(minutes=24 * 60)
+    assert archive.way() == ("incremental", True)
+
+
+def test_a_full_run_that_failed_is_tried_again_at_the_next_full_hour() -> None:
+    archive = Archive()
+    archive.list_regions("eastus")
+    assert archive.way(mode="full") == ("full", False)
+    starts = []
+    for _ in range(12):
+        archive.clock.advance(minutes=10)
+        planned = archive.plan()
+        starts.append(planned.get("start_full_run"))
+        if planned.get("start_full_run"):
+            archive.plan(mode="full")
+    assert starts == [False] * 4 + [True] + [False] * 5 + [True, False]  # 00:20 to 02:10
+
+
+def test_no_second_full_run_is_started_beside_one_that_runs() -> None:
+    archive = Archive()
+    archive.list_regions("eastus")
+    archive.plan(mode="full")
+    archive.clock.advance(minutes=60)
+    assert archive.plan(running=True).get("start_full_run") is False
+    assert archive.plan(running=True, mode="full")["status"] == "skipped"
+
+
+def test_a_run_by_hand_of_some_regions_keeps_no_slot_out_and_starts_no_full_run() -> None:
+    archive = Archive()
+    archive.list_regions("eastus", "koreacentral")
+    slot = archive.plan(running=True)
+    by_hand = archive.plan(running=True, regions=["koreacentral"])
+    assert (slot["status"], by_hand["status"]) == ("planned", "planned")
+    assert (by_hand["regions"], by_hand.get("start_full_run")) == (["koreacentral"], False)
+    assert archive.plan(running=True)["status"] == "skipped"  # a second run of everything
+    assert len(attempts_of(archive.objects, SLOT_AT)) == 2
+
+
+def test_a_region_that_was_never_listed_is_listed_without_a_full_run() -> None:
+    archive = Archive()
+    archive.list_regions("koreacentral")
+    planned = archive.plan(regions=["eastus"])
+    assert (planned["regions"], planned.get("calls_planned")) == (["eastus"], 0)
     with pytest.raises(InvalidInputError, match="regions: 'eastus'"):
-        house.way(regions=["eastus"], mode="incremental")
-    with pytest.raises(InvalidInputError, match="instance_types: 'Standard_ND"):
-        house.way(regions=["koreacentral"], instance_types=["Standard_ND*"])
-    assert house.way(regions=["eastus"], instance_types=["Standard_ND*"]) == "full"
+        archive.plan(regions=["eastus"], mode="incremental")
 
 
-def test_what_a_whole_catalogue_lacks_is_refused() -> None:
-    house = House()
-    house.list_regions("koreacentral", whole=True)
-    with pytest.raises(InvalidInputError, match="regions: 'koreacentrall'"):
-        house.way(regions=["koreacentrall"])
+def test_names_that_nobody_knows_are_refused() -> None:
+    archive = Archive()
+    archive.list_regions("koreacentral")
     with pytest.raises(InvalidInputError, match="instance_types: 'Standard_Z"):
-        house.way(instance_types=["Standard_Z*"])
+        archive.plan(instance_types=["Standard_Z*"])
+    with pytest.raises(InvalidInputError, match="regions: 'koreacentrall'"):
+        archive.plan(regions=["koreacentrall"], mode="incremental")
 
 
-def test_full_runs_that_cannot_list_anything_do_not_keep_a_day_from_being_collected() -> None:
-    house = House()
-    house.list_regions("eastus", "koreacentral", days_ago=1, whole=True)
-    assert [house.way() for _ in range(3)] == ["full", "full", "incremental"]
+def test_planning_again_after_a_store_failed_is_the_same_attempt_and_the_same_work() -> None:
+    archive = Archive()
+    archive.list_regions("eastus", "koreacentral")
+    first = archive.plan()
+    stored = dict(archive.objects.objects)
+    archive.executions -= 1
+    archive.list_regions("westus")  # whatever has changed meanwhile
+    again = archive.plan()
+    assert (again["run"], again["regions"]) == (first["run"], first["regions"])
+    assert {key: body for key, body in archive.objects.objects.items() if key.startswith("work/")} == {
+        key: body for key, body in stored.items() if key.startswith("work/")
+    }
 
 
-def test_runs_of_some_regions_use_up_none_of_the_day_s_attempts() -> None:
-    house = House()
-    house.list_regions("eastus", "koreacentral", days_ago=1, whole=True)
-    assert [house.way(regions=["eastus"]) for _ in range(3)] == ["full"] * 3
-    assert house.way() == "full"
-
-
-def test_the_regions_of_the_settings_are_the_whole_of_it() -> None:
-    house = House(regions=("koreacentral",))
-    house.list_regions("koreacentral", whole=True)
-    assert house.way() == "incremental"
-    assert house.way(regions=["koreacentral"]) == "incremental"
-    house.settings = Settings(regions=("koreacentral", "eastus"))  # one more: it is not in the catalogue yet
-    assert [house.way() for _ in range(3)] == ["full", "full", "incremental"]
+def test_the_slot_before_midnight_leaves_the_next_day_its_full_run() -> None:
+    archive = Archive()
+    archive.list_regions("eastus")
+    note_full_run(archive.objects, SLOT_AT - timedelta(days=1), done=True)
+    assert archive.way() == ("incremental", True)

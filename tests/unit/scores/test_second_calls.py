@@ -1,29 +1,35 @@
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spotlake.scores.rows import restricted_for, restrictions, unique_rows
 from spotlake.scores.score import RESTRICTED
 from spotlake.scores.second_calls import SecondCall, second_calls
+from spotlake.shard_rows import ScoreRow
 
 
-def row(region: str, size: str, *, zone: str = "1", subscription: str = "a", text: str = RESTRICTED) -> dict[str, Any]:
-    return {
-        "region": region,
-        "instance_type": size,
-        "zone": zone,
-        "subscription": subscription,
-        "score_text": text,
-        "score": {"High": 3, "Medium": 2, "Low": 1}.get(text),
-        "desired_count": 1,
-        "call_id": "c0",
-    }
+def row(region: str, size: str, *, zone: str = "1", subscription: str = "a", text: str = RESTRICTED) -> ScoreRow:
+    return ScoreRow(
+        run_id="20261123T1000Z",
+        source="simulated",
+        observed_at="2026-11-23T10:00:00Z",
+        region=region,
+        instance_type=size,
+        desired_count=1,
+        zone=zone,
+        logical_zone=zone,
+        physical_zone=None,
+        score={"High": 3, "Medium": 2, "Low": 1}.get(text),
+        score_text=text,
+        is_quota_available=True,
+        location="eastus",
+        subscription=subscription,
+        call_id="c0",
+    )
 
 
-def calls_for(rows: list[dict[str, Any]], digests: tuple[str, ...] = ("a", "b"), most: int = 99) -> list[SecondCall]:
+def calls_for(rows: list[ScoreRow], digests: tuple[str, ...] = ("a", "b"), most: int = 99) -> list[SecondCall]:
     return second_calls(rows, remembered=set(), digests=digests, location="eastus", most=most)
 
 
@@ -96,5 +102,5 @@ def test_of_several_answers_the_same_is_kept_in_any_order(words: list[tuple[str,
     rows = [row("r", "A", text=word, subscription=name) for word, name in words]
     shuffled = data.draw(st.permutations(rows))
     assert unique_rows(rows) == unique_rows(shuffled)
-    known = [one["score"] for one in rows if one["score"] is not None]
-    assert unique_rows(rows)[0]["score"] == (min(known) if known else None)
+    known = [one.score for one in rows if one.score is not None]
+    assert unique_rows(rows)[0].score == (min(known) if known else None)

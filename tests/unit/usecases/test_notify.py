@@ -5,18 +5,19 @@ from typing import Any
 import pytest
 
 from spotlake.errors import StoreError
+from spotlake.events import NotifyEvent
 from spotlake.stores.claims import MemoryClaims
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.notify.notify import NotifyDeps, notify, one_line_cause
 
-FAILURE = {
+FAILURE: NotifyEvent = {
     "execution_id": "arn:execution:1",
     "state": "Merge",
     "error": "StoreError",
     "cause": '{"errorType":"StoreError","errorMessage":"cannot write\\n s3://b/k"}',
     "run": {"run_id": "20251215T1000Z"},
 }
-RECOVERY = {**FAILURE, "execution_id": "arn:execution:3", "state": None, "error": None, "cause": None}
+RECOVERY: NotifyEvent = {**FAILURE, "execution_id": "arn:execution:3", "state": None, "error": None, "cause": None}
 
 
 class Inbox:
@@ -37,7 +38,7 @@ class Inbox:
 
 def test_a_failure_is_told_once_and_so_is_the_recovery() -> None:
     inbox = Inbox()
-    events = (FAILURE, {**FAILURE, "execution_id": "arn:execution:2"}, RECOVERY, RECOVERY)
+    events: tuple[NotifyEvent, ...] = (FAILURE, {**FAILURE, "execution_id": "arn:execution:2"}, RECOVERY, RECOVERY)
     statuses = [notify(event, inbox.deps())["status"] for event in events]
     assert statuses == ["sent", "known", "sent", "known"]
     assert [subject for subject, _ in inbox.messages] == [
@@ -83,3 +84,11 @@ def test_the_webhook_s_secret_path_is_in_no_problem() -> None:
 )
 def test_the_cause_in_one_line(cause: object, line: str) -> None:
     assert one_line_cause(cause) == line
+
+
+def test_a_full_run_that_fails_every_hour_is_reported_once_however_well_the_slots_go() -> None:
+    inbox = Inbox()
+    full: NotifyEvent = {**FAILURE, "run": {"run_id": "20251215T1000Z", "mode": "full"}}
+    slot: NotifyEvent = {**RECOVERY, "run": {"run_id": "20251215T1010Z", "mode": "incremental"}}
+    statuses = [notify(event, inbox.deps())["status"] for event in (full, slot, full, slot, full)]
+    assert statuses == ["sent", "known", "known", "known", "known"]

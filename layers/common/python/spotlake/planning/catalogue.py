@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,19 +25,6 @@ class Catalogue:
     pairs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     listed: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """What a day's listing changed: pairs in, pairs out (gone from the listing, still kept for some days)."""
-
-    day: str
-    added: int
-    missing: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        return {"day": self.day, "added": self.added, "missing": self.missing}
 
 
 def fold_listing(
@@ -76,16 +62,3 @@ def pairs_of(catalogue: Catalogue, regions: Iterable[str] | None = None) -> dict
     """Region -> sizes, of all regions or of some."""
     wanted = catalogue.pairs if regions is None else regions
     return {region: tuple(catalogue.pairs[region]) for region in wanted if region in catalogue.pairs}
-
-
-def difference(before: Catalogue, after: Catalogue, day: date) -> Difference:
-    """What ``fold_listing`` changed."""
-    today = day.isoformat()
-    added = missing = 0
-    for region, sizes in after.pairs.items():
-        if after.listed.get(region) != today:
-            continue
-        known = before.pairs.get(region, {})
-        added += sum(1 for size in sizes if size not in known)
-        missing += sum(1 for size in known if sizes.get(size) != today)
-    return Difference(day=today, added=added, missing=missing)
