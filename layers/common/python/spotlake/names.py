@@ -26,6 +26,15 @@ def join_key(instance_type: str) -> str:
     return instance_type.strip().lower()
 
 
+def region_key(name: str) -> str:
+    """The ARM code that a region's name stands for: lists have spelt it ``WestEurope`` and ``West Europe``.
+
+    >>> region_key("West Europe ")
+    'westeurope'
+    """
+    return "".join(name.lower().split())
+
+
 def split_tier(instance_type: str) -> tuple[str, str]:
     """Tier and size: what stands before the first underscore, and the rest.
 

@@ -81,9 +81,12 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
             "rows_read": pages.rows_read,
             "ondemand_asked": int(item.ondemand),
             "invalid_rows": chosen.rejected["unreadable"],
+            "price_disagreements": chosen.disagreements,
+            "respelt_region_rows": chosen.respelt_regions,
             **{f"rejected_{kind}": number for kind, number in sorted(chosen.rejected.items())},
         },
         seconds=round(deps.monotonic() - began, 3),
+        found={"unknown_kinds": chosen.unknown_samples} if chosen.unknown_samples else {},
     )
     deps.on_listed(item.region, [row for row in rows if row.spot_price_usd_per_hour is not None])
     return write_shard(deps.objects, run, report, rows, source=deps.settings.azure_source, collected_at=collected_at)
