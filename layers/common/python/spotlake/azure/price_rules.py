@@ -78,6 +78,7 @@ class ChosenPrices:
     Attributes:
         spot, ondemand: The prices.
         rejected: Rows left out, by ``REJECTED_KINDS``.
+        unpriced: Sizes (``join_key``) with a row at 0, which means unknown.
         disagreements: Losing candidates of another meter whose price differs by more than rounding.
         respelt_regions: Rows whose region is spelt in another way than it was asked for.
         unknown_samples: At most ``MOST_SAMPLES`` rows of an unknown kind, their telling fields only; which ones
@@ -87,9 +88,23 @@ class ChosenPrices:
     spot: dict[str, Price] = field(default_factory=dict)
     ondemand: dict[str, Price] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
+    unpriced: set[str] = field(default_factory=set)
     disagreements: int = 0
     respelt_regions: int = 0
     unknown_samples: list[dict[str, Any]] = field(default_factory=list)
+
+    def add_missing(self, narrow: ChosenPrices) -> int:
+        """Take the prices that only a narrower request found; how many sizes they are of."""
+        healed: set[str] = set()
+        for mine, found in ((self.spot, narrow.spot), (self.ondemand, narrow.ondemand)):
+            new = found.keys() - mine.keys()
+            healed |= new
+            self.rejected["duplicate"] += len(found) - len(new)
+            mine.update({size: found[size] for size in new})
+        self.rejected += narrow.rejected
+        self.unpriced |= narrow.unpriced
+        self.disagreements += narrow.disagreements
+        return len(healed)
 
 
 def choose_prices(items: Iterable[Mapping[str, Any]], *, region: str, now_at: datetime) -> ChosenPrices:
@@ -115,6 +130,8 @@ def choose_prices(items: Iterable[Mapping[str, Any]], *, region: str, now_at: da
             chosen.rejected[reason] += 1
             if reason == "unknown_kind":
                 _keep_sample(chosen.unknown_samples, item)
+            elif reason == "zero_price":
+                chosen.unpriced.add(join_key(str(item["armSkuName"])))
             continue
         seen.add(_identity(item))
         chosen.respelt_regions += item["armRegionName"] != region
