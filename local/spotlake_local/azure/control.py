@@ -14,7 +14,7 @@ from spotlake.models import from_iso, to_iso
 from spotlake_local.azure.answers import json_answer
 from spotlake_local.azure.faults import Fault
 from spotlake_local.azure.graph import Throttle
-from spotlake_local.azure.retail import Budget
+from spotlake_local.azure.retail import Budget, Holes
 
 if TYPE_CHECKING:
     from spotlake_local.azure.server import AzureSimulator
@@ -121,7 +121,7 @@ class Control:
         quota.calls, quota.window_seconds = 10, 3600.0
         quota.per_location, quota.counts_invalid, quota.retry_after = True, True, False
         simulator.graph.throttle = Throttle()
-        simulator.retail.budget = Budget()
+        simulator.retail.budget, simulator.retail.holes = Budget(), Holes()
         simulator.no_role, simulator.leading_blank_location = set(), False
         simulator.entra.secret_expired, simulator.entra.lifetime_seconds = False, 3599
         return json_answer({})
@@ -148,6 +148,8 @@ class Control:
             "retail_window_seconds": (budget, "window_seconds"),
             "retail_headers": (budget, "headers"),
             "retail_retry_after": (budget, "retry_after"),
+            "retail_holes": (simulator.retail.holes, "rows"),
+            "retail_holes_narrow": (simulator.retail.holes, "narrow"),
             "no_role": (simulator, "no_role"),
             "leading_blank_location": (simulator, "leading_blank_location"),
             "invalid_regions": (simulator.placement, "invalid_regions"),

@@ -151,6 +151,8 @@ class AzureSimulator:
             question = self.placement.check(body, location=location, version=version)
             empty = fault is not None and fault.empty
             rows = [] if empty else self.placement.answer(question, subscription, self.now())
+            if fault is not None and fault.part:
+                rows = rows[: fault.part]
             return json_answer({**question.echo(), "placementScores": rows})
 
         answer = await self._answer(

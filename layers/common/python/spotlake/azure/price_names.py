@@ -17,7 +17,7 @@ from functools import lru_cache
 
 _BREAKS = re.compile(r"[\s_\-/,()]+")
 # A family, without blanks: "easv5", "dcadsccv5", "ncadsa100v4", "ndmi300xv5", "ncdsxlrtx6kv6", "a".
-_FAMILY = re.compile(r"[a-z]{1,12}\d{1,4}[a-z]{0,3}v\d{1,2}|[a-z]{1,10}\d{1,4}[a-z]?|[a-z]{1,6}")
+_FAMILY = re.compile(r"[a-z]{1,14}\d{1,4}[a-z]{0,3}v\d{1,2}|[a-z]{1,8}\d{1,4}[a-z]?|[a-z]{1,6}")
 # What may stand after a family, before "Series": it tells sizes of one family apart by memory.
 _MEMORY = re.compile(r"(?:very)?(?:high|medium)mem(?:ory)?$")
 _SERIES = "series"
@@ -131,7 +131,7 @@ def read_meter(sku_name: str, meter_name: str, instance_type: str) -> Meter:
     'unknown'
     """
     size = frozenset(words_of(instance_type))
-    said = {_kind_of(name, size) for name in (sku_name, meter_name)} - {Meter.PLAIN}
+    said = {_kind_of(name, size) for name in {sku_name, meter_name}} - {Meter.PLAIN}
     if len(said) < 2:
         return said.pop() if said else Meter.PLAIN
     return Meter.EXPIRED if said == {Meter.EXPIRED, Meter.SPOT} else Meter.UNKNOWN
