@@ -14,6 +14,7 @@ from spotlake.models import from_iso, to_iso
 from spotlake_local.azure.answers import json_answer
 from spotlake_local.azure.faults import Fault
 from spotlake_local.azure.graph import Throttle
+from spotlake_local.azure.placement import SCORE_VERSIONS
 from spotlake_local.azure.retail import Budget, Holes
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Control:
         simulator.graph.throttle = Throttle()
         simulator.retail.budget, simulator.retail.holes = Budget(), Holes()
         simulator.no_role, simulator.leading_blank_location = set(), False
+        simulator.unlisted_regions, simulator.score_versions = set(), SCORE_VERSIONS
         simulator.entra.secret_expired, simulator.entra.lifetime_seconds = False, 3599
         return json_answer({})
 
@@ -151,6 +153,8 @@ class Control:
             "retail_holes": (simulator.retail.holes, "rows"),
             "retail_holes_narrow": (simulator.retail.holes, "narrow"),
             "no_role": (simulator, "no_role"),
+            "unlisted_regions": (simulator, "unlisted_regions"),
+            "score_versions": (simulator, "score_versions"),
             "leading_blank_location": (simulator, "leading_blank_location"),
             "invalid_regions": (simulator.placement, "invalid_regions"),
             "invalid_sizes": (simulator.placement, "invalid_sizes"),

@@ -21,7 +21,7 @@ from spotlake_local.azure.kusto import Query, QueryError, Row, parse_query
 from spotlake_local.azure.world import World
 
 PAGE = 1000
-API_VERSION = "2024-04-01"
+API_VERSIONS = ("2021-03-01", "2022-10-01", "2024-04-01")
 EVICTION_TYPE = "microsoft.compute/skuspotevictionrate/location"
 _CACHED_QUERIES = 16
 
