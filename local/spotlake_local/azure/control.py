@@ -121,7 +121,7 @@ class Control:
         quota.clear()
         quota.calls, quota.window_seconds = 10, 3600.0
         quota.per_location, quota.counts_invalid, quota.retry_after = True, True, False
-        simulator.graph.throttle = Throttle()
+        simulator.graph.throttle, simulator.graph.wrong_price_share = Throttle(), 0.0
         simulator.retail.budget, simulator.retail.holes = Budget(), Holes()
         simulator.no_role, simulator.leading_blank_location = set(), False
         simulator.unlisted_regions, simulator.score_versions = set(), SCORE_VERSIONS
@@ -146,6 +146,7 @@ class Control:
             "secret_expired": (simulator.entra, "secret_expired"),
             "graph_queries": (simulator.graph.throttle, "queries"),
             "graph_window_seconds": (simulator.graph.throttle, "window_seconds"),
+            "wrong_price_share": (simulator.graph, "wrong_price_share"),
             "retail_requests": (budget, "requests"),
             "retail_window_seconds": (budget, "window_seconds"),
             "retail_headers": (budget, "headers"),

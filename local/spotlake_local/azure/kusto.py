@@ -55,6 +55,7 @@ class Query:
         order: (column, descending) pairs.
         limit: At most so many rows in all; such a query has one page only.
         locations: That ``where`` names, lower case; None: all.
+        types: The same of the rows' type.
     """
 
     table: str
@@ -63,6 +64,7 @@ class Query:
     order: tuple[tuple[str, bool], ...]
     limit: int | None
     locations: frozenset[str] | None
+    types: frozenset[str] | None = None
 
     @property
     def has_pages(self) -> bool:
@@ -90,6 +92,7 @@ class _Parser:
         self.order: list[tuple[str, bool]] = []
         self.limit: int | None = None
         self.locations: frozenset[str] | None = None
+        self.types: frozenset[str] | None = None
 
     def parse(self) -> Query:
         table = self._word()
@@ -110,7 +113,13 @@ class _Parser:
         if not self.columns or not {name for name, _ in self.order} <= {column.name for column in self.columns}:
             raise self._error()
         return Query(
-            table.lower(), tuple(self.tests), tuple(self.columns), tuple(self.order), self.limit, self.locations
+            table.lower(),
+            tuple(self.tests),
+            tuple(self.columns),
+            tuple(self.order),
+            self.limit,
+            self.locations,
+            self.types,
         )
 
     def _where(self) -> None:
@@ -145,6 +154,8 @@ class _Parser:
             return lambda row: row.get(source) not in wanted
         if source == "location":
             self.locations = wanted if self.locations is None else self.locations & wanted
+        if source == "type" and folded:
+            self.types = wanted if self.types is None else self.types & wanted
         if folded:
             return lambda row: str(row.get(source, "")).lower() in wanted
         return lambda row: row.get(source) in wanted

@@ -1,4 +1,4 @@
-"""Eviction rates from Azure Resource Graph, one region at a time.
+"""Spot tables of Azure Resource Graph, one region at a time: eviction rates, and whatever else a query names.
 
 ``POST https://management.azure.com/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01``
 (Microsoft Learn, Resource Graph: paging, throttling; read 2026-11). Asked at tenant scope: with a list of
@@ -55,13 +55,14 @@ def eviction_query(region: str) -> str:
 
 
 @dataclass
-class EvictionPages:
-    """The rows of one region, page after page.
+class GraphPages:
+    """The rows of one query about a region, page after page.
 
     Attributes:
         client: For this API.
         management_url: ``https://management.azure.com``.
         tokens: Sign-in.
+        query: Region -> the query; its columns are text, its order is a unique key.
         turn: Takes a turn among all collectors, and tells the seconds until it (``stores/turns.py``).
         pages: Read so far.
         doubled: Rows that came before, word for word.
@@ -72,13 +73,14 @@ class EvictionPages:
     management_url: str
     tokens: Tokens
     turn: Callable[[], float]
+    query: Callable[[str], str] = eviction_query
     pages: int = 0
     doubled: int = 0
     total: int | None = None
     _sent_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def rows(self, region: str) -> Iterator[Mapping[str, Any]]:
-        """Every row ``{"skuName", "location", "evictionRate"}``, each once.
+        """Every row (of eviction rates ``{"skuName", "location", "evictionRate"}``), each once.
 
         Whether so many came as ``total`` tells of is for the reader to judge: a row that comes twice may stand where
         another is missing.
@@ -97,7 +99,7 @@ class EvictionPages:
             told = body.get("totalRecords")
             self.total = told if self.total is None and type(told) is int else self.total
             for row in data:
-                words = tuple(str(row.get(name)).lower() for name in ("skuName", "location", "evictionRate"))
+                words = tuple(f"{name}={str(row[name]).lower()}" for name in sorted(row))
                 if words in seen:
                     self.doubled += 1
                     continue
@@ -114,7 +116,7 @@ class EvictionPages:
         options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
         if token:
             options["$skipToken"] = token
-        body = {"query": eviction_query(region), "options": options}
+        body = {"query": self.query(region), "options": options}
         self.tokens.headers()  # before the turn: signing in takes longer than turns are apart
         try:
             response = self._send(body)

@@ -13,7 +13,7 @@ import requests
 
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import Tokens
-from spotlake.azure.resource_graph import API, BANDS, EvictionPages, band_of
+from spotlake.azure.resource_graph import API, BANDS, GraphPages, band_of
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import UntrustedAnswerError
 from spotlake.models import CollectorReport, Dataset, Run, WorkItem, to_iso
@@ -68,9 +68,7 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     began = deps.monotonic()
     http = HttpCounts()
     client = HttpClient(API, deps.session, _POLICY, deps.deadline, http, deps.sleep, deps.jitter)
-    pages = EvictionPages(
-        client, deps.settings.azure_management_url, deps.tokens, lambda: deps.turns.take(deps.epoch())
-    )
+    pages = GraphPages(client, deps.settings.azure_management_url, deps.tokens, lambda: deps.turns.take(deps.epoch()))
     counts: Counter[str] = Counter()
     collected_at = deps.clock.now()
     found = list(pages.rows(item.region))
