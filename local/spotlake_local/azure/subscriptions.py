@@ -14,7 +14,7 @@ from spotlake_local.azure.world import World, chance
 LOCATION_VERSIONS = ("2016-06-01", "2020-01-01", "2021-01-01", "2022-12-01")
 ZONES_SINCE = "2022-12-01"
 SKU_VERSIONS = ("2019-04-01", "2021-07-01")
-USAGE_VERSIONS = ("2023-07-01", "2024-03-01", "2024-07-01", "2024-11-01", "2025-04-01", "2025-11-01")
+USAGE_VERSIONS = ("2023-07-01", "2024-03-01", "2024-07-01", "2024-11-01", "2025-04-01", "2025-11-01", "2026-04-01")
 _LOGICAL = {
     "asia": "Asia", "asiapacific": "Asia Pacific", "europe": "Europe", "france": "France", "global": "Global",
     "korea": "Korea", "unitedstates": "United States", "unitedstateseuap": "United States EUAP",
