@@ -5,7 +5,6 @@ The management API is plain HTTP here, which azure-core refuses for tokens; the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -50,8 +49,8 @@ class Credential:
 
 
 @pytest.fixture
-def common(caller: Caller) -> Iterator[dict[str, Any]]:
-    yield {
+def common(caller: Caller) -> dict[str, Any]:
+    return {
         "credential": Credential(),
         "base_url": caller.azure.url,
         "authentication_policy": Signed(caller.headers()),
