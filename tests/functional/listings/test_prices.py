@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from spotlake.azure.price_rules import REJECTED_KINDS
-from spotlake.models import CollectorReport, Dataset
+from spotlake.models import CollectorReport, Dataset, Findings
 from spotlake_local.azure.retail_rows import PriceList
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.functional.listings.conftest import Listings, summed
@@ -154,7 +154,7 @@ def test_a_silent_hole_is_healed_by_narrow_requests(azure: SimulatedAzure, lost:
     assert whole.counts["narrow_requests"] == whole.counts["unconfirmed_sizes"] == 0
     assert report.counts["healed_sizes"] > 0
     assert report.counts["narrow_requests"] <= -(-lost // 15)
-    assert (report.counts["unconfirmed_sizes"], report.found) == (0, {})
+    assert (report.counts["unconfirmed_sizes"], report.found) == (0, Findings())
     # Only the catalogue's sizes are missed: those that can be spot.
     known = set(listings.world.spot_sizes(region))
     again = listings.rows(Dataset.PRICE, region)
@@ -169,6 +169,6 @@ def test_a_hole_that_narrow_requests_miss_too_is_named_to_the_last_pair(azure: S
     azure.options(retail_holes={region: lost}, retail_holes_narrow=True)
     report = listings.prices(region)
     left = listings.rows(Dataset.PRICE, region)
-    assert report.found["unconfirmed_sizes"] == sorted(true.keys() - left.keys())
+    assert report.found.unconfirmed_sizes == tuple(sorted(true.keys() - left.keys()))
     assert all(left[size] == true[size] for size in left)
     assert report.counts["narrow_requests"] <= 2

@@ -462,7 +462,7 @@ def test_a_subscription_without_vcpus_is_left_for_this_call_only() -> None:
     first, second = bench.azure.seen[:2]
     assert first.subscription != second.subscription
     assert (first.regions, first.instance_types) == (second.regions, second.instance_types)
-    assert report.found["refused_subscriptions"] == {}
+    assert report.found.refused_subscriptions == {}
     assert first.subscription in {seen.subscription for seen in bench.azure.seen[2:]}
 
 
@@ -506,4 +506,4 @@ def test_a_pair_without_quota_is_asked_through_another_subscription() -> None:
     report, rows = bench.collect(item(1))
     assert {row["score"] for row in rows if row["zone"] in "123"} == {3}
     assert (report.counts["second_calls"], report.counts["invalid_rows"]) == (1, 0)
-    assert report.found["restricted_pairs"] == []
+    assert report.found.restricted_pairs == ()

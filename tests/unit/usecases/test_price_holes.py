@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 import pytest
 import requests
 
+from spotlake.models import Findings
 from tests.support.scripted import answered, made
 from tests.unit.usecases.rows import of_size, ondemand, page, spot
 from tests.unit.usecases.test_collect_prices import ITEM, SIZES, Collector
@@ -35,7 +36,7 @@ def test_what_a_listing_lacks_is_asked_for_once_more_and_taken() -> None:
     assert [row["instance_type"] for row in collector.rows()] == SIZES
     counts = report.counts
     assert (counts["narrow_requests"], counts["healed_sizes"], counts["unconfirmed_sizes"]) == (1, 3, 0)
-    assert (counts["rows_read"], report.found) == (8, {})
+    assert (counts["rows_read"], report.found) == (8, Findings())
 
 
 def test_what_is_missing_all_the_same_is_named_and_gets_no_row() -> None:
@@ -43,7 +44,7 @@ def test_what_is_missing_all_the_same_is_named_and_gets_no_row() -> None:
     report = collector.collect(HALF)
     assert [row["instance_type"] for row in collector.rows()] == SIZES[:5]
     assert report.counts["unconfirmed_sizes"] == 3
-    assert report.found == {"unconfirmed_sizes": SIZES[5:]}
+    assert report.found.unconfirmed_sizes == tuple(SIZES[5:])
 
 
 @pytest.mark.parametrize("answer", [made(400), made(404), answered({"Items": None}), made(200, b"<html>")])
@@ -51,7 +52,7 @@ def test_a_narrow_request_that_fails_costs_nothing_of_what_is_known(answer: requ
     collector = Collector(answered(listed(*SIZES[:5])), answer)
     report = collector.collect(HALF)
     assert (report.status, report.rows, report.counts["narrow_failures"]) == ("complete", 5, 1)
-    assert report.found == {"unconfirmed_sizes": SIZES[5:]}
+    assert report.found.unconfirmed_sizes == tuple(SIZES[5:])
 
 
 def test_two_narrow_requests_that_find_nothing_end_the_asking() -> None:
@@ -71,7 +72,7 @@ def test_a_hole_of_any_width_heals_in_one_run(lacking: int) -> None:
     collector = Collector(answered(listed(*rest)), *(answered(listed(*part)) for part in parts))
     report = collector.collect(replace(ITEM, instance_types=tuple(sizes)))
     assert narrow_questions(collector) == parts
-    assert (report.rows, report.counts["healed_sizes"], report.found) == (700, lacking, {})
+    assert (report.rows, report.counts["healed_sizes"], report.found) == (700, lacking, Findings())
 
 
 def test_no_narrow_request_is_longer_than_the_api_allows() -> None:
@@ -99,4 +100,4 @@ def test_rows_of_an_unknown_kind_are_counted_and_shown_in_the_report() -> None:
     collector = Collector(answered(page(spot(), spot(meterName="D2s v3 Spot Plus", skuName="D2s v3 Spot Plus"))))
     report = collector.collect()
     assert report.counts["rejected_unknown_kind"] == 1
-    assert [sample["meterName"] for sample in report.found["unknown_kinds"]] == ["D2s v3 Spot Plus"]
+    assert [sample["meterName"] for sample in report.found.unknown_kinds] == ["D2s v3 Spot Plus"]

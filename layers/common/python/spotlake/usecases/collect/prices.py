@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import requests
 
@@ -14,7 +13,7 @@ from spotlake.azure.price_rules import ChosenPrices, choose_prices
 from spotlake.azure.retail import API, SIZES_A_REQUEST, PricePages, narrow_filter, price_filter
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import AzureError, DeadlineError, UntrustedAnswerError
-from spotlake.models import CollectorReport, Dataset, Run, WorkItem, to_iso
+from spotlake.models import CollectorReport, Dataset, Findings, Run, WorkItem, to_iso
 from spotlake.names import join_key
 from spotlake.settings import Settings
 from spotlake.shard_rows import PriceRow
@@ -88,7 +87,7 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
             **_counts(chosen, item, narrow),
         },
         seconds=round(deps.monotonic() - began, 3),
-        found=_found(chosen, item),
+        found=Findings(unconfirmed_sizes=tuple(_missing(chosen, item)), unknown_kinds=tuple(chosen.unknown_samples)),
     )
     deps.on_listed(item.region, [row for row in rows if row.spot_price_usd_per_hour is not None])
     return write_shard(deps.objects, run, report, rows, source=deps.settings.azure_source, collected_at=collected_at)
@@ -163,15 +162,6 @@ def _counts(chosen: ChosenPrices, item: WorkItem, narrow: _Narrow) -> dict[str, 
         "price_disagreements": chosen.disagreements,
         "respelt_region_rows": chosen.respelt_regions,
         **{f"rejected_{kind}": number for kind, number in sorted(chosen.rejected.items())},
-    }
-
-
-def _found(chosen: ChosenPrices, item: WorkItem) -> dict[str, Any]:
-    """What people and later runs should know: rows of no known kind, and sizes that no listing confirmed."""
-    missing = _missing(chosen, item)
-    return {
-        **({"unknown_kinds": chosen.unknown_samples} if chosen.unknown_samples else {}),
-        **({"unconfirmed_sizes": missing} if missing else {}),
     }
 
 
