@@ -25,6 +25,7 @@ PAGE = 1000
 API_VERSIONS = ("2021-03-01", "2022-10-01", "2024-04-01")
 EVICTION_TYPE = "microsoft.compute/skuspotevictionrate/location"
 PRICE_TYPE = "microsoft.compute/skuspotpricehistory/ostype/location"
+_TABLES = ("spotresources", "resources", "resourcecontainers")
 _MONTHS_OF_PRICES = 3  # the documented 90 days
 _WINDOWS_FACTOR = 1.6  # as in the price list
 _CACHED_QUERIES = 16
@@ -89,7 +90,7 @@ class ResourceGraph:
         # The table lives at tenant scope: a query that names subscriptions finds nothing (observed 2025).
         if body.get("subscriptions") or body.get("managementGroups"):
             rows = []
-        if not query.order and start:
+        if not query.is_ordered and start:
             # Without an order the pages of one query do not fit together.
             rows = rows[3:] + rows[:3]
         return _page(query, rows, start=start, top=top, in_table=in_table)
@@ -105,7 +106,7 @@ class ResourceGraph:
         key = text, now_at.toordinal(), self.wrong_price_share  # bands change by the week, prices by the day
         if key not in self._cached:
             query = parse_query(text)
-            if query.table != "spotresources":
+            if query.table not in _TABLES:
                 raise QueryError(0, query.table)
             self._cached[key] = query, self._rows(query, now_at)
             if len(self._cached) > _CACHED_QUERIES:
@@ -113,18 +114,17 @@ class ResourceGraph:
         return self._cached[key]
 
     def _rows(self, query: Query, now_at: datetime) -> list[dict[str, Any]]:
-        found = [
-            {column.name: _shown(row.get(column.source), as_text=column.is_text) for column in query.columns}
-            for row in self._source_rows(query, now_at)
-            if all(test(row) for test in query.tests)
-        ]
-        return query.sorted(found)[: query.limit]
+        # The other tables are there, and the principal's subscriptions hold nothing in them.
+        rows = self._source_rows(query, now_at) if query.table == "spotresources" else iter(())
+        return query.answer(rows)
 
     def _source_rows(self, query: Query, now_at: datetime) -> Iterator[Row]:
         for region in self.world.ondemand:
             if query.locations is not None and region not in query.locations:
                 continue
             for size in self.world.spot_sizes(region):
+                if query.sizes is not None and size.lower() not in query.sizes:
+                    continue
                 if query.types is None or EVICTION_TYPE in query.types:
                     yield from self._rates(region, size, now_at)
                 if query.types is None or PRICE_TYPE in query.types:
@@ -133,7 +133,7 @@ class ResourceGraph:
     def _rates(self, region: str, size: str, now_at: datetime) -> Iterator[Row]:
         band = self.world.eviction_band(region, size, now_at)
         if band is not None or self.world.is_band_empty(region, size):
-            yield {**_row(EVICTION_TYPE, region, size), "properties.evictionRate": band or ""}
+            yield _row(EVICTION_TYPE, region, size, {"evictionRate": band or ""})
 
     def _prices(self, region: str, size: str, now_at: datetime) -> Iterator[Row]:
         """One row per operating system: the present price and those of the months before, newest first."""
@@ -150,25 +150,24 @@ class ResourceGraph:
                 {"priceUSD": round(price * times, 6), "effectiveDate": to_iso(began_at)} for began_at, price in prices
             ]
             if history:
-                row = _row(PRICE_TYPE, region, size)
-                yield {**row, "kind": system, "properties.osType": system, "properties.spotPrices": history}
+                row = _row(PRICE_TYPE, region, size, {"osType": system, "spotPrices": history})
+                yield {**row, "kind": system}
 
 
-def _row(kind: str, region: str, size: str) -> dict[str, Any]:
+def _row(kind: str, region: str, size: str, properties: dict[str, Any]) -> dict[str, Any]:
     name = size.lower()  # the tables' sizes are in lower case
+    place = f"{name}/{region}"
     return {
+        "id": f"/providers/{kind.rpartition('/')[0]}/{place}",
         "type": kind,
-        "name": f"{name}/{region}",
+        "name": place,
+        "kind": "",
         "location": region,
+        "tenantId": "",
+        "subscriptionId": "",
         "sku": {"name": name},
-        "sku.name": name,
-        "properties.skuName": name,
+        "properties": {"skuName": name, **properties},
     }
-
-
-def _shown(value: Any, *, as_text: bool) -> Any:
-    """A value of a column; ``tostring`` of a list is its JSON."""
-    return orjson.dumps(value).decode() if as_text and isinstance(value, list | dict) else value
 
 
 def _page(query: Query, rows: list[dict[str, Any]], *, start: int, top: int, in_table: bool) -> dict[str, Any]:
@@ -176,7 +175,7 @@ def _page(query: Query, rows: list[dict[str, Any]], *, start: int, top: int, in_
     more = start + top < len(rows)
     data: Any = page
     if in_table:
-        columns = [{"name": one.name, "type": "string" if one.is_text else "object"} for one in query.columns]
+        columns = [{"name": one.name, "type": "string" if one.is_scalar else "object"} for one in query.columns]
         data = {"columns": columns, "rows": [list(row.values()) for row in page]}
     answer = {
         "totalRecords": len(rows),
