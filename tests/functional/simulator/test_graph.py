@@ -53,7 +53,7 @@ def test_a_table_instead_of_objects(caller: Caller) -> None:
 
 
 def test_without_a_text_column_there_is_one_page_only(caller: Caller) -> None:
-    dynamic = caller.graph(ALL.split("| project")[0] + "| project sku.name, properties.evictionRate").json()
+    dynamic = caller.graph(ALL.split("| project", maxsplit=1)[0] + "| project sku.name, properties.evictionRate").json()
     assert (dynamic["count"], dynamic["resultTruncated"], "$skipToken" in dynamic) == (1000, "true", False)
     assert dynamic["totalRecords"] > 50_000
 
