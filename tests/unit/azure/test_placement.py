@@ -193,6 +193,17 @@ def test_a_conflict_has_two_meanings(code: str, text: str, outcome: Outcome) -> 
     assert asked(arm(409, code, text)).outcome is outcome
 
 
+@pytest.mark.parametrize("code", ["AuthorizationFailed", "LinkedAuthorizationFailed", "Forbidden"])
+def test_a_missing_role_is_named_in_one_line(code: str) -> None:
+    text = "The client 'x' does not have authorization to perform action 'Microsoft.Compute/locations/placementScores'."
+    got = asked(arm(403, code, text))
+    assert got.outcome is Outcome.SUBSCRIPTION_REFUSED
+    assert str(got.error) == (
+        f"placement scores: HTTP 403 {code}: {text}; the principal needs the role 'Compute Recommendations Role' "
+        "on the subscription"
+    )
+
+
 VERSIONS = "No registered resource provider found for location 'westus' and API version '2025-06-05' for type \
 'locations/placementScores'. The supported api-versions are '{}'. The supported locations are 'westus, eastus'."
 

@@ -30,6 +30,8 @@ API = "placement scores"
 API_VERSION = "2025-06-05"
 # A 429 that asks for more than this is the hourly quota; a shorter one is a passing throttle.
 QUOTA_WAIT_SECONDS = 300.0
+# Reader is not enough (MicrosoftDocs spot-placement-score.md, 2026-05-19); other clients ask for more than is needed.
+NEEDED_ROLE = "the principal needs the role 'Compute Recommendations Role' on the subscription"
 _DEFAULT_SHORT_WAIT_SECONDS = 10.0
 _LONGEST_REFUSAL = 1000
 # Versions whose answers are understood, newest last; the stable one is asked for as long as it is served.
@@ -243,7 +245,11 @@ def _refused(error: AzureRefusedError, question: Question, used: Mapping[str, st
         return Answer(outcome=Outcome.TOKEN_REFUSED, error=error, headers=dict(used))
     # The decoded message first (JSON may write the quotes as \u0027), then the raw text.
     said = f"{error} {error.text}"
-    if error.status == 403 or error.code in ("SubscriptionNotFound", "MissingSubscriptionRegistration"):
+    if error.status == 403:
+        needed = f"{str(error).removeprefix(f'{API}: ')}; {NEEDED_ROLE}"
+        named = AzureRefusedError(API, needed, status=403, code=error.code, text=error.text)
+        return Answer(outcome=Outcome.SUBSCRIPTION_REFUSED, error=named)
+    if error.code in ("SubscriptionNotFound", "MissingSubscriptionRegistration"):
         return Answer(outcome=Outcome.SUBSCRIPTION_REFUSED, error=error)
     if error.status == 409 and speaks_of_vcpu_quota(said):
         return Answer(outcome=Outcome.VCPU_QUOTA, error=error)

@@ -112,7 +112,7 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
 def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -> None:
     """Status 200 with nothing in it has lasted for days (2024, 2025): it is not the truth of a region with sizes."""
     if not found and item.instance_types:
-        raise UntrustedAnswerError(API, f"{item.region}: no row at all")
+        raise UntrustedAnswerError(API, f"{item.region}: no eviction rate at all")
     before = item.last_good_rows.get(Dataset.EVICTION.value, 0)
     share = (100 - settings.eviction_max_fall_percent) / 100
     if found < before * share:
