@@ -79,8 +79,7 @@ class Condition:
 class Parser:
     """Reads tokens one after the other; errors name the token read last."""
 
-    def __init__(self, text: str) -> None:
-        """Of one query."""
+    def __init__(self, text: str) -> None:  # of one query
         self.tokens = list(_tokens(text))
         self.position = 0
         self.scalars = {name: name in TEXT_COLUMNS for name in COLUMNS}

@@ -23,6 +23,11 @@ PAGE = 1000
 LONGEST_URL = 2048
 CASE_SENSITIVE_VERSION = "2023-01-01-preview"
 VERSIONS = ("", "2021-10-01-preview", CASE_SENSITIVE_VERSION)
+# The list's currencies (Learn) and what a dollar is in them here: round numbers, not the rates of any day.
+CURRENCIES = {
+    "USD": 1.0, "AUD": 1.5, "BRL": 5.0, "CAD": 1.4, "CHF": 0.9, "CNY": 7.0, "DKK": 7.0, "EUR": 0.9, "GBP": 0.8,
+    "INR": 85.0, "JPY": 150.0, "KRW": 1400.0, "NOK": 11.0, "NZD": 1.7, "RUB": 90.0, "SEK": 10.0, "TWD": 32.0,
+}  # fmt: skip
 _CACHED_LISTS = 24
 _LEFT_HEADER = "x-ms-ratelimit-remaining-retailPrices-requests"
 _BAD_FILTER = "Invalid OData parameters supplied"
@@ -95,6 +100,11 @@ class Query:
     primary_only: bool
     skip: int
 
+    @property
+    def money(self) -> str:
+        """The currency of the answer."""
+        return self.currency.strip("'").upper() or "USD"
+
     def next_link(self, origin: str) -> str:
         """The next page's address, with an explicit port and the filter percent-encoded."""
         kept = (("api-version", self.version), ("currencyCode", self.currency))
@@ -113,8 +123,8 @@ def parse_query(params: Mapping[str, str], url: str) -> Query:
     if "/any(" in text:
         raise bad_request("Invalid parameters supplied")
     currency, skip = params.get("currencyCode", ""), params.get("$skip", "0")
-    if currency.strip("'") not in ("", "USD"):
-        raise bad_request("Invalid parameters supplied")  # this simulator has dollars only
+    if currency and currency.strip("'").upper() not in CURRENCIES:
+        raise bad_request("Invalid parameters supplied")
     try:
         parsed = parse_filter(text, case_sensitive=version == CASE_SENSITIVE_VERSION)
     except FilterError:
@@ -154,7 +164,8 @@ class RetailPrices:
         link = query.next_link(origin) if more else None
         return b"".join(
             (
-                b'{"BillingCurrency":"USD","CustomerEntityId":"Default","CustomerEntityType":"Retail","Items":[',
+                b'{"BillingCurrency":"%b","CustomerEntityId":"Default",' % query.money.encode(),
+                b'"CustomerEntityType":"Retail","Items":[',
                 b",".join(rows),
                 b'],"NextPageLink":',
                 orjson.dumps(link),
@@ -184,7 +195,7 @@ class RetailPrices:
         start = 0
         for code in regions:
             hole = (self.holes.rows.get(code, 0), self.holes.narrow)
-            key = (query.filter_text, query.version, query.primary_only, now_at.date(), code, hole)
+            key = (query.filter_text, query.version, query.money, query.primary_only, now_at.date(), code, hole)
             if key in self._lengths and start + self._lengths[key] <= first:
                 start += self._lengths[key]
                 continue
@@ -213,4 +224,7 @@ class RetailPrices:
         return [row for row in rows if row["isPrimaryMeterRegion"]] if query.primary_only else rows
 
     def _shown(self, row: Row, query: Query) -> Row:
+        if query.money != "USD":
+            price = round(row["retailPrice"] * CURRENCIES[query.money], 6)
+            row = {**row, "currencyCode": query.money, "retailPrice": price, "unitPrice": price}
         return with_savings_plan(row) if query.version == CASE_SENSITIVE_VERSION else row
