@@ -54,6 +54,7 @@ def test_all_is_well() -> None:
         "location": "koreacentral",
         "subscription": rows[0]["subscription"],
         "call_id": "c0000",
+        "placement_preference": None,
     }
     assert len(rows[0]["subscription"]) == 8
     assert bench.azure.seen[0].api_version == "api-version=2025-06-05"
