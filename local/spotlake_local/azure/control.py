@@ -14,7 +14,8 @@ from spotlake.models import from_iso, to_iso
 from spotlake_local.azure.answers import json_answer
 from spotlake_local.azure.faults import Fault
 from spotlake_local.azure.graph import Throttle
-from spotlake_local.azure.retail import Budget
+from spotlake_local.azure.placement import SCORE_VERSIONS
+from spotlake_local.azure.retail import Budget, Holes
 
 if TYPE_CHECKING:
     from spotlake_local.azure.server import AzureSimulator
@@ -120,9 +121,10 @@ class Control:
         quota.clear()
         quota.calls, quota.window_seconds = 10, 3600.0
         quota.per_location, quota.counts_invalid, quota.retry_after = True, True, False
-        simulator.graph.throttle = Throttle()
-        simulator.retail.budget = Budget()
+        simulator.graph.throttle, simulator.graph.wrong_price_share = Throttle(), 0.0
+        simulator.retail.budget, simulator.retail.holes = Budget(), Holes()
         simulator.no_role, simulator.leading_blank_location = set(), False
+        simulator.unlisted_regions, simulator.score_versions = set(), SCORE_VERSIONS
         simulator.entra.secret_expired, simulator.entra.lifetime_seconds = False, 3599
         return json_answer({})
 
@@ -144,11 +146,16 @@ class Control:
             "secret_expired": (simulator.entra, "secret_expired"),
             "graph_queries": (simulator.graph.throttle, "queries"),
             "graph_window_seconds": (simulator.graph.throttle, "window_seconds"),
+            "wrong_price_share": (simulator.graph, "wrong_price_share"),
             "retail_requests": (budget, "requests"),
             "retail_window_seconds": (budget, "window_seconds"),
             "retail_headers": (budget, "headers"),
             "retail_retry_after": (budget, "retry_after"),
+            "retail_holes": (simulator.retail.holes, "rows"),
+            "retail_holes_narrow": (simulator.retail.holes, "narrow"),
             "no_role": (simulator, "no_role"),
+            "unlisted_regions": (simulator, "unlisted_regions"),
+            "score_versions": (simulator, "score_versions"),
             "leading_blank_location": (simulator, "leading_blank_location"),
             "invalid_regions": (simulator.placement, "invalid_regions"),
             "invalid_sizes": (simulator.placement, "invalid_sizes"),

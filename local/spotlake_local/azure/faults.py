@@ -28,6 +28,7 @@ class Fault:
         latency_seconds: Wait first.
         drop: Close the connection without an answer.
         truncate: Send only the first half of the true answer (with a length that fits it).
+        part: Of the true answer only the first so many rows (sps).
         empty: An answer of status 200 that holds nothing (no rows, no scores, no items).
     """
 
@@ -44,6 +45,7 @@ class Fault:
     latency_seconds: float = 0.0
     drop: bool = False
     truncate: bool = False
+    part: int = 0
     empty: bool = False
     fault_id: int = field(default_factory=lambda: next(_ids))
     seen: int = 0

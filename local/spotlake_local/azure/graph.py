@@ -11,18 +11,23 @@ import uuid
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
+from spotlake.models import to_iso
 from spotlake_local.azure.answers import RefusalError
 from spotlake_local.azure.kusto import Query, QueryError, Row, parse_query
-from spotlake_local.azure.world import World
+from spotlake_local.azure.world import World, chance
 
 PAGE = 1000
-API_VERSION = "2024-04-01"
+API_VERSIONS = ("2021-03-01", "2022-10-01", "2024-04-01")
 EVICTION_TYPE = "microsoft.compute/skuspotevictionrate/location"
+PRICE_TYPE = "microsoft.compute/skuspotpricehistory/ostype/location"
+_TABLES = ("spotresources", "resources", "resourcecontainers")
+_MONTHS_OF_PRICES = 3  # the documented 90 days
+_WINDOWS_FACTOR = 1.6  # as in the price list
 _CACHED_QUERIES = 16
 
 
@@ -58,13 +63,18 @@ class Throttle:
 
 
 class ResourceGraph:
-    """Answers queries over the eviction rates of the world."""
+    """Answers queries over the eviction rates and the spot prices of the world.
+
+    Attributes:
+        wrong_price_share: Pairs whose price here is a sixth of the price list's (seen in 2021, azure-docs#72349).
+    """
 
     def __init__(self, world: World) -> None:
         """With the documented limit of 15 queries in 5 seconds."""
         self.world = world
+        self.wrong_price_share = 0.0
         self.throttle = Throttle()
-        self._cached: OrderedDict[tuple[str, int], tuple[Query, list[dict[str, Any]]]] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, int, float], tuple[Query, list[dict[str, Any]]]] = OrderedDict()
 
     def answer(self, body: Any, now_at: datetime, headers: dict[str, str]) -> dict[str, Any]:
         """The JSON of a page. Raises RefusalError (400) when query or options make no sense."""
@@ -80,7 +90,7 @@ class ResourceGraph:
         # The table lives at tenant scope: a query that names subscriptions finds nothing (observed 2025).
         if body.get("subscriptions") or body.get("managementGroups"):
             rows = []
-        if not query.order and start:
+        if not query.is_ordered and start:
             # Without an order the pages of one query do not fit together.
             rows = rows[3:] + rows[:3]
         return _page(query, rows, start=start, top=top, in_table=in_table)
@@ -93,10 +103,10 @@ class ResourceGraph:
             return frozenset()
 
     def _found(self, text: str, now_at: datetime) -> tuple[Query, list[dict[str, Any]]]:
-        key = text, now_at.toordinal() // 7  # bands change by the week
+        key = text, now_at.toordinal(), self.wrong_price_share  # bands change by the week, prices by the day
         if key not in self._cached:
             query = parse_query(text)
-            if query.table != "spotresources":
+            if query.table not in _TABLES:
                 raise QueryError(0, query.table)
             self._cached[key] = query, self._rows(query, now_at)
             if len(self._cached) > _CACHED_QUERIES:
@@ -104,31 +114,60 @@ class ResourceGraph:
         return self._cached[key]
 
     def _rows(self, query: Query, now_at: datetime) -> list[dict[str, Any]]:
-        found = [
-            {column.name: row.get(column.source) for column in query.columns}
-            for row in self._source_rows(query.locations, now_at)
-            if all(test(row) for test in query.tests)
-        ]
-        return query.sorted(found)[: query.limit]
+        # The other tables are there, and the principal's subscriptions hold nothing in them.
+        rows = self._source_rows(query, now_at) if query.table == "spotresources" else iter(())
+        return query.answer(rows)
 
-    def _source_rows(self, locations: frozenset[str] | None, now_at: datetime) -> Iterator[Row]:
+    def _source_rows(self, query: Query, now_at: datetime) -> Iterator[Row]:
         for region in self.world.ondemand:
-            if locations is not None and region not in locations:
+            if query.locations is not None and region not in query.locations:
                 continue
             for size in self.world.spot_sizes(region):
-                band = self.world.eviction_band(region, size, now_at)
-                if band is None and not self.world.is_band_empty(region, size):
+                if query.sizes is not None and size.lower() not in query.sizes:
                     continue
-                name = size.lower()  # the table's sizes are in lower case
-                yield {
-                    "type": EVICTION_TYPE,
-                    "name": f"{name}/{region}",
-                    "location": region,
-                    "sku": {"name": name},
-                    "sku.name": name,
-                    "properties.skuName": name,
-                    "properties.evictionRate": band or "",
-                }
+                if query.types is None or EVICTION_TYPE in query.types:
+                    yield from self._rates(region, size, now_at)
+                if query.types is None or PRICE_TYPE in query.types:
+                    yield from self._prices(region, size, now_at)
+
+    def _rates(self, region: str, size: str, now_at: datetime) -> Iterator[Row]:
+        band = self.world.eviction_band(region, size, now_at)
+        if band is not None or self.world.is_band_empty(region, size):
+            yield _row(EVICTION_TYPE, region, size, {"evictionRate": band or ""})
+
+    def _prices(self, region: str, size: str, now_at: datetime) -> Iterator[Row]:
+        """One row per operating system: the present price and those of the months before, newest first."""
+        prices: list[tuple[datetime, float]] = []
+        at = now_at
+        for _ in range(_MONTHS_OF_PRICES):
+            price, began_at = self.world.spot_price(region, size, at), self.world.price_began_at(region, size, at)
+            if price is not None:
+                prices.append((began_at, price))
+            at = began_at - timedelta(days=10)
+        factor = 1 / 6 if chance("wrong price", region, size) < self.wrong_price_share else 1.0
+        for system, times in (("linux", factor), ("windows", factor * _WINDOWS_FACTOR)):
+            history = [
+                {"priceUSD": round(price * times, 6), "effectiveDate": to_iso(began_at)} for began_at, price in prices
+            ]
+            if history:
+                row = _row(PRICE_TYPE, region, size, {"osType": system, "spotPrices": history})
+                yield {**row, "kind": system}
+
+
+def _row(kind: str, region: str, size: str, properties: dict[str, Any]) -> dict[str, Any]:
+    name = size.lower()  # the tables' sizes are in lower case
+    place = f"{name}/{region}"
+    return {
+        "id": f"/providers/{kind.rpartition('/')[0]}/{place}",
+        "type": kind,
+        "name": place,
+        "kind": "",
+        "location": region,
+        "tenantId": "",
+        "subscriptionId": "",
+        "sku": {"name": name},
+        "properties": {"skuName": name, **properties},
+    }
 
 
 def _page(query: Query, rows: list[dict[str, Any]], *, start: int, top: int, in_table: bool) -> dict[str, Any]:
@@ -136,7 +175,7 @@ def _page(query: Query, rows: list[dict[str, Any]], *, start: int, top: int, in_
     more = start + top < len(rows)
     data: Any = page
     if in_table:
-        columns = [{"name": one.name, "type": "string" if one.is_text else "object"} for one in query.columns]
+        columns = [{"name": one.name, "type": "string" if one.is_scalar else "object"} for one in query.columns]
         data = {"columns": columns, "rows": [list(row.values()) for row in page]}
     answer = {
         "totalRecords": len(rows),

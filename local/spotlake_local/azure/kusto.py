@@ -1,47 +1,30 @@
-"""The part of Resource Graph's query language that the spot tables need: parse it, or refuse it (pure).
+"""The part of Resource Graph's query language that queries of spot data use: parse it, or refuse it (pure).
 
-``table | where ... | project ... | order by ... | limit n``, with ``==``, ``=~``, ``!=``, ``in``, ``in~``,
-``isnotempty`` and ``tostring``. Anything else is refused, as Azure refuses what it does not know.
+``table | where | project | extend | order by | limit | top | distinct | summarize | count``, with comments, ``and``,
+``or``, ``not``, parentheses, parts of dynamic columns and the functions of ``kusto_values``. Anything else is refused,
+as Azure refuses what it does not know.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_TOKEN = re.compile(
-    r"""\s*(?:(?P<text>'[^']*'|"[^"]*")|(?P<word>[A-Za-z_][\w.]*~?)|(?P<number>\d+)|(?P<sign>==|=~|!=|[|(),=]))"""
-)
-# What the table's own columns are; all that lies in sku or properties is dynamic.
-_TEXT_COLUMNS = frozenset({"id", "name", "type", "kind", "location", "tenantId", "subscriptionId"})
+from spotlake_local.azure.kusto_values import COLUMNS, Condition, Parser, QueryError, Row, Value
 
-type Row = Mapping[str, Any]
-type Test = Callable[[Row], bool]
+__all__ = ["Column", "Query", "QueryError", "Row", "parse_query"]
 
-
-class QueryError(Exception):
-    """The query cannot be understood.
-
-    Attributes:
-        position: Where, from 0.
-        token: What stands there.
-    """
-
-    def __init__(self, position: int = 0, token: str = "") -> None:
-        """Where, and what was found."""
-        super().__init__(f"at {position}: {token}")
-        self.position, self.token = position, token
+type Rows = list[dict[str, Any]]
+type Stage = Callable[[Rows], Rows]
 
 
 @dataclass(frozen=True)
 class Column:
-    """An output column: its name, where it comes from, whether it is text (else dynamic)."""
+    """An output column: its name, whether it is text or a number (else dynamic)."""
 
     name: str
-    source: str
-    is_text: bool
+    is_scalar: bool
 
 
 @dataclass(frozen=True)
@@ -50,191 +33,198 @@ class Query:
 
     Attributes:
         table: Lower case.
-        tests: On source rows, all of which hold.
+        stages: What is done with the table's rows, in order.
         columns: Of the output.
-        order: (column, descending) pairs.
-        limit: At most so many rows in all; such a query has one page only.
-        locations: That ``where`` names, lower case; None: all.
+        is_ordered: Whether the output has an order of its own.
+        is_limited: Whether it ends in a limit; such a query has one page only.
+        locations: That a ``where`` needs, lower case; None: all.
+        types: The same of the rows' type.
+        sizes: The same of ``sku.name``.
     """
 
     table: str
-    tests: tuple[Test, ...]
+    stages: tuple[Stage, ...]
     columns: tuple[Column, ...]
-    order: tuple[tuple[str, bool], ...]
-    limit: int | None
+    is_ordered: bool
+    is_limited: bool
     locations: frozenset[str] | None
+    types: frozenset[str] | None
+    sizes: frozenset[str] | None
 
     @property
     def has_pages(self) -> bool:
         """Whether there is a token to go on: not after ``limit``, nor when every column is dynamic."""
-        return self.limit is None and any(column.is_text for column in self.columns)
+        return not self.is_limited and any(column.is_scalar for column in self.columns)
 
-    def sorted(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """``rows`` in the query's order."""
-        for name, descending in reversed(self.order):
-            rows = sorted(rows, key=lambda row, name=name: str(row[name]), reverse=descending)  # type: ignore[misc]
-        return rows
+    def answer(self, rows: Iterable[Row]) -> Rows:
+        """The output for a table's rows."""
+        found: Rows = [dict(row) for row in rows]
+        for stage in self.stages:
+            found = stage(found)
+        names = [column.name for column in self.columns]
+        return [{name: row.get(name) for name in names} for row in found]
 
 
 def parse_query(text: str) -> Query:
     """Parse a query. Raises QueryError for anything unknown."""
-    return _Parser(text).parse()
+    return _Stages(text).parse()
 
 
-class _Parser:
+class _Stages(Parser):
     def __init__(self, text: str) -> None:
-        self.tokens = list(_tokens(text))
-        self.position = 0
-        self.tests: list[Test] = []
-        self.columns: list[Column] = []
-        self.order: list[tuple[str, bool]] = []
-        self.limit: int | None = None
-        self.locations: frozenset[str] | None = None
+        super().__init__(text)
+        self.stages: list[Stage] = []
+        self.is_ordered = self.is_limited = False
+        self.needs: dict[str, frozenset[str]] = {}
 
     def parse(self) -> Query:
-        table = self._word()
-        stages = {
-            "where": self._where,
-            "project": self._project,
-            "order": self._order,
-            "sort": self._order,
-            "limit": self._limit,
-            "take": self._limit,
-        }
-        while self._peek():
-            self._need("|")
-            verb = self._word()
-            if verb not in stages:
-                raise self._error()
-            stages[verb]()
-        if not self.columns or not {name for name, _ in self.order} <= {column.name for column in self.columns}:
-            raise self._error()
+        table = self.word()
+        verbs = {
+            "where": self._where, "project": self._project, "extend": self._extend, "order": self._order,
+            "sort": self._order, "limit": self._limit, "take": self._limit, "top": self._top,
+            "distinct": self._distinct, "summarize": self._summarize, "count": self._count,
+        }  # fmt: skip
+        while self.peek():
+            self.need("|")
+            verb = self.word()
+            if verb not in verbs:
+                raise self.error()
+            verbs[verb]()
         return Query(
-            table.lower(), tuple(self.tests), tuple(self.columns), tuple(self.order), self.limit, self.locations
+            table=table.lower(),
+            stages=tuple(self.stages),
+            columns=tuple(Column(name, is_scalar) for name, is_scalar in self.scalars.items()),
+            is_ordered=self.is_ordered,
+            is_limited=self.is_limited,
+            locations=self.needs.get("location"),
+            types=self.needs.get("type"),
+            sizes=self.needs.get("sku_name"),
         )
 
     def _where(self) -> None:
-        self.tests.append(self._condition())
-        while self._take("and"):
-            self.tests.append(self._condition())
+        condition: Condition = self.condition()
+        self.stages.append(lambda rows: [row for row in rows if condition.test(row)])
+        if set(COLUMNS) <= set(self.scalars):  # else a column may be another one's namesake
+            for column, values in condition.needs.items():
+                self.needs[column] = self.needs.get(column, values) & values
 
-    def _condition(self) -> Test:
-        if self._take("isnotempty"):
-            self._need("(")
-            source = self._source()
-            self._need(")")
-            return lambda row: bool(row.get(source))
-        source = self._source()
-        operator = self._next()
-        if operator in ("in", "in~"):
-            self._need("(")
-            values = [self._text()]
-            while self._take(","):
-                values.append(self._text())
-            self._need(")")
-        elif operator in ("==", "=~", "!="):
-            values = [self._text()]
-        else:
-            raise self._error()
-        return self._comparison(source, operator, values)
-
-    def _comparison(self, source: str, operator: str, values: list[str]) -> Test:
-        folded = operator in ("=~", "in~")
-        wanted = frozenset(value.lower() if folded else value for value in values)
-        if operator == "!=":
-            return lambda row: row.get(source) not in wanted
-        if source == "location":
-            self.locations = wanted if self.locations is None else self.locations & wanted
-        if folded:
-            return lambda row: str(row.get(source, "")).lower() in wanted
-        return lambda row: row.get(source) in wanted
-
-    def _project(self) -> None:
-        columns = [self._column()]
-        while self._take(","):
-            columns.append(self._column())
-        self.columns = columns
-
-    def _column(self) -> Column:
-        name = "" if self._peek() == "tostring" else self._word()
-        if name and not self._take("="):
-            return Column(name, name, name in _TEXT_COLUMNS)
-        if self._take("tostring"):
-            self._need("(")
-            source = self._word()
-            self._need(")")
-            return Column(name or source.replace(".", "_"), source, is_text=True)
-        source = self._word()
-        return Column(name, source, source in _TEXT_COLUMNS)
-
-    def _order(self) -> None:
-        self._need("by")
-        more = True
-        while more:
-            name = self._word()
-            # Kusto sorts downwards unless told otherwise.
-            self.order.append((name, not self._take("asc")))
-            self._take("desc")
-            more = self._take(",")
-
-    def _limit(self) -> None:
-        number = self._next()
-        if not number.isdecimal():
-            raise self._error()
-        self.limit = int(number)
-
-    def _source(self) -> str:
-        """A column of the table; an alias of ``project`` is traced back."""
-        name = self._word()
-        return next((column.source for column in self.columns if column.name == name), name)
-
-    def _text(self) -> str:
-        token = self._next()
-        if token[0] not in "'\"":
-            raise self._error()
-        return token[1:-1]
-
-    def _word(self) -> str:
-        token = self._next()
-        if not (token[0].isalpha() or token[0] == "_"):
-            raise self._error()
-        return token
-
-    def _peek(self) -> str:
-        return self.tokens[self.position][1] if self.position < len(self.tokens) else ""
-
-    def _next(self) -> str:
-        token = self._peek()
-        if not token:
-            raise self._error()
-        self.position += 1
-        return token
-
-    def _take(self, token: str) -> bool:
-        found = self._peek() == token
-        self.position += found
+    def _named(self) -> list[tuple[str, Value]]:
+        """``name = value`` or a value with a name of its own, parted by commas."""
+        found = [self._one_named()]
+        while self.take(","):
+            found.append(self._one_named())
         return found
 
-    def _need(self, token: str) -> None:
-        if not self._take(token):
-            self.position += 1
-            raise self._error()
+    def _one_named(self) -> tuple[str, Value]:
+        following = self.tokens[self.position + 1][1] if self.position + 1 < len(self.tokens) else ""
+        name = ""
+        if following == "=":
+            name = self.word()
+            self.need("=")
+        value = self.value()
+        return name or value.name or f"Column{self.position}", value
 
-    def _error(self) -> QueryError:
-        """At the token that was read last."""
-        if not self.tokens:
-            return QueryError()
-        return QueryError(*self.tokens[min(max(self.position - 1, 0), len(self.tokens) - 1)])
+    def _project(self) -> None:
+        self._set(self._named())
+
+    def _set(self, columns: Sequence[tuple[str, Value]]) -> None:
+        self.stages.append(lambda rows: [{name: value.of(row) for name, value in columns} for row in rows])
+        self.scalars = {name: value.is_scalar for name, value in columns}
+
+    def _extend(self) -> None:
+        columns = self._named()
+        self.stages.append(lambda rows: [{**row, **{name: value.of(row) for name, value in columns}} for row in rows])
+        self.scalars |= {name: value.is_scalar for name, value in columns}
+
+    def _order(self) -> None:
+        self.need("by")
+        keys = [self._key()]
+        while self.take(","):
+            keys.append(self._key())
+        self._sort(keys)
+
+    def _key(self) -> tuple[Value, bool]:
+        value = self.value()
+        # Kusto sorts downwards unless told otherwise.
+        descending = not self.take("asc")
+        self.take("desc")
+        return value, descending
+
+    def _sort(self, keys: Sequence[tuple[Value, bool]]) -> None:
+        def stage(rows: Rows) -> Rows:
+            for value, descending in reversed(keys):
+                rows = sorted(rows, key=lambda row, of=value.of: _rank(of(row)), reverse=descending)  # type: ignore[misc]
+            return rows
+
+        self.stages.append(stage)
+        self.is_ordered = True
+
+    def _number(self) -> int:
+        number = self.next()
+        if not number.isdecimal():
+            raise self.error()
+        return int(number)
+
+    def _limit(self) -> None:
+        most = self._number()
+        self.stages.append(lambda rows: rows[:most])
+        self.is_limited = True
+
+    def _top(self) -> None:
+        most = self._number()
+        self._order()
+        self.stages.append(lambda rows: rows[:most])
+        self.is_limited = True
+
+    def _distinct(self) -> None:
+        self._project()
+        self.stages.append(lambda rows: list({repr(row): row for row in rows}.values()))
+
+    def _count(self) -> None:
+        self.stages.append(lambda rows: [{"Count": len(rows)}])
+        self.scalars = {"Count": True}
+
+    def _summarize(self) -> None:
+        """``[name =] count()`` or max, min, avg of a value, by values."""
+        sums = [self._aggregate()]
+        while self.take(","):
+            sums.append(self._aggregate())
+        by = self._named() if self.take("by") else []
+
+        def stage(rows: Rows) -> Rows:
+            groups: dict[str, tuple[dict[str, Any], Rows]] = {}
+            for row in rows:
+                head = {name: value.of(row) for name, value in by}
+                groups.setdefault(repr(head), (head, []))[1].append(row)
+            return [{**head, **{name: of(found) for name, of in sums}} for head, found in groups.values()]
+
+        self.stages.append(stage)
+        self.scalars = {**{name: value.is_scalar for name, value in by}, **{name: True for name, _ in sums}}
+
+    def _aggregate(self) -> tuple[str, Callable[[Rows], Any]]:
+        name = self.word()
+        given = name if self.take("=") else ""
+        function = self.word() if given else name
+        self.need("(")
+        if function == "count":
+            self.need(")")
+            return given or "count_", len
+        if function not in ("max", "min", "avg"):
+            raise self.error()
+        value = self.value()
+        self.need(")")
+
+        def work(rows: Rows) -> Any:
+            values = [one for row in rows if (one := value.of(row)) is not None]
+            if not values:
+                return None
+            return sum(values) / len(values) if function == "avg" else {"max": max, "min": min}[function](values)
+
+        return given or f"{function}_{value.name}", work
 
 
-def _tokens(text: str) -> list[tuple[int, str]]:
-    tokens: list[tuple[int, str]] = []
-    position, end = 0, len(text.rstrip())
-    while position < end:
-        found = _TOKEN.match(text, position)
-        if found is None:
-            bad = end - len(text[position:end].lstrip())
-            raise QueryError(bad, text[bad : bad + 1])
-        tokens.append((found.start(found.lastgroup or 0), found[found.lastgroup or 0]))
-        position = found.end()
-    return tokens
+def _rank(value: object) -> tuple[int, float, str]:
+    """Nothing first, then numbers, then text."""
+    if value is None:
+        return 0, 0.0, ""
+    return (1, float(value), "") if isinstance(value, int | float) else (2, 0.0, str(value))

@@ -17,6 +17,8 @@ from spotlake_local.azure.world import World
 
 MOST_REGIONS, MOST_SIZES, MOST_MACHINES = 8, 5, 1000
 STABLE_VERSION, PREVIEW_VERSION = "2025-06-05", "2026-10-05-preview"
+# The previews in between answer placement scores in the stable shape.
+SCORE_VERSIONS = (STABLE_VERSION, "2026-05-05-preview", "2026-09-05-preview", PREVIEW_VERSION)
 THROTTLED = "You have reached the maximum number of requests allowed. Please try again after 3600 seconds."  # observed
 _PREFERENCES = {"High": 10, "Medium": 6, "Low": 2, "InsufficientQuota": 1}
 

@@ -16,15 +16,45 @@ import orjson
 from spotlake_local.azure.answers import RefusalError
 from spotlake_local.azure.odata import Filter, FilterError, parse_filter
 from spotlake_local.azure.retail_rows import PriceList, Row, with_savings_plan
-from spotlake_local.azure.world import World
+from spotlake_local.azure.world import World, chance
 
 PATH = "/api/retail/prices"
 PAGE = 1000
 LONGEST_URL = 2048
 CASE_SENSITIVE_VERSION = "2023-01-01-preview"
 VERSIONS = ("", "2021-10-01-preview", CASE_SENSITIVE_VERSION)
+# The list's currencies (Learn) and what a dollar is in them here: round numbers, not the rates of any day.
+CURRENCIES = {
+    "USD": 1.0, "AUD": 1.5, "BRL": 5.0, "CAD": 1.4, "CHF": 0.9, "CNY": 7.0, "DKK": 7.0, "EUR": 0.9, "GBP": 0.8,
+    "INR": 85.0, "JPY": 150.0, "KRW": 1400.0, "NOK": 11.0, "NZD": 1.7, "RUB": 90.0, "SEK": 10.0, "TWD": 32.0,
+}  # fmt: skip
 _CACHED_LISTS = 24
+_LEFT_HEADER = "x-ms-ratelimit-remaining-retailPrices-requests"
 _BAD_FILTER = "Invalid OData parameters supplied"
+
+
+_UNLIMITED = 9  # what a first answer tells is left
+
+
+@dataclass
+class Holes:
+    """Rows that the list leaves out in silence, as in August 2026: neighbours in the order of their meters.
+
+    Attributes:
+        rows: Region -> how many.
+        narrow: Whether requests for single sizes miss them too.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
+    narrow: bool = False
+
+    def left(self, region: str, rows: list[Row], filter_text: str) -> list[Row]:
+        """The rows that are served."""
+        width = self.rows.get(region, 0)
+        if not width or ("armSkuName" in filter_text and not self.narrow):
+            return rows
+        first = int(chance("hole", region) * max(len(rows) - width, 1))
+        return rows[:first] + rows[first + width :]
 
 
 @dataclass
@@ -43,12 +73,12 @@ class Budget:
     def spend(self, now_at: datetime) -> dict[str, str]:
         """Count a request; the headers of its answer. Raises RefusalError: 429 with an empty body."""
         if not self.requests:
-            return {}
+            return {_LEFT_HEADER: str(_UNLIMITED)} if self.headers else {}
         self.times[:] = [at for at in self.times if (now_at - at).total_seconds() < self.window_seconds]
         refused = len(self.times) >= self.requests
         if not refused:
             self.times.append(now_at)
-        headers = {"x-ms-ratelimit-remaining-retailPrices-requests": str(self.requests - len(self.times))}
+        headers = {_LEFT_HEADER: str(self.requests - len(self.times))}
         wait = str(max(1, int(self.window_seconds)))
         if refused:
             headers["x-ms-ratelimit-retailPrices-retry-after"] = wait
@@ -70,6 +100,11 @@ class Query:
     primary_only: bool
     skip: int
 
+    @property
+    def money(self) -> str:
+        """The currency of the answer."""
+        return self.currency.strip("'").upper() or "USD"
+
     def next_link(self, origin: str) -> str:
         """The next page's address, with an explicit port and the filter percent-encoded."""
         kept = (("api-version", self.version), ("currencyCode", self.currency))
@@ -88,8 +123,8 @@ def parse_query(params: Mapping[str, str], url: str) -> Query:
     if "/any(" in text:
         raise bad_request("Invalid parameters supplied")
     currency, skip = params.get("currencyCode", ""), params.get("$skip", "0")
-    if currency.strip("'") not in ("", "USD"):
-        raise bad_request("Invalid parameters supplied")  # this simulator has dollars only
+    if currency and currency.strip("'").upper() not in CURRENCIES:
+        raise bad_request("Invalid parameters supplied")
     try:
         parsed = parse_filter(text, case_sensitive=version == CASE_SENSITIVE_VERSION)
     except FilterError:
@@ -112,6 +147,7 @@ class RetailPrices:
         """Nothing is made yet."""
         self.prices = PriceList(world)
         self.budget = Budget()
+        self.holes = Holes()
         self._lists: OrderedDict[tuple[object, ...], list[bytes]] = OrderedDict()
         self._lengths: dict[tuple[object, ...], int] = {}
 
@@ -128,7 +164,8 @@ class RetailPrices:
         link = query.next_link(origin) if more else None
         return b"".join(
             (
-                b'{"BillingCurrency":"USD","CustomerEntityId":"Default","CustomerEntityType":"Retail","Items":[',
+                b'{"BillingCurrency":"%b","CustomerEntityId":"Default",' % query.money.encode(),
+                b'"CustomerEntityType":"Retail","Items":[',
                 b",".join(rows),
                 b'],"NextPageLink":',
                 orjson.dumps(link),
@@ -157,7 +194,8 @@ class RetailPrices:
         rows: list[bytes] = []
         start = 0
         for code in regions:
-            key = (query.filter_text, query.version, query.primary_only, now_at.date(), code)
+            hole = (self.holes.rows.get(code, 0), self.holes.narrow)
+            key = (query.filter_text, query.version, query.money, query.primary_only, now_at.date(), code, hole)
             if key in self._lengths and start + self._lengths[key] <= first:
                 start += self._lengths[key]
                 continue
@@ -181,8 +219,12 @@ class RetailPrices:
     def _tested(self, query: Query, region: str, now_at: datetime) -> list[Row]:
         # Of the day, not of the minute: the pages of one reading fit together.
         day_at = now_at.replace(hour=0, minute=0, second=0, microsecond=0)
-        rows = [row for row in self.prices.rows(region, day_at) if query.filter.test(row)]
+        listed = self.holes.left(region, self.prices.rows(region, day_at), query.filter_text)
+        rows = [row for row in listed if query.filter.test(row)]
         return [row for row in rows if row["isPrimaryMeterRegion"]] if query.primary_only else rows
 
     def _shown(self, row: Row, query: Query) -> Row:
+        if query.money != "USD":
+            price = round(row["retailPrice"] * CURRENCIES[query.money], 6)
+            row = {**row, "currencyCode": query.money, "retailPrice": price, "unitPrice": price}
         return with_savings_plan(row) if query.version == CASE_SENSITIVE_VERSION else row

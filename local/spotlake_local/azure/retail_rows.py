@@ -1,19 +1,30 @@
 """The rows of the simulated price list, one region at a time, with every oddity of the real one.
 
 Families of one size (facts of 2026-11, docs/prices.md): Linux and Windows on-demand, Spot, Low
-Priority; DevTest; Reservation; Cloud Services; Dedicated Host; time-bounded and degenerate rows.
+Priority; DevTest; Reservation; Cloud Services; Dedicated Host; expired promo; time-bounded and degenerate rows.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from spotlake.models import to_iso
+from spotlake_local.azure.retail_names import (
+    CLOUD_SERVICES_SINCE,
+    host_product,
+    is_host,
+    meter_name,
+    products_of,
+    sku_name,
+)
 from spotlake_local.azure.world import World, chance
 
+_WAS_PROMO = re.compile(r"Standard_DS?\d+_v2")
+_WINDOWS, _CLOUD = "Windows", "Cloud Services"
 _OPEN_SINCE = "2022-01-01T00:00:00Z"
 _GOV = {"usgovvirginia": "US Gov Virginia", "usgovarizona": "US Gov AZ"}
 _EDGE = {"attatlanta1": "ATT Atlanta 1", "sgxsingapore1": "SGX Singapore 1"}
@@ -57,28 +68,39 @@ class PriceList:
     def _size_rows(self, region: str, size: str, now_at: datetime) -> Iterator[Row]:
         maker = _RowMaker(self._world, region, size)
         ondemand = self._world.ondemand[region][size]
+        if is_host(size):
+            yield maker.host(ondemand)
+            return
         spot = self._world.spot_price(region, size, now_at)
         yield maker.row("", "", ondemand)
         windows = round(ondemand * 1.6 + 0.01, 6)
-        yield maker.row("Windows", "", windows)
         if spot is not None:
             yield from self._spot_rows(maker, spot, now_at)
-            yield maker.row("Windows", " Spot", round(spot * 1.6, 6))
-        for name, share in (("", 0.2), ("Windows", 0.4)):
-            if maker.drawn(f"low{name}") < 0.55:
-                yield maker.row(name, " Low Priority", round(ondemand * share, 6))
-        if maker.drawn("devtest") < 0.5:
-            yield maker.row("Windows", "", ondemand, kind="DevTestConsumption")
-            if spot is not None:
-                yield maker.row("Windows", " Spot", spot, kind="DevTestConsumption")
+        if maker.drawn("low") < 0.55:
+            yield maker.row("", " Low Priority", round(ondemand * 0.2, 6))
+        if maker.products.windows:
+            yield from self._windows_rows(maker, windows, ondemand, spot)
         if maker.drawn("reserved") < 0.6:
             for years, hours in (("1 Year", 8760), ("3 Years", 26280)):
                 yield maker.row("", "", round(ondemand * hours * 0.6), kind="Reservation", reservationTerm=years)
-        if maker.drawn("cloud") < 0.12:
-            yield maker.row("Cloud Services", "", windows)
-            yield maker.row("Cloud Services", " Low Priority", round(windows * 0.4, 6))
-        if maker.drawn("expired") < 0.01:
-            yield maker.row("", " Expired", round(ondemand * 0.5, 6))
+        if maker.products.cloud_services:
+            yield maker.row(_CLOUD, "", windows)
+            if maker.drawn("cloud-low") < 0.5:
+                yield maker.row(_CLOUD, " Low Priority", round(windows * 0.4, 6))
+        if _WAS_PROMO.fullmatch(size) and maker.drawn("expired") < 0.5:
+            yield maker.expired(round(ondemand * 0.9, 6))
+
+    def _windows_rows(self, maker: _RowMaker, windows: float, ondemand: float, spot: float | None) -> Iterator[Row]:
+        yield maker.row(_WINDOWS, "", windows)
+        if spot is not None:
+            yield maker.row(_WINDOWS, " Spot", round(spot * 1.6, 6))
+        if maker.drawn("lowWindows") < 0.55:
+            yield maker.row(_WINDOWS, " Low Priority", round(ondemand * 0.4, 6))
+        if maker.drawn("devtest") < 0.5:
+            # Windows for developers costs what Linux does, under the meter of the plain row.
+            yield maker.row(_WINDOWS, "", ondemand, kind="DevTestConsumption")
+            if spot is not None:
+                yield maker.row(_WINDOWS, " Spot", spot, kind="DevTestConsumption")
 
     def _spot_rows(self, maker: _RowMaker, spot: float, now_at: datetime) -> Iterator[Row]:
         began_at = self._world.price_began_at(maker.region, maker.size, now_at)
@@ -110,8 +132,7 @@ class PriceList:
 
     def _hosts(self, region: str) -> Iterator[Row]:
         for family in ("Dsv3", "Esv5", "Fsv2"):
-            maker = _RowMaker(self._world, region, f"{family}_Type1")
-            yield maker.row("Dedicated Host", "", 4.6)
+            yield _RowMaker(self._world, region, f"{family}_Type1").host(4.6)
 
 
 class _RowMaker:
@@ -119,19 +140,18 @@ class _RowMaker:
 
     def __init__(self, world: World, region: str, size: str) -> None:
         self.world, self.region, self.size = world, region, size
-        self.short = size.removeprefix("Standard_").removeprefix("Basic_").replace("_", " ")
-        self.family = "".join(part for part in self.short.split(" ")[0] if not part.isdigit()) or "A"
+        self.products = products_of(size, world.seed)
         self.location = world.regions[region].location
 
     def drawn(self, what: str) -> float:
         return chance(self.world.seed, what, self.region, self.size)
 
     def row(self, product: str, suffix: str, price: float, *, kind: str = "Consumption", **more: str) -> Row:
-        """One row; ``product`` is "", "Windows", "Cloud Services" or "Dedicated Host"."""
+        """One row; ``product`` is "", "Windows" or "Cloud Services"."""
         # Reservations and DevTest share the meter of the plain row.
         meter = chance("meter", self.region, self.size, product, suffix)
-        product_id = f"DZH318Z{int(chance('product', self.family) * 10**5):05d}"
-        names = self._meter_name() + suffix
+        name = {"": self.products.linux, _WINDOWS: self.products.windows, _CLOUD: self.products.cloud_services}[product]
+        product_id = f"DZH318Z{int(chance('product', name) * 10**5):05d}"
         row: Row = {
             "currencyCode": "USD",
             "tierMinimumUnits": 0.0,
@@ -139,13 +159,13 @@ class _RowMaker:
             "unitPrice": price,
             "armRegionName": self.region,
             "location": self.location,
-            "effectiveStartDate": _OPEN_SINCE,
+            "effectiveStartDate": CLOUD_SERVICES_SINCE if "CloudServices" in name else _OPEN_SINCE,
             "meterId": _guid(meter),
-            "meterName": names,
+            "meterName": meter_name(self.size, chance("meter-name", self.size)) + suffix,
             "productId": product_id,
             "skuId": f"{product_id}/{int(meter * 10_000):04d}",
-            "productName": self._product_name(product),
-            "skuName": (self.size if self.drawn("new-sku") < 0.4 else self.short) + suffix,
+            "productName": name,
+            "skuName": sku_name(self.size, self.drawn("new-sku")) + suffix,
             "serviceName": "Virtual Machines",
             "serviceId": "DZH313Z7MMC8",
             "serviceFamily": "Compute",
@@ -156,23 +176,19 @@ class _RowMaker:
         }
         return {**row, **more}
 
-    def _meter_name(self) -> str:
-        drawn = chance("meter-name", self.size)
-        if drawn < 0.05:
-            return f"{self.short}/{self.short.replace(' ', 's ', 1)}"
-        return self.size if drawn < 0.1 else self.short
+    def expired(self, price: float) -> Row:
+        """The promo product's row: a plain SKU name, a meter that says "- Expired"."""
+        row = self.row("", "", price)
+        product = row["productName"].replace(" Series", " promo Series")
+        meter = _guid(chance("meter", self.region, self.size, "expired"))
+        return {**row, "productName": product, "meterName": f"{row['meterName']} - Expired", "meterId": meter}
 
-    def _product_name(self, product: str) -> str:
-        series = f"{self.family} Series"
-        if product == "Cloud Services":
-            return f"{series} Cloud Services"
-        if product == "Dedicated Host":
-            return f"{series} Dedicated Host"
-        if self.family.startswith("NCC"):
-            return f"Virtual Machines {self.family} Srs" + (" Win" if product else "")
-        # "Lasv3 Series Windows": not every product says that it is a virtual machine.
-        plain = series if self.family.startswith("Las") else f"Virtual Machines {series}"
-        return plain + (" Windows" if product else "")
+    def host(self, price: float) -> Row:
+        """A host's only row: its SKU's name may be the type alone."""
+        row = self.row("", "", price)
+        number = "".join(filter(str.isdigit, self.size.rpartition("Type")[2])) or "1"
+        name = f"Type {number}" if self.drawn("host") < 0.3 else self.size.replace("_", " ")
+        return {**row, "productName": host_product(self.size), "skuName": name, "meterName": name}
 
 
 def with_savings_plan(row: Row) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import parse_qs
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,13 +21,13 @@ from spotlake_local.azure.control import Control
 from spotlake_local.azure.entra import Entra
 from spotlake_local.azure.faults import DroppedConnectionError, Fault, Faults, after_answer, before_answer
 from spotlake_local.azure.graph import ResourceGraph
-from spotlake_local.azure.placement import PREVIEW_VERSION, STABLE_VERSION, THROTTLED, PlacementScores
+from spotlake_local.azure.lists import Lists
+from spotlake_local.azure.paths import AnyCasing, location_of, with_arm_headers
+from spotlake_local.azure.placement import SCORE_VERSIONS, THROTTLED, PlacementScores
 from spotlake_local.azure.quota import Quota
 from spotlake_local.azure.retail import RetailPrices
 from spotlake_local.azure.world import World
 
-LOCATIONS_VERSION = "2022-12-01"
-_SCORE_VERSIONS = (STABLE_VERSION, PREVIEW_VERSION)
 _GENERATE = "Microsoft.Compute/locations/placementScores/generate/action"
 
 type Work = Callable[[Fault | None], Response]
@@ -39,6 +39,8 @@ class AzureSimulator:
     Attributes:
         authority_url: Of the token endpoint, as the discovery document gives it; set by whoever serves.
         no_role: Subscriptions on which the principal has no role.
+        unlisted_regions: Regions that sell and stand in no list of locations (observed: swedensouth).
+        score_versions: API versions of placement scores that are served.
         resets: How often everything was forgotten.
         leading_blank_location: Whether the list of supported locations begins with an empty name (observed).
     """
@@ -54,6 +56,8 @@ class AzureSimulator:
         self.account = Account()
         self.no_role: set[str] = set()
         self.leading_blank_location = False
+        self.unlisted_regions: set[str] = set()
+        self.score_versions: tuple[str, ...] | set[str] = SCORE_VERSIONS
         self.authority_url = ""
         self.resets = 0
         self._offset = timedelta()
@@ -73,14 +77,14 @@ class AzureSimulator:
         routes = [
             Route("/{tenant}/v2.0/.well-known/openid-configuration", self.discovery),
             Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"]),
-            Route(arm + "/locations", self.locations),
+            *Lists(self).routes(arm),
             Route(scores, self.score_metadata),
             Route(scores + "/generate", self.scores, methods=["POST"]),
             Route("/providers/Microsoft.ResourceGraph/resources", self.resources, methods=["POST"]),
             Route(retail.PATH, self.retail_prices),
             *Control(self).routes(),
         ]
-        app = Starlette(routes=routes)
+        app = Starlette(routes=routes, middleware=[Middleware(AnyCasing)])
         app.add_exception_handler(DroppedConnectionError, _drop)
         app.add_exception_handler(HTTPException, _no_such_thing)
         return app
@@ -90,7 +94,7 @@ class AzureSimulator:
     async def discovery(self, request: Request) -> Response:
         """OIDC discovery."""
         tenant = request.path_params["tenant"]
-        return await self._answer(
+        return await self.answer(
             "discovery", lambda _: json_answer(self.entra.discovery(tenant, self.authority_url, self.now()))
         )
 
@@ -98,28 +102,16 @@ class AzureSimulator:
         """Token endpoint."""
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         tenant = request.path_params["tenant"]
-        return await self._answer("token", lambda _: json_answer(self.entra.token(tenant, form, self.now())))
+        return await self.answer("token", lambda _: json_answer(self.entra.token(tenant, form, self.now())))
 
     # -- ARM -----------------------------------------------------------------------------------
 
-    async def locations(self, request: Request) -> Response:
-        """A subscription's locations, with its own zone numbers."""
-        subscription = request.path_params["subscription"]
-
-        def work(_: Fault | None) -> Response:
-            self._front_door(request)
-            self._check_version(request, LOCATIONS_VERSION)
-            self._check_role(subscription, "Microsoft.Resources/subscriptions/locations/read")
-            return json_answer({"value": [self._location(subscription, code) for code in self.world.regions]})
-
-        return _with_arm_headers(request, await self._answer("locations", work, subscription=subscription))
-
     async def score_metadata(self, request: Request) -> Response:
         """The companion GET of placement scores."""
-        subscription, location = request.path_params["subscription"], request.path_params["location"]
+        subscription, location = request.path_params["subscription"], location_of(request)
 
         def work(_: Fault | None) -> Response:
-            self._front_door(request)
+            self.front_door(request)
             self._check_provider(request, location)
             return json_answer(
                 {
@@ -130,37 +122,39 @@ class AzureSimulator:
                 }
             )
 
-        return _with_arm_headers(
-            request, await self._answer("sps-metadata", work, location=location, subscription=subscription)
+        return with_arm_headers(
+            request, await self.answer("sps-metadata", work, location=location, subscription=subscription)
         )
 
     async def scores(self, request: Request) -> Response:
         """Placement scores."""
-        subscription, location = request.path_params["subscription"], request.path_params["location"]
+        subscription, location = request.path_params["subscription"], location_of(request)
         body = _json_of(await request.body())
         regions = body.get("desiredLocations") if isinstance(body, dict) else None
         self.account.calls_by_pair[f"{subscription} {location}"] += 1
 
         def work(fault: Fault | None) -> Response:
-            self._front_door(request)
+            self.front_door(request)
             version = self._check_provider(request, location)
-            self._check_role(subscription, _GENERATE)
+            self.check_role(subscription, _GENERATE)
             if not self.quota.counts_invalid:
                 self.placement.check(body, location=location, version=version)
             self._take_quota(subscription, location)
             question = self.placement.check(body, location=location, version=version)
             empty = fault is not None and fault.empty
             rows = [] if empty else self.placement.answer(question, subscription, self.now())
+            if fault is not None and fault.part:
+                rows = rows[: fault.part]
             return json_answer({**question.echo(), "placementScores": rows})
 
-        answer = await self._answer(
+        answer = await self.answer(
             "sps",
             work,
             location=location,
             subscription=subscription,
             regions=regions if isinstance(regions, list) else (),
         )
-        return _with_arm_headers(request, answer)
+        return with_arm_headers(request, answer)
 
     async def resources(self, request: Request) -> Response:
         """Resource Graph."""
@@ -168,10 +162,10 @@ class AzureSimulator:
         named = self.graph.locations_of(body) if self.faults.rules else frozenset()
 
         def work(fault: Fault | None) -> Response:
-            self._front_door(request)
-            self._check_version(request, graph.API_VERSION)
+            self.front_door(request)
+            self.check_version(request, *graph.API_VERSIONS)
             if self.no_role.issuperset(self.subscriptions):  # one that can be read is enough
-                self._check_role(self.subscriptions[0], "Microsoft.ResourceGraph/resources/read")
+                self.check_role(self.subscriptions[0], "Microsoft.ResourceGraph/resources/read")
             # Real seconds: the window is five of them, and slots follow each other faster than that.
             allowed, headers = self.graph.throttle.take(datetime.now(UTC))
             if not allowed:
@@ -182,10 +176,10 @@ class AzureSimulator:
                 page = {"totalRecords": 0, "count": 0, "data": [], "facets": [], "resultTruncated": "false"}
             return json_answer(page, headers=headers)
 
-        answer = await self._answer("graph", work, location=next(iter(named)) if len(named) == 1 else "")
-        return _with_arm_headers(request, answer)
+        answer = await self.answer("graph", work, location=next(iter(named)) if len(named) == 1 else "")
+        return with_arm_headers(request, answer)
 
-    def _front_door(self, request: Request) -> None:
+    def front_door(self, request: Request) -> None:
         """What ARM checks first. Raises RefusalError."""
         self.entra.check(request.headers.get("authorization", ""), self.now())
         if not request.query_params.get("api-version"):
@@ -195,26 +189,32 @@ class AzureSimulator:
         if subscription is not None and subscription not in self.subscriptions:
             raise arm_refusal(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
 
-    def _check_version(self, request: Request, version: str) -> None:
+    def check_version(self, request: Request, *served: str) -> None:
+        """Raises RefusalError for an API version that is not served."""
         found = request.query_params["api-version"]
-        if found != version:
+        if found not in served:
             text = f"The HTTP resource that matches the request URI '{request.url.path}' does not support the API"
             raise arm_refusal(400, "UnsupportedApiVersion", f"{text} version '{found}'.")
 
     def _check_provider(self, request: Request, location: str) -> str:
         """The API version. Raises RefusalError with the text that lists what is supported."""
         version = request.query_params["api-version"]
-        if location not in self.world.regions or version not in _SCORE_VERSIONS:
+        self.check_location(location, version, "locations/placementScores", sorted(self.score_versions))
+        return version
+
+    def check_location(self, location: str, version: str, what: str, versions: Sequence[str]) -> None:
+        """Raises RefusalError for an unknown location or version, with the text that lists what is supported."""
+        if location not in self.world.regions or (versions and version not in versions):
             known = [""] * self.leading_blank_location + list(self.world.regions)
             text = (
                 f"No registered resource provider found for location '{location}' and API version '{version}' for "
-                f"type 'locations/placementScores'. The supported api-versions are '{', '.join(_SCORE_VERSIONS)}'. "
+                f"type '{what}'. The supported api-versions are '{', '.join(versions)}'. "
                 f"The supported locations are '{', '.join(known)}'."
             )
             raise arm_refusal(400, "NoRegisteredProviderFound", text)
-        return version
 
-    def _check_role(self, subscription: str, action: str) -> None:
+    def check_role(self, subscription: str, action: str) -> None:
+        """Raises RefusalError when the principal has no role on the subscription."""
         if subscription in self.no_role:
             client = self.entra.client_id
             text = (
@@ -228,23 +228,6 @@ class AzureSimulator:
         if not self.quota.take(subscription, location, self.now()):
             headers = {"Retry-After": "3600"} if self.quota.retry_after else {}
             raise RefusalError(429, "quota", THROTTLED, headers=headers)
-
-    def _location(self, subscription: str, code: str) -> dict[str, Any]:
-        region = self.world.regions[code]
-        location: dict[str, Any] = {
-            "id": f"/subscriptions/{subscription}/locations/{code}",
-            "name": code,
-            "type": "Region",
-            "displayName": region.display_name,
-            "regionalDisplayName": region.display_name,
-            "metadata": {"regionType": "Physical", "regionCategory": "Recommended" if region.zones else "Other"},
-        }
-        numbers = self.world.zone_numbers(subscription, code)
-        if numbers:
-            location["availabilityZoneMappings"] = [
-                {"logicalZone": number, "physicalZone": zone} for number, zone in numbers.items()
-            ]
-        return location
 
     # -- retail prices -------------------------------------------------------------------------
 
@@ -262,9 +245,9 @@ class AzureSimulator:
             page = self.retail.page(query, f"http://{request.url.netloc}", self.now(), empty=empty)
             return Response(page, 200, headers, "application/json")
 
-        return await self._answer("retail", work, location=query.filter.region or "")
+        return await self.answer("retail", work, location=query.filter.region or "")
 
-    async def _answer(
+    async def answer(
         self, api: str, work: Work, *, location: str = "", subscription: str = "", regions: Sequence[str] = ()
     ) -> Response:
         """What a fault rule says, else what ``work`` makes; entered in the account either way."""
@@ -280,16 +263,6 @@ class AzureSimulator:
             response, reason = error.response(), error.reason
         self.account.count(api, response.status_code, reason)
         return response
-
-
-def _with_arm_headers(request: Request, response: Response) -> Response:
-    request_id = str(uuid.uuid4())
-    response.headers["x-ms-request-id"] = request_id
-    response.headers["x-ms-correlation-request-id"] = request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.headers.get("x-ms-return-client-request-id") == "true":
-        response.headers["x-ms-client-request-id"] = request.headers.get("x-ms-client-request-id", "")
-    return response
 
 
 def _json_of(body: bytes) -> Any:

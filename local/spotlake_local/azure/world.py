@@ -17,6 +17,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import permutations
 from pathlib import Path
+from typing import TextIO
 
 from spotlake.names import is_spot_eligible
 
@@ -68,11 +69,17 @@ class World:
             }
         self.ondemand: dict[str, dict[str, float]] = {}
         with gzip.open(DATA / "azure-ondemand-prices.csv.gz", "rt", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                sizes = self.ondemand.setdefault(row["armRegionName"], {})
-                sizes[row["armSkuName"].strip()] = float(row["ondemand_usd_per_hour"])
+            self._read_ondemand(file)
+        # What the first list has wrong (Cloud Services instead of the machine) or lacks (data/ORIGIN.md).
+        with (DATA / "captured-ondemand-prices.csv").open(encoding="utf-8") as file:
+            self._read_ondemand(file)
         self.sizes = {size.lower(): size for sizes in self.ondemand.values() for size in sizes}
         self._capacities = lru_cache(maxsize=None)(self._capacities_of)
+
+    def _read_ondemand(self, file: TextIO) -> None:
+        for row in csv.DictReader(file):
+            sizes = self.ondemand.setdefault(row["armRegionName"], {})
+            sizes[row["armSkuName"].strip()] = float(row["ondemand_usd_per_hour"])
 
     def spot_sizes(self, region: str) -> list[str]:
         """Sizes of a region that can be spot."""

@@ -54,6 +54,7 @@ def test_all_is_well() -> None:
         "location": "koreacentral",
         "subscription": rows[0]["subscription"],
         "call_id": "c0000",
+        "placement_preference": None,
     }
     assert len(rows[0]["subscription"]) == 8
     assert bench.azure.seen[0].api_version == "api-version=2025-06-05"
@@ -437,3 +438,73 @@ def test_odd_casing_and_blanks_in_an_answer_lose_no_row() -> None:
     bench.azure.fault = once(lambda: answer(200, body))
     _, rows = bench.collect(item(1))
     assert [(row["region"], row["instance_type"], row["score"]) for row in rows] == [("eastus", "Standard_D2s_v5", 2)]
+
+
+def test_another_version_is_asked_for_once_ours_is_no_longer_served() -> None:
+    listed = "for location 'koreacentral'. The supported api-versions are '2026-05-05-preview, 2026-10-05-preview'."
+    bench = Bench(threads=1)
+    bench.azure.fault = lambda seen: (
+        arm_error(400, "NoRegisteredProviderFound", f"No registered resource provider found {listed}")
+        if seen.api_version == "api-version=2025-06-05"
+        else None
+    )
+    report, rows = bench.collect(item(3))
+    assert (report.status, len(rows)) == ("complete", 3 * 2 * 2 * 3)
+    assert report.counts["answers_version_unsupported"] == 1
+    assert [seen.api_version for seen in bench.azure.seen[1:]] == ["api-version=2026-10-05-preview"] * 3
+
+
+def test_a_subscription_without_vcpus_is_left_for_this_call_only() -> None:
+    bench = Bench(threads=1)
+    text = "vCPU quota for standardDSv5Family has reached its limit"
+    bench.azure.fault = once(lambda: arm_error(409, "Conflict", text))
+    report, rows = bench.collect(item(4))
+    assert (report.status, len(rows)) == ("complete", 4 * 2 * 2 * 3)
+    first, second = bench.azure.seen[:2]
+    assert first.subscription != second.subscription
+    assert (first.regions, first.instance_types) == (second.regions, second.instance_types)
+    assert report.found.refused_subscriptions == {}
+    assert first.subscription in {seen.subscription for seen in bench.azure.seen[2:]}
+
+
+def test_no_subscription_with_vcpus_ends_the_call_not_the_run() -> None:
+    bench = Bench(threads=1)
+    bench.azure.fault = once(lambda: arm_error(409, "Conflict", "vCPU quota reached"), times=2 * 3)
+    report, _ = bench.collect(item(2))
+    assert (report.status, report.counts["unsent_no_quota"]) == ("partial", 1)
+
+
+@pytest.mark.parametrize("kept", [1, 2, 11])
+def test_pairs_that_an_answer_leaves_out_are_counted(kept: int) -> None:
+    whole = {
+        "placementScores": [
+            {"sku": size, "region": region, "availabilityZone": zone, "score": "High", "isQuotaAvailable": True}
+            for region in ("koreacentral", "eastus")
+            for size in ("Standard_D2s_v5", "Standard_E4s_v5")
+            for zone in "123"
+        ]
+    }
+    bench = Bench(threads=1)
+    bench.azure.fault = once(lambda: answer(200, {"placementScores": whole["placementScores"][:kept]}))
+    report, _ = bench.collect(item(1))
+    assert report.counts["pairs_unanswered"] == 4 - -(-kept // 3)
+
+
+def test_a_pair_without_quota_is_asked_through_another_subscription() -> None:
+    bench = Bench(threads=1)
+
+    def fault(seen: Seen) -> requests.Response | None:
+        if seen.subscription != "sub-a":
+            return None
+        rows = [
+            {"sku": size, "region": region, "score": "InsufficientQuota", "placementPreference": 1}
+            for region in seen.regions
+            for size in seen.instance_types
+        ]
+        return answer(200, {"placementScores": rows})
+
+    bench.azure.fault = fault
+    report, rows = bench.collect(item(1))
+    assert {row["score"] for row in rows if row["zone"] in "123"} == {3}
+    assert (report.counts["second_calls"], report.counts["invalid_rows"]) == (1, 0)
+    assert report.found.restricted_pairs == ()

@@ -150,3 +150,55 @@ def test_they_are_asked_anew_after_a_day_or_for_a_new_subscription() -> None:
 def test_damaged_state_is_named() -> None:
     with pytest.raises(StoreError, match="locations"):
         read_locations(MemoryObjects(objects={"state/azure/locations.json.gz": b"{}"}))
+
+
+@pytest.mark.parametrize(
+    "mappings",
+    [
+        [{"logicalZone": "1"}],
+        [{"physicalZone": "eastus-az1"}],
+        [{"logicalZone": None, "physicalZone": None}],
+        [None],
+        ["1"],
+        {"logicalZone": "1", "physicalZone": "eastus-az1"},
+        "none",
+    ],
+    ids=str,
+)
+def test_an_odd_zone_mapping_costs_itself(mappings: Any) -> None:
+    odd = {**entry("eastus"), "availabilityZoneMappings": mappings}
+    found = fetch(Arm({"sub-a": answer(200, {"value": [*LISTED["sub-a"], odd]})}))
+    assert found.zones[A] == {"koreacentral": {"1": "koreacentral-az1", "2": "koreacentral-az2"}}
+    assert found.routing == ("eastus", "koreacentral", "westcentralus")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "EdgeZone"},
+        {"metadata": None},
+        {"metadata": "Physical"},
+        {"metadata": {"regionType": "Logical"}},
+        {"metadata": {}},
+        {"name": "eastusslv"},
+        {"name": None},
+        {"name": "ezecustomerlabboston1"},
+    ],
+    ids=str,
+)
+def test_an_odd_location_is_not_routed_through(changes: dict[str, Any]) -> None:
+    odd = entry("eastus") | changes
+    assert fetch(Arm({"sub-a": answer(200, {"value": [*LISTED["sub-a"], odd]})})).routing == (
+        *("koreacentral", "westcentralus"),
+    )
+
+
+@pytest.mark.parametrize("name", ["EastUS", "East US", "eastus"])
+def test_a_location_in_another_spelling_is_the_same(name: str) -> None:
+    found = fetch(Arm({"sub-a": answer(200, {"value": [entry(name, {"1": "eastus-az1"})]})}))
+    assert (found.routing, found.zones[A]) == (("eastus",), {"eastus": {"1": "eastus-az1"}})
+
+
+def test_seventy_five_regions_are_routed_through() -> None:
+    names = [f"region{number}" for number in range(75)]
+    assert len(fetch(Arm({"sub-a": answer(200, {"value": [entry(name) for name in names]})})).routing) == 75

@@ -8,7 +8,7 @@ import pytest
 
 from tests.functional.simulator.conftest import Caller, error_of
 
-SUPPORTED = "2025-06-05, 2026-10-05-preview"
+SUPPORTED = "2025-06-05, 2026-05-05-preview, 2026-09-05-preview, 2026-10-05-preview"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,15 @@ def test_locations_number_their_zones_anew_for_each_subscription(caller: Caller)
     for subscription in caller.azure.subscriptions:
         answer = caller.arm("GET", f"/subscriptions/{subscription}/locations", version="2022-12-01").json()
         listed = {one["name"]: one for one in answer["value"]}
-        assert set(listed) == set(world.regions)
+        physical = {name for name, one in listed.items() if one["metadata"]["regionType"] == "Physical"}
+        assert physical == {
+            *world.regions,
+            "centralusstage",
+            "eastus2stage",
+            "eastusslv",
+            "eastus2euap",
+            "centraluseuap",
+        }
         korea = listed["koreacentral"]
         numbers = {one["logicalZone"]: one["physicalZone"] for one in korea["availabilityZoneMappings"]}
         assert numbers == world.zone_numbers(subscription, "koreacentral")
@@ -120,3 +128,58 @@ def test_the_companion_of_placement_scores(caller: Caller) -> None:
     answer = caller.arm("GET", path, version="2025-06-05").json()
     assert (answer["name"], answer["type"]) == ("spotPlacementScores", "Microsoft.Compute/placementScores")
     assert answer["properties"] == {"supportedResourceTypes": ["Microsoft.Compute/virtualMachines"]}
+
+
+def test_a_list_of_locations_has_more_than_regions(caller: Caller) -> None:
+    path = f"/subscriptions/{caller.subscription}/locations"
+    listed = {one["name"]: one for one in caller.arm("GET", path, version="2022-12-01").json()["value"]}
+    assert listed["asia"]["metadata"]["regionType"] == "Logical"
+    metadata = listed["eastus"]["metadata"]
+    assert (metadata["geography"], metadata["geographyGroup"]) == ("United States", "US")
+    assert listed["eastus"]["regionalDisplayName"] == "(US) East US"
+    more = caller.arm("GET", f"{path}?includeExtendedLocations=true", version="2022-12-01").json()["value"]
+    assert {one["type"] for one in more} == {"Region", "EdgeZone"}
+    assert len(more) > len(listed)
+    old = caller.arm("GET", path, version="2016-06-01").json()["value"]
+    assert set(old[0]) == {"id", "name", "displayName"}
+    caller.azure.options(unlisted_regions=["swedensouth"])
+    names = {one["name"] for one in caller.arm("GET", path, version="2022-12-01").json()["value"]}
+    assert names == listed.keys() - {"swedensouth"}
+
+
+def test_subscriptions_sizes_and_quota(caller: Caller) -> None:
+    all_of_them = caller.arm("GET", "/subscriptions", version="2022-12-01").json()["value"]
+    assert [one["subscriptionId"] for one in all_of_them] == list(caller.azure.subscriptions)
+    path = f"/subscriptions/{caller.subscription}"
+    one = caller.arm("GET", path, version="2022-12-01").json()
+    assert (one["subscriptionId"], one["state"], one["tenantId"]) == (
+        *(caller.subscription, "Enabled"),
+        caller.azure.tenant_id,
+    )
+    compute = f"{path}/providers/Microsoft.Compute"
+    skus = caller.arm("GET", f"{compute}/skus?$filter=location eq 'koreacentral'", version="2021-07-01").json()["value"]
+    assert {sku["name"] for sku in skus} == set(caller.azure.world().spot_sizes("koreacentral"))
+    usages = caller.arm("GET", f"{compute}/locations/koreacentral/usages", version="2024-11-01").json()["value"]
+    assert {one["name"]["value"] for one in usages} == {"lowPriorityCores", "cores"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/SUBSCRIPTIONS/{}/Locations", "/subscriptions/{}/LOCATIONS", "/Subscriptions/{}/locations"]
+)
+def test_paths_in_any_casing(caller: Caller, path: str) -> None:
+    assert caller.arm("GET", path.format(caller.subscription), version="2022-12-01").status_code == 200
+
+
+@pytest.mark.parametrize("location", ["EastUS", "East US", "eastus"])
+def test_locations_in_any_casing(caller: Caller, location: str) -> None:
+    assert caller.scores(location=location).status_code == 200
+
+
+def test_previews_in_between_answer_as_the_stable_version(caller: Caller) -> None:
+    for version in ("2026-05-05-preview", "2026-09-05-preview"):
+        (row, *_) = caller.scores(version=version).json()["placementScores"]
+        assert "isQuotaAvailable" in row
+    caller.azure.options(score_versions=["2026-10-05-preview"])
+    status, code, message = error_of(caller.scores())
+    assert (status, code) == (400, "NoRegisteredProviderFound")
+    assert "supported api-versions are '2026-10-05-preview'" in message

@@ -53,7 +53,7 @@ def test_a_table_instead_of_objects(caller: Caller) -> None:
 
 
 def test_without_a_text_column_there_is_one_page_only(caller: Caller) -> None:
-    dynamic = caller.graph("spotresources | project sku.name, properties.evictionRate").json()
+    dynamic = caller.graph(ALL.split("| project", maxsplit=1)[0] + "| project sku.name, properties.evictionRate").json()
     assert (dynamic["count"], dynamic["resultTruncated"], "$skipToken" in dynamic) == (1000, "true", False)
     assert dynamic["totalRecords"] > 50_000
 
@@ -115,7 +115,7 @@ def test_some_pairs_have_an_empty_band_which_the_query_leaves_out(caller: Caller
         ("", "<EOF>"),
         ("spotresources | where", "where"),
         ("spotresources | join x", "join"),
-        ("resources | project location", "resources"),
+        ("securityresources | project location", "securityresources"),
         ("spotresources | where location ~ 'x' | project location", "~"),
         ("spotresources | where location has 'x' | project location", "has"),
         ("spotresources | where location == | project location", "|"),
@@ -167,3 +167,51 @@ def test_for_days_it_may_answer_200_and_nothing(caller: Caller) -> None:
     answer = caller.graph(eviction_query("eastus"))
     assert answer.status_code == 200
     assert answer.json() == {"totalRecords": 0, "count": 0, "data": [], "facets": [], "resultTruncated": "false"}
+
+
+REAL_QUERIES = {
+    # An older collector's way to the properties.
+    "parse_json": (
+        "spotresources | where type =~ 'microsoft.compute/skuspotevictionrate/location' "
+        "| extend props = parse_json(properties) | where location =~ 'eastus' "
+        "| project location, props.skuName, props.evictionRate"
+    ),
+    # Learn's sample for spot prices.
+    "learn": (
+        "SpotResources\n| where type =~ 'microsoft.compute/skuspotpricehistory/ostype/location'\n"
+        "| where sku.name in~ ('Standard_D2s_v3','standard_d4s_v3')\n| where properties.osType =~ 'linux'\n"
+        "| where location in~ ('EastUS', 'southcentralus') // two of them\n"
+        "| project skuName = tostring(sku.name), osType = tostring(properties.osType), location, "
+        "latestSpotPriceUSD = todouble(properties.spotPrices[0].priceUSD)\n| order by latestSpotPriceUSD asc"
+    ),
+    "summarize": (
+        "spotresources | where type =~ 'microsoft.compute/skuspotevictionrate/location' and (location == 'eastus' or "
+        "location startswith 'westus') | summarize rows=count() by location | order by location asc"
+    ),
+    "no project": "spotresources | where type has_rate and location == 'eastus' | limit 5".replace(
+        "has_rate", "=~ 'microsoft.compute/skuspotevictionrate/location'"
+    ),
+    "distinct": "spotresources | where location == 'eastus' | distinct tostring(properties.evictionRate)",
+    "top": "spotresources | where location == 'eastus' and isnotnull(properties.spotPrices) | top 3 by name",
+    "resources": "resources | where type =~ 'microsoft.compute/virtualmachines' | count",
+}
+
+
+def test_queries_of_others(caller: Caller) -> None:
+    world = caller.azure.world()
+    found = {name: caller.graph(query).json() for name, query in REAL_QUERIES.items()}
+    first = found["parse_json"]["data"][0]
+    assert set(first) == {"location", "props_skuName", "props_evictionRate"}
+    assert found["parse_json"]["totalRecords"] > 1_000
+    prices = {(row["skuName"], row["location"]): row["latestSpotPriceUSD"] for row in found["learn"]["data"]}
+    assert prices[("standard_d2s_v3", "eastus")] == world.spot_price("eastus", "Standard_D2s_v3", NOW_AT)
+    assert list(prices.values()) == sorted(prices.values())
+    assert len(prices) == 4
+    counts = {row["location"]: row["rows"] for row in found["summarize"]["data"]}
+    assert list(counts) == ["eastus", "westus", "westus2", "westus3"]
+    row = found["no project"]["data"][0]
+    assert row["properties"]["skuName"] == row["sku"]["name"]
+    assert row["id"].endswith("/eastus")
+    assert {row["properties_evictionRate"] for row in found["distinct"]["data"]} >= {"0-5", "20+"}
+    assert len(found["top"]["data"]) == 3
+    assert found["resources"]["data"] == [{"Count": 0}]

@@ -242,3 +242,22 @@ def test_the_budget_of_an_address(caller: Caller, headers: bool, retry_after: bo
 def test_nobody_signs_in(caller: Caller) -> None:
     caller.prices(ONE)
     assert caller.azure.stats()["answers"] == {"retail 200": 1}
+
+
+@pytest.mark.parametrize("currency", ["EUR", "'KRW'", "eur"])
+def test_other_currencies(caller: Caller, currency: str) -> None:
+    filtered = "armRegionName eq 'koreacentral' and armSkuName eq 'Standard_D2s_v3' and priceType eq 'Consumption'"
+    dollars = caller.prices(filtered).json()
+    others = caller.prices(filtered, currencyCode=currency).json()
+    money = currency.strip("'").upper()
+    assert (dollars["BillingCurrency"], others["BillingCurrency"]) == ("USD", money)
+    assert {row["currencyCode"] for row in others["Items"]} == {money}
+    rate = {"EUR": 0.9, "KRW": 1400.0}[money]
+    pairs = zip(dollars["Items"], others["Items"], strict=True)
+    assert all(other["retailPrice"] == pytest.approx(row["retailPrice"] * rate, abs=1e-6) for row, other in pairs)
+    assert caller.prices(filtered, currencyCode="'XYZ'").status_code == 400
+
+
+def test_every_answer_tells_what_is_left_of_the_budget(caller: Caller) -> None:
+    answer = caller.prices("armRegionName eq 'koreacentral'")
+    assert int(answer.headers["x-ms-ratelimit-remaining-retailPrices-requests"]) > 0

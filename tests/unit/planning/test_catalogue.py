@@ -82,6 +82,20 @@ def test_it_is_stored_and_read_again_and_a_damaged_one_is_refused() -> None:
         *((code, False) for code in ("usgovvirginia", "usgovarizona", "usdodeast", "usnateast", "ussecwest")),
         *((code, False) for code in ("chinaeast2", "chinanorth3", "attatlanta1", "attdallas1", "sgxsingapore1")),
         *((code, False) for code in ("eastusstage", "eastus2euap", "centraluseuap", "southcentralusstg", "")),
+        # Names of lists of 2025 and 2026 that no table of ours has.
+        *(
+            (code, True)
+            for code in ("taiwannorth", "taiwannorthwest", "indiasouthcentral", "israelnorthwest", "eastus3")
+        ),
+        *((code, True) for code in ("southeastus", "southeastus3", "southeastus5", "southwestus", "southcentralus2")),
+        *(
+            (code, True)
+            for code in ("northeastus5", "saudiarabiaeast", "southeastasia3", "northeurope3", "denmarkeast")
+        ),
+        *((code, True) for code in ("malaysiasouth", "singaporecentral", "singaporenorth", "swedensouth")),
+        *((code, False) for code in ("bleufrancecentral", "bleufrancesouth", "deloscloudgermanycentral")),
+        *((code, False) for code in ("deloscloudgermanynorth", "eastusslv", "westcentralusfre", "usseceast")),
+        *((code, False) for code in ("ezecustomerlabboston1", "uksouthstage", "attnewyork1")),
         *((code, False) for code in ("KR Central", "East US", "eastus'")),
     ],
 )

@@ -48,7 +48,9 @@ def ondemand(**changes: Any) -> dict[str, Any]:
 def of_size(size: str, **changes: Any) -> dict[str, Any]:
     """A spot row of another size."""
     short = size.removeprefix("Standard_").replace("_", " ")
-    names = {"armSkuName": size, "meterName": f"{short} Spot", "skuName": f"{short} Spot", "meterId": f"meter-{size}"}
+    product = f"Virtual Machines {short[0]} Series"
+    names = {"armSkuName": size, "productName": product, "meterName": f"{short} Spot", "skuName": f"{short} Spot"}
+    names["meterId"] = f"meter-{size}"
     return SPOT | names | changes
 
 

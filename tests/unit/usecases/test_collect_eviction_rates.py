@@ -15,7 +15,6 @@ from spotlake.errors import (
     AzureRefusedError,
     AzureThrottledError,
     DeadlineError,
-    InvalidInputError,
     UntrustedAnswerError,
 )
 from spotlake.models import CollectorReport, Dataset, Mode, Run, WorkItem
@@ -28,10 +27,15 @@ from tests.support.scripted import Scripted, answered, made, scripted_session
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 REGION = "koreacentral"
 RUN = Run(
-    run_id="20261123T1000Z", mode=Mode.INCREMENTAL, desired_counts=(1,), started_at="", owner="execution-1", attempt=1
+    run_id="20261123T1000Z",
+    mode=Mode.INCREMENTAL,
+    desired_counts=(1,),
+    started_at=SLOT_AT,
+    owner="execution-1",
+    attempt=1,
 )
-KEY = keys.shard(Dataset.EVICTION, SLOT_AT, REGION)
-ITEM = WorkItem(run_id=RUN.run_id, region=REGION, instance_types=("Standard_D2s_v3", "Standard_D4s_v3"))
+KEY = keys.shard(Dataset.EVICTION, SLOT_AT, REGION, RUN.attempt)
+ITEM = WorkItem(region=REGION, instance_types=("Standard_D2s_v3", "Standard_D4s_v3"))
 
 
 class SignedIn:
@@ -91,7 +95,10 @@ class Collector:
 
     def rows(self) -> list[dict[str, Any]]:
         body = self.objects.objects[KEY]
-        return parse_rows(open_shard(body, key=KEY, dataset=Dataset.EVICTION, run_id=RUN.run_id, region=REGION), KEY)
+        return parse_rows(
+            open_shard(body, key=KEY, dataset=Dataset.EVICTION, run_id=RUN.run_id, region=REGION, attempt=RUN.attempt),
+            KEY,
+        )
 
 
 def rate(size: str = "standard_d2s_v3", band: str = "0-5") -> dict[str, str]:
@@ -268,8 +275,3 @@ def test_a_missing_role_is_not_asked_again() -> None:
 def test_a_failure_of_the_gateway_is_sent_again() -> None:
     collector = Collector(made(502, b"BadGatewayConnection"), made(500), answered(page(rate())))
     assert collector.collect().counts["retries"] == 2
-
-
-def test_another_runs_item_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="20261123T1000Z"):
-        Collector(answered(page(rate()))).collect(replace(ITEM, run_id="20261123T0950Z"))

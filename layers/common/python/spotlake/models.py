@@ -239,7 +239,7 @@ class LocationAnswers:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What a placement-score collector found out for later runs; sizes in ARM casing unless said otherwise.
+    """What a collector found out for later runs and for people; sizes in ARM casing unless said otherwise.
 
     Attributes:
         invalid_regions, invalid_instance_types: Names that Azure refused.
@@ -248,6 +248,8 @@ class Findings:
         restricted_for: Digest of a subscription -> pairs that it may not use though another may.
         refused_subscriptions: Digest of a subscription that Azure refused -> the error's code.
         locations: By routing location.
+        unconfirmed_sizes: Of prices: sizes of the catalogue that neither the listing nor a narrow request confirmed.
+        unknown_kinds: Of prices: a few rows that no rule knows, their telling fields.
     """
 
     invalid_regions: tuple[str, ...] = ()
@@ -257,6 +259,8 @@ class Findings:
     restricted_for: Mapping[str, PairList] = field(default_factory=dict)
     refused_subscriptions: Mapping[str, str] = field(default_factory=dict)
     locations: Mapping[str, LocationAnswers] = field(default_factory=dict)
+    unconfirmed_sizes: tuple[str, ...] = ()
+    unknown_kinds: tuple[Mapping[str, Any], ...] = ()
 
 
 type CollectorStatus = Literal["complete", "partial", "failed"]

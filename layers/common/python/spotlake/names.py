@@ -7,13 +7,19 @@ they are joined on ``join_key`` and stored in the ARM casing of the price list.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # Sizes that can never be spot: B series and promo sizes (Microsoft Learn "Use Azure Spot VMs", limitations;
 # facts of 2026-11), and whatever is no VM size at all (dedicated hosts, Basic tier, placeholders).
 _B_SERIES = re.compile(r"Standard_B\d", re.IGNORECASE)
 _PROMO = re.compile(r"_Promo$", re.IGNORECASE)
-# Not public commercial regions: Government and DoD, China, edge zones, and the stages of new code.
-_NOT_COLLECTED = re.compile(r"^(usgov|usdod|usnat|ussec|china|att[a-z]+\d|sgx)|stage$|(euap|stg)$")
+# Not public commercial regions: Government and DoD, China, sovereign partners (Bleu in France, Delos in Germany), edge
+# zones, and stages of new code or of new regions (names seen in lists of 2025 and 2026).
+_NOT_COLLECTED = re.compile(
+    r"^(usgov|usdod|usnat|ussec|china|bleu|delos|att[a-z]+\d|sgx|ezecustomer)|(stage|euap|stg|slv|fre)$"
+)
+# Regions that sell (757 sizes have prices) though no subscription's list of locations has them (2026-06).
+SOLD_UNLISTED = ("swedensouth",)
 _ARM_CODE = re.compile(r"[a-z]+[a-z0-9]*")
 
 
@@ -24,6 +30,15 @@ def join_key(instance_type: str) -> str:
     True
     """
     return instance_type.strip().lower()
+
+
+def region_key(name: str) -> str:
+    """The ARM code that a region's name stands for: lists have spelt it ``WestEurope`` and ``West Europe``.
+
+    >>> region_key("West Europe ")
+    'westeurope'
+    """
+    return "".join(name.lower().split())
 
 
 def split_tier(instance_type: str) -> tuple[str, str]:
@@ -43,6 +58,15 @@ def is_collected_region(code: str) -> bool:
     [True, False, False, False, False]
     """
     return bool(_ARM_CODE.fullmatch(code)) and not _NOT_COLLECTED.search(code)
+
+
+def regions_to_collect(listed: Iterable[str]) -> tuple[str, ...]:
+    """Which regions a run over all of them collects: public ones that are listed, and those that sell unlisted.
+
+    >>> regions_to_collect(["westus", "bleufrancesouth"])
+    ('swedensouth', 'westus')
+    """
+    return tuple(sorted({*SOLD_UNLISTED, *filter(is_collected_region, map(region_key, listed))}))
 
 
 def is_spot_eligible(instance_type: str) -> bool:

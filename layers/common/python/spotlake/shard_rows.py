@@ -30,6 +30,7 @@ class ScoreRow:
         location: The routing location.
         subscription: The subscription's digest.
         call_id: The call.
+        placement_preference: 0 to 10, as answered by 2026-10-05-preview; None when the answer has none.
     """
 
     run_id: str
@@ -47,6 +48,7 @@ class ScoreRow:
     location: str
     subscription: str
     call_id: str
+    placement_preference: int | None = None
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:

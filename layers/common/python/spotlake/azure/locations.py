@@ -13,7 +13,7 @@ from typing import Any
 
 from spotlake.azure.http import HttpClient, json_of
 from spotlake.errors import AzureError, UntrustedAnswerError
-from spotlake.names import is_collected_region
+from spotlake.names import is_collected_region, region_key
 from spotlake.scores.geography import Locations, RegionZones
 from spotlake.scores.zones import subscription_digest
 
@@ -90,23 +90,35 @@ def _list_locations(
     listed = json_of(API, response).get("value")
     if not isinstance(listed, list) or not listed:
         raise UntrustedAnswerError(API, "the answer lists no location", status=response.status_code)
-    return [entry for entry in listed if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
+    return [
+        {**entry, "name": region_key(entry["name"])}
+        for entry in listed
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str)
+    ]
 
 
 def _routing_of(listed: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Physical locations only: the list also has logical ones ("asia") and stages."""
-    return tuple(
-        sorted(
-            entry["name"]
-            for entry in listed
-            if is_collected_region(entry["name"]) and (entry.get("metadata") or {}).get("regionType") == "Physical"
-        )
-    )
+    """Physical locations only: the list also has logical ones ("asia"), edge zones and stages."""
+    return tuple(sorted({entry["name"] for entry in listed if _is_physical(entry)}))
+
+
+def _is_physical(entry: dict[str, Any]) -> bool:
+    metadata = entry.get("metadata")
+    kind = metadata.get("regionType") if isinstance(metadata, dict) else None
+    is_region = str(entry.get("type", "Region")).lower() == "region"
+    return is_region and str(kind).lower() == "physical" and is_collected_region(entry["name"])
 
 
 def _zones_of(listed: list[dict[str, Any]]) -> RegionZones:
-    return {
-        entry["name"]: {one["logicalZone"]: one["physicalZone"] for one in entry["availabilityZoneMappings"]}
-        for entry in listed
-        if entry.get("availabilityZoneMappings")
-    }
+    """Mappings that name both zones; every property of one is optional in Azure's own model."""
+    found: RegionZones = {}
+    for entry in listed:
+        mappings = entry.get("availabilityZoneMappings")
+        zones = {
+            str(one["logicalZone"]): str(one["physicalZone"])
+            for one in (mappings if isinstance(mappings, list) else [])
+            if isinstance(one, dict) and one.get("logicalZone") and one.get("physicalZone")
+        }
+        if zones:
+            found[entry["name"]] = zones
+    return found

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from spotlake.azure.http import HttpClient, json_of
+from spotlake.azure.refusals import refused_names, speaks_of_vcpu_quota, supported_versions
 from spotlake.errors import (
     AzureError,
     AzureRefusedError,
@@ -22,19 +23,23 @@ from spotlake.errors import (
     SignInUnavailableError,
     UntrustedAnswerError,
 )
-from spotlake.names import join_key
-from spotlake.scores.score import SCORES, Score
+from spotlake.names import join_key, region_key
+from spotlake.scores.score import Score, score_of_word
 
 API = "placement scores"
 API_VERSION = "2025-06-05"
 # A 429 that asks for more than this is the hourly quota; a shorter one is a passing throttle.
 QUOTA_WAIT_SECONDS = 300.0
+# Reader is not enough (MicrosoftDocs spot-placement-score.md, 2026-05-19); other clients ask for more than is needed.
+NEEDED_ROLE = "the principal needs the role 'Compute Recommendations Role' on the subscription"
 _DEFAULT_SHORT_WAIT_SECONDS = 10.0
-# "The value 'X' provided for the input parameter 'desiredLocations' is not valid", of sizes with a prefix
-# ("SpotPlacementRecommenderInput.desiredSizes"). X may hold blanks.
-_NOT_VALID = re.compile(
-    r"The value '(?P<name>[^']*)' provided for the input parameter '(?:\w+\.)?(?P<field>desired\w+)' is not valid"
-)
+_LONGEST_REFUSAL = 1000
+# Versions whose answers are understood, newest last; the stable one is asked for as long as it is served.
+KNOWN_VERSIONS = (API_VERSION, "2026-05-05-preview", "2026-09-05-preview", "2026-10-05-preview")
+# The hourly quota's refusal, wherever it stands: it has no JSON, and gateways may put it behind a 200 or in HTML.
+_QUOTA_TEXT = re.compile(r"reached the maximum number of requests allowed", re.IGNORECASE)
+_ZONE = re.compile(r"(?:(?:(?:availability)?zone|az)[ -]?)?(?P<number>\d{1,2})", re.IGNORECASE)
+_NO_ZONE = frozenset({"", "false", "none", "null", "regional"})
 
 
 class Tokens(Protocol):
@@ -53,11 +58,13 @@ class Outcome(StrEnum):
     """What an answer means for the one who asked."""
 
     SCORED = "scored"
-    INVALID_REGION = "invalid_region"  # ``name`` is refused: ask again without it
+    INVALID_REGION = "invalid_region"  # ``names`` are refused: ask again without them
     INVALID_INSTANCE_TYPE = "invalid_instance_type"
+    VERSION_UNSUPPORTED = "version_unsupported"  # ask again with the version in ``names``
     INVALID_REQUEST = "invalid_request"  # any other 4xx: the same call will be refused again
     QUOTA_EXHAUSTED = "quota_exhausted"  # this pair rests
     THROTTLED = "throttled"  # wait ``wait_seconds``
+    VCPU_QUOTA = "vcpu_quota"  # this subscription has no vCPUs left for what is asked: another one for this call
     SUBSCRIPTION_REFUSED = "subscription_refused"  # no role, unknown, or not registered: another one
     LOCATION_UNSUPPORTED = "location_unsupported"  # nothing is routed through it: another one
     TOKEN_REFUSED = "token_refused"  # 401: sign in anew, once  # noqa: S105 - a word, no secret
@@ -72,8 +79,9 @@ class Answer:
     Attributes:
         outcome: Which kind.
         scores: Rows, of SCORED.
-        dropped: Rows of SCORED that name a pair that was not asked for or lack their fields.
-        name: The refused name, of INVALID_*; spelt as it was sent.
+        dropped: Rows of SCORED that name a pair that was not asked for, lack their fields, or name no known zone.
+        unanswered: Pairs of SCORED that were asked for and have no row.
+        names: The refused names, of INVALID_*, spelt as they were sent; the version to use, of VERSION_UNSUPPORTED.
         wait_seconds: Of THROTTLED; of QUOTA_EXHAUSTED how long the pair rests, 0 for a whole window.
         error: What it was, unless SCORED.
         headers: What was sent, for renewing a refused token.
@@ -82,7 +90,8 @@ class Answer:
     outcome: Outcome
     scores: tuple[Score, ...] = ()
     dropped: int = 0
-    name: str = ""
+    unanswered: tuple[tuple[str, str], ...] = ()
+    names: tuple[str, ...] = ()
     wait_seconds: float = 0.0
     error: AzureError | None = None
     headers: Mapping[str, str] | None = None
@@ -98,6 +107,7 @@ class Question:
         regions: At most 8 ARM codes.
         instance_types: At most 5 ARM sizes.
         desired_count: Machines.
+        api_version: One of ``KNOWN_VERSIONS``.
     """
 
     subscription: str
@@ -105,6 +115,7 @@ class Question:
     regions: Sequence[str]
     instance_types: Sequence[str]
     desired_count: int
+    api_version: str = API_VERSION
 
 
 def ask(
@@ -127,7 +138,7 @@ def ask(
             "POST",
             f"{management_url}/subscriptions/{question.subscription}/providers/Microsoft.Compute"
             f"/locations/{question.location}/placementScores/spot/generate",
-            params={"api-version": API_VERSION},
+            params={"api-version": question.api_version},
             json={
                 "desiredLocations": list(question.regions),
                 "desiredSizes": [{"sku": name} for name in question.instance_types],
@@ -137,6 +148,9 @@ def ask(
             headers=headers,
             may_retry=may_retry,
         )
+        if _QUOTA_TEXT.search(response.text[:_LONGEST_REFUSAL]):
+            error = UntrustedAnswerError(API, "the quota's refusal with status 200", status=response.status_code)
+            return Answer(outcome=Outcome.QUOTA_EXHAUSTED, error=error)
         scores, dropped = parse_scores(json_of(API, response), question)
     except AzureThrottledError as error:
         return _throttled(error)
@@ -148,7 +162,10 @@ def ask(
         return Answer(outcome=Outcome.UNREADABLE, error=error)
     except AzureRefusedError as error:
         return _refused(error, question, used)
-    return Answer(outcome=Outcome.SCORED, scores=scores, dropped=dropped)
+    answered = {(one.region, one.instance_type) for one in scores}
+    asked = [(region, size) for region in question.regions for size in question.instance_types]
+    unanswered = tuple(pair for pair in asked if pair not in answered)
+    return Answer(outcome=Outcome.SCORED, scores=scores, dropped=dropped, unanswered=unanswered)
 
 
 def parse_scores(body: Mapping[str, Any], question: Question) -> tuple[tuple[Score, ...], int]:
@@ -160,7 +177,7 @@ def parse_scores(body: Mapping[str, Any], question: Question) -> tuple[tuple[Sco
     listed = body.get("placementScores")
     if not isinstance(listed, list):
         raise UntrustedAnswerError(API, "the answer has no placementScores", status=200)
-    regions = {name.lower(): name for name in question.regions}
+    regions = {region_key(name): name for name in question.regions}
     sizes = {join_key(name): name for name in question.instance_types}
     scores = [score for row in listed if (score := _score_of(row, regions, sizes)) is not None]
     if not scores:
@@ -171,30 +188,53 @@ def parse_scores(body: Mapping[str, Any], question: Question) -> tuple[tuple[Sco
 def _score_of(row: Any, regions: Mapping[str, str], sizes: Mapping[str, str]) -> Score | None:
     if not isinstance(row, dict) or not isinstance(row.get("score"), str):
         return None
-    region = regions.get(str(row.get("region")).lower())
+    region = regions.get(region_key(str(row.get("region"))))
     size = sizes.get(join_key(str(row.get("sku"))))
-    if region is None or size is None:
+    zone = _zone_of(row.get("availabilityZone"))
+    if region is None or size is None or zone is None:
         return None
-    zone = row.get("availabilityZone")
-    quota = row.get("isQuotaAvailable")
+    word = row["score"].strip()
+    score, word = score_of_word(word)
+    preference = row.get("placementPreference")
     return Score(
         region=region,
         instance_type=size,
-        logical_zone=str(zone) if zone else None,
-        score=SCORES.get(row["score"]),
-        score_text=row["score"],
-        is_quota_available=quota if isinstance(quota, bool) else None,
+        logical_zone=zone or None,
+        score=score,
+        score_text=word,
+        is_quota_available=_flag(row.get("isQuotaAvailable")),
+        placement_preference=preference if type(preference) is int else None,
     )
+
+
+def _zone_of(value: object) -> str | None:
+    """A zone's number as text, "" for a regional score, None for a zone that nobody knows.
+
+    Observed: "1".."3", the key absent, and "" or "False" in the portal's and PowerShell's output. A word that is
+    not understood is no regional score: its row is left out and counted.
+    """
+    word = "" if value is None else str(value).strip()
+    if word.lower() in _NO_ZONE:
+        return ""
+    found = _ZONE.fullmatch(word)
+    return found["number"].lstrip("0") or None if found else None
+
+
+def _flag(value: object) -> bool | None:
+    """A truth value; in quotes it has been accepted, so it may be answered so."""
+    return {"true": True, "false": False}.get(str(value).lower())
 
 
 def _throttled(error: AzureThrottledError) -> Answer:
     """Tell the hourly quota from a passing throttle.
 
-    The quota's refusal is plain text, asks for 3,600 seconds or does not say how long; ARM's own are JSON.
+    The quota's refusal is plain text (or HTML around it), asks for 3,600 seconds or does not say how long; ARM's own
+    are JSON.
     """
     asked = error.retry_after_seconds
     is_long = asked is not None and asked > QUOTA_WAIT_SECONDS
-    if error.code is None and (asked is None or is_long):
+    is_quota = (error.code is None and asked is None) or _QUOTA_TEXT.search(error.text)
+    if (error.code is None and is_long) or (is_quota and (asked is None or is_long)):
         return Answer(outcome=Outcome.QUOTA_EXHAUSTED, error=error)
     wait = _DEFAULT_SHORT_WAIT_SECONDS if asked is None else asked
     return Answer(outcome=Outcome.QUOTA_EXHAUSTED if is_long else Outcome.THROTTLED, wait_seconds=wait, error=error)
@@ -203,21 +243,30 @@ def _throttled(error: AzureThrottledError) -> Answer:
 def _refused(error: AzureRefusedError, question: Question, used: Mapping[str, str]) -> Answer:
     if error.status == 401:
         return Answer(outcome=Outcome.TOKEN_REFUSED, error=error, headers=dict(used))
-    if error.status == 403 or error.code in ("SubscriptionNotFound", "MissingSubscriptionRegistration"):
+    # The decoded message first (JSON may write the quotes as \u0027), then the raw text.
+    said = f"{error} {error.text}"
+    if error.status == 403:
+        needed = f"{str(error).removeprefix(f'{API}: ')}; {NEEDED_ROLE}"
+        named = AzureRefusedError(API, needed, status=403, code=error.code, text=error.text)
+        return Answer(outcome=Outcome.SUBSCRIPTION_REFUSED, error=named)
+    if error.code in ("SubscriptionNotFound", "MissingSubscriptionRegistration"):
         return Answer(outcome=Outcome.SUBSCRIPTION_REFUSED, error=error)
-    if error.code == "NoRegisteredProviderFound" or "No registered resource provider found for location" in error.text:
+    if error.status == 409 and speaks_of_vcpu_quota(said):
+        return Answer(outcome=Outcome.VCPU_QUOTA, error=error)
+    return _refused_request(error, said, question)
+
+
+def _refused_request(error: AzureRefusedError, said: str, question: Question) -> Answer:
+    """What is wrong with the request itself: its version, its location, its names, or something else."""
+    listed = supported_versions(said)
+    names = refused_names(said, question.regions, question.instance_types)
+    if listed and question.api_version not in listed:
+        served = [version for version in KNOWN_VERSIONS if version in listed]
+        outcome = Outcome.VERSION_UNSUPPORTED if served else Outcome.INVALID_REQUEST
+        return Answer(outcome=outcome, names=tuple(served[-1:]), error=error)
+    if error.code == "NoRegisteredProviderFound" or "No registered resource provider found for location" in said:
         return Answer(outcome=Outcome.LOCATION_UNSUPPORTED, error=error)
-    # The decoded message first (JSON may write the quotes as \u0027), then the raw text; one match counts,
-    # however often the answer says it.
-    named = _NOT_VALID.search(f"{error} {error.text}")
-    if named:
-        is_region = named["field"] == "desiredLocations"
-        name = _spelt_as_sent(named["name"], question.regions if is_region else question.instance_types)
-        if name is not None:
-            outcome = Outcome.INVALID_REGION if is_region else Outcome.INVALID_INSTANCE_TYPE
-            return Answer(outcome=outcome, name=name, error=error)
-    return Answer(outcome=Outcome.INVALID_REQUEST, error=error)
-
-
-def _spelt_as_sent(name: str, sent: Sequence[str]) -> str | None:
-    return next((one for one in sent if join_key(one) == join_key(name)), None)
+    if names.regions:  # a text that speaks of both is answered in two steps
+        return Answer(outcome=Outcome.INVALID_REGION, names=names.regions, error=error)
+    outcome = Outcome.INVALID_INSTANCE_TYPE if names.instance_types else Outcome.INVALID_REQUEST
+    return Answer(outcome=outcome, names=names.instance_types, error=error)

@@ -1,12 +1,13 @@
 """Which row of the price list is the price of a size: written rules, never the order of arrival (pure).
 
-The rules and the samples behind them: docs/prices.md ("Which rows are prices", "Time-bounded
-rows"; public captures of 2026). Each row is taken as spot, taken as on-demand, or rejected for one
-named reason, so that the counts add up to the rows read.
+A row is a price only if everything about it is known to be right: type, service, currency, unit, tier, region,
+size, product, meter, validity, value (docs/prices.md; captures of 2026). Else it is rejected under the name of the
+first rule that it breaks; what no rule knows is ``unknown_kind``. So the counts add up to the rows read.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,21 +15,28 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
+from spotlake.azure.price_names import Meter, Product, read_meter, read_product
 from spotlake.models import from_iso
-from spotlake.names import is_collected_region, join_key, split_tier
+from spotlake.names import is_collected_region, join_key, region_key, split_tier
 
 REJECTED_KINDS = (
     "unreadable",
     "reservation",
     "devtest",
+    "other_service",
+    "other_currency",
+    "other_unit",
+    "higher_tier",
     "other_region",
     "not_collected_region",
-    "no_size",
     "cloud_services",
     "dedicated_host",
     "windows",
+    "promo",
+    "no_size",
     "low_priority",
     "expired",
+    "unknown_kind",
     "degenerate",
     "not_yet_valid",
     "no_longer_valid",
@@ -36,6 +44,12 @@ REJECTED_KINDS = (
     "duplicate",
     "losing_candidate",
 )
+MOST_SAMPLES = 5
+ROUNDING = 0.001  # of a price: candidates that are closer agree
+_SAMPLE_FIELDS = ("productName", "skuName", "meterName", "armSkuName", "type", "retailPrice")
+_LONGEST_SAMPLE_TEXT = 80
+_SIZE = re.compile(r"(?:standard|basic)_[a-z]{1,4}\d")
+_HOST_SIZE = re.compile(r"[_\s-]type\s?\d+$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,18 +73,46 @@ class Price:
 
 @dataclass
 class ChosenPrices:
-    """Prices by ``join_key`` of the size, and why the other rows were left out."""
+    """Prices by ``join_key`` of the size, and why the other rows were left out.
+
+    Attributes:
+        spot, ondemand: The prices.
+        rejected: Rows left out, by ``REJECTED_KINDS``.
+        unpriced: Sizes (``join_key``) with a row at 0, which means unknown.
+        disagreements: Losing candidates of another meter whose price differs by more than rounding.
+        respelt_regions: Rows whose region is spelt in another way than it was asked for.
+        unknown_samples: At most ``MOST_SAMPLES`` rows of an unknown kind, their telling fields only; which ones
+            depends on the rows alone.
+    """
 
     spot: dict[str, Price] = field(default_factory=dict)
     ondemand: dict[str, Price] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
+    unpriced: set[str] = field(default_factory=set)
+    disagreements: int = 0
+    respelt_regions: int = 0
+    unknown_samples: list[dict[str, Any]] = field(default_factory=list)
+
+    def add_missing(self, narrow: ChosenPrices) -> int:
+        """Take the prices that only a narrower request found; how many sizes they are of."""
+        healed: set[str] = set()
+        for mine, found in ((self.spot, narrow.spot), (self.ondemand, narrow.ondemand)):
+            new = found.keys() - mine.keys()
+            healed |= new
+            self.rejected["duplicate"] += len(found) - len(new)
+            mine.update({size: found[size] for size in new})
+        self.rejected += narrow.rejected
+        self.unpriced |= narrow.unpriced
+        self.disagreements += narrow.disagreements
+        return len(healed)
 
 
 def choose_prices(items: Iterable[Mapping[str, Any]], *, region: str, now_at: datetime) -> ChosenPrices:
     """Choose the Linux spot and on-demand price of every size of one region.
 
-    Of several rows for one size the one whose tier began last counts, then the higher meter id, then the
-    higher price: a rule that depends on the rows alone.
+    Of several rows for one size that of the plainest product counts (fewest words besides "Virtual Machines <family>
+    Series"), then the one whose tier began last, then the higher meter id, then the higher price: a rule that
+    depends on the rows alone.
 
     Args:
         items: Rows as the API serves them.
@@ -78,64 +120,85 @@ def choose_prices(items: Iterable[Mapping[str, Any]], *, region: str, now_at: da
         now_at: The run's time; rows that are not in force then are left out.
     """
     chosen = ChosenPrices()
-    best: dict[tuple[bool, str], tuple[tuple[datetime, str, float], Price]] = {}
-    seen: set[tuple[Any, ...]] = set()
+    candidates: dict[tuple[bool, str], list[tuple[_Rank, Price]]] = {}
+    seen: set[tuple[str, ...]] = set()
     for item in items:
-        reason = _reject(item, region, now_at)
+        reason, is_spot = _judge(item, region, now_at)
         if reason is None and _identity(item) in seen:
             reason = "duplicate"
         if reason is not None:
             chosen.rejected[reason] += 1
+            if reason == "unknown_kind":
+                _keep_sample(chosen.unknown_samples, item)
+            elif reason == "zero_price":
+                chosen.unpriced.add(join_key(str(item["armSkuName"])))
             continue
         seen.add(_identity(item))
+        chosen.respelt_regions += item["armRegionName"] != region
         price = _price_of(item)
-        key = (_is_spot(item), join_key(price.instance_type))
-        rank = (from_iso(price.effective_start_at), price.meter_id, price.usd_per_hour)
-        known = best.get(key)
-        if known is not None:
-            chosen.rejected["losing_candidate"] += 1
-        if known is None or rank > known[0]:
-            best[key] = (rank, price)
-    for (spot, size), (_, price) in best.items():
-        (chosen.spot if spot else chosen.ondemand)[size] = price
+        candidates.setdefault((is_spot, join_key(price.instance_type)), []).append((_rank_of(item, price), price))
+    for (is_spot, size), ranked in candidates.items():
+        best = max(ranked, key=lambda one: one[0])[1]
+        chosen.rejected["losing_candidate"] += len(ranked) - 1
+        chosen.disagreements += sum(_disagree(best, price) for _, price in ranked)
+        (chosen.spot if is_spot else chosen.ondemand)[size] = best
+    chosen.rejected += Counter()  # kinds that were counted as 0 do not stand in it
     return chosen
 
 
-def _reject(item: Mapping[str, Any], region: str, now_at: datetime) -> str | None:
-    """The first rule that leaves a row out, or None."""
+type _Rank = tuple[int, datetime, str, float]
+
+
+def _judge(item: Mapping[str, Any], region: str, now_at: datetime) -> tuple[str | None, bool]:
+    """The first rule that leaves a row out, or None; and whether it is a spot price."""
     try:
-        return _reject_by_kind(item, region) or _reject_by_product(item) or _reject_by_value(item, now_at)
+        reason = _reject_by_kind(item, region) or _reject_by_product(item)
+        if reason is not None:
+            return reason, False
+        meter = read_meter(str(item["skuName"]), str(item["meterName"]), str(item["armSkuName"]))
+        if meter not in (Meter.PLAIN, Meter.SPOT):
+            return ("unknown_kind" if meter is Meter.UNKNOWN else meter.value), False
+        return _reject_by_value(item, now_at), meter is Meter.SPOT
     except (KeyError, TypeError, ValueError):
-        return "unreadable"  # a field is missing or of another type; when all rows are, no price is left
+        return "unreadable", False  # a field is missing or of another type; when all rows are, no price is left
 
 
 def _reject_by_kind(item: Mapping[str, Any], region: str) -> str | None:
-    kind = item.get("type")
-    if kind == "Reservation":
-        return "reservation"  # its price is that of the whole term
+    kind = item["type"]
+    if kind in ("Reservation", "DevTestConsumption"):
+        return "reservation" if kind == "Reservation" else "devtest"  # a reservation's price is of the whole term
     if kind != "Consumption":
-        return "devtest"
-    code = str(item.get("armRegionName", ""))
+        return "unknown_kind"
+    code = region_key(str(item["armRegionName"]))
     if not is_collected_region(code):
         return "not_collected_region"
-    if code != region:
-        return "other_region"
-    size = str(item.get("armSkuName", "")).strip()
-    return None if split_tier(join_key(size))[0] in ("standard", "basic") else "no_size"
+    return "other_region" if code != region else _reject_by_terms(item)
+
+
+def _reject_by_terms(item: Mapping[str, Any]) -> str | None:
+    """Whose price it is, in which money, for how much."""
+    if str(item["serviceName"]).strip().lower() != "virtual machines":
+        return "other_service"
+    if str(item["currencyCode"]).strip().upper() != "USD":
+        return "other_currency"
+    if "".join(str(item["unitOfMeasure"]).lower().split()) != "1hour":
+        return "other_unit"
+    return None if float(item["tierMinimumUnits"]) == 0.0 else "higher_tier"
 
 
 def _reject_by_product(item: Mapping[str, Any]) -> str | None:
-    product = str(item.get("productName", "")).strip()
-    meter, sku = str(item.get("meterName", "")).strip(), str(item.get("skuName", "")).strip()
-    if "Cloud Services" in product:
-        return "cloud_services"  # the same size and meter name as the machine's, at the Windows price
-    if "Dedicated Host" in product:
-        return "dedicated_host"
-    if product.endswith((" Windows", " Win")) or product == "Windows":
-        return "windows"
-    if "Low Priority" in meter or "Low Priority" in sku:
-        return "low_priority"
-    return "expired" if "Expired" in meter else None
+    product = read_product(str(item["productName"]))
+    if product.kind in (Product.CLOUD_SERVICES, Product.DEDICATED_HOST, Product.WINDOWS):
+        return product.kind.value
+    size = join_key(str(item["armSkuName"]))
+    if not _SIZE.match(size) or _HOST_SIZE.search(size):
+        return "no_size"
+    if product.kind is Product.PROMO and not size.endswith("_promo"):
+        # Most are expired too; that is what their meters say.
+        meter = read_meter(str(item["skuName"]), str(item["meterName"]), size)
+        return "expired" if meter is Meter.EXPIRED else "promo"
+    is_own_family = product.family[:1] == split_tier(size)[1][:1]
+    return None if is_own_family and product.kind is not Product.UNKNOWN else "unknown_kind"
 
 
 def _reject_by_value(item: Mapping[str, Any], now_at: datetime) -> str | None:
@@ -155,14 +218,33 @@ def _reject_by_value(item: Mapping[str, Any], now_at: datetime) -> str | None:
     return None if price > 0.0 else "zero_price"
 
 
-def _is_spot(item: Mapping[str, Any]) -> bool:
-    return any(str(item.get(name, "")).strip().endswith(" Spot") for name in ("skuName", "meterName"))
+def _rank_of(item: Mapping[str, Any], price: Price) -> _Rank:
+    plainness = -read_product(str(item["productName"])).extra_words
+    return plainness, from_iso(price.effective_start_at), price.meter_id, price.usd_per_hour
 
 
-def _identity(item: Mapping[str, Any]) -> tuple[Any, ...]:
+def _disagree(best: Price, other: Price) -> bool:
+    """Whether another meter says another price; one meter's older start is no disagreement."""
+    far = abs(best.usd_per_hour - other.usd_per_hour) > ROUNDING * best.usd_per_hour
+    return far and (best.meter_id != other.meter_id or best.effective_start_at == other.effective_start_at)
+
+
+def _keep_sample(samples: list[dict[str, Any]], item: Mapping[str, Any]) -> None:
+    sample = {name: _short(item.get(name)) for name in _SAMPLE_FIELDS}
+    if sample not in samples:
+        samples.append(sample)
+        samples.sort(key=lambda one: [str(value) for value in one.values()])
+        del samples[MOST_SAMPLES:]
+
+
+def _short(value: object) -> Any:
+    return value if isinstance(value, int | float) or value is None else str(value)[:_LONGEST_SAMPLE_TEXT]
+
+
+def _identity(item: Mapping[str, Any]) -> tuple[str, ...]:
     """What makes a row the same row again (pages repeat their boundary)."""
     names = ("armRegionName", "armSkuName", "type", "skuName", "productName", "meterId", "effectiveStartDate")
-    return (*(item.get(name) for name in names), item.get("effectiveEndDate"), item.get("retailPrice"))
+    return tuple(str(item.get(name)) for name in (*names, "effectiveEndDate", "retailPrice"))
 
 
 def _price_of(item: Mapping[str, Any]) -> Price:

@@ -1,4 +1,4 @@
-"""Eviction rates from Azure Resource Graph, one region at a time.
+"""Spot tables of Azure Resource Graph, one region at a time: eviction rates, and whatever else a query names.
 
 ``POST https://management.azure.com/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01``
 (Microsoft Learn, Resource Graph: paging, throttling; read 2026-11). Asked at tenant scope: with a list of
@@ -25,7 +25,17 @@ PAGE = 1000
 MOST_PAGES = 20  # a region has at most about 1,700 sizes
 # Percent of machines evicted per hour -> SpotLake's interruption frequency (high = seldom).
 BANDS: Mapping[str, float] = {"0-5": 3.0, "5-10": 2.5, "10-15": 2.0, "15-20": 1.5, "20+": 1.0}
+_BAND_NOISE = str.maketrans({" ": None, "%": None, "\u2013": "-", "\u2212": "-"})
 _RESETS_AFTER = re.compile(r"(\d+):(\d+):(\d+)")
+
+
+def band_of(text: object) -> str:
+    """A band as it is stored: without blanks and signs for percent, with plain hyphens; "" when there is none.
+
+    >>> band_of("0 - 5 %"), band_of(None)
+    ('0-5', '')
+    """
+    return str("" if text is None else text).translate(_BAND_NOISE)
 
 
 def eviction_query(region: str) -> str:
@@ -45,41 +55,55 @@ def eviction_query(region: str) -> str:
 
 
 @dataclass
-class EvictionPages:
-    """The rows of one region, page after page.
+class GraphPages:
+    """The rows of one query about a region, page after page.
 
     Attributes:
         client: For this API.
         management_url: ``https://management.azure.com``.
         tokens: Sign-in.
+        query: Region -> the query; its columns are text, its order is a unique key.
         turn: Takes a turn among all collectors, and tells the seconds until it (``stores/turns.py``).
         pages: Read so far.
+        doubled: Rows that came before, word for word.
+        total: Rows that the first page told of; None before it and when it did not say.
     """
 
     client: HttpClient
     management_url: str
     tokens: Tokens
     turn: Callable[[], float]
+    query: Callable[[str], str] = eviction_query
     pages: int = 0
+    doubled: int = 0
+    total: int | None = None
     _sent_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def rows(self, region: str) -> Iterator[Mapping[str, Any]]:
-        """Every row ``{"skuName", "location", "evictionRate"}``.
+        """Every row (of eviction rates ``{"skuName", "location", "evictionRate"}``), each once.
+
+        Whether so many came as ``total`` tells of is for the reader to judge: a row that comes twice may stand where
+        another is missing.
 
         Raises:
-            UntrustedAnswerError: Rows are missing, truncated or repeated, or the tokens go in circles.
+            UntrustedAnswerError: A page is truncated or unreadable, or the tokens go in circles.
             AzureError: As the HTTP client raises it.
         """
-        token, tokens, total = "", set[str](), None
-        seen: set[tuple[Any, Any]] = set()
+        token, tokens = "", set[str]()
+        seen: set[tuple[str, ...]] = set()
         while True:
             body = self._page(region, token)
             data = body.get("data")
-            if not _is_rows(data) or body.get("resultTruncated") == "true":
+            if not _is_rows(data) or str(body.get("resultTruncated")).lower() == "true":
                 raise UntrustedAnswerError(API, f"{region}: page {self.pages} is truncated or has no rows")
-            total = body.get("totalRecords") if total is None else total
+            told = body.get("totalRecords")
+            self.total = told if self.total is None and type(told) is int else self.total
             for row in data:
-                seen.add((row.get("skuName"), row.get("location")))
+                words = tuple(f"{name}={str(row[name]).lower()}" for name in sorted(row))
+                if words in seen:
+                    self.doubled += 1
+                    continue
+                seen.add(words)
                 yield row
             token = body.get("$skipToken") or ""
             if not token or not data:
@@ -87,15 +111,12 @@ class EvictionPages:
             if token in tokens or self.pages >= MOST_PAGES:
                 raise UntrustedAnswerError(API, f"{region}: the page tokens go in circles")
             tokens.add(token)
-        if len(seen) != total:
-            # Rows that come twice stand where others are missing.
-            raise UntrustedAnswerError(API, f"{region}: {len(seen)} different rows came of {total}")
 
     def _page(self, region: str, token: str) -> dict[str, Any]:
         options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
         if token:
             options["$skipToken"] = token
-        body = {"query": eviction_query(region), "options": options}
+        body = {"query": self.query(region), "options": options}
         self.tokens.headers()  # before the turn: signing in takes longer than turns are apart
         try:
             response = self._send(body)

@@ -13,14 +13,14 @@ from typing import Self
 
 from spotlake.models import PairAccount, ScoreCall
 from spotlake.names import join_key
-from spotlake.scores.score import RESTRICTED, STALE
+from spotlake.scores.score import INSUFFICIENT_QUOTA, RESTRICTED, STALE
 from spotlake.shard_rows import ScoreRow
 
 NOT_IN_ANSWER = "not_in_answer"  # the call was answered, and this pair does not stand in the answer
 NO_REPORT = "no_report"  # the collector left no shard
 INVALID_NAME = "invalid_name"
 UNKNOWN_ZONE = "unknown_zone"
-_WORDS = {RESTRICTED: "restricted", STALE: "stale"}
+_WORDS = {RESTRICTED: "restricted", STALE: "stale", INSUFFICIENT_QUOTA: "no_vcpu_quota"}
 _SCORED = ""  # the best reason: there is a score
 
 type Key = tuple[str, int]  # region, desired count

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from spotlake.models import REGIONAL_ZONE, Run, ScoreCall, to_iso
 from spotlake.names import join_key
-from spotlake.scores.score import RESTRICTED, STALE, Score
+from spotlake.scores.score import INSUFFICIENT_QUOTA, RESTRICTED, STALE, Score
 from spotlake.scores.zones import ZoneMap
 from spotlake.shard_rows import ScoreRow
 
@@ -17,6 +17,7 @@ type Pair = tuple[str, str]  # region, size
 # Of two answers for one zone a score beats no score, the lower score the higher one (it is what T2 and T3
 # go by), and a passing reason the lasting one. The order of arrival decides nothing.
 _RANK = {3: 2, 2: 1, 1: 0}
+_KNOWN_REASONS = (RESTRICTED, STALE, INSUFFICIENT_QUOTA)
 
 
 def rows_of(
@@ -62,6 +63,7 @@ def rows_of(
                 location=location,
                 subscription=digest,
                 call_id=call.call_id,
+                placement_preference=score.placement_preference,
             )
         )
     return rows
@@ -96,7 +98,8 @@ def count_rows(rows: Sequence[ScoreRow], kept: Sequence[ScoreRow]) -> Counter[st
     counts = Counter(
         rows_restricted=sum(row.score_text == RESTRICTED for row in kept),
         rows_stale=sum(row.score_text == STALE for row in kept),
-        rows_unknown_word=sum(row.score is None and row.score_text not in (RESTRICTED, STALE) for row in kept),
+        rows_without_quota=sum(row.score_text == INSUFFICIENT_QUOTA for row in kept),
+        rows_unknown_word=sum(row.score is None and row.score_text not in _KNOWN_REASONS for row in kept),
         rows_zone_unknown=sum(row.zone is None for row in rows),
     )
     # What no reader can place: a word that is no score, a zone that is nobody's.
@@ -111,11 +114,20 @@ def restrictions(rows: Iterable[ScoreRow]) -> dict[Pair, set[str]]:
     A zone for which any subscription has another answer does not count, nor does the refusal of a whole pair
     for which any has one.
     """
+    return _refused(rows, RESTRICTED)
+
+
+def without_quota(rows: Iterable[ScoreRow]) -> dict[Pair, set[str]]:
+    """Pairs for which a subscription has no vCPU quota, and nobody another answer -> digests of those."""
+    return _refused(rows, INSUFFICIENT_QUOTA)
+
+
+def _refused(rows: Iterable[ScoreRow], word: str) -> dict[Pair, set[str]]:
     rows = list(rows)
-    open_places = _open_places(rows)
+    open_places = _open_places(rows, word)
     found: defaultdict[Pair, set[str]] = defaultdict(set)
     for row in rows:
-        if row.score_text == RESTRICTED and _place(row) not in open_places:
+        if row.score_text == word and _place(row) not in open_places:
             found[row.region, row.instance_type].add(row.subscription)
     return dict(found)
 
@@ -142,11 +154,11 @@ def offered(rows: Iterable[ScoreRow]) -> set[Pair]:
 type _Place = tuple[str, str, str | None]
 
 
-def _open_places(rows: Iterable[ScoreRow]) -> set[_Place]:
-    """Zones with an answer other than restricted, and with each its whole pair."""
+def _open_places(rows: Iterable[ScoreRow], word: str = RESTRICTED) -> set[_Place]:
+    """Zones with an answer other than that word, and with each its whole pair."""
     found: set[_Place] = set()
     for row in rows:
-        if row.score_text != RESTRICTED:
+        if row.score_text != word:
             found |= {(row.region, row.instance_type, zone) for zone in (row.zone, REGIONAL_ZONE)}
     return found
 

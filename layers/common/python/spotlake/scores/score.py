@@ -7,6 +7,18 @@ from dataclasses import dataclass
 SCORES = {"High": 3, "Medium": 2, "Low": 1}
 RESTRICTED = "RestrictedSkuNotAvailable"
 STALE = "DataNotFoundOrStale"
+INSUFFICIENT_QUOTA = "InsufficientQuota"  # of the subscription asked; since 2026-10-05-preview
+_WORDS = {word.lower(): word for word in (*SCORES, RESTRICTED, STALE, INSUFFICIENT_QUOTA)}
+
+
+def score_of_word(word: str) -> tuple[int | None, str]:
+    """Score and word, in Azure's spelling where the word is known in any casing.
+
+    >>> score_of_word("high"), score_of_word("Excellent")
+    ((3, 'High'), (None, 'Excellent'))
+    """
+    known = _WORDS.get(word.lower(), word)
+    return SCORES.get(known), known
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,7 @@ class Score:
         score: 3, 2, 1, or None when it is unknown (``score_text`` says why).
         score_text: As answered.
         is_quota_available: Of the calling subscription, or None when the answer lacks it.
+        placement_preference: 0 to 10, since 2026-10-05-preview; None when the answer lacks it.
     """
 
     region: str
@@ -28,3 +41,4 @@ class Score:
     score: int | None
     score_text: str
     is_quota_available: bool | None
+    placement_preference: int | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS, ScoreCall
 from spotlake.names import join_key
-from spotlake.scores.rows import Pair, restrictions
+from spotlake.scores.rows import Pair, restrictions, without_quota
 from spotlake.shard_rows import ScoreRow
 
 
@@ -40,9 +40,10 @@ def second_calls(
     """
     found: list[SecondCall] = []
     for count in sorted({row.desired_count for row in rows}):
+        of_count = [row for row in rows if row.desired_count == count]
         doubtful = {
             pair: said
-            for pair, said in restrictions([row for row in rows if row.desired_count == count]).items()
+            for pair, said in (without_quota(of_count) | restrictions(of_count)).items()
             if len(said) == 1 and (pair[0], join_key(pair[1])) not in remembered
         }
         for avoid, pairs in _by_subscription(doubtful, digests).items():

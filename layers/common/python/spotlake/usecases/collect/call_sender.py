@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from spotlake.azure.http import HttpClient
-from spotlake.azure.placement import Answer, Outcome, Question, Tokens, ask
+from spotlake.azure.placement import API_VERSION, Answer, Outcome, Question, Tokens, ask
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import AzureError, DeadlineError, SignInError, SignInUnavailableError, SpotlakeError, StoreError
 from spotlake.models import LocationAnswers, Run, ScoreCall
@@ -99,6 +99,7 @@ class CallSender:
         shunned: Subscription -> pairs (size as ``join_key``) that it is known not to be allowed to use.
         unplaced: Subscriptions whose zone numbers are not known: used only if there is no other.
         sleep, monotonic: Waiting and measuring; tests pass their own.
+        api_version: Asked for; an older or newer one once Azure no longer serves it.
         invalid_regions, invalid_instance_types: Names that Azure refused in this run.
         unsupported: Locations that route nothing.
         health: By location.
@@ -120,6 +121,7 @@ class CallSender:
     unplaced: Collection[str] = ()
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
+    api_version: str = API_VERSION
     invalid_regions: set[str] = field(default_factory=set)
     invalid_instance_types: set[str] = field(default_factory=set)
     unsupported: set[str] = field(default_factory=set)
@@ -185,6 +187,8 @@ class CallSender:
                 return Delivery(answer=self._answer(call, self._rows(answer, call, question)))
             kinds[answer.outcome] += 1
             error = answer.error
+            if answer.outcome is Outcome.VCPU_QUOTA:
+                avoid = {*avoid, subscription}
             given_up = self._learn(answer, question, kinds)
             if given_up is not None:
                 return given_up
@@ -202,6 +206,7 @@ class CallSender:
             regions=[name for name in call.regions if name not in self.invalid_regions],
             instance_types=[name for name in call.instance_types if join_key(name) not in self.invalid_instance_types],
             desired_count=call.desired_count,
+            api_version=self.api_version,
         )
 
     def _ask(self, question: Question) -> Answer:
@@ -236,6 +241,7 @@ class CallSender:
 
     def _rows(self, answer: Answer, call: ScoreCall, question: Question) -> list[ScoreRow]:
         self._count("rows_dropped", answer.dropped)
+        self._count("pairs_unanswered", len(answer.unanswered))
         return rows_of(
             answer.scores,
             run=self.run,
@@ -256,10 +262,10 @@ class CallSender:
             kinds: Answers to this call at this location so far, by kind.
         """
         match answer.outcome:
-            case Outcome.INVALID_REGION:
-                self.invalid_regions.add(answer.name)
-            case Outcome.INVALID_INSTANCE_TYPE:
-                self.invalid_instance_types.add(join_key(answer.name))
+            case Outcome.INVALID_REGION | Outcome.INVALID_INSTANCE_TYPE | Outcome.VERSION_UNSUPPORTED:
+                self._learn_names(answer)
+            case Outcome.VCPU_QUOTA:
+                pass  # another subscription is asked
             case Outcome.QUOTA_EXHAUSTED:
                 self.rights.rest(question.location, question.subscription, seconds=answer.wait_seconds)
             case Outcome.SUBSCRIPTION_REFUSED:
@@ -278,6 +284,14 @@ class CallSender:
             case _:
                 return Delivery(reason=answer.outcome.value, error=answer.error)
         return None
+
+    def _learn_names(self, answer: Answer) -> None:
+        if answer.outcome is Outcome.INVALID_REGION:
+            self.invalid_regions.update(answer.names)
+        elif answer.outcome is Outcome.INVALID_INSTANCE_TYPE:
+            self.invalid_instance_types.update(map(join_key, answer.names))
+        else:
+            (self.api_version,) = answer.names
 
     def _wait_or_rest(self, answer: Answer, question: Question, waits: int) -> None:
         """A short wait here and now; after several, or when it is long, the pair rests and another is used."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from random import random
 from typing import Any
 
@@ -14,11 +13,11 @@ import requests
 
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import Tokens
-from spotlake.azure.resource_graph import API, BANDS, EvictionPages
+from spotlake.azure.resource_graph import API, BANDS, GraphPages, band_of
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import UntrustedAnswerError
 from spotlake.models import CollectorReport, Dataset, Run, WorkItem, to_iso
-from spotlake.names import join_key
+from spotlake.names import join_key, region_key
 from spotlake.settings import Settings
 from spotlake.shard_rows import EvictionRow
 from spotlake.stores.objects import ObjectStore
@@ -69,64 +68,68 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     began = deps.monotonic()
     http = HttpCounts()
     client = HttpClient(API, deps.session, _POLICY, deps.deadline, http, deps.sleep, deps.jitter)
-    pages = EvictionPages(
-        client, deps.settings.azure_management_url, deps.tokens, lambda: deps.turns.take(deps.epoch())
-    )
+    pages = GraphPages(client, deps.settings.azure_management_url, deps.tokens, lambda: deps.turns.take(deps.epoch()))
     counts: Counter[str] = Counter()
     collected_at = deps.clock.now()
     found = list(pages.rows(item.region))
-    _require_enough(len(found), item, deps.settings)
+    told = max(pages.total or 0, len(found))
+    _require_enough(len(found), told, item, deps.settings)
     casing = {join_key(one): one for one in item.instance_types}
-    rows = []
-    for listed in found:
-        row = _row(listed, run, item, casing, counts, source=deps.settings.azure_source, observed_at=collected_at)
-        if row is not None and (not item.filtered or join_key(row.instance_type) in casing):
-            rows.append(row)
+    bands = _band_of_each(found, item.region, counts)
+    counts["unknown_bands"] = sum(band not in BANDS for band in bands.values())
+    counts["unknown_sizes"] = len(bands.keys() - casing.keys())
+    rows = [
+        EvictionRow(
+            run_id=run.run_id,
+            source=deps.settings.azure_source,
+            observed_at=to_iso(collected_at),
+            region=item.region,
+            instance_type=casing.get(size, size),
+            eviction_band=band,
+            interruption_frequency=BANDS.get(band),
+        )
+        for size, band in bands.items()
+        if not item.filtered or size in casing
+    ]
     report = CollectorReport(
         dataset=Dataset.EVICTION,
         region=item.region,
         status="complete",
         rows=len(rows),
-        counts={**http.to_dict(), "pages": pages.pages, "listed_rows": len(found), **counts},
+        counts={
+            **http.to_dict(),
+            "pages": pages.pages,
+            "listed_rows": len(found) + pages.doubled,
+            "doubled_rows": pages.doubled,
+            "missing_rows": told - len(found),
+            **counts,
+        },
         seconds=round(deps.monotonic() - began, 3),
     )
     return write_shard(deps.objects, run, report, rows, source=deps.settings.azure_source, collected_at=collected_at)
 
 
-def _require_enough(found: int, item: WorkItem, settings: Settings) -> None:
+def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -> None:
     """Status 200 with nothing in it has lasted for days (2024, 2025): it is not the truth of a region with sizes."""
     if not found and item.instance_types:
-        raise UntrustedAnswerError(API, f"{item.region}: no row at all")
+        raise UntrustedAnswerError(API, f"{item.region}: no eviction rate at all")
     before = item.last_good_rows.get(Dataset.EVICTION.value, 0)
-    if found < before * (100 - settings.eviction_max_fall_percent) / 100:
+    share = (100 - settings.eviction_max_fall_percent) / 100
+    if found < before * share:
         raise UntrustedAnswerError(API, f"{item.region}: {found} rows, the last good run had {before}")
+    if found < told * share:
+        raise UntrustedAnswerError(API, f"{item.region}: {found} different rows came of {told}")
 
 
-def _row(
-    listed: Mapping[str, Any],
-    run: Run,
-    item: WorkItem,
-    casing: Mapping[str, str],
-    counts: Counter[str],
-    *,
-    source: str,
-    observed_at: datetime,
-) -> EvictionRow | None:
-    """A listed line as a row; None when it is not of this region or lacks a name."""
-    size, band = join_key(str(listed.get("skuName") or "")), str(listed.get("evictionRate") or "").strip()
-    if not size or not band or str(listed.get("location")).lower() != item.region:
-        counts["invalid_rows"] += 1
-        return None
-    if band not in BANDS:
-        counts["unknown_bands"] += 1
-    if size not in casing:
-        counts["unknown_sizes"] += 1
-    return EvictionRow(
-        run_id=run.run_id,
-        source=source,
-        observed_at=to_iso(observed_at),
-        region=item.region,
-        instance_type=casing.get(size, size),
-        eviction_band=band,
-        interruption_frequency=BANDS.get(band),
-    )
+def _band_of_each(found: Iterable[Mapping[str, Any]], region: str, counts: Counter[str]) -> dict[str, str]:
+    """Size (``join_key``) -> band; a size with two different bands has none: which is true, nobody knows."""
+    bands: dict[str, str] = {}
+    torn: set[str] = set()
+    for row in found:
+        size, band = join_key(str(row.get("skuName") or "")), band_of(row.get("evictionRate"))
+        if not size or not band or region_key(str(row.get("location"))) != region:
+            counts["invalid_rows"] += 1
+        elif bands.setdefault(size, band) != band:
+            torn.add(size)
+    counts["contradicted_sizes"] = len(torn)
+    return {size: band for size, band in bands.items() if size not in torn}
