@@ -17,12 +17,15 @@ import orjson
 from spotlake import keys
 from spotlake.clock import WallClock
 from spotlake.models import Dataset, Mode, Run, ScoreCall, run_id_of
+from spotlake.planning.attempt import AttemptRecord
+from spotlake.planning.scope import Scope
 from spotlake.settings import Settings
 from spotlake.shards import RawShard, open_shard, parse_rows
+from spotlake.state.attempts import read_work, write_record
+from spotlake.state.checkpoints import read_job_record
 from spotlake.stores.ledger import DynamoDbLedger
-from spotlake.stores.objects import S3Objects, read_json
+from spotlake.stores.objects import S3Objects
 from spotlake.usecases.full_run.exit_codes import RECLAIMED
-from spotlake.usecases.plan.prepare_work import REQUEST_SCHEMA, Asked, read_item, write_request
 from spotlake_local.aws.launcher import REGION, EmulatedAws
 from spotlake_local.aws.seed import seed_credentials
 from spotlake_local.azure.simulated import SimulatedAzure
@@ -92,7 +95,7 @@ class Job:
             run_id=run_id_of(SLOT_AT),
             mode=Mode.FULL,
             desired_counts=self.counts,
-            started_at=WallClock().now().isoformat(),
+            started_at=WallClock().now(),
             owner=f"arn:execution:{self.name}",
             attempt=1,
         )
@@ -101,10 +104,11 @@ class Job:
     def prepare(self) -> None:
         """What Plan and the sign-in leave behind before the job."""
         sign_in_with(self.aws, self.azure, self.azure.client_secret)
-        asked = Asked(
+        scope = Scope(
             regions=self.regions, instance_types=self.instance_types, desired_counts=self.counts, filtered=True
         )
-        write_request(self.objects, self.run, asked)
+        self.objects.delete(keys.attempt_record(SLOT_AT, self.run.attempt))
+        write_record(self.objects, AttemptRecord(run=self.run, scope=scope))
         self.azure.set_clock(SLOT_AT)
         self.azure.options(graph_queries=1000)
 
@@ -174,35 +178,41 @@ class Job:
 
     def stored(self) -> Stored:
         """What is in the bucket now."""
-        prefix = keys.checkpoint(SLOT_AT, "").removesuffix(".json.gz")
+        prefix = keys.checkpoint(SLOT_AT, self.run.attempt, "").removesuffix(".json.gz")
         done, calls = set(), set()
         for key in self.objects.keys(prefix):
             parts = key.removeprefix(prefix).removesuffix(".json.gz").split("/")
             if parts[0] == "scores":
                 calls.add(parts[2])
-            elif parts[0].startswith("done-"):
-                dataset, _, region = parts[0].removeprefix("done-").partition("-")
-                done.add((Dataset(dataset), region))
+        for dataset in Dataset:
+            shards = self.objects.keys(keys.shards_of_slot(dataset, SLOT_AT))
+            done |= {(dataset, keys.region_and_attempt(key)[0]) for key in shards}
         asked = {call.call_id: question(call) for call in self.planned()}
         return Stored(frozenset(done), frozenset(asked[call] for call in calls if call in asked))
 
     def planned(self) -> list[ScoreCall]:
         """Every placement-score call of the plan; none before it is made."""
-        request, _ = read_json(self.objects, keys.run_request(SLOT_AT), schema=REQUEST_SCHEMA)
-        items = [read_item(self.objects, self.run, region) for region in request.get("regions", [])]
-        return [call for item in items if item is not None for call in item.calls]
+        work = read_work(self.objects, SLOT_AT, self.run.attempt)
+        return [] if work is None else work.calls()
 
     def shard(self, dataset: Dataset, region: str) -> tuple[RawShard, list[dict[str, Any]]]:
         """A finished shard and its rows."""
-        key = keys.shard(dataset, SLOT_AT, region)
+        key = keys.shard(dataset, SLOT_AT, region, self.run.attempt)
         found = self.objects.get(key)
         assert found is not None, key
-        shard = open_shard(found.body, key=key, dataset=dataset, run_id=self.run.run_id, region=region)
+        shard = open_shard(
+            found.body,
+            key=key,
+            dataset=dataset,
+            run_id=self.run.run_id,
+            region=region,
+            attempt=self.run.attempt,
+        )
         return shard, parse_rows(shard, key)
 
     def record(self) -> dict[str, Any]:
         """What the job says of itself."""
-        content, _ = read_json(self.objects, keys.checkpoint(SLOT_AT, "job"), schema=1)
+        content = read_job_record(self.objects, self.run)
         assert content is not None
         return cast("dict[str, Any]", content)
 

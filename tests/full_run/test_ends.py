@@ -12,10 +12,10 @@ import pytest
 from cdk.constructs.full_run_job import IMAGE_SOURCES
 from spotlake import errors, keys
 from spotlake.settings import Settings
+from spotlake.state.attempts import RECORD_SCHEMA
 from spotlake.stores.objects import write_json
 from spotlake.usecases.full_run.exit_codes import cause_of_exit, exit_code_of, failures_by_exit_code
 from spotlake.usecases.notify.notify import one_line_cause
-from spotlake.usecases.plan.prepare_work import REQUEST_SCHEMA
 from spotlake_local.aws.launcher import EmulatedAws
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.workspace import ROOT
@@ -98,9 +98,9 @@ def no_credentials(job: Job) -> None:
     client.delete_item(TableName=auth.auth_table, Key={"id": {"S": auth.auth_item}})
 
 
-def damaged_request(job: Job) -> None:
+def damaged_record(job: Job) -> None:
     """A record that this program should never have written."""
-    write_json(job.objects, keys.run_request(SLOT_AT), {"run": {}, "prepared": False}, schema=REQUEST_SCHEMA)
+    write_json(job.objects, keys.attempt_record(SLOT_AT, job.run.attempt), {"run": {}}, schema=RECORD_SCHEMA)
 
 
 @pytest.mark.emulator
@@ -109,10 +109,10 @@ def damaged_request(job: Job) -> None:
     [
         (no_credentials, {}, "ConfigurationError", 78, "correct it and start again"),
         (wrong_secret, {}, "SignInError", 77, "correct AzureAuth"),
-        (damaged_request, {}, "FullRunError", 70, "see the job's log"),
+        (damaged_record, {}, "StoreError", 74, "the next full run tries again"),
         (None, {"run_id": "yesterday"}, "InvalidInputError", 64, "correct it and start again"),
     ],
-    ids=["configuration", "sign-in", "bug", "input"],
+    ids=["configuration", "sign-in", "store", "input"],
 )
 def test_what_will_not_go_away_ends_at_once_and_is_told_in_one_line(
     house: House,

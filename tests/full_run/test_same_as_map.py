@@ -10,7 +10,7 @@ import pytest
 from spotlake import keys
 from spotlake.errors import InvalidInputError
 from spotlake.models import Mode
-from spotlake.usecases.plan.prepare_work import Asked
+from spotlake.planning.scope import Scope
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.house import House, run_of
 
@@ -19,36 +19,36 @@ SIZES = ("Standard_D*s_v5", "Standard_E2*")
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("scope", "field"),
     [
-        (Asked(regions=("koreacentrall",), filtered=True), "regions: 'koreacentrall'"),
-        (Asked(regions=("jioindiacentral",), instance_types=("Standard_Zz*",), filtered=True), "instance_types: 'St"),
+        (Scope(regions=("koreacentrall",), filtered=True), "regions: 'koreacentrall'"),
+        (Scope(regions=("jioindiacentral",), instance_types=("Standard_Zz*",), filtered=True), "instance_types: 'St"),
     ],
     ids=["region", "size"],
 )
-def test_what_nobody_knows_is_refused_by_name(azure: SimulatedAzure, asked: Asked, field: str) -> None:
+def test_what_nobody_knows_is_refused_by_name(azure: SimulatedAzure, scope: Scope, field: str) -> None:
     with pytest.raises(InvalidInputError, match=field):
-        House(azure).full(asked, run_of(Mode.FULL, 1))
+        House(azure).full(scope, run_of(Mode.FULL, 1))
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "scope",
     [
-        Asked(regions=("jioindiacentral",), desired_counts=(1,)),
-        Asked(regions=REGIONS, instance_types=SIZES, desired_counts=(5,), filtered=True),
+        Scope(regions=("jioindiacentral",), desired_counts=(1,)),
+        Scope(regions=REGIONS, instance_types=SIZES, desired_counts=(5,), filtered=True),
     ],
     ids=["every-size-of-a-region", "regions-and-sizes-by-name"],
 )
-def test_the_full_run_and_the_map_write_the_same(azure: SimulatedAzure, asked: Asked) -> None:
-    (count,) = asked.desired_counts
+def test_the_full_run_and_the_map_write_the_same(azure: SimulatedAzure, scope: Scope) -> None:
+    (count,) = scope.desired_counts
     job, full = House(azure), run_of(Mode.FULL, count)
-    assert {report.status for report in job.full(asked, full)} == {"complete"}
+    assert {report.status for report in job.full(scope, full)} == {"complete"}
     of_job = job.merged(full)
 
     azure.reset()
     lambdas, incremental = House(azure), run_of(Mode.INCREMENTAL, count)
     lambdas.objects.put(keys.CATALOGUE, job.objects.objects[keys.CATALOGUE])  # else there is nothing to plan from
-    assert set(lambdas.incremental(asked, incremental)) == {"complete"}
+    assert set(lambdas.incremental(scope, incremental)) == {"complete"}
     of_lambdas = lambdas.merged(incremental)
 
     assert len(of_job["snapshot"]) > 200

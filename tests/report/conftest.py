@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from spotlake import keys
 from spotlake.clock import ManualClock
 from spotlake.errors import ConfigurationError
+from spotlake.events import ReportEvent, ReportResult
 from spotlake.models import CollectorReport, Dataset, Run, to_iso
+from spotlake.state.checkpoints import write_job_record
 from spotlake.stores.claims import MemoryClaims
-from spotlake.stores.objects import write_json
-from spotlake.usecases.report.report_run import JOB_CHECKPOINT, JOB_SCHEMA, ReportDeps, report_run
+from spotlake.usecases.report.report_run import ReportDeps, report_run
 from spotlake_local.browser import find_chromium
 from tests.functional.merge.conftest import FIRST, REGION, World
 
@@ -25,12 +25,12 @@ SCORES = {"1": 3, "2": 2, "3": 1}
 
 def reported(
     world: World, run: Run, azure: str = "simulated", collectors: list[dict[str, Any]] | None = None
-) -> dict[str, Any]:
+) -> ReportResult:
     """Report a merged run as the state machine would; what it returns."""
     began_at = FIRST + timedelta(seconds=2)
     one = {"began_at": began_at.isoformat(), "seconds": 3.5, "peak_memory_mb": 90.0, "memory_limit_mb": 256}
-    return report_run(
-        run,
+    event = ReportEvent(
+        run=run.to_dict(),
         plan={**one, "status": "planned", "memory_limit_mb": 512},
         collectors=collectors
         or [
@@ -38,13 +38,14 @@ def reported(
             for dataset in Dataset
         ],
         merge={**one, "status": "complete", "memory_limit_mb": 1024},
-        deps=ReportDeps(
-            objects=world.objects,
-            claims=MemoryClaims(),
-            wall=ManualClock(FIRST + timedelta(seconds=60)),
-            azure=azure,
-        ),
     )
+    deps = ReportDeps(
+        objects=world.objects,
+        claims=MemoryClaims(),
+        wall=ManualClock(FIRST + timedelta(seconds=60)),
+        azure=azure,
+    )
+    return report_run(event, deps)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +55,6 @@ def world() -> World:
     first = world.collected(0, scores=SCORES, sizes=SIZES, ondemand=0.05)
     sample = {"Service": "full_run", "PID": 7, "Kind": "sample", "Region": ""}
     job = {
-        "owner": first.owner,
         "attempts": 1,
         "seconds": 30.0,
         "instance_type": "m7g.large",
@@ -64,7 +64,7 @@ def world() -> World:
             for at, mb in ((0, 40.0), (10, 99.5), (20, 120.0))
         ],
     }
-    write_json(world.objects, keys.checkpoint(first.slot_at, JOB_CHECKPOINT), job, schema=JOB_SCHEMA)
+    write_job_record(world.objects, first, job)
     world.merge(first)
     reported(world, first)
     second = world.collected(1, scores={**SCORES, "1": 1}, sizes=SIZES[:2], spot=0.02, ondemand=0.05, band=None)

@@ -12,8 +12,10 @@ from functions.price.handler import lambda_handler
 from spotlake import keys, wiring
 from spotlake.azure.price_rules import choose_prices
 from spotlake.models import Dataset, Mode, Run, WorkItem
+from spotlake.planning.attempt import Work
 from spotlake.shards import open_shard, parse_rows
-from spotlake.stores.objects import MemoryObjects, write_json
+from spotlake.state.attempts import write_work
+from spotlake.stores.objects import MemoryObjects
 from tests.support.scripted import answered, scripted_session
 from tests.unit.usecases.rows import SPOT, page
 
@@ -87,12 +89,12 @@ def test_the_live_list_is_read_without_any_credentials(monkeypatch: pytest.Monke
         run_id="20261123T1000Z",
         mode=Mode.INCREMENTAL,
         desired_counts=(1,),
-        started_at="",
+        started_at=datetime(2026, 11, 23, 10, tzinfo=UTC),
         owner="execution-1",
         attempt=1,
     )
-    item = WorkItem(run_id=run.run_id, region="eastus", instance_types=("Standard_D2s_v3",))
-    write_json(objects, keys.work_item(run.slot_at, "eastus"), item.to_dict(), schema=1)
+    item = WorkItem(region="eastus", instance_types=("Standard_D2s_v3",))
+    write_work(objects, Work(run=run, items={"eastus": item}))
     context = SimpleNamespace(
         function_name="price",
         function_version="1",
@@ -106,8 +108,10 @@ def test_the_live_list_is_read_without_any_credentials(monkeypatch: pytest.Monke
     (request,) = (request for request, _ in script.sent)
     assert (request.url or "").startswith("https://prices.azure.com/api/retail/prices?")
     assert not {"Authorization", "Cookie"} & set(request.headers)
-    key = keys.shard(Dataset.PRICE, run.slot_at, "eastus")
-    shard = open_shard(objects.objects[key], key=key, dataset=Dataset.PRICE, run_id=run.run_id, region="eastus")
+    key = keys.shard(Dataset.PRICE, run.slot_at, "eastus", run.attempt)
+    shard = open_shard(
+        objects.objects[key], key=key, dataset=Dataset.PRICE, run_id=run.run_id, region="eastus", attempt=1
+    )
     (row,) = parse_rows(shard, key)
     assert (row["source"], row["spot_price_usd_per_hour"], row["ondemand_price_usd_per_hour"]) == (
         "live",
