@@ -59,6 +59,9 @@ _COMPARED = {
 }
 
 
+_SLOW_SECONDS = 0.3
+
+
 @dataclass(frozen=True)
 class Stored:
     """What attempts have left so far: finished shards, and answered calls by what they asked."""
@@ -80,6 +83,7 @@ class Job:
     counts: tuple[int, ...] = (1, 5)
     environment: Mapping[str, str] = field(default_factory=dict)
     attempts: int = 0
+    stall: int = -1
     run: Run = field(init=False)
 
     def __post_init__(self) -> None:
@@ -152,6 +156,9 @@ class Job:
             stall: Which request: fields of a fault rule.
         """
         self.azure.fault(latency_seconds=seconds, times=1, **stall)
+        self.stall = len(self.fault_rules()) - 1
+        if stall.get("api") == "sps":
+            self.azure.fault(api="sps", latency_seconds=_SLOW_SECONDS)  # else all others end while one waits
         process = self.start()
 
         def is_stalled() -> bool:
@@ -166,8 +173,8 @@ class Job:
             process.kill()
 
     def is_stalled(self) -> bool:
-        """Whether the fault rule added last has met its request."""
-        return bool(self.fault_rules()[-1]["used"])
+        """Whether the fault rule that is to stall a request has met it (the last one, unless ``kill_when`` says)."""
+        return bool(self.fault_rules()[self.stall]["used"])
 
     def fault_rules(self) -> list[dict[str, Any]]:
         """The rules in force, with how often each was used."""

@@ -74,9 +74,25 @@ class Machine:
             "status"
         ] == "RUNNING" and time.monotonic() < deadline:
             time.sleep(0.05)
-        calls = [tuple(json.loads(line)) for line in self._record.read_text().splitlines()]
+        calls = self._calls()
         output = json.loads(ended["output"]) if ended["status"] == "SUCCEEDED" else None
         return Ended(ended["status"], output, ended.get("error"), ended.get("cause"), calls)
+
+    def wait_for_others(self) -> None:
+        """Wait for executions that another one has started."""
+        deadline = time.monotonic() + 60
+        while (
+            time.monotonic() < deadline
+            and self._client.list_executions(stateMachineArn=self._arn, statusFilter="RUNNING")["executions"]
+        ):
+            time.sleep(0.05)
+
+    def events(self, function: str) -> list[Any]:
+        """Events of one function, in all executions since the last ``run``."""
+        return [event for name, event in self._calls() if name == function]
+
+    def _calls(self) -> list[tuple[str, Any]]:
+        return [tuple(json.loads(line)) for line in self._record.read_text().splitlines()]
 
 
 def _role(client: IAMClient) -> str:

@@ -26,7 +26,9 @@ def _answer(name: str, region: str | None, asked: dict[str, Any]) -> dict[str, A
         return {"status": "skipped", "reason": "another run"}
     if name == "plan":
         run = {"run_id": "20260101T0000Z", "mode": asked.get("mode", "incremental"), **asked}
-        return {"status": "planned", "reason": None, "run": run, "regions": asked.get("regions", ["eastus", "westus"])}
+        more = {name: asked.get(name, False) for name in ("start_full_run", "collect_instead")}
+        regions = asked.get("regions", ["eastus", "westus"])
+        return {"status": "planned", "reason": None, "run": run, "regions": regions, **more}
     if name == "merge":
         sufficient = not asked.get("short")
         return {

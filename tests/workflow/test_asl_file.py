@@ -82,7 +82,8 @@ def test_every_task_ends_in_time_retries_what_is_worth_it_and_catches_the_rest()
         assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
         assert state["TimeoutSeconds"] > 0, name
         for rule in state["Retry"]:
-            assert not {"States.ALL", "States.TaskFailed"} & set(rule["ErrorEquals"]), name
+            # Starting the daily full run is a side act: whatever refuses it is tried again, then left alone.
+            assert name == "StartFullRun" or not {"States.ALL", "States.TaskFailed"} & set(rule["ErrorEquals"]), name
             assert rule["JitterStrategy"] == "FULL", name
             assert rule["MaxDelaySeconds"] <= 60, name
             assert rule["MaxAttempts"] <= 5, name
@@ -112,10 +113,24 @@ def test_a_lost_data_set_is_told_by_its_folders_name() -> None:
     assert [TASKS[name]["Catch"][0]["Output"]["dataset"] for name in collectors] == [one.value for one in Dataset]
 
 
-@pytest.mark.parametrize("state", ["FullRun", "CollectRegions"])
+@pytest.mark.parametrize("state", ["PlanInstead", "CollectRegions"])
 def test_what_was_collected_is_merged_whatever_failed(state: str) -> None:
     assert [rule["Next"] for rule in STATES[state]["Catch"]] == ["Merge"]
-    assert STATES[state]["Next"] == "Merge"
+    assert STATES["CollectRegions"]["Next"] == "Merge"
+
+
+def test_a_full_run_that_fails_is_merged_or_where_it_is_the_first_replaced_by_the_map() -> None:
+    assert STATES["FullRun"]["Next"] == "Merge"
+    assert [rule["Next"] for rule in STATES["FullRun"]["Catch"]] == ["ChooseAfterFullRun"]
+    assert STATES["ChooseAfterFullRun"]["Default"] == "Merge"
+    assert [rule["Next"] for rule in STATES["ChooseAfterFullRun"]["Choices"]] == ["PlanInstead"]
+    assert STATES["PlanInstead"]["Next"] == "CollectRegions"
+
+
+def test_no_slot_waits_for_the_daily_full_run_or_fails_with_it() -> None:
+    start = STATES["StartFullRun"]
+    assert start["Resource"] == "arn:aws:states:::states:startExecution"  # it does not wait
+    assert (start["Next"], [rule["Next"] for rule in start["Catch"]]) == ("CollectRegions", ["CollectRegions"])
 
 
 def test_every_failure_is_told_before_it_ends_the_run() -> None:

@@ -19,7 +19,7 @@ def test_a_good_run_collects_every_region_three_times_and_reports(machine: Machi
     (plan,) = ended.of("plan")
     assert set(plan) == {"input", "execution_id", "execution_started_at"}
     assert plan["execution_id"].startswith("arn:aws:states:")
-    assert ended.of("merge") == [{"run": ended.output["run"], "failures": []}]
+    assert ended.of("merge") == [{"run": ended.output["run"], "failures": [], "failure": {}}]
     (report,) = ended.of("report")
     assert len(report["collectors"]) == 6
     assert set(report) == {"run", "plan", "collectors", "merge"}
@@ -117,3 +117,23 @@ def test_the_first_failure_is_the_one_that_is_told(machine: Machine) -> None:
     ended = machine.run(mode="full", short=True, faults={"merge": "TypeError"})
     assert ended.of("notify")[0]["state"] == "FullRun"
     assert ended.error != "TypeError"
+
+
+def test_the_daily_full_run_is_an_execution_of_its_own_and_its_slot_goes_on(machine: Machine) -> None:
+    ended = machine.run(start_full_run=True)
+    assert (ended.status, len(ended.of("price"))) == ("SUCCEEDED", 2)
+    machine.wait_for_others()
+    inputs = [event["input"] for event in machine.events("plan")]
+    assert inputs[1:] == [{"mode": "full", "timestamp": "2026-01-01T00:00Z"}]
+    # It fails by itself (the queue does not exist), and is told by itself.
+    assert [event["state"] for event in machine.events("notify") if event["error"]] == ["FullRun"]
+
+
+def test_the_first_full_run_that_fails_is_replaced_by_the_map_and_still_told(machine: Machine) -> None:
+    ended = machine.run(mode="full", collect_instead=True)
+    assert [event["input"] for event in ended.of("plan")][1:] == [
+        {"mode": "incremental", "timestamp": "2026-01-01T00:00Z", "resume": True}
+    ]
+    assert [len(ended.of(name)) for name in ("sps", "price", "eviction", "merge", "report")] == [2, 2, 2, 1, 1]
+    assert ended.status == "FAILED"
+    assert ended.of("notify")[0]["state"] == "FullRun"

@@ -69,9 +69,15 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
     began = deps.monotonic()
     counts = HttpCounts()
     client = HttpClient(API, deps.session, _POLICY, deps.deadline, counts, deps.sleep)
-    pages = PricePages(client, deps.settings.azure_retail_url, price_filter(item.region, ondemand=item.ondemand))
+    pages = PricePages(
+        client,
+        deps.settings.azure_retail_url,
+        price_filter(item.region, ondemand=item.ondemand),
+        may_be_empty=not item.instance_types,  # Azure lists a region before it sells anything there
+    )
     chosen = choose_prices(pages.rows(), region=item.region, now_at=run.slot_at)
-    _require_enough(chosen, item, deps.settings)
+    if item.instance_types or pages.rows_read:
+        _require_enough(chosen, item, deps.settings)
     narrow = _ask_narrowly(chosen, item, pages, run)
     collected_at = deps.clock.now()
     rows = list(_rows(chosen, run, item, to_iso(collected_at), deps.settings.azure_source))
@@ -94,15 +100,12 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
 
 
 def _require_enough(chosen: ChosenPrices, item: WorkItem, settings: Settings) -> None:
-    """No spot price at all, or far fewer than the catalogue has: an answer that is not believed.
-
-    Of a region that never had one it is: Azure lists regions before it sells there.
-    """
+    """No spot price at all, or far fewer than the catalogue has: an answer that is not believed."""
     known = len(item.instance_types)
     found = (
         len(chosen.spot) if not item.filtered else sum(1 for one in item.instance_types if join_key(one) in chosen.spot)
     )
-    if not chosen.spot and known:
+    if not chosen.spot:
         raise UntrustedAnswerError(API, f"{item.region}: no spot price at all")
     if known and found < known * (100 - settings.price_max_fall_percent) / 100:
         raise UntrustedAnswerError(API, f"{item.region}: {found} spot prices, the catalogue has {known} sizes")
