@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from spotlake_local.azure.kusto_values import COLUMNS, Condition, Parser, QueryError, Row, Value
@@ -16,7 +17,8 @@ from spotlake_local.azure.kusto_values import COLUMNS, Condition, Parser, QueryE
 __all__ = ["Column", "Query", "QueryError", "Row", "parse_query"]
 
 type Rows = list[dict[str, Any]]
-type Stage = Callable[[Rows], Rows]
+type Stream = Iterable[dict[str, Any]]
+type Stage = Callable[[Stream], Stream]  # as few rows are made as the answer needs
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Query:
 
     def answer(self, rows: Iterable[Row]) -> Rows:
         """The output for a table's rows."""
-        found: Rows = [dict(row) for row in rows]
+        found: Stream = (dict(row) for row in rows)
         for stage in self.stages:
             found = stage(found)
         names = [column.name for column in self.columns]
@@ -103,7 +105,7 @@ class _Stages(Parser):
 
     def _where(self) -> None:
         condition: Condition = self.condition()
-        self.stages.append(lambda rows: [row for row in rows if condition.test(row)])
+        self.stages.append(lambda rows: (row for row in rows if condition.test(row)))
         if set(COLUMNS) <= set(self.scalars):  # else a column may be another one's namesake
             for column, values in condition.needs.items():
                 self.needs[column] = self.needs.get(column, values) & values
@@ -128,12 +130,12 @@ class _Stages(Parser):
         self._set(self._named())
 
     def _set(self, columns: Sequence[tuple[str, Value]]) -> None:
-        self.stages.append(lambda rows: [{name: value.of(row) for name, value in columns} for row in rows])
+        self.stages.append(lambda rows: ({name: value.of(row) for name, value in columns} for row in rows))
         self.scalars = {name: value.is_scalar for name, value in columns}
 
     def _extend(self) -> None:
         columns = self._named()
-        self.stages.append(lambda rows: [{**row, **{name: value.of(row) for name, value in columns}} for row in rows])
+        self.stages.append(lambda rows: ({**row, **{name: value.of(row) for name, value in columns}} for row in rows))
         self.scalars |= {name: value.is_scalar for name, value in columns}
 
     def _order(self) -> None:
@@ -151,7 +153,7 @@ class _Stages(Parser):
         return value, descending
 
     def _sort(self, keys: Sequence[tuple[Value, bool]]) -> None:
-        def stage(rows: Rows) -> Rows:
+        def stage(rows: Stream) -> Stream:
             for value, descending in reversed(keys):
                 rows = sorted(rows, key=lambda row, of=value.of: _rank(of(row)), reverse=descending)  # type: ignore[misc]
             return rows
@@ -167,13 +169,13 @@ class _Stages(Parser):
 
     def _limit(self) -> None:
         most = self._number()
-        self.stages.append(lambda rows: rows[:most])
+        self.stages.append(lambda rows: islice(rows, most))
         self.is_limited = True
 
     def _top(self) -> None:
         most = self._number()
         self._order()
-        self.stages.append(lambda rows: rows[:most])
+        self.stages.append(lambda rows: islice(rows, most))
         self.is_limited = True
 
     def _distinct(self) -> None:
@@ -181,7 +183,7 @@ class _Stages(Parser):
         self.stages.append(lambda rows: list({repr(row): row for row in rows}.values()))
 
     def _count(self) -> None:
-        self.stages.append(lambda rows: [{"Count": len(rows)}])
+        self.stages.append(lambda rows: [{"Count": sum(1 for _ in rows)}])
         self.scalars = {"Count": True}
 
     def _summarize(self) -> None:
@@ -191,7 +193,7 @@ class _Stages(Parser):
             sums.append(self._aggregate())
         by = self._named() if self.take("by") else []
 
-        def stage(rows: Rows) -> Rows:
+        def stage(rows: Stream) -> Stream:
             groups: dict[str, tuple[dict[str, Any], Rows]] = {}
             for row in rows:
                 head = {name: value.of(row) for name, value in by}

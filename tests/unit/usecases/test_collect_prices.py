@@ -184,11 +184,11 @@ def test_a_list_that_cannot_be_read_to_the_end_is_no_price_list(name: str) -> No
     assert collector.objects.objects == {}
 
 
-def test_before_there_is_a_catalogue_a_list_without_spot_prices_is_not_believed() -> None:
+def test_a_region_that_never_had_a_spot_price_may_have_none() -> None:
     collector = Collector(answered(page(ondemand())))
+    assert collector.collect(replace(ITEM, instance_types=())).rows == 1
     with pytest.raises(UntrustedAnswerError, match="no spot price at all"):
-        collector.collect(replace(ITEM, instance_types=(), ondemand=True))
-    assert collector.objects.objects == {}
+        Collector(answered(page(ondemand()))).collect()
 
 
 def test_a_region_that_was_never_listed_and_lists_nothing_sells_nothing() -> None:
