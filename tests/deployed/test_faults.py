@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from tests.support.emulator import policy, wait_for
-from tests.support.site import STACK, Site, start_site
+from tests.support.site import PATIENCE_SECONDS, STACK, Site, start_site
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
@@ -107,13 +107,15 @@ def test_a_failure_is_told_once_and_so_is_the_recovery(site: Site, inbox: str, w
     site.azure.options(secret_expired=True, token_lifetime_seconds=30)  # tokens are fetched in every run
     failed = [site.ended(site.start(timestamp=slot(number))) for number in range(2)]
     assert [(one["status"], one["error"]) for one in failed] == [("FAILED", "SignInError")] * 2
-    (message,) = told(site, inbox)
+    # The full run and the slots that go on beside it are two kinds of runs: each is told once.
+    message, of_slot = told(site, inbox)
+    assert of_slot["Message"].splitlines()[0] == "State: Plan"
     assert message["Subject"].endswith("failed (SignInError)")
     lines = message["Message"].splitlines()
     assert lines[0] == "State: FullRun"
     assert "Azure refused the sign-in; correct AzureAuth and start again" in lines[1]
     assert lines[2].startswith("Execution: https://")
-    (text,) = webhook.texts
+    text, _ = webhook.texts
     assert "failed (SignInError)" in text
     assert "correct AzureAuth" in text
 
@@ -124,7 +126,7 @@ def test_a_failure_is_told_once_and_so_is_the_recovery(site: Site, inbox: str, w
     assert well["status"] == "SUCCEEDED", well
     (message,) = told(site, inbox)
     assert message["Subject"].endswith("is well again")
-    assert len(webhook.texts) == 1
+    assert len(webhook.texts) == 2
 
 
 def test_a_sign_in_that_fails_for_single_lambdas_raises_its_alarm(site: Site, inbox: str) -> None:
@@ -151,6 +153,24 @@ def test_a_failed_slot_started_again_collects_only_what_it_lacks(site: Site) -> 
     assert answers["graph 200"] > before["graph 200"]
     manifest = site.object(f"runs/azure/{slot(4)[:10].replace('-', '/')}/10-40.json")
     assert (manifest["status"], manifest["stale"], manifest["coverage_percent"]) == ("complete", [], 100.0)
+
+
+def test_a_second_run_of_everything_is_skipped_and_a_part_by_hand_is_not(site: Site) -> None:
+    site.azure.fault(api="retail", times=1, latency_seconds=8.0)  # it is not over before the others ask
+    first = site.start(timestamp=slot(5))
+    wait_for(lambda: "CollectRegions" in site.entered(first), what="the claim", patience_seconds=PATIENCE_SECONDS)
+    beside = site.start(timestamp=slot(5))
+    by_hand = site.start(
+        timestamp=slot(5), regions=["westcentralus"], instance_types=["Standard_D2s*"], desired_count=50
+    )
+    outputs = [json.loads(site.ended(arn)["output"]) for arn in (first, beside, by_hand)]
+    assert [one["status"] for one in outputs] == ["collected", "skipped", "collected"]
+    manifest = site.object(f"runs/azure/{slot(5)[:10].replace('-', '/')}/10-50.json")
+    assert [one["filtered"] for one in manifest["attempts"]] == [False, True]
+    assert (manifest["status"], manifest["stale"]) == ("complete", [])
+    assert 50 in {one["desired_count"] for one in manifest["accounts"]}
+    assert len(manifest["accounts"]) == 2  # the slot's own count of its one region, and the other by hand
+    assert "sps 429" not in site.azure.stats()["answers"]  # what both sent together stays within the quota
 
 
 def alarms(site: Site, *, state: str = "") -> dict[str, Any]:

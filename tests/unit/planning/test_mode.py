@@ -131,11 +131,12 @@ def test_a_run_by_hand_of_some_regions_keeps_no_slot_out_and_starts_no_full_run(
     assert len(attempts_of(archive.objects, SLOT_AT)) == 2
 
 
-def test_a_region_that_was_never_listed_is_listed_without_a_full_run() -> None:
+def test_regions_that_were_never_listed_are_listed_by_a_job_of_their_own() -> None:
     archive = Archive()
     archive.list_regions("koreacentral")
-    planned = archive.plan(regions=["eastus"])
-    assert (planned["regions"], planned.get("calls_planned")) == (["eastus"], 0)
+    assert archive.way(regions=["eastus"]) == ("full", False)
+    assert archive.way() == ("incremental", True)  # it stands for no day's full run
+    assert archive.way(regions=["koreacentral"]) == ("incremental", False)
     with pytest.raises(InvalidInputError, match="regions: 'eastus'"):
         archive.plan(regions=["eastus"], mode="incremental")
 

@@ -22,6 +22,7 @@ from spotlake.azure.locations import fetch_locations
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
 from spotlake.errors import StoreError
 from spotlake.models import CollectorReport, Run, WorkItem
+from spotlake.names import regions_to_collect
 from spotlake.scores.geography import Locations
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
@@ -237,7 +238,7 @@ class Services:
         prepare = self.prepare_deps(run, deadline)
         return FullRunDeps(
             objects=self.objects,
-            regions=prepare.routing,
+            regions=regions_to_collect(prepare.routing),
             prepare=prepare,
             collect_prices=prices,
             collect_eviction_rates=lambda run, item: collect_eviction_rates(

@@ -119,7 +119,6 @@ def _work_content(work: Work) -> dict[str, Any]:
         "blocks": work.blocks,
         "confirmed_at": work.confirmed_at,
         "fallback_locations": shared.fallback_locations,
-        "filtered": shared.filtered,
         "quota_share_percent": shared.quota_share_percent,
         "regions": {
             region: {
@@ -127,6 +126,7 @@ def _work_content(work: Work) -> dict[str, Any]:
                 "calls": [call.to_dict() for call in item.calls],
                 "datasets": [dataset.value for dataset in item.datasets],
                 "ondemand": item.ondemand,
+                "filtered": item.filtered,
                 "last_good_rows": item.last_good_rows,
             }
             for region, item in work.items.items()
@@ -146,7 +146,7 @@ def _work(content: Mapping[str, Any], key: str) -> Work:
                     datasets=tuple(Dataset(name) for name in one["datasets"]),
                     fallback_locations=tuple(content["fallback_locations"]),
                     ondemand=one["ondemand"],
-                    filtered=content["filtered"],
+                    filtered=one["filtered"],
                     quota_share_percent=content["quota_share_percent"],
                     last_good_rows=one["last_good_rows"],
                 )

@@ -94,7 +94,7 @@ class _Planning:
         if mode is Mode.FULL:
             if self._is_whole:
                 note_full_run(self.deps.objects, self.slot_at, done=False)
-            return self._result(record.run, collect_instead=not self.catalogue.pairs)
+            return self._result(record.run, collect_instead=self._is_whole and not self.catalogue.pairs)
         return self._incremental(record, answers)
 
     def _incremental(self, record: AttemptRecord, answers: SlotAnswers) -> PlanResult:
@@ -130,15 +130,17 @@ class _Planning:
         return not self.scope.filtered and not self.scope.resume
 
     def _choose_mode(self) -> Mode:
-        """Full when the input says so, or when nothing is known yet and nobody makes the first full run.
+        """Full when the input says so, or when nothing is known yet of what is asked for.
 
-        All other runs collect their slot by themselves; the daily full run goes on beside them.
+        All other runs collect their slot by themselves; the daily full run goes on beside them. While the first
+        full run of everything goes on or has just failed, the slots list prices, which makes the catalogue too.
         """
         if self.given.mode != "auto":
             return Mode(self.given.mode)
-        if self.catalogue.pairs or not self._is_whole:
+        is_known = bool(self.catalogue.pairs) and all(region in self.catalogue.pairs for region in self.scope.regions)
+        if is_known or self.scope.resume:
             return Mode.INCREMENTAL
-        return Mode.FULL if self._full_run_is_due() else Mode.INCREMENTAL
+        return Mode.FULL if self.scope.filtered or self._full_run_is_due() else Mode.INCREMENTAL
 
     def _full_run_is_due(self) -> bool:
         if self.given.mode != "auto" or not self._is_whole:

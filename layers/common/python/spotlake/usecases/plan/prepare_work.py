@@ -212,16 +212,18 @@ class _Preparation:
 
     def _item(self, run: Run, region: str, schedule: Schedule, share_percent: int, last_good: LastGood) -> WorkItem:
         scope, settings = self.record.scope, self.deps.settings
-        sizes = self.catalogue.pairs.get(region, {})
+        known = self.catalogue.pairs.get(region, {})
+        sizes = tuple(size for size in known if matches(size, scope.instance_types))
         due = last_good.ondemand_is_due(region, run.slot_at, settings.ondemand_refresh_hours)
         return WorkItem(
             region=region,
-            instance_types=tuple(size for size in sizes if matches(size, scope.instance_types)),
+            instance_types=sizes,
             calls=schedule.calls.get(region, ()),
             datasets=tuple(one for one in Dataset if one not in self.answers.whole.get(region, ())),
             fallback_locations=schedule.fallbacks,
             ondemand=run.mode is Mode.FULL or due,
-            filtered=bool(scope.instance_types),
+            # Of a region that was never listed no size is known: the merge leaves out what was not asked for.
+            filtered=bool(scope.instance_types) and bool(known),
             quota_share_percent=share_percent,
             last_good_rows=dict(last_good.rows.get(region, {})),
         )
