@@ -206,7 +206,14 @@ METRICS = {
     "sps": {"Rows", "Calls", "Throttles", "Retries", "InvalidRows"},
     "price": {"Rows", "Pages", "Requests", "Throttles", "Retries", "InvalidRows"},
     "eviction": {"Rows", "Pages", "Requests", "Throttles", "Retries", "InvalidRows"},
-    "merge": {"CoveragePercent", "StaleRegions", "ChangedRows", "WriteUnits", "OldestScoreAgeMinutes"},
+    "merge": {
+        "CoveragePercent",
+        "StaleRegions",
+        "ChangedRows",
+        "WriteUnits",
+        "OldestScoreAgeMinutes",
+        "ScoreAgeP95Minutes",
+    },
     "report": set(),
     "notify": set(),
 }
