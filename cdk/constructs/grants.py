@@ -146,6 +146,8 @@ class _Granter:
         _allow(role, ["s3:PutObject"], _objects(_bucket_arn(self.running.write_bucket), prefixes))
 
     def _read_production(self, role: iam.IRole) -> None:
+        if not self.running.read_bucket:
+            return
         bucket = _bucket_arn(self.running.read_bucket)
         _allow(role, ["s3:GetObject"], _objects(bucket, _PRODUCTION_FILES))
         _allow(role, ["s3:ListBucket"], [bucket])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk.settings import StackSettings
+from cdk.settings import PRODUCTION_BUCKET, StackSettings
 
 PRODUCTION_TABLE = "azure"
 PRODUCTION_LOG_GROUP = "Collection-Data-Count"
@@ -28,7 +28,7 @@ def production_boundary(scope: Construct, settings: StackSettings) -> iam.Manage
     ``NotAction`` denies also what AWS adds tomorrow.
     """
     running = settings.running
-    bucket = f"arn:aws:s3:::{running.read_bucket}"
+    bucket = f"arn:aws:s3:::{running.read_bucket or PRODUCTION_BUCKET}"
     tables = [f"arn:aws:dynamodb:*:*:table/{name}" for name in (PRODUCTION_TABLE, running.auth_table)]
     return iam.ManagedPolicy(
         scope,

@@ -37,7 +37,7 @@ class Settings:
 
     Attributes:
         stage: Which deployment; part of log fields and of nothing that readers know.
-        read_bucket: Production's bucket, only read.
+        read_bucket: Production's bucket, only read; one that cannot be read, or empty: no production beside us.
         write_bucket: Ours.
         workload_table: One item a workload.
         control_table: Claims and quota ledger.

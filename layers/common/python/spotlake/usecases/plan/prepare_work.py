@@ -31,8 +31,9 @@ from spotlake.state.call_plan import read_plan, write_plan
 from spotlake.state.last_good import LastGood, read_last_good
 from spotlake.state.lessons import read_learnt
 from spotlake.state.sweep import change_sweep, read_sweep
+from spotlake.stores.foreign import read_if_allowed
 from spotlake.stores.ledger import QuotaLedger
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, StoredObject
 from spotlake.usecases.plan.slot_answers import SlotAnswers
 
 _PART_EFFORT_SECONDS = 1.0  # for a plan of some pairs, which is used once
@@ -46,7 +47,7 @@ class PrepareDeps:
 
     Attributes:
         objects: The write bucket.
-        production: Production's bucket, only read.
+        production: Production's bucket, only read; one that cannot be read is done without.
         ledger: Quota.
         clock: The run's: quota is looked up at its time.
         subscriptions: Ids, the reference first.
@@ -111,8 +112,9 @@ class _Preparation:
         learnt, last_good = read_learnt(deps.objects), read_last_good(deps.objects)
         regions = tuple(sorted({*(scope.regions or self.catalogue.pairs), *candidates}))
         pairs = _pairs_to_score(self.catalogue, scope, learnt, self.record.run.mode)
-        share = self._share_percent()
-        run, schedule, quota_left = self._schedule(pairs, learnt, regions, share)
+        stored = self._production_position()
+        share = self._share_percent(stored)
+        run, schedule, quota_left = self._schedule(pairs, learnt, regions, share, stored)
         items = {region: self._item(run, region, schedule, share, last_good) for region in regions}
         work = Work(
             run=run,
@@ -127,7 +129,12 @@ class _Preparation:
         return Prepared(work=write_work(deps.objects, work), notes=tuple(self.notes))
 
     def _schedule(
-        self, pairs: Pairs, learnt: Learnt, regions: Sequence[str], share_percent: int
+        self,
+        pairs: Pairs,
+        learnt: Learnt,
+        regions: Sequence[str],
+        share_percent: int,
+        stored: StoredObject | None,
     ) -> tuple[Run, Schedule, int]:
         """The attempt with its counts, its calls, and the quota that was free before them."""
         deps, settings, scope = self.deps, self.deps.settings, self.record.scope
@@ -142,7 +149,7 @@ class _Preparation:
         window_calls = len(deps.routing) * len(deps.subscriptions) * rules.calls
         short = len(blocks) > window_calls // slots_of_window(settings.quota_window_minutes)
         in_sweep = short and self.record.run.mode is not Mode.FULL and not scope.desired_counts
-        run = self._with_counts(sweep, in_sweep=in_sweep)
+        run = self._with_counts(sweep, stored, in_sweep=in_sweep)
         if in_sweep and window_calls:
             hours = cycle_minutes(len(blocks), window_calls, settings.quota_window_minutes) / 60
             self.notes.append(f"with this quota every score is asked again after about {hours:.1f} hours")
@@ -185,13 +192,20 @@ class _Preparation:
             )
         return wanted
 
-    def _share_percent(self) -> int:
+    def _production_position(self) -> StoredObject | None:
+        """Production's configuration of scores, or None; a bucket that is not for us counts as no production."""
+        stored, why = read_if_allowed(self.deps.production, keys.PRODUCTION_SPS_METADATA)
+        if why:
+            self.notes.append(f"no production beside us: {why}")
+        return stored
+
+    def _share_percent(self, stored: StoredObject | None) -> int:
         """Our share of the quota: the setting, or half where production's configuration shows that it uses it too."""
         if self.deps.settings.quota_share_percent:
             return self.deps.settings.quota_share_percent
-        return 50 if self.deps.production.get(keys.PRODUCTION_SPS_METADATA) is not None else 100
+        return 50 if stored is not None else 100
 
-    def _with_counts(self, sweep: Sweep, *, in_sweep: bool) -> Run:
+    def _with_counts(self, sweep: Sweep, stored: StoredObject | None, *, in_sweep: bool) -> Run:
         """The attempt with its counts; notes say why they were chosen."""
         run, scope = self.record.run, self.record.scope
         if scope.desired_counts:
@@ -203,7 +217,6 @@ class _Preparation:
         if in_sweep:
             self.notes.append(f"the quota is short: desired count {sweep.desired_count} until its sweep is finished")
             return replace(run, desired_counts=(sweep.desired_count,))
-        stored = self.deps.production.get(keys.PRODUCTION_SPS_METADATA)
         position = parse_sps_metadata(stored.body if stored else None, run.slot_at.date())
         if position.index is None:
             self.notes.append(f"{position.ignored}; the desired count follows the timestamp")
