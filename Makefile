@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix image bench clean-local synth diff deploy destroy
+.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix image bench clean-local bootstrap synth diff deploy destroy
 
 UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
@@ -123,14 +123,24 @@ bench: .tools/bench/.ready ## Measure the merge at full size, beside pandas and 
 # Thin over the CDK CLI. CDK_ARGS passes anything on: make deploy CDK_ARGS="-c schedule_enabled=true"
 CDK := SPOTLAKE_NAG=1 node_modules/.bin/cdk
 
+# A deployment without credentials would say so after half a minute, and not what to do.
+SIGNED_IN = @.venv/bin/python -m cdk.signed_in
+
+bootstrap: setup build/layers/.ready-arm64 ## Prepare the AWS account and region for the CDK, once
+	$(SIGNED_IN)
+	@$(CDK) bootstrap $(CDK_ARGS)
+
 synth: setup build/layers/.ready-arm64 ## Synthesise the stack into cdk.out (no account, no network)
 	@$(CDK) synth --quiet $(CDK_ARGS)
 
 diff: setup build/layers/.ready-arm64 ## What a deployment would change
 	@$(CDK) diff $(CDK_ARGS)
 
+# What an earlier deployment left behind (bucket, tables) is adopted, with everything in it.
 deploy: setup build/layers/.ready-arm64 ## Deploy to the AWS account you are signed in to
-	@$(CDK) deploy $(CDK_ARGS)
+	$(SIGNED_IN)
+	@$(CDK) deploy --import-existing-resources $(CDK_ARGS)
 
 destroy: setup build/layers/.ready-arm64 ## Remove the stack; bucket and tables stay
+	$(SIGNED_IN)
 	@$(CDK) destroy $(CDK_ARGS)

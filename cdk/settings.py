@@ -102,7 +102,8 @@ class StackSettings:
 
     Attributes:
         stage: Goes into every name.
-        create_bucket, create_table: False uses an existing bucket or workload table of that name.
+        create_bucket, create_table, create_control_table: False uses an existing bucket, workload table or
+            control table of that name, and leaves it alone.
         deletion_protection: Of the tables.
         aws_region: Empty: that of the credentials at deploy time.
         schedule_enabled: Whether a run starts every ten minutes.
@@ -119,6 +120,7 @@ class StackSettings:
         log_retention_days: Of every log group.
         rawdata_expire_days: 0 keeps raw data for ever.
         old_version_days: How long overwritten versions in the bucket can be had back.
+        budget_usd: A month's bill of the account from which on a mail goes to alert_email; 0: none.
         alert_email: Subscribed to the topic; empty: nobody.
         running: Settings of the code.
     """
@@ -126,6 +128,7 @@ class StackSettings:
     stage: str = _text(_DEFAULT_STAGE, "up to 16 lower-case letters, digits and hyphens", r"[a-z][a-z0-9-]{0,15}")
     create_bucket: bool = _switch(default=True)
     create_table: bool = _switch(default=True)
+    create_control_table: bool = _switch(default=True)
     deletion_protection: bool = _switch(default=True)
     aws_region: str = _text("", "an AWS region", r"([a-z]{2}(-[a-z]+)+-\d)?")
     schedule_enabled: bool = _switch(default=False)
@@ -152,6 +155,7 @@ class StackSettings:
     log_retention_days: int = _setting(30, _whole, f"one of {_LOG_DAYS}", _LOG_DAYS.__contains__)
     rawdata_expire_days: int = _between(0, 0, 3650)
     old_version_days: int = _between(3, 1, 365)
+    budget_usd: int = _between(25, 0, 100000)
     alert_email: str = _text("", "a mail address", r"([^@\s]+@[^@\s]+)?")
     running: Settings = field(default_factory=Settings)
 

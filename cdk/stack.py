@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk.acknowledgements import acknowledge_all
+from cdk.constructs.budget import Budget
 from cdk.constructs.full_run_job import FullRunJob
 from cdk.constructs.functions import Functions
 from cdk.constructs.grants import grant_all
@@ -30,6 +31,7 @@ class CollectorStack(cdk.Stack):
         iam.PermissionsBoundary.of(self).apply(self.boundary)
         self.storage = Storage(self, "Storage", settings=settings)
         self.monitoring = Monitoring(self, "Monitoring", settings=settings)
+        Budget(self, "Budget", settings=settings)
         self.functions = Functions(self, "Functions", settings=settings, topic=self.monitoring.topic)
         self.job = FullRunJob(self, "FullRunJob", settings=settings)
         self.workflow = Workflow(self, "Workflow", settings=settings, functions=self.functions, job=self.job)

@@ -20,10 +20,15 @@ ATTEMPTS = 5
 _KEPT_IMAGES = 5
 # What the Dockerfile copies, and itself.
 IMAGE_SOURCES = ("functions/full_run/**", "layers/common/python/**", "pyproject.toml", "uv.lock", ".python-version")
-_FAMILIES = {
-    "arm64": [ec2.InstanceClass.M7G, ec2.InstanceClass.C7G, ec2.InstanceClass.M6G, ec2.InstanceClass.C6G],
-    "x86_64": [ec2.InstanceClass.M7I, ec2.InstanceClass.C7I, ec2.InstanceClass.M6I, ec2.InstanceClass.C6I],
-}
+# Batch chooses the families of the architecture that the region has; a family that it lacks would be refused.
+_FAMILIES = {"arm64": batch.DefaultInstanceClass.ARM64, "x86_64": batch.DefaultInstanceClass.X86_64}
+# Batch itself lets a job wait for a machine without end; the attempt's time-out begins when it has one
+# (docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html, read 2026-11).
+_WAIT_FOR_MACHINE = cdk.Duration.minutes(15)
+# Without it nobody tells a container that its spot machine is to be taken away in two minutes
+# (docs.aws.amazon.com/AmazonECS/latest/developerguide/spot-instance-draining-linux-container.html, read 2026-11).
+_DRAINING = "#!/bin/bash\necho ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config"
+_LAST_SECONDS = 120  # of an attempt: what is under way is stored before Batch ends it
 _PLATFORMS = {"arm64": ecr_assets.Platform.LINUX_ARM64, "x86_64": ecr_assets.Platform.LINUX_AMD64}
 
 
@@ -40,6 +45,14 @@ class FullRunJob(Construct):
             "Queue",
             job_queue_name=f"{settings.stack_name}-job-queue",
             compute_environments=[batch.OrderedComputeEnvironment(compute_environment=self.environment, order=1)],
+            job_state_time_limit_actions=[
+                batch.JobStateTimeLimitAction(
+                    max_time=_WAIT_FOR_MACHINE,
+                    reason=reason,
+                    state=batch.JobStateTimeLimitActionsState.RUNNABLE,
+                )
+                for reason in batch.JobStateTimeLimitActionsReason
+            ],
         )
         self.image_uri, image = self._find_image()
         self.job_role = iam.Role(self, "JobRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
@@ -76,11 +89,17 @@ class FullRunJob(Construct):
             security_groups=[group],
             spot=True,
             allocation_strategy=batch.AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED,
-            instance_classes=_FAMILIES[settings.architecture],
-            use_optimal_instance_classes=False,
+            default_instance_classes=[_FAMILIES[settings.architecture]],
+            launch_template=self._build_launch_template(),
             minv_cpus=0,
             maxv_cpus=settings.batch_max_vcpus,
         )
+
+    def _build_launch_template(self) -> ec2.LaunchTemplate:
+        # Batch adds a part of its own, so it takes no form but multipart.
+        parts = ec2.MultipartUserData()
+        parts.add_part(ec2.MultipartBody.from_user_data(ec2.UserData.custom(_DRAINING)))
+        return ec2.LaunchTemplate(self, "Machines", user_data=parts)
 
     def _find_image(self) -> tuple[str, ecs.ContainerImage]:
         if self._settings.image_from_dockerfile:
@@ -122,7 +141,11 @@ class FullRunJob(Construct):
             cpu=settings.batch_vcpus,
             memory=cdk.Size.mebibytes(settings.batch_memory_mb),
             command=["python", "-m", "full_run", "--run", "Ref::run"],
-            environment={**settings.running.to_environment(), "LOG_LEVEL": settings.log_level},
+            environment={
+                **settings.running.to_environment(),
+                "LOG_LEVEL": settings.log_level,
+                "FULL_RUN_SECONDS": str(settings.batch_timeout_seconds - _LAST_SECONDS),
+            },
             execution_role=execution_role,
             job_role=self.job_role,
             readonly_root_filesystem=True,

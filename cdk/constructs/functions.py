@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,8 +79,18 @@ class Functions(Construct):
         architecture = self._settings.architecture
         folder = ROOT / f"build/layers/dependencies-{architecture}"
         if not folder.exists():
-            raise ConfigurationError(f"{folder} is missing: run `python layers/build.py --arch {architecture}`")
+            _make_layer(architecture)
         return self._build_layer("Dependencies", folder)
+
+
+def _make_layer(architecture: str) -> None:
+    """Build the layer of dependencies, as ``make`` does, for who calls the CDK CLI itself (``cdk bootstrap``)."""
+    sys.stderr.write(f"making the layer of dependencies for {architecture} (once; some seconds)\n")
+    command = [sys.executable, str(ROOT / "layers/build.py"), "--arch", architecture]
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), str(ROOT / ".tools/uv/bin")))
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}, stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise ConfigurationError(f"the layer for {architecture} cannot be made: its own words stand above")
 
 
 def retention(days: int) -> logs.RetentionDays:

@@ -15,13 +15,15 @@ MEMORY_PERCENT: Final = 85
 DURATION_PERCENT: Final = 80
 
 
-def own_metric(metric: str, service: str, statistic: str, *, label: str | None = None) -> cloudwatch.Metric:
-    """A metric of ours: one value a slot, of one service ("sps") and its data set."""
+def own_metric(
+    metric: str, service: str, statistic: str, *, label: str | None = None, period: cdk.Duration = SLOT
+) -> cloudwatch.Metric:
+    """A metric of ours: one value a period, of one service ("sps") and its data set."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=metric,
         dimensions_map={"service": service, "dataset": DATASETS.get(service, "all")},
-        period=SLOT,
+        period=period,
         statistic=statistic,
         label=label,
     )

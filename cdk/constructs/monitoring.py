@@ -38,6 +38,27 @@ class Monitoring(Construct):
                 conditions={"Bool": {"aws:SecureTransport": "false"}},
             )
         )
+        # The policy replaces the topic's default one, which let the account's alarms publish
+        # (repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger, read 2026-11).
+        stack = cdk.Stack.of(self)
+        alarms = stack.format_arn(
+            service="cloudwatch",
+            resource="alarm",
+            resource_name=f"{settings.stack_name}-*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsMayPublish",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                    "ArnLike": {"aws:SourceArn": alarms},
+                },
+            )
+        )
         if settings.alert_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.alert_email))
 
@@ -69,12 +90,13 @@ class Monitoring(Construct):
                 "Azure refuses the sign-in: renew the client secret in AzureAuth, or the principal's roles.",
             )
         if self._settings.schedule_enabled:
-            complete = machine.metric_succeeded(period=cdk.Duration.minutes(30), statistic="Sum")
+            # A start that is skipped ends as a success, so only what a finished merge publishes counts.
+            merged = own_metric("CoveragePercent", "merge", "SampleCount", period=cdk.Duration.minutes(30))
             self._alarm(
                 "NoCompleteRun",
-                complete,
+                merged,
                 1,
-                "No run has completed for 30 minutes: is the schedule on, is a run hanging?",
+                "No run has been merged for 30 minutes: is the schedule on, is a run hanging?",
                 operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
                 missing=cloudwatch.TreatMissingData.BREACHING,
             )

@@ -15,7 +15,12 @@ TTL_ATTRIBUTE = "ExpiresAt"
 
 
 class Storage(Construct):
-    """Where data lies; nothing here is removed with the stack."""
+    """Where data lies; nothing here is removed with the stack, nor with one whose creation failed.
+
+    What stays has its name still, so the next deployment adopts it (``--import-existing-resources``).
+    ``RetainExceptOnCreate`` is not used: it could remove data that a failed creation had adopted, and a
+    protected table cannot be removed anyway.
+    """
 
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings) -> None:
         super().__init__(scope, name)
@@ -30,7 +35,12 @@ class Storage(Construct):
             )
         else:
             self.workloads = dynamodb.Table.from_table_name(self, "Workloads", running.workload_table)
-        self.control = self._build_table("Control", running.control_table, ("Key", "Sort"), settings)
+        if settings.create_control_table:
+            self.control: dynamodb.ITable = self._build_table(
+                "Control", running.control_table, ("Key", "Sort"), settings
+            )
+        else:
+            self.control = dynamodb.Table.from_table_name(self, "Control", running.control_table)
 
     def _build_bucket(self, settings: StackSettings) -> s3.Bucket:
         rules = [

@@ -86,7 +86,7 @@ def test_every_task_ends_in_time_retries_what_is_worth_it_and_catches_the_rest()
             assert name == "StartFullRun" or not {"States.ALL", "States.TaskFailed"} & set(rule["ErrorEquals"]), name
             assert rule["JitterStrategy"] == "FULL", name
             assert rule["MaxDelaySeconds"] <= 60, name
-            assert rule["MaxAttempts"] <= 5, name
+            assert rule["MaxAttempts"] <= 8, name
 
 
 def test_throttling_and_service_errors_are_retried_apart() -> None:

@@ -26,7 +26,7 @@ from spotlake.usecases.full_run.run_full import run_full
 from spotlake.usecases.report.report_run import SERVICES
 
 _SERVICE = "full_run"
-_DEFAULT_SECONDS = 3600.0
+_DEFAULT_SECONDS = 3600.0  # where the job definition does not say how long an attempt may take
 _NOTHING_BEFORE: dict[str, Any] = {"seconds": 0.0, "collectors": [], "memory": []}
 
 
@@ -72,7 +72,7 @@ class _Job:
         sampler = MemorySampler(self.services.wall, service=_SERVICE)
         sampler.start()
         began = time.monotonic()
-        limit = Deadline.after(_DEFAULT_SECONDS)
+        limit = Deadline.after(float(os.environ.get("FULL_RUN_SECONDS", _DEFAULT_SECONDS)))
         # Told to stop, there is no time left: collectors end at their next request.
         deadline = Deadline(lambda: 0.0 if self.stopping.is_set() else limit.seconds_left())
         try:

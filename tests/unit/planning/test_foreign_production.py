@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import boto3
 import pytest
@@ -22,18 +22,12 @@ from spotlake.stores.objects import MemoryObjects, ReadOnlyObjects, S3Objects
 from spotlake.usecases.plan.plan_run import PlanDeps, plan_run
 from spotlake.usecases.plan.prepare_work import PrepareDeps
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
-
 SLOT_AT = datetime(2026, 11, 23, 0, 10, tzinfo=UTC)
 
 
 def refusing(code: str, status: int) -> S3Objects:
     """A store whose S3 answers every read with this error, as botocore would raise it."""
-    client = cast(
-        "S3Client",
-        boto3.client("s3", region_name="us-west-2", aws_access_key_id="a", aws_secret_access_key="b"),
-    )
+    client = boto3.client("s3", region_name="us-west-2", aws_access_key_id="a", aws_secret_access_key="b")
     stub: Any = Stubber(client)
     for _ in range(3):
         stub.add_client_error("get_object", service_error_code=code, http_status_code=status)

@@ -1,0 +1,65 @@
+"""A stack that was destroyed, or never came to be, is deployed again, and takes over the data that stayed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from spotlake_local.workspace import ROOT
+from tests.deployed.test_cdk_cli import BUCKET, STACK, TABLE, Cli, names
+from tests.support.emulator import start_emulator
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_s3.client import S3Client
+
+ADOPT = ("--require-approval", "never", "--import-existing-resources")
+ITEM = {"InstanceType": {"S": "Standard_D2s_v5"}, "Workload": {"S": "eastus#1"}}
+
+
+@pytest.fixture(scope="module")
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+    with start_emulator() as aws:
+        cli = Cli(aws, tmp_path_factory.mktemp("cdk.out"))
+        cli.run("bootstrap", "aws://000000000000/us-west-2")
+        yield cli
+
+
+def test_make_deploy_adopts() -> None:
+    words = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "$(CDK) deploy --import-existing-resources $(CDK_ARGS)" in words
+
+
+def test_a_destroyed_stack_is_deployed_again_and_has_its_data(cli: Cli) -> None:
+    s3 = cast("S3Client", cli.aws.client("s3"))
+    dynamodb = cast("DynamoDBClient", cli.aws.client("dynamodb"))
+    # What a creation that failed leaves: a bucket and a table that belong to no stack.
+    cli.run("deploy", STACK, *ADOPT)
+    s3.put_object(Bucket=BUCKET, Key="runs/azure/2025/12/15/10-00.json", Body=b"{}")
+    dynamodb.put_item(TableName=TABLE, Item=ITEM)
+    cli.run("destroy", STACK, "--force")
+    with pytest.raises(AssertionError, match=r"(?i)exist"):
+        cli.deploy()  # without adopting, the names are taken
+    cli.run("deploy", STACK, *ADOPT)
+    assert {BUCKET, TABLE} <= names(cli.aws, STACK)
+    assert s3.get_object(Bucket=BUCKET, Key="runs/azure/2025/12/15/10-00.json")["Body"].read() == b"{}"
+    assert dynamodb.scan(TableName=TABLE)["Items"] == [ITEM]
+
+
+def test_a_shell_that_is_not_signed_in_is_told_so_in_one_sentence(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nowhere = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+    }
+    command = [sys.executable, "-m", "cdk.signed_in"]
+    done = subprocess.run(command, cwd=ROOT, env={**kept, **nowhere}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "aws configure sso" in done.stderr
