@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -87,8 +86,7 @@ def _make_layer(architecture: str) -> None:
     """Build the layer of dependencies, as ``make`` does, for who calls the CDK CLI itself (``cdk bootstrap``)."""
     sys.stderr.write(f"making the layer of dependencies for {architecture} (once; some seconds)\n")
     command = [sys.executable, str(ROOT / "layers/build.py"), "--arch", architecture]
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), str(ROOT / ".tools/uv/bin")))
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}, stdout=sys.stderr, check=False)
+    done = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False)
     if done.returncode:
         raise ConfigurationError(f"the layer for {architecture} cannot be made: its own words stand above")
 
