@@ -61,9 +61,7 @@ def evaluate(*asked: tuple[str, Mapping[str, Any]]) -> list[Any]:
 
 def job(*attempts: tuple[str, int | None], reason: str) -> str:
     """The Cause of a failed Batch job, with the fields that AWS gives (DescribeJobs, read 2026-11)."""
-    told = [
-        {"Container": {} if code is None else {"ExitCode": code}, "StatusReason": said} for said, code in attempts
-    ]
+    told = [{"Container": {} if code is None else {"ExitCode": code}, "StatusReason": said} for said, code in attempts]
     return json.dumps({"Attempts": told, "JobName": "full-run", "Status": "FAILED", "StatusReason": reason})
 
 
