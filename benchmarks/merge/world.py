@@ -21,7 +21,6 @@ from spotlake.models import (
     DESIRED_COUNTS,
     MAX_CALL_INSTANCE_TYPES,
     MAX_CALL_REGIONS,
-    CollectorReport,
     Dataset,
     Run,
     ScoreCall,
@@ -30,6 +29,7 @@ from spotlake.models import (
 )
 from spotlake.planning.attempt import AttemptRecord, Work
 from spotlake.planning.scope import Scope
+from spotlake.reports import CollectorReport
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.state.attempts import write_record, write_work
 from spotlake.stores.objects import MemoryObjects

@@ -13,7 +13,7 @@ from cdk.constructs.full_run_job import IMAGE_SOURCES
 from spotlake import errors, keys
 from spotlake.settings import Settings
 from spotlake.state.attempts import RECORD_SCHEMA
-from spotlake.stores.objects import write_json
+from spotlake.stores.documents import write_json
 from spotlake.usecases.full_run.exit_codes import cause_of_exit, exit_code_of, failures_by_exit_code
 from spotlake.usecases.notify.notify import one_line_cause
 from spotlake_local.aws.launcher import EmulatedAws

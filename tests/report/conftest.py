@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, sync_playwright
 from spotlake.clock import ManualClock
 from spotlake.errors import ConfigurationError
 from spotlake.events import ReportEvent, ReportResult
-from spotlake.models import CollectorReport, Dataset, Run, to_iso
+from spotlake.models import Dataset, Run, to_iso
+from spotlake.reports import CollectorReport
 from spotlake.state.checkpoints import write_job_record
 from spotlake.stores.claims import MemoryClaims
 from spotlake.usecases.report.report_run import ReportDeps, report_run

@@ -16,9 +16,10 @@ from spotlake import keys
 from spotlake.azure.credentials import TokenSource
 from spotlake.clock import Deadline, ManualClock
 from spotlake.events import CollectEvent
-from spotlake.models import CollectorReport, Dataset, Mode, Run, run_id_of
+from spotlake.models import Dataset, Mode, Run, run_id_of
 from spotlake.planning.attempt import AttemptRecord
 from spotlake.planning.scope import Scope
+from spotlake.reports import CollectorReport
 from spotlake.state.attempts import write_record
 from spotlake.state.catalogue import read_catalogue
 from spotlake.stores.ledger import MemoryLedger

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotlake.errors import ShardRefusedError
-from spotlake.models import CollectorReport, Dataset
+from spotlake.models import Dataset
+from spotlake.reports import CollectorReport
 from spotlake.shards import ShardHeader, encode_shard, open_shard, parse_rows
 
 KEY = "rawdata/azure/spot_if/2025/12/15/10-00/koreacentral.7.jsonl.gz"

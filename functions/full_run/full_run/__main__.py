@@ -18,7 +18,8 @@ from spotlake import wiring
 from spotlake.clock import Deadline
 from spotlake.errors import DeadlineError, InvalidInputError, ReclaimedError, SpotlakeError
 from spotlake.memory_sampler import MemorySampler, instance_type
-from spotlake.models import CollectorReport, Run, slot_of_run_id
+from spotlake.models import Run, slot_of_run_id
+from spotlake.reports import CollectorReport
 from spotlake.state.checkpoints import read_job_record, write_job_record
 from spotlake.telemetry import Telemetry
 from spotlake.usecases.full_run.exit_codes import BUG, DONE, cause_of_exit, exit_code_of

@@ -14,7 +14,8 @@ from spotlake import keys
 from spotlake.azure.credentials import TokenSource
 from spotlake.azure.http import new_session
 from spotlake.clock import Deadline, ManualClock
-from spotlake.models import CollectorReport, Dataset, Mode, Run, WorkItem, run_id_of
+from spotlake.models import Dataset, Mode, Run, WorkItem, run_id_of
+from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
 from spotlake.shards import open_shard, parse_rows
 from spotlake.stores.objects import MemoryObjects

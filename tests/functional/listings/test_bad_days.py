@@ -16,10 +16,11 @@ from spotlake.azure.http import new_session
 from spotlake.clock import Deadline, ManualClock
 from spotlake.errors import AzureError
 from spotlake.merge.manifest import NO_QUOTA
-from spotlake.models import CollectorReport, Dataset, Mode, Run, WorkItem, run_id_of
+from spotlake.models import Dataset, Mode, Run, WorkItem, run_id_of
 from spotlake.planning.attempt import AttemptRecord, Failure
 from spotlake.planning.catalogue import Catalogue
 from spotlake.planning.scope import Scope
+from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
 from spotlake.state.attempts import write_record
 from spotlake.state.catalogue import read_catalogue

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from spotlake.azure.price_rules import REJECTED_KINDS
-from spotlake.models import CollectorReport, Dataset, Findings
+from spotlake.models import Dataset
+from spotlake.reports import CollectorReport, Findings
 from spotlake_local.azure.retail_rows import PriceList
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.functional.listings.conftest import Listings, summed

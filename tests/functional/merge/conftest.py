@@ -14,9 +14,10 @@ import pytest
 
 from spotlake import keys
 from spotlake.clock import Deadline, ManualClock
-from spotlake.models import CollectorReport, Dataset, Mode, PairAccount, Run, ScoreCall, WorkItem, run_id_of
+from spotlake.models import Dataset, Mode, Run, ScoreCall, WorkItem, run_id_of
 from spotlake.planning.attempt import AttemptRecord, Failure, Work
 from spotlake.planning.scope import Scope
+from spotlake.reports import CollectorReport, PairAccount
 from spotlake.settings import Settings
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.state.attempts import write_record, write_work

@@ -17,7 +17,8 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from spotlake.clock import Deadline, ManualClock
-from spotlake.models import CollectorReport, Mode, Run, ScoreCall, WorkItem, from_iso
+from spotlake.models import Mode, Run, ScoreCall, WorkItem, from_iso
+from spotlake.reports import CollectorReport
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
 from spotlake.shards import open_shard, parse_rows

@@ -9,7 +9,8 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spotlake.models import CollectorReport, WorkItem
+from spotlake.models import WorkItem
+from spotlake.reports import CollectorReport
 from tests.functional.placement_scores.double import QUOTA_TEXT, Bench, Seen, answer, arm_error, item
 
 type Pair = tuple[str, str]

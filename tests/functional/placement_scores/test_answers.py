@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from spotlake.errors import SignInError, SignInUnavailableError
-from spotlake.models import LocationAnswers
+from spotlake.reports import LocationAnswers
 from spotlake.scores.quota import QuotaRules
 from spotlake.stores.ledger import MemoryLedger
 from tests.functional.placement_scores.double import QUOTA_TEXT, Bench, Seen, answer, arm_error, item, not_valid

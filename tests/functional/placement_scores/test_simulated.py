@@ -15,7 +15,8 @@ from spotlake.azure.http import HttpClient, new_session
 from spotlake.azure.locations import fetch_locations
 from spotlake.clock import Deadline, RunClock, WallClock
 from spotlake.errors import AzureRefusedError, SignInError
-from spotlake.models import CollectorReport, Dataset, Mode, Run, ScoreCall, WorkItem
+from spotlake.models import Dataset, Mode, Run, ScoreCall, WorkItem
+from spotlake.reports import CollectorReport
 from spotlake.scores.geography import Locations
 from spotlake.scores.zones import subscription_digest
 from spotlake.settings import Settings

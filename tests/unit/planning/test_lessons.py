@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from spotlake.errors import StoreError
-from spotlake.models import CollectorReport, CollectorStatus, Dataset, Findings, LocationAnswers, Mode, Run
+from spotlake.models import Dataset, Mode, Run
 from spotlake.planning.lessons import SMALLEST_WEIGHT, InvalidNames, Learnt, LocationScore, fold
+from spotlake.reports import CollectorReport, CollectorStatus, Findings, LocationAnswers
 from spotlake.state.lessons import learn_from, read_invalid_names, read_learnt, read_restrictions
 from spotlake.stores.objects import MemoryObjects
 

@@ -17,7 +17,8 @@ from spotlake.errors import (
     DeadlineError,
     UntrustedAnswerError,
 )
-from spotlake.models import CollectorReport, Dataset, Mode, Run, WorkItem
+from spotlake.models import Dataset, Mode, Run, WorkItem
+from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
 from spotlake.shards import open_shard, parse_rows
 from spotlake.stores.objects import MemoryObjects

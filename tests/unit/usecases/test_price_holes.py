@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 import pytest
 import requests
 
-from spotlake.models import Findings
+from spotlake.reports import Findings
 from tests.support.scripted import answered, made
 from tests.unit.usecases.rows import of_size, ondemand, page, spot
 from tests.unit.usecases.test_collect_prices import ITEM, SIZES, Collector

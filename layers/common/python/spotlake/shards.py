@@ -24,8 +24,9 @@ from typing import Any
 import orjson
 
 from spotlake.errors import ShardRefusedError
-from spotlake.models import CollectorReport, Dataset, to_iso
+from spotlake.models import Dataset, to_iso
 from spotlake.packing import unpack
+from spotlake.reports import CollectorReport
 from spotlake.shard_rows import ShardRow
 
 SCHEMA = 2

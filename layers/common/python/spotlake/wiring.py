@@ -21,8 +21,9 @@ from spotlake.azure.locations import API as LOCATIONS_API
 from spotlake.azure.locations import fetch_locations
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
 from spotlake.errors import StoreError
-from spotlake.models import CollectorReport, Run, WorkItem
+from spotlake.models import Run, WorkItem
 from spotlake.names import regions_to_collect
+from spotlake.reports import CollectorReport
 from spotlake.scores.geography import Locations
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings

@@ -8,59 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from spotlake.merge.slot import AttemptRead, SlotRead
-from spotlake.models import CollectorReport, Dataset, Mode, PairAccount, run_id_of, to_iso
-from spotlake.planning.attempt import Failure
-from spotlake.scores.accounts import NO_REPORT
+from spotlake.merge.stale import LISTINGS, Stale, listings, stale_parts
+from spotlake.models import Dataset, Mode, run_id_of, to_iso
+from spotlake.reports import CollectorReport, PairAccount
 
 SCHEMA = 2
 NOTHING_PLANNED = "nothing was planned"
 NO_QUOTA = "no call could be asked: the quota is used up"
 NO_PAIRS = "no pair is known yet: the catalogue begins with the first price listing"
-_LISTINGS = (("price", Dataset.PRICE), ("eviction", Dataset.EVICTION))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stale:
-    """A region's data set that keeps old values, in whole or in part.
-
-    Attributes:
-        dataset, region: Which; of scores the region scored. Both empty when a whole attempt got nothing.
-        error, cause: What went wrong.
-        missing: Pairs, or listings, without an answer.
-        asked: Of how many.
-        since: Slot of the last time it was whole; None when it never was.
-    """
-
-    dataset: str
-    region: str
-    error: str
-    cause: str
-    missing: int = 1
-    asked: int = 1
-    since: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        return {
-            "dataset": self.dataset,
-            "region": self.region,
-            "error": self.error,
-            "cause": self.cause,
-            "missing": self.missing,
-            "asked": self.asked,
-            "since": self.since,
-        }
 
 
 def collected(slot: SlotRead) -> dict[str, Any]:
     """The part of the manifest that tells of collecting: status, coverage, accounts, stale regions, collectors."""
     accounts = slot.account.accounts()
     coverage, reasons = _coverage(slot, accounts)
-    stale = _stale(slot, accounts)
+    stale = stale_parts(slot, accounts)
     percent = _floored(sum(one or 0.0 for one in coverage.values()) / len(coverage))
     scores = [one for one in slot.reports if one.dataset is Dataset.SPS]
     works = [attempt.work for attempt in slot.attempts if attempt.work is not None]
@@ -146,8 +111,8 @@ def _coverage(slot: SlotRead, accounts: Sequence[PairAccount]) -> tuple[dict[str
         waiting = any(attempt.work is not None and attempt.work.calls_waiting for attempt in slot.attempts)
         planned = any(attempt.work is not None for attempt in slot.attempts)
         reasons["sps"] = NO_QUOTA if waiting else NO_PAIRS if planned else NOTHING_PLANNED
-    for name, dataset in _LISTINGS:
-        owed, whole = _listings(slot, dataset)
+    for name, dataset in LISTINGS:
+        owed, whole = listings(slot, dataset)
         coverage[name] = _floored(100 * len(owed & whole) / len(owed)) if owed else None
         if not owed:
             reasons[name] = NOTHING_PLANNED
@@ -159,121 +124,16 @@ def _first_form_scored(slot: SlotRead) -> bool:
     return any(one.dataset is Dataset.SPS and not one.accounts and one.status == "complete" for one in slot.reports)
 
 
-def _listings(slot: SlotRead, dataset: Dataset) -> tuple[set[str], set[str]]:
-    """Regions whose listing was owed by any attempt, and regions of which some attempt has a whole one."""
-    owed = {
-        region
-        for attempt in slot.attempts
-        if attempt.work is not None
-        for region, item in attempt.work.items.items()
-        if dataset in item.datasets
-    }
-    return owed, {one.region for one in slot.reports if one.dataset is dataset and one.status == "complete"}
-
-
 def _regions_complete(slot: SlotRead, regions: Iterable[str], accounts: Sequence[PairAccount]) -> int:
     """How many regions have an answer to all that was owed of them, scores among it where any could be asked."""
     lacking = {one.region for one in accounts if one.missing} | {
         report.region for report in slot.reports if not report.accounts and report.status != "complete"
     }
     nothing_asked = not any(one.asked for one in accounts) and not _first_form_scored(slot)
-    for _, dataset in _LISTINGS:
-        owed, whole = _listings(slot, dataset)
+    for _, dataset in LISTINGS:
+        owed, whole = listings(slot, dataset)
         lacking |= owed - whole
     return 0 if nothing_asked else sum(region not in lacking for region in regions)
-
-
-def _stale(slot: SlotRead, accounts: Sequence[PairAccount]) -> list[Stale]:
-    since = next((attempt.work.confirmed_at for attempt in reversed(slot.attempts) if attempt.work), {})
-    found = [_unplanned(attempt) for attempt in slot.attempts if attempt.work is None]
-    for region in dict.fromkeys(one.region for one in accounts if one.missing):
-        own = [one for one in accounts if one.region == region and one.missing]
-        found.append(_stale_scores(slot, region, own, since.get(region, {}).get(Dataset.SPS.value)))
-    for _, dataset in _LISTINGS:
-        owed, whole = _listings(slot, dataset)
-        for region in sorted(owed - whole):
-            error, cause = _why(slot, dataset, region)
-            last = since.get(region, {}).get(dataset.value)
-            found.append(Stale(dataset=dataset.value, region=region, error=error, cause=cause, since=last))
-    found.extend(_stale_first_form(slot))
-    return found
-
-
-def _unplanned(attempt: AttemptRead) -> Stale:
-    """An attempt that ended before it had planned anything."""
-    failure = next((one for one in attempt.failures or () if not one.dataset), None)
-    error, cause = (failure.error, failure.cause) if failure else ("UnknownError", "it ended before it had planned")
-    return Stale(dataset="", region="", error=error, cause=f"attempt {attempt.record.run.attempt}: {cause}")
-
-
-def _stale_scores(slot: SlotRead, region: str, accounts: Sequence[PairAccount], since: str | None) -> Stale:
-    """A region with pairs that got no answer, whichever collectors sent the calls."""
-    reasons: dict[str, int] = {}
-    for one in accounts:
-        for reason, sizes in one.unanswered.items():
-            reasons[reason] = reasons.get(reason, 0) + len(sizes)
-    senders = [
-        report
-        for report in slot.reports
-        if any(own.region == region and own.missing for own in report.accounts) and report.error
-    ]
-    error = senders[0].error if senders else None
-    if NO_REPORT in reasons:
-        lost = _scores_failure(slot)
-        error = lost.error if lost else error or "ShardRefusedError"
-    missing, asked = sum(one.missing for one in accounts), sum(one.asked for one in accounts)
-    said = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
-    counts = ", ".join(str(one.desired_count) for one in accounts)
-    return Stale(
-        dataset=Dataset.SPS.value,
-        region=region,
-        error=error or "AzureError",
-        cause=f"{missing} of {asked} pairs have no answer at desired count {counts} ({said})",
-        missing=missing,
-        asked=asked,
-        since=since,
-    )
-
-
-def _stale_first_form(slot: SlotRead) -> list[Stale]:
-    """Score shards without an account that were not whole, or are not there (attempt 0 only)."""
-    found = []
-    for attempt in slot.attempts:
-        if attempt.record.run.attempt:
-            continue
-        found += [
-            Stale(dataset=one.dataset.value, region=one.region, error=one.error or "", cause=one.cause or "")
-            for one in attempt.reports
-            if one.dataset is Dataset.SPS and one.status != "complete"
-        ]
-        found += [
-            Stale(dataset=one.dataset.value, region=one.region, error="ShardRefusedError", cause=one.reason)
-            for one in attempt.refused
-            if one.dataset is Dataset.SPS
-        ]
-    return found
-
-
-def _why(slot: SlotRead, dataset: Dataset, region: str) -> tuple[str, str]:
-    """Error and cause of a listing that no attempt has whole, as the newest attempt knows it."""
-    for attempt in reversed(slot.attempts):
-        caught = next((one for one in attempt.failures or () if (one.dataset, one.region) == (dataset, region)), None)
-        if caught is not None:
-            return caught.error, caught.cause
-        report = next((one for one in attempt.reports if (one.dataset, one.region) == (dataset, region)), None)
-        if report is not None and report.error:
-            return report.error, report.cause or ""
-        refused = next((one for one in attempt.refused if (one.dataset, one.region) == (dataset, region)), None)
-        if refused is not None:
-            step = next((one for one in attempt.failures or () if not one.dataset), None)
-            return (step.error, step.cause) if step else ("ShardRefusedError", refused.reason)
-    return "UnknownError", "no attempt says why"
-
-
-def _scores_failure(slot: SlotRead) -> Failure | None:
-    """What stopped a score collector, or the whole step that it was part of."""
-    caught = (one for attempt in slot.attempts for one in attempt.failures or ())
-    return next((one for one in caught if one.dataset in ("", Dataset.SPS.value)), None)
 
 
 def _attempt(attempt: AttemptRead) -> dict[str, Any]:

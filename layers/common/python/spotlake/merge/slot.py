@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from spotlake.merge.columns import Columns
-from spotlake.models import CollectorReport, Dataset
+from spotlake.models import Dataset
 from spotlake.planning.attempt import AttemptRecord, Failure, Work
+from spotlake.reports import CollectorReport
 from spotlake.scores.accounts import SlotAccount
 
 

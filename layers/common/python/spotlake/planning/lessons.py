@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 
-from spotlake.models import CollectorReport, Dataset, Findings, LocationAnswers, Mode, Run, slot_of_run_id
+from spotlake.models import Dataset, Mode, Run, slot_of_run_id
 from spotlake.names import join_key
+from spotlake.reports import CollectorReport, Findings, LocationAnswers
 
 RESTRICTED_DAYS = 7  # then a pair is asked again through a second subscription
 SMALLEST_WEIGHT = 0.05  # a bad location still gets a call now and then, which shows when it is well again

@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from spotlake.models import PairAccount, ScoreCall
+from spotlake.models import ScoreCall
 from spotlake.names import join_key
+from spotlake.reports import PairAccount
 from spotlake.scores.score import INSUFFICIENT_QUOTA, RESTRICTED, STALE
 from spotlake.shard_rows import ScoreRow
 

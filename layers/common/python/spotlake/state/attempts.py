@@ -19,7 +19,8 @@ from spotlake.packing import unpack
 from spotlake.planning.attempt import FIRST_FORM, AttemptRecord, Failure, Work
 from spotlake.planning.scope import Scope
 from spotlake.state.first_form import read_first_form
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, encode_json, put_once, read_json
+from spotlake.stores.documents import encode_json, put_once, read_json
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 RECORD_SCHEMA = WORK_SCHEMA = END_SCHEMA = 1
 _CONTENT_TYPE = "application/gzip"

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from spotlake import keys
 from spotlake.planning.cover import Block
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, read_json, write_json
+from spotlake.stores.documents import read_json, write_json
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 PLAN_SCHEMA = 1
 

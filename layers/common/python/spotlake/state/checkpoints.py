@@ -11,7 +11,8 @@ from spotlake.errors import ReclaimedError
 from spotlake.models import Run
 from spotlake.scores.accounts import AnsweredCall
 from spotlake.shard_rows import ScoreRow
-from spotlake.stores.objects import ObjectStore, read_json, write_json
+from spotlake.stores.documents import read_json, write_json
+from spotlake.stores.objects import ObjectStore
 
 SCHEMA = 1
 

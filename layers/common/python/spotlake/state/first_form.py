@@ -10,7 +10,8 @@ from spotlake import keys
 from spotlake.models import Dataset, Run, WorkItem
 from spotlake.planning.attempt import FIRST_FORM
 from spotlake.planning.scope import Scope
-from spotlake.stores.objects import ReadOnlyObjects, read_json
+from spotlake.stores.documents import read_json
+from spotlake.stores.objects import ReadOnlyObjects
 
 SCHEMA = 1
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from spotlake import keys
 from spotlake.models import from_iso, to_iso
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, change_json, read_json
+from spotlake.stores.documents import change_json, read_json
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 1
 

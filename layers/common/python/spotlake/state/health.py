@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from spotlake import keys
-from spotlake.stores.objects import ObjectStore, change_json
+from spotlake.stores.documents import change_json
+from spotlake.stores.objects import ObjectStore
 
 SCHEMA = 2
 _FIRST_SCHEMA = 1  # one entry for all kinds of runs

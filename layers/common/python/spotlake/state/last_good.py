@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from spotlake import keys
-from spotlake.models import CollectorReport, Dataset, PairAccount, from_iso, to_iso
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, change_json, read_json
+from spotlake.models import Dataset, from_iso, to_iso
+from spotlake.reports import CollectorReport, PairAccount
+from spotlake.stores.documents import change_json, read_json
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 1
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from spotlake import keys
-from spotlake.models import CollectorReport, Run
+from spotlake.models import Run
 from spotlake.names import join_key
 from spotlake.planning.lessons import InvalidNames, Learnt, LocationScore, Pair, PairRuns, Restrictions, fold
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, change_json, read_json
+from spotlake.reports import CollectorReport
+from spotlake.stores.documents import change_json, read_json
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 1
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from spotlake import keys
 from spotlake.models import from_iso, to_iso
 from spotlake.scores.geography import Locations
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, read_json, write_json
+from spotlake.stores.documents import read_json, write_json
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 1
 

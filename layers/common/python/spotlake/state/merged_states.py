@@ -14,7 +14,8 @@ from typing import Any
 from spotlake import keys
 from spotlake.errors import ConflictError, StoreError
 from spotlake.merge.state import MergedState, decode
-from spotlake.stores.objects import ObjectStore, read_json, write_json
+from spotlake.stores.documents import read_json, write_json
+from spotlake.stores.objects import ObjectStore
 
 SCHEMA = 2
 _FIRST_SCHEMA = 1  # entries without attempts: what was merged then is attempt 0

@@ -14,8 +14,9 @@ from spotlake.azure.http import HttpClient
 from spotlake.azure.placement import API_VERSION, Answer, Outcome, Question, Tokens, ask
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import AzureError, DeadlineError, SignInError, SignInUnavailableError, SpotlakeError, StoreError
-from spotlake.models import LocationAnswers, Run, ScoreCall
+from spotlake.models import Run, ScoreCall
 from spotlake.names import join_key
+from spotlake.reports import LocationAnswers
 from spotlake.scores.accounts import AnsweredCall
 from spotlake.scores.rows import Pair, rows_of
 from spotlake.scores.zones import ZoneMap, subscription_digest

@@ -16,8 +16,9 @@ from spotlake.azure.placement import Tokens
 from spotlake.azure.resource_graph import API, BANDS, GraphPages, band_of
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import UntrustedAnswerError
-from spotlake.models import CollectorReport, Dataset, Run, WorkItem, to_iso
+from spotlake.models import Dataset, Run, WorkItem, to_iso
 from spotlake.names import join_key, region_key
+from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
 from spotlake.shard_rows import EvictionRow
 from spotlake.stores.objects import ObjectStore

@@ -16,8 +16,9 @@ from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import API, Tokens
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ReclaimedError, SignInError, SignInUnavailableError, SpotlakeError
-from spotlake.models import CollectorReport, CollectorStatus, Dataset, Findings, Run, ScoreCall, WorkItem
+from spotlake.models import Dataset, Run, ScoreCall, WorkItem
 from spotlake.names import join_key
+from spotlake.reports import CollectorReport, CollectorStatus, Findings
 from spotlake.scores.accounts import Accountant, AnsweredCall
 from spotlake.scores.quota import QuotaRules
 from spotlake.scores.rows import count_rows, offered, restricted_for, restrictions, unique_rows

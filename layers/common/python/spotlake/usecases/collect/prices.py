@@ -13,8 +13,9 @@ from spotlake.azure.price_rules import ChosenPrices, choose_prices
 from spotlake.azure.retail import API, SIZES_A_REQUEST, PricePages, narrow_filter, price_filter
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import AzureError, DeadlineError, UntrustedAnswerError
-from spotlake.models import CollectorReport, Dataset, Findings, Run, WorkItem, to_iso
+from spotlake.models import Dataset, Run, WorkItem, to_iso
 from spotlake.names import join_key
+from spotlake.reports import CollectorReport, Findings
 from spotlake.settings import Settings
 from spotlake.shard_rows import PriceRow
 from spotlake.stores.objects import ObjectStore

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from spotlake.errors import InvalidInputError
 from spotlake.events import CollectEvent, CollectorResult
-from spotlake.models import CollectorReport, Dataset, Run, WorkItem
+from spotlake.models import Dataset, Run, WorkItem
 from spotlake.planning.attempt import Work
+from spotlake.reports import CollectorReport
 from spotlake.state.attempts import read_work
 from spotlake.stores.objects import ReadOnlyObjects
 

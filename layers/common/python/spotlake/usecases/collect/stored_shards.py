@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from spotlake import keys
-from spotlake.models import CollectorReport, Dataset, Run
+from spotlake.models import Dataset, Run
+from spotlake.reports import CollectorReport
 from spotlake.shard_rows import ShardRow
 from spotlake.shards import ShardHeader, encode_shard, report_of
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, put_once
+from spotlake.stores.documents import put_once
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 _CONTENT_TYPE = "application/gzip"
 

@@ -14,11 +14,12 @@ from itertools import chain
 
 from spotlake import keys
 from spotlake.errors import AzureError, DeadlineError, ReclaimedError, ShardRefusedError, SpotlakeError
-from spotlake.models import CollectorReport, Dataset, Run, WorkItem
+from spotlake.models import Dataset, Run, WorkItem
 from spotlake.names import is_spot_eligible
 from spotlake.planning.attempt import Work
 from spotlake.planning.catalogue import Catalogue, fold_listing
 from spotlake.planning.run_input import require_known_regions, require_known_sizes
+from spotlake.reports import CollectorReport
 from spotlake.shard_rows import PriceRow
 from spotlake.shards import open_shard, parse_rows
 from spotlake.state.attempts import read_record, read_work

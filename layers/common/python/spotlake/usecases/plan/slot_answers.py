@@ -9,7 +9,8 @@ from datetime import datetime
 
 from spotlake import keys
 from spotlake.errors import ShardRefusedError
-from spotlake.models import CollectorReport, Dataset, run_id_of
+from spotlake.models import Dataset, run_id_of
+from spotlake.reports import CollectorReport
 from spotlake.shard_rows import ScoreRow
 from spotlake.shards import open_shard, parse_rows
 from spotlake.state.attempts import attempts_of, read_record, read_work
