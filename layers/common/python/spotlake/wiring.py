@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
 from spotlake.azure.http import HttpClient, new_session
 from spotlake.azure.locations import API as LOCATIONS_API
 from spotlake.azure.locations import fetch_locations
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
-from spotlake.errors import StoreError
 from spotlake.models import Run, WorkItem
 from spotlake.names import regions_to_collect
 from spotlake.reports import CollectorReport
@@ -29,6 +27,7 @@ from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
 from spotlake.state.locations import read_locations, write_locations
 from spotlake.stores.claims import DynamoDbClaims
+from spotlake.stores.executions import is_running
 from spotlake.stores.ledger import DynamoDbLedger
 from spotlake.stores.objects import S3Objects
 from spotlake.stores.turns import DynamoDbTurns
@@ -198,19 +197,11 @@ class Services:
 
         executions = self._session.client("stepfunctions", config=_BOTO)
 
-        def is_running(arn: str) -> bool:
-            try:
-                return executions.describe_execution(executionArn=arn)["status"] == "RUNNING"
-            except executions.exceptions.ExecutionDoesNotExist:
-                return False
-            except (ClientError, BotoCoreError) as error:
-                raise StoreError(f"cannot tell whether {arn} still runs: {type(error).__name__}") from error
-
         return PlanDeps(
             objects=self.objects,
             claims=self.claims,
             wall=self.wall,
-            is_running=is_running,
+            is_running=functools.partial(is_running, executions),
             settings=self.settings,
             prepare=lambda run: self.prepare_deps(run, deadline),
         )

@@ -30,7 +30,8 @@ from spotlake.state.lessons import read_restrictions
 from spotlake.stores.ledger import QuotaLedger
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.collect.call_rights import CallRights
-from spotlake.usecases.collect.call_sender import CallSender, Delivery
+from spotlake.usecases.collect.call_sender import CallSender
+from spotlake.usecases.collect.delivery import Delivery
 from spotlake.usecases.collect.stored_shards import stored_report, write_shard
 
 _WRITE_SECONDS = 15.0  # kept free at the end for giving back rights and writing the shard
