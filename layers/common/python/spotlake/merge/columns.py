@@ -6,6 +6,7 @@ A shard with one row that cannot be is refused as a whole: what else is wrong wi
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
@@ -170,15 +171,17 @@ class Columns:
             found.setdefault(region, []).append(size)
         return found
 
-    def scored_pairs(self) -> dict[tuple[str, int], set[str]]:
+    def scored_pairs(self) -> Mapping[tuple[str, int], set[str]]:
         """(region, desired count) -> sizes with a score in any zone."""
         known = self.scores["score"] > 0
-        things = np.unique(self.scores["pair"][known] * len(DESIRED_COUNTS) + self.scores["place"][known])
+        scored = np.zeros((len(DESIRED_COUNTS), len(self.pairs)), bool)
+        scored[self.scores["place"][known], self.scores["pair"][known]] = True
         named = list(self.pairs)
-        found: dict[tuple[str, int], set[str]] = {}
-        for pair, place in zip(*(part.tolist() for part in np.divmod(things, len(DESIRED_COUNTS))), strict=True):
-            region, size = named[pair]
-            found.setdefault((region, DESIRED_COUNTS[place]), set()).add(size)
+        found: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+        for count, pairs in zip(DESIRED_COUNTS, scored, strict=True):
+            for number in np.flatnonzero(pairs).tolist():
+                region, size = named[number]
+                found[region, count].add(size)
         return found
 
     def counts(self) -> dict[str, int]:
