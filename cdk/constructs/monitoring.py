@@ -82,6 +82,20 @@ class Monitoring(Construct):
             self._settings.running.rows_alarm_percent,
             "A data set has far more or fewer rows than a day before: compare both runs with `spotlake show RUN`.",
         )
+        self._alarm(
+            "Age",
+            own_metric("OldestScoreAgeMinutes", "merge", "Maximum"),
+            self._settings.running.score_age_alarm_hours * 60,
+            "The oldest score is too old: is Azure refusing calls (`spotlake show RUN`), or are there too few "
+            "subscriptions for the regions and sizes collected?",
+        )
+        self._alarm(
+            "Quota",
+            own_metric("QuotaLeft", "plan", "Maximum", period=cdk.Duration.hours(2)),
+            1,
+            "No placement-score call could be reserved for two hours: is somebody else using up the quota?",
+            operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        )
         for name in _SIGNING_IN:
             self._alarm(
                 f"SignIn-{name}",

@@ -58,6 +58,8 @@ class Settings:
         minimum_coverage_percent: Less than this ends a run as failed (after merging what there is). It is the
             mean over the three data sets, so the default lets one of them be out without failing runs.
         rows_alarm_percent: A data set whose rows differ by more from those of a day before raises an alarm.
+        score_age_alarm_hours: A score older than this raises an alarm. With one subscription every count of every
+            pair is asked again after about 40 hours.
         retire_after_days: A workload that was not listed so long is retired.
         retired_ttl_days: A retired item is removed so long after.
         name_casing: "source" as production's readers compare, or "lower".
@@ -93,6 +95,7 @@ class Settings:
     price_max_fall_percent: int = _setting(50, int, _between(1, 100))
     minimum_coverage_percent: int = _setting(50, int, _between(0, 100))
     rows_alarm_percent: int = _setting(30, int, _between(1, 1000))
+    score_age_alarm_hours: int = _setting(72, int, _between(1, 2000))
     retire_after_days: int = _setting(14, int, _between(1, 365))
     retired_ttl_days: int = _setting(90, int, _between(1, 3650))
     name_casing: str = _setting("source", str, _one_of("source", "lower"))
