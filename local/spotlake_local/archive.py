@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,8 +14,6 @@ from spotlake.models import slot_of_run_id
 from spotlake.stores.objects import ReadOnlyObjects, S3Objects
 from spotlake_local.arguments import add_state_dir, workspace_of
 from spotlake_local.files import FileObjects
-
-_MOST_CAUSES = 3
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,31 +56,16 @@ def total_seconds(objects: ReadOnlyObjects, run_id: str) -> float | None:
 def scores_waiting(run: Mapping[str, Any]) -> str:
     """What the quota made wait in a run, by its manifest or summary.
 
-    >>> scores_waiting({"calls_waiting": 0, "oldest_waiting_minutes": 0.0})
+    >>> scores_waiting({"calls_waiting": 0, "oldest_score_age_minutes": 0.0})
     'none'
-    >>> scores_waiting({"calls_waiting": 1445, "oldest_waiting_minutes": 230.0})
+    >>> scores_waiting({"calls_waiting": 1445, "oldest_score_age_minutes": 230.0})
     'of 1,445 calls, for quota; the oldest is 230 minutes old'
     """
     if not run["calls_waiting"]:
         return "none"
-    # Manifests of the first schema said so under another name.
-    age = run["oldest_waiting_minutes"] if "oldest_waiting_minutes" in run else run["oldest_score_age_minutes"]
+    age = run["oldest_score_age_minutes"]
     oldest = "some were never asked" if age is None else f"the oldest is {age:.0f} minutes old"
     return f"of {run['calls_waiting']:,} calls, for quota; {oldest}"
-
-
-def what_is_missing(run: Mapping[str, Any]) -> list[str]:
-    """Why a run is not complete, by its manifest: a sentence for each kind, most regions first.
-
-    >>> what_is_missing({"coverage_reasons": {"sps": "no call could be asked"}, "stale": []})
-    ['sps: no call could be asked']
-    """
-    said = [f"{name}: {reason}" for name, reason in run.get("coverage_reasons", {}).items()]
-    causes = Counter(f"{one['dataset'] or 'run'}: {one['error']}: {one['cause']}" for one in run["stale"])
-    for sentence, times in causes.most_common(_MOST_CAUSES):
-        said.append(sentence + (f" (and {times - 1} more of this kind)" if times > 1 else ""))
-    left = len(causes) - _MOST_CAUSES
-    return [*said, f"{left} other causes: see the manifest's `stale`"] if left > 0 else said
 
 
 def read_manifest(objects: ReadOnlyObjects, run_id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from spotlake import errors, keys
 from spotlake.models import run_id_of, slot_of_run_id
 from spotlake.stores.objects import ReadOnlyObjects
 from spotlake.usecases.notify.notify import one_line_cause
-from spotlake_local.archive import read_document, scores_waiting, what_is_missing
+from spotlake_local.archive import read_document, scores_waiting
 from spotlake_local.following import COLLECTING_STATES, Ended
 from spotlake_local.workspace import Workspace
 
@@ -32,8 +32,6 @@ def summarise(
         "mode": manifest.get("mode"),
         "status": "succeeded" if ended.status == "SUCCEEDED" else ended.status.lower(),
         "azure": source,
-        "collected": manifest.get("status"),
-        "missing": what_is_missing(manifest) if manifest else [],
         "regions_requested": manifest.get("regions_requested", 0),
         "regions_complete": manifest.get("regions_complete", 0),
         "coverage_percent": manifest.get("coverage_percent", 0.0),
@@ -42,7 +40,6 @@ def summarise(
         "sps_calls": manifest.get("sps_calls", 0),
         "throttled_calls": manifest.get("throttled_calls", 0),
         "calls_waiting": manifest.get("calls_waiting", 0),
-        "oldest_waiting_minutes": manifest.get("oldest_waiting_minutes"),
         "oldest_score_age_minutes": manifest.get("oldest_score_age_minutes"),
         "seconds": {
             "total": 0.0,
@@ -87,7 +84,6 @@ def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     seconds = {name: value for name, value in summary["seconds"].items() if value}
     if summary["mode"] is not None:
         yield "mode, Azure", f"{summary['mode']}, {summary['azure']}"
-        yield "collected", "; ".join([str(summary["collected"]), *summary["missing"]])
         yield "regions", f"{summary['regions_complete']} of {summary['regions_requested']} complete"
         yield "coverage", f"{summary['coverage_percent']:.1f} %"
         yield "rows", ", ".join(f"{name} {number:,}" for name, number in summary["rows"].items())
@@ -108,7 +104,7 @@ def _way_out(error: str, workspace: Workspace) -> str:
         if recovery is not errors.Recovery.TRY_LATER:
             return str(recovery.value)
     log = workspace.aws / "emulator.log"
-    return f"run again when the cause is gone; if it repeats, see the manifest and {log}"
+    return f"run again; if it repeats, see {log}, or begin anew (`make clean-local`, or another STATE_DIR)"
 
 
 def _report_outputs(objects: ReadOnlyObjects, slot_at: datetime) -> list[str]:

@@ -15,7 +15,6 @@ from typing import Any
 import orjson
 
 from spotlake.errors import ConfigurationError, InvalidInputError
-from spotlake.keys import MANIFEST_PREFIX, slot_of_manifest
 from spotlake.models import from_iso, to_iso
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,13 +84,6 @@ class Workspace:
         """The slot that was last begun, or None on a first run. Raises ConfigurationError when it cannot be read."""
         last = self._last()
         return from_iso(last["slot_at"]) if last else None
-
-    def last_manifest_at(self) -> datetime | None:
-        """The newest slot that was collected to its end, by the files here; None when there is none."""
-        found = [
-            path.relative_to(self.outputs).as_posix() for path in self.outputs.glob(f"{MANIFEST_PREFIX}*/*/*/*.json")
-        ]
-        return slot_of_manifest(max(found)) if found else None
 
     def source(self) -> str | None:
         """Whose data lie here, "simulated" or "live"; None before the first run."""

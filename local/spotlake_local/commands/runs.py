@@ -16,8 +16,7 @@ TABLE_WIDTH = 80
 MOST_RUNS = 1000  # a week of slots; each is two requests to S3
 
 _EPILOG = """\
-status: complete; partial when something was not answered or could not be asked; failed when nothing came
-waiting: placement-score calls that did not fit into the quota; stale: what kept its old values
+status: complete, or partial when a region or data set kept its old values (stale says how many)
 
 examples:
   spotlake runs --last 144
@@ -61,7 +60,7 @@ def runs_table(listed: list[tuple[dict[str, Any], float | None]]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0))
-    for name in ("run", "mode", "status", "cover %", "rows", "changed", "waiting", "seconds", "stale"):
+    for name in ("run", "mode", "status", "cover %", "rows", "changed", "calls", "seconds", "stale"):
         table.add_column(name, no_wrap=True, justify="left" if name in ("run", "mode", "status") else "right")
     for one, seconds in listed:
         table.add_row(
@@ -71,7 +70,7 @@ def runs_table(listed: list[tuple[dict[str, Any], float | None]]) -> Table:
             f"{one['coverage_percent']:.1f}",
             f"{one['rows']['merged']:,}",
             f"{one['changed_rows']:,}",
-            f"{one['calls_waiting']:,}",
+            f"{one['sps_calls']:,}",
             "-" if seconds is None else f"{seconds:.0f}",
             str(len(one["stale"])),
         )

@@ -13,7 +13,6 @@ from rich.console import Console
 from spotlake import keys
 from spotlake.models import slot_of_run_id
 from spotlake.stores.objects import MemoryObjects
-from spotlake_local.archive import what_is_missing
 from spotlake_local.cli import main
 from spotlake_local.commands.runs import TABLE_WIDTH, runs_table
 from spotlake_local.following import Ended
@@ -39,7 +38,6 @@ MANIFEST = {
     "rows": {"merged": 150_414},
     "changed_rows": 149_288,
     "sps_calls": 1774,
-    "calls_waiting": 1445,
     "stale": [],
 }
 
@@ -155,16 +153,7 @@ def test_a_narrow_terminal_cuts_no_run_id() -> None:
     with console.capture() as seen:
         console.print(runs_table([(MANIFEST, 1283.2)]))
     line = seen.get().splitlines()[1].split()
-    assert line == ["20251215T1000Z", "incremental", "complete", "100.0", "150,414", "149,288", "1,445", "1283", "0"]
-
-
-def test_a_run_that_is_not_whole_says_why_in_sentences() -> None:
-    stale = {"dataset": "sps", "region": "eastus", "error": "AzureError", "cause": "3 of 40 pairs have no answer"}
-    run = {"coverage_reasons": {"eviction": "nothing was planned"}, "stale": [stale, {**stale, "region": "westus"}]}
-    assert what_is_missing(run) == [
-        "eviction: nothing was planned",
-        "sps: AzureError: 3 of 40 pairs have no answer (and 1 more of this kind)",
-    ]
+    assert line == ["20251215T1000Z", "incremental", "complete", "100.0", "150,414", "149,288", "1,774", "1283", "0"]
 
 
 def test_a_failed_run_ends_with_its_cause_whole_and_a_way_out(tmp_path: Path) -> None:
@@ -181,9 +170,7 @@ def test_a_failed_run_ends_with_its_cause_whole_and_a_way_out(tmp_path: Path) ->
 @pytest.mark.parametrize(("passed", "rows"), [("Merge", 0), ("CheckCoverage", 7)])
 def test_a_summary_shows_no_earlier_execution_of_the_slot(passed: str, rows: int) -> None:
     slot_at = slot_of_run_id("20251215T1000Z")
-    stored = MemoryObjects(
-        objects={keys.manifest(slot_at): orjson.dumps({"mode": "full", "changed_rows": 7, "stale": []})}
-    )
+    stored = MemoryObjects(objects={keys.manifest(slot_at): orjson.dumps({"mode": "full", "changed_rows": 7})})
     ended = Ended(status="FAILED", error="StoreError", cause="full", seconds_by_state={"Plan": 1.0, passed: 1.0})
     summary = summarise(stored, slot_at=slot_at, ended=ended, source="simulated", deploy_seconds=1.0)
     assert summary["changed_rows"] == rows

@@ -6,7 +6,7 @@ overwrites another's. Every key is described in docs/data.md.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from spotlake.models import Dataset
 
@@ -80,15 +80,6 @@ def snapshot(slot_at: datetime) -> str:
 def manifest(slot_at: datetime) -> str:
     """The commit mark of a run: written last, says ``complete``."""
     return f"{MANIFEST_PREFIX}{_slot(slot_at)}.json"
-
-
-def slot_of_manifest(key: str) -> datetime:
-    """The slot of a manifest's key.
-
-    >>> slot_of_manifest("runs/azure/2025/12/15/10-00.json").isoformat()
-    '2025-12-15T10:00:00+00:00'
-    """
-    return datetime.strptime(key, f"{MANIFEST_PREFIX}%Y/%m/%d/%H-%M.json").replace(tzinfo=UTC)
 
 
 def manifest_day(slot_at: datetime) -> str:

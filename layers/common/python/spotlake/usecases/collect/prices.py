@@ -101,12 +101,15 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
 
 
 def _require_enough(chosen: ChosenPrices, item: WorkItem, settings: Settings) -> None:
-    """No spot price at all, or far fewer than the catalogue has: an answer that is not believed."""
+    """No spot price at all, or far fewer than the catalogue has: an answer that is not believed.
+
+    Of a region that never had one it is: Azure lists regions, and sells on demand, before it sells spot there.
+    """
     known = len(item.instance_types)
     found = (
         len(chosen.spot) if not item.filtered else sum(1 for one in item.instance_types if join_key(one) in chosen.spot)
     )
-    if not chosen.spot:
+    if not chosen.spot and known:
         raise UntrustedAnswerError(API, f"{item.region}: no spot price at all")
     if known and found < known * (100 - settings.price_max_fall_percent) / 100:
         raise UntrustedAnswerError(API, f"{item.region}: {found} spot prices, the catalogue has {known} sizes")
