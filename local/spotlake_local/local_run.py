@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from spotlake import keys
 from spotlake.clock import WallClock
 from spotlake.errors import InvalidInputError
-from spotlake.models import SLOT_MINUTES, Dataset, floor_to_slot, from_iso, run_id_of, to_iso
+from spotlake.models import SLOT_MINUTES, Dataset, from_iso, run_id_of, to_iso
 from spotlake.settings import Settings
 from spotlake.stores.objects import S3Objects
 from spotlake_local.assembly import synthesise
@@ -29,6 +29,7 @@ from spotlake_local.files import copy_objects
 from spotlake_local.following import Ended, follow, shard_keys
 from spotlake_local.following import Progress as RunProgress
 from spotlake_local.live_azure import LiveCredentials
+from spotlake_local.slots import choose_slot, is_collected
 from spotlake_local.summary import print_summary, summarise
 from spotlake_local.waiting import waiting
 from spotlake_local.workspace import ROOT, Workspace, host_architecture
@@ -76,7 +77,8 @@ class LocalRun:
         if held not in (None, self.source):
             allowed = f"{held}, as all data in {workspace.folder} are, or another STATE_DIR"
             raise InvalidInputError("azure", self.source, allowed)
-        self.slot_at = self._choose_slot()
+        self.slot_at = self._slot()
+        self.is_again = is_collected(workspace, self.slot_at)
         self.wanted["timestamp"] = to_iso(self.slot_at)
 
     def run(self) -> int:
@@ -84,8 +86,9 @@ class LocalRun:
         began = time.monotonic()
         if self.floored:
             self.console.print(f"the timestamp was moved to its ten-minute slot, {to_iso(self.slot_at)}")
-        if (self.workspace.outputs / keys.manifest(self.slot_at)).exists():
-            self.console.print("this slot has been collected before: this is another attempt, which adds to it")
+        if self.is_again:
+            again = "this is one more attempt, which adds to what is there and overwrites nothing"
+            self.console.print(f"{run_id_of(self.slot_at)} has been collected before: {again}")
         with ExitStack() as stack:
             with self._step("starting emulated AWS" + (" and simulated Azure" if self.source == "simulated" else "")):
                 aws, azure = self._start(stack)
@@ -113,18 +116,16 @@ class LocalRun:
         print_summary(self.console, summary, self.workspace)
         return 0 if ended.status == "SUCCEEDED" else 1
 
-    def _choose_slot(self) -> datetime:
-        """The slot asked for, never one of the future; else the first that nothing was collected for, from now on."""
-        present = floor_to_slot(WallClock().now())
-        after = [] if self.source == "live" else [self.workspace.last_slot_at(), self.workspace.last_manifest_at()]
-        free = max([present, *(last + timedelta(minutes=SLOT_MINUTES) for last in after if last is not None)])
-        if "timestamp" not in self.wanted:
-            return free
-        wanted = from_iso(self.wanted["timestamp"])
-        if wanted > free:
-            allowed = f"a slot that has come, or the next free one here, {to_iso(free)}"
-            raise InvalidInputError("timestamp", to_iso(wanted), allowed)
-        return wanted
+    def _slot(self) -> datetime:
+        """The slot asked for; else the first free one."""
+        if "timestamp" in self.wanted:
+            return from_iso(self.wanted["timestamp"])
+        return choose_slot(
+            self.workspace,
+            now_at=WallClock().now(),
+            is_live=self.source == "live",
+            resumes=self.wanted.get("resume", False),
+        )
 
     def _start(self, stack: ExitStack) -> tuple[EmulatedAws, SimulatedAzure | None]:
         ports = self.workspace.ports(_PORTS)
