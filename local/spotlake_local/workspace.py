@@ -14,11 +14,14 @@ from typing import Any
 
 import orjson
 
-from spotlake.errors import ConfigurationError, InvalidInputError
-from spotlake.keys import MANIFEST_PREFIX, slot_of_manifest
+from spotlake.errors import ConfigurationError, InvalidInputError, SpotlakeError
 from spotlake.models import from_iso, to_iso
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class FolderBusyError(SpotlakeError):
+    """Another command is using the folder; this one has done nothing."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class Workspace:
         the processes that have it open: this one, and the emulator that it hands it to.
 
         Raises:
-            InvalidInputError: Another command is using the folder, or it cannot be made or written.
+            FolderBusyError: Another command is using the folder.
+            InvalidInputError: It cannot be made or written.
         """
         try:
             # The table AzureAuth is kept here too, with a live Azure's secret: for its owner alone.
@@ -77,8 +81,8 @@ class Workspace:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                allowed = "a folder that no other `make run` or `spotlake exec` is using, or wait for that one"
-                raise InvalidInputError("--state-dir", str(self.folder), allowed) from None
+                busy = "another `make run` or `spotlake exec` is using it: wait for that one, or give another folder"
+                raise FolderBusyError(f"--state-dir {self.folder}: {busy}") from None
             yield lock.fileno()
 
     def last_slot_at(self) -> datetime | None:

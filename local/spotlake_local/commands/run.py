@@ -61,13 +61,10 @@ def add_parser(subparsers: Any) -> None:
         default="auto",
         help="auto, incremental or full; auto is full on the first run of a UTC day (default: auto)",
     )
-    parser.add_argument(
-        "--regions", metavar="LIST", default="", help="ARM codes, separated by commas or blanks (default: all)"
-    )
+    parser.add_argument("--regions", metavar="LIST", help="ARM codes, separated by commas or blanks (default: all)")
     parser.add_argument(
         "--instance-types",
         metavar="LIST",
-        default="",
         help="globs of ARM sizes, separated by commas or blanks (default: all that can be spot)",
     )
     parser.add_argument(
@@ -133,9 +130,12 @@ def execution_input(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.timestamp is not None:
         wanted["timestamp"] = arguments.timestamp
     for name, text in (("regions", arguments.regions), ("instance_types", arguments.instance_types)):
+        if text is None:
+            continue
         names = [part for part in re.split(r"[,\s]+", text) if part]
-        if names:
-            wanted[name] = names
+        if not names:
+            raise InvalidInputError(name, text, "at least one name, or leave the flag out for all")
+        wanted[name] = [one.lower() for one in names] if name == "regions" else names
     if arguments.desired_count is not None:
         parts = re.split(r"[,\s]+", arguments.desired_count.strip())
         counts = [int(part) if part.isdecimal() else part for part in parts]

@@ -13,7 +13,7 @@ from rich.console import Console
 from spotlake import keys
 from spotlake.models import slot_of_run_id
 from spotlake.stores.objects import MemoryObjects
-from spotlake_local.archive import what_is_missing
+from spotlake_local.assembly import synthesise
 from spotlake_local.cli import main
 from spotlake_local.commands.runs import TABLE_WIDTH, runs_table
 from spotlake_local.following import Ended
@@ -70,6 +70,8 @@ def test_the_first_help_says_what_to_type_and_the_exit_codes(capsys: pytest.Capt
         (["show", "latest"], "RUN: 'latest' is not allowed; give a run id such as"),
         (["show", "20251215T1000Z"], "there is none here yet"),
         (["run", "--desired-count", "²"], "desired_count: '²'"),
+        (["run", "--regions", ""], "regions: '' is not allowed; give at least one name, or leave the flag out for all"),
+        (["run", "--regions", "KoreaCental"], "such as koreacentral"),
         (["run", "--instance-types", "Zzz*"], "instance_types: 'Zzz*' is not allowed; give globs that fit a size"),
         (["run", "--instance-types", "Standard_B2ms"], "instance_types: 'Standard_B2ms'"),
         (["exec", "--", "true"], "a folder that `make run` has made"),
@@ -114,12 +116,12 @@ def test_a_state_folder_that_is_a_file_or_in_use_is_refused(tmp_path: Path, caps
     used = Workspace(tmp_path / "used")
     with used.alone():
         assert used.folder.stat().st_mode & 0o777 == 0o700  # a live Azure's secret lies in it
-        assert main(["run", "--state-dir", str(used.folder)]) == 2
-    assert "no other `make run` or `spotlake exec` is using" in capsys.readouterr().err
+        assert main(["run", "--state-dir", str(used.folder)]) == 1  # nothing is wrong with it
+    assert "another `make run` or `spotlake exec` is using it: wait" in capsys.readouterr().err
     with used.alone() as lock:
         # An emulator whose command was killed and that still saves.
         emulator = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))
-    assert main(["run", "--state-dir", str(used.folder)]) == 2
+    assert main(["run", "--state-dir", str(used.folder)]) == 1
     emulator.kill()
     emulator.wait()
     with used.alone():
@@ -147,7 +149,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
     manifest.parent.mkdir(parents=True)
     manifest.write_text("{")
     assert main(["runs", "--state-dir", str(tmp_path)]) == 1
-    assert "StoreError: spotlake-test/runs/azure/2025/12/15/10-00.json is damaged" in capsys.readouterr().err
+    assert "spotlake: spotlake-test/runs/azure/2025/12/15/10-00.json is damaged" in capsys.readouterr().err
 
 
 def test_a_narrow_terminal_cuts_no_run_id() -> None:
@@ -187,3 +189,44 @@ def test_a_summary_shows_no_earlier_execution_of_the_slot(passed: str, rows: int
     ended = Ended(status="FAILED", error="StoreError", cause="full", seconds_by_state={"Plan": 1.0, passed: 1.0})
     summary = summarise(stored, slot_at=slot_at, ended=ended, source="simulated", deploy_seconds=1.0)
     assert summary["changed_rows"] == rows
+
+
+def test_a_flag_has_one_way_of_writing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--region", "eastus"])
+    assert "unrecognized arguments: --region eastus" in capsys.readouterr().err
+
+
+def test_the_word_alone_is_answered_with_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "first steps:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("jsii\nRuntimeError: ENOSPC: no space left on device, copyfile 'a'", "make room"),
+        (
+            "x\nAttributeError: '_NodeProcess' object has no attribute '_process'",
+            "`node --version` must say 20 or later",
+        ),
+        ("x\nBrokenPipeError: [Errno 32] Broken pipe", "`node --version` must say 20 or later"),
+        ("x\nValueError: write_bukcet: no setting of that name", "write_bukcet: no setting of that name"),
+    ],
+)
+def test_a_disk_or_node_that_fails_is_not_called_a_wrong_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    def refuse(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], 1, stdout="", stderr=words)
+
+    def run(*_: object) -> int:
+        synthesise(tmp_path / "assembly", {})
+        return 0
+
+    monkeypatch.setattr("spotlake_local.assembly.subprocess.run", refuse)
+    monkeypatch.setattr("spotlake_local.local_run.LocalRun.run", run)
+    assert main(["run", "--state-dir", str(tmp_path / "state")]) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert "secret" not in told
