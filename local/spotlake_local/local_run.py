@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import yaml
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from spotlake import keys
 from spotlake.clock import WallClock
@@ -27,8 +26,8 @@ from spotlake_local.aws.seed import seed_credentials, seed_production, stop_left
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.files import copy_objects
 from spotlake_local.following import Ended, follow, shard_keys
-from spotlake_local.following import Progress as RunProgress
 from spotlake_local.live_azure import LiveCredentials
+from spotlake_local.progress import progress
 from spotlake_local.slots import choose_slot, is_collected
 from spotlake_local.summary import print_summary, summarise
 from spotlake_local.waiting import waiting
@@ -93,13 +92,13 @@ class LocalRun:
             with self._step("starting emulated AWS" + (" and simulated Azure" if self.source == "simulated" else "")):
                 aws, azure = self._start(stack)
             deploy_began = time.monotonic()
-            with self._step("making the stack's template, when anything in it has changed"):
+            with self._step("the stack's template"):
                 self._synthesise(azure)
             with self._step("deploying the stack"):
                 machine_arn = self._deploy(aws, azure)
             deploy_seconds = time.monotonic() - deploy_began
             self.workspace.remember(self.slot_at, self.source)
-            ended = self._execute(aws, azure, machine_arn)
+            ended, beside = self._execute(aws, azure, machine_arn)
             objects = S3Objects(cast("S3Client", aws.client("s3")), Settings().write_bucket)
             summary = summarise(
                 objects,
@@ -107,6 +106,7 @@ class LocalRun:
                 ended=ended,
                 source=self.source,
                 deploy_seconds=deploy_seconds,
+                beside=beside,
             )
             self._keep(objects, summary)
             with self._step("saving the state and stopping"):
@@ -188,7 +188,8 @@ class LocalRun:
         stop_leftover_executions(aws)
         return outputs["StateMachineArn"]
 
-    def _execute(self, aws: EmulatedAws, azure: SimulatedAzure | None, machine_arn: str) -> Ended:
+    def _execute(self, aws: EmulatedAws, azure: SimulatedAzure | None, machine_arn: str) -> tuple[Ended, Ended | None]:
+        """Start, follow to the end, and follow what it has started beside it."""
         client = cast("SFNClient", aws.client("stepfunctions"))
         objects = S3Objects(cast("S3Client", aws.client("s3")), Settings().write_bucket)
         if azure is not None:
@@ -198,12 +199,15 @@ class LocalRun:
         started = client.start_execution(
             stateMachineArn=machine_arn, name=name, input=orjson.dumps(self.wanted).decode()
         )
-        with _progress(self.console) as tell:
+        beside = None
+        with progress(self.console) as tell:
             ended = follow(client, started["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
             # The daily full run goes on beside the slot: the emulator must not be stopped under it.
-            for other in client.list_executions(stateMachineArn=machine_arn, statusFilter="RUNNING")["executions"]:
-                follow(client, other["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
-            return ended
+            for other in client.list_executions(stateMachineArn=machine_arn)["executions"]:
+                is_later = other["startDate"] >= started["startDate"]
+                if is_later and other["executionArn"] != started["executionArn"]:
+                    beside = follow(client, other["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
+        return ended, beside
 
     def _keep(self, objects: S3Objects, summary: dict[str, Any]) -> None:
         """Copy what the run wrote into plain files."""
@@ -231,25 +235,3 @@ def production_objects(slot_at: datetime) -> dict[str, bytes]:
         keys.PRODUCTION_INVALID_REGIONS: orjson.dumps(["germany", "korea"]),
         keys.PRODUCTION_INVALID_INSTANCE_TYPES: orjson.dumps([]),
     }
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Any]:
-    """A bar that shows the state and the shards stored of all."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("starting", total=None, done="")
-        shown = ""
-
-        def tell(progress: RunProgress) -> None:
-            nonlocal shown
-            stored = sum(progress.shards.values())
-            expected = progress.regions * len(Dataset) if progress.regions else None
-            regions = min(progress.shards.values(), default=0)
-            done = f"{regions} of {progress.regions} regions" if progress.regions else ""
-            bar.update(task, description=progress.state or "starting", total=expected, completed=stored, done=done)
-            if progress.state != shown and not console.is_terminal:
-                shown = progress.state
-                console.print(f"state: {shown}")
-
-        yield tell
