@@ -139,7 +139,7 @@ def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     seconds = {name: value for name, value in summary["seconds"].items() if value}
     if summary["mode"] is not None:
         yield "mode, Azure", f"{summary['mode']}, {summary['azure']}"
-        yield "run", f"{summary['run_status']}, of {len(summary['attempts']) or 1} attempts"
+        yield "run", f"{summary['run_status']}; attempts: {len(summary['attempts']) or 1}"
         yield "regions", f"{summary['regions_complete']} of {summary['regions_requested']} complete"
         yield "coverage", f"{summary['coverage_percent']:.1f} %; scores {coverage_text(summary, 'sps')}"
         yield "rows", ", ".join(f"{name} {number:,}" for name, number in summary["rows"].items())
