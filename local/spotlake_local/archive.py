@@ -11,9 +11,13 @@ import orjson
 from spotlake.errors import InvalidInputError, StoreError
 from spotlake.keys import MANIFEST_PREFIX, execution, manifest
 from spotlake.models import slot_of_run_id
+from spotlake.reporting.jobs import job_records
+from spotlake.reporting.told import told
 from spotlake.stores.objects import ReadOnlyObjects, S3Objects
 from spotlake_local.arguments import add_state_dir, workspace_of
 from spotlake_local.files import FileObjects
+
+_MOST_CAUSES = 3
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,46 +43,87 @@ def no_runs_yet(arguments: argparse.Namespace) -> str:
 
 
 def manifests(objects: ReadOnlyObjects, *, last: int) -> Iterator[dict[str, Any]]:
-    """Manifests of the newest finished runs, newest first."""
+    """What the newest finished runs say (``reporting.told``), newest first."""
     found = [key for key in objects.keys(MANIFEST_PREFIX) if key.endswith(".json")]
     for key in sorted(found, reverse=True)[:last]:
         content = read_document(objects, key)
         if content is not None:
-            yield content
+            yield tell(objects, key, content)
 
 
-def total_seconds(objects: ReadOnlyObjects, run_id: str) -> float | None:
-    """How long a run took from its plan to its end; None when its statistics were not written."""
-    content = read_document(objects, execution(slot_of_run_id(run_id)))
-    return content["total_seconds"] if content else None
+def tell(objects: ReadOnlyObjects, key: str, content: dict[str, Any]) -> dict[str, Any]:
+    """What a stored manifest says, whatever its schema. StoreError when it is none."""
+    try:
+        return told(content, job_records(objects, content))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{objects.bucket}/{key} is damaged: no {error}") from None
+
+
+def statistics(objects: ReadOnlyObjects, run_id: str) -> dict[str, Any]:
+    """A run's execution statistics; empty when they were not written."""
+    return read_document(objects, execution(slot_of_run_id(run_id))) or {}
+
+
+def slot_text(run_id: str) -> str:
+    """A run's slot for people.
+
+    >>> slot_text("20251215T1000Z")
+    '2025-12-15 10:00'
+    """
+    return f"{slot_of_run_id(run_id):%Y-%m-%d %H:%M}"
 
 
 def scores_waiting(run: Mapping[str, Any]) -> str:
     """What the quota made wait in a run, by its manifest or summary.
 
-    >>> scores_waiting({"calls_waiting": 0, "oldest_score_age_minutes": 0.0})
+    >>> scores_waiting({"calls_waiting": 0, "oldest_waiting_minutes": 0.0, "waits": False})
     'none'
-    >>> scores_waiting({"calls_waiting": 1445, "oldest_score_age_minutes": 230.0})
+    >>> scores_waiting({"calls_waiting": 0, "oldest_waiting_minutes": None, "waits": True})
+    'all: none was asked'
+    >>> scores_waiting({"calls_waiting": 1445, "oldest_waiting_minutes": 230.0, "waits": True})
     'of 1,445 calls, for quota; the oldest is 230 minutes old'
     """
     if not run["calls_waiting"]:
-        return "none"
-    age = run["oldest_score_age_minutes"]
+        return "all: none was asked" if run["waits"] else "none"
+    age = run["oldest_waiting_minutes"]
     oldest = "some were never asked" if age is None else f"the oldest is {age:.0f} minutes old"
     return f"of {run['calls_waiting']:,} calls, for quota; {oldest}"
 
 
+def score_ages(run: Mapping[str, Any]) -> str:
+    """How old the newest scores are, over all counts.
+
+    >>> score_ages({"score_age_median_minutes": 10, "score_age_p95_minutes": 80, "oldest_score_age_minutes": 2900})
+    'median 10, 95 % within 80, oldest 2,900 minutes'
+    """
+    if run["score_age_median_minutes"] is None:
+        return "not known"
+    median, p95, oldest = (run[f"{name}_minutes"] for name in ("score_age_median", "score_age_p95", "oldest_score_age"))
+    return f"median {median:,}, 95 % within {p95:,}, oldest {oldest:,} minutes"
+
+
+def coverage_text(run: Mapping[str, Any], name: str) -> str:
+    """A data set's coverage, or why there is none.
+
+    >>> coverage_text({"coverage": {"sps": None}, "coverage_reasons": {"sps": "no quota"}}, "sps")
+    'none (no quota)'
+    """
+    percent = run["coverage"][name]
+    return f"none ({run['coverage_reasons'].get(name, 'not asked')})" if percent is None else f"{percent:.1f} %"
+
+
 def read_manifest(objects: ReadOnlyObjects, run_id: str) -> dict[str, Any]:
-    """The manifest of one run. Raises InvalidInputError when there is none, or the id has a wrong form."""
+    """What one run says. Raises InvalidInputError when there is none, or the id has a wrong form."""
     try:
-        content = read_document(objects, manifest(slot_of_run_id(run_id)))
+        key = manifest(slot_of_run_id(run_id))
     except ValueError:
         raise InvalidInputError("RUN", run_id, "a run id such as 20251215T1000Z (`spotlake runs` lists them)") from None
+    content = read_document(objects, key)
     if content is None:
         known = [one["run_id"] for one in manifests(objects, last=3)]
         allowed = f"a finished run, such as {', '.join(known)}" if known else "a finished run: there is none here yet"
         raise InvalidInputError("RUN", run_id, allowed)
-    return content
+    return tell(objects, key, content)
 
 
 def read_document(objects: ReadOnlyObjects, key: str) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ def add_command(subparsers: Any, name: str, *, summary: str, description: str, e
         description=description,
         epilog=epilog,
         formatter_class=KeepEpilog,
+        allow_abbrev=False,  # a flag is written in one way, as `make run` takes it
     )
     return parser
 

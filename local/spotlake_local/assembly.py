@@ -15,6 +15,8 @@ from spotlake.errors import ConfigurationError
 from spotlake_local.workspace import ROOT
 
 _SOURCES = ("cdk", "cdk.json", "functions", "layers/common", "build/layers", "statemachine", "uv.lock")
+# How the CDK library fails when its Node process cannot be started, or ends at once (seen 2026-11-25).
+_BROKEN_NODE = ("_NodeProcess", "BrokenPipeError", "No such file or directory: 'node'")
 
 
 def synthesise(assembly: Path, context: Mapping[str, str]) -> None:
@@ -40,9 +42,22 @@ def synthesise(assembly: Path, context: Mapping[str, str]) -> None:
         [sys.executable, "-m", "cdk.app"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no message"
-        raise ConfigurationError(f"the stack cannot be synthesised: {last}")
+        raise ConfigurationError(f"the stack cannot be synthesised: {_reason(done.stderr)}")
     mark.write_text(fingerprint)
+
+
+def _reason(words: str) -> str:
+    """The app's last line; where the fault is the disk's or Node's, with the way out.
+
+    >>> _reason("RuntimeError: ENOSPC: no space left on device, copyfile")
+    'no room is left on the disk: make room, or give another STATE_DIR'
+    """
+    last = words.strip().splitlines()[-1] if words.strip() else "no message"
+    if "ENOSPC" in words or "No space left" in words:
+        return "no room is left on the disk: make room, or give another STATE_DIR"
+    if any(sign in last for sign in _BROKEN_NODE):
+        return f"Node does not run: `node --version` must say 20 or later ({last})"
+    return last
 
 
 def _fingerprint(context: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from spotlake.errors import InvalidInputError, Recovery, SpotlakeError, StoreError
+from spotlake.errors import ConfigurationError, InvalidInputError, Recovery, SpotlakeError, StoreError
 
 _COMMANDS = ("run", "runs", "show", "report", "exec", "plan_calls", "image", "doctor")
 _EXIT_INPUT = 2
@@ -32,7 +32,11 @@ exit codes: 0 done, 1 failed, 2 a value that is not allowed, 130 interrupted; `e
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
     try:
-        parsed = _parser().parse_args(arguments)
+        parser = _parser()
+        if not (sys.argv[1:] if arguments is None else arguments):
+            parser.print_help()
+            return 0
+        parsed = parser.parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = parsed.command
         # A terminated command must stop what it started, as an interrupted one does.
         signal.signal(signal.SIGTERM, _interrupt)
@@ -50,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Collects Azure Spot VM placement scores, prices and eviction rates, and keeps them.",
         epilog=_EPILOG,
         formatter_class=KeepEpilog,
+        allow_abbrev=False,
     )
     version = importlib.metadata.version("spotlake-azure-collector")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
@@ -69,7 +74,9 @@ def _without_traceback(command: Callable[[argparse.Namespace], int], parsed: arg
         bucket = getattr(parsed, "bucket", None)
         return _fail(error, "check the bucket's name and this shell's AWS sign-in" if bucket else "", _EXIT_FAILED)
     except SpotlakeError as error:
-        return _fail(error, "" if error.recovery is Recovery.TRY_LATER else error.recovery.value, _EXIT_FAILED)
+        # What this machine lacks is said with its way out where it is found: no general advice fits a disk and a role.
+        is_told = isinstance(error, ConfigurationError) or error.recovery is Recovery.TRY_LATER
+        return _fail(error, "" if is_told else error.recovery.value, _EXIT_FAILED)
     except OSError as error:
         if error.filename is None and error.errno not in _FULL_DISK:
             raise  # not about a file: a fault of ours
@@ -79,7 +86,7 @@ def _without_traceback(command: Callable[[argparse.Namespace], int], parsed: arg
 
 def _fail(error: Exception, way_out: str, code: int) -> int:
     hint = f"\n  what to do: {way_out}" if way_out else ""
-    sys.stderr.write(f"{type(error).__name__}: {error}{hint}\n")
+    sys.stderr.write(f"spotlake: {error}{hint}\n")
     return code
 
 

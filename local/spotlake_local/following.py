@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 COLLECTING_STATES = frozenset({"CollectRegions", "FullRun", "PlanInstead"})
+_PLANNING_STATES = frozenset({"Plan", "PlanInstead"})
 
 
 @dataclass
@@ -26,13 +27,15 @@ class Progress:
 
     Attributes:
         state: The state it is in ("Plan"), or "" before the first.
-        regions: Regions that the run will collect; None until Plan (or the full run's job) has said so.
-        shards: Shards stored so far, by data set.
+        attempt: The newest attempt's number; None before Plan has claimed one.
+        expected: Shards that it will leave; None until Plan (or the full run's job) has said so.
+        stored: Shards of it that are stored so far.
     """
 
     state: str = ""
-    regions: int | None = None
-    shards: dict[Dataset, int] = field(default_factory=dict)
+    attempt: int | None = None
+    expected: int | None = None
+    stored: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,8 @@ def follow(
             return _ended(described, entered)
         if entered:
             progress.state = entered[-1][0]
-        if progress.state in COLLECTING_STATES:
+        # After collecting too: the last look must not be one that came before the last shard.
+        if progress.state in COLLECTING_STATES or progress.expected:
             _count_shards(progress, objects, slot_at)
         tell(progress)
         time.sleep(POLL_SECONDS)
@@ -109,9 +113,10 @@ def shard_keys(objects: ReadOnlyObjects, dataset: Dataset, slot_at: datetime) ->
 
 
 def _count_shards(progress: Progress, objects: ReadOnlyObjects, slot_at: datetime) -> None:
-    for dataset in Dataset:
-        progress.shards[dataset] = len(shard_keys(objects, dataset, slot_at))
-    if progress.regions is None:
+    if progress.expected is None or progress.state in _PLANNING_STATES:
         attempts = attempts_of(objects, slot_at)
         work = read_work(objects, slot_at, attempts[-1]) if attempts else None
-        progress.regions = len(work.items) if work is not None else None
+        progress.attempt = attempts[-1] if attempts else None
+        progress.expected = len(work.shards()) if work is not None else None
+    stored = (key for dataset in Dataset for key in shard_keys(objects, dataset, slot_at))
+    progress.stored = sum(keys.region_and_attempt(key)[1] == progress.attempt for key in stored)

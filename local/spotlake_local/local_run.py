@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 import yaml
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from spotlake import keys
 from spotlake.clock import WallClock
 from spotlake.errors import InvalidInputError
-from spotlake.models import SLOT_MINUTES, Dataset, floor_to_slot, from_iso, run_id_of, to_iso
+from spotlake.models import SLOT_MINUTES, Dataset, from_iso, run_id_of, to_iso
 from spotlake.settings import Settings
 from spotlake.stores.objects import S3Objects
 from spotlake_local.assembly import synthesise
@@ -27,8 +26,9 @@ from spotlake_local.aws.seed import seed_credentials, seed_production, stop_left
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.files import copy_objects
 from spotlake_local.following import Ended, follow, shard_keys
-from spotlake_local.following import Progress as RunProgress
 from spotlake_local.live_azure import LiveCredentials
+from spotlake_local.progress import progress
+from spotlake_local.slots import choose_slot, is_collected
 from spotlake_local.summary import print_summary, summarise
 from spotlake_local.waiting import waiting
 from spotlake_local.workspace import ROOT, Workspace, host_architecture
@@ -76,7 +76,8 @@ class LocalRun:
         if held not in (None, self.source):
             allowed = f"{held}, as all data in {workspace.folder} are, or another STATE_DIR"
             raise InvalidInputError("azure", self.source, allowed)
-        self.slot_at = self._choose_slot()
+        self.slot_at = self._slot()
+        self.is_again = is_collected(workspace, self.slot_at)
         self.wanted["timestamp"] = to_iso(self.slot_at)
 
     def run(self) -> int:
@@ -84,17 +85,20 @@ class LocalRun:
         began = time.monotonic()
         if self.floored:
             self.console.print(f"the timestamp was moved to its ten-minute slot, {to_iso(self.slot_at)}")
+        if self.is_again:
+            again = "this is one more attempt, which adds to what is there and overwrites nothing"
+            self.console.print(f"{run_id_of(self.slot_at)} has been collected before: {again}")
         with ExitStack() as stack:
             with self._step("starting emulated AWS" + (" and simulated Azure" if self.source == "simulated" else "")):
                 aws, azure = self._start(stack)
             deploy_began = time.monotonic()
-            with self._step("making the stack's template, when anything in it has changed"):
+            with self._step("the stack's template"):
                 self._synthesise(azure)
             with self._step("deploying the stack"):
                 machine_arn = self._deploy(aws, azure)
             deploy_seconds = time.monotonic() - deploy_began
             self.workspace.remember(self.slot_at, self.source)
-            ended = self._execute(aws, azure, machine_arn)
+            ended, beside = self._execute(aws, azure, machine_arn)
             objects = S3Objects(cast("S3Client", aws.client("s3")), Settings().write_bucket)
             summary = summarise(
                 objects,
@@ -102,6 +106,7 @@ class LocalRun:
                 ended=ended,
                 source=self.source,
                 deploy_seconds=deploy_seconds,
+                beside=beside,
             )
             self._keep(objects, summary)
             with self._step("saving the state and stopping"):
@@ -111,13 +116,16 @@ class LocalRun:
         print_summary(self.console, summary, self.workspace)
         return 0 if ended.status == "SUCCEEDED" else 1
 
-    def _choose_slot(self) -> datetime:
-        """The slot asked for; else the one after the last run's, or the present one when that is later."""
+    def _slot(self) -> datetime:
+        """The slot asked for; else the first free one."""
         if "timestamp" in self.wanted:
             return from_iso(self.wanted["timestamp"])
-        present = floor_to_slot(WallClock().now())
-        last = None if self.source == "live" else self.workspace.last_slot_at()
-        return present if last is None else max(present, last + timedelta(minutes=SLOT_MINUTES))
+        return choose_slot(
+            self.workspace,
+            now_at=WallClock().now(),
+            is_live=self.source == "live",
+            resumes=self.wanted.get("resume", False),
+        )
 
     def _start(self, stack: ExitStack) -> tuple[EmulatedAws, SimulatedAzure | None]:
         ports = self.workspace.ports(_PORTS)
@@ -180,7 +188,8 @@ class LocalRun:
         stop_leftover_executions(aws)
         return outputs["StateMachineArn"]
 
-    def _execute(self, aws: EmulatedAws, azure: SimulatedAzure | None, machine_arn: str) -> Ended:
+    def _execute(self, aws: EmulatedAws, azure: SimulatedAzure | None, machine_arn: str) -> tuple[Ended, Ended | None]:
+        """Start, follow to the end, and follow what it has started beside it."""
         client = cast("SFNClient", aws.client("stepfunctions"))
         objects = S3Objects(cast("S3Client", aws.client("s3")), Settings().write_bucket)
         if azure is not None:
@@ -190,12 +199,15 @@ class LocalRun:
         started = client.start_execution(
             stateMachineArn=machine_arn, name=name, input=orjson.dumps(self.wanted).decode()
         )
-        with _progress(self.console) as tell:
+        beside = None
+        with progress(self.console) as tell:
             ended = follow(client, started["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
             # The daily full run goes on beside the slot: the emulator must not be stopped under it.
-            for other in client.list_executions(stateMachineArn=machine_arn, statusFilter="RUNNING")["executions"]:
-                follow(client, other["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
-            return ended
+            for other in client.list_executions(stateMachineArn=machine_arn)["executions"]:
+                is_later = other["startDate"] >= started["startDate"]
+                if is_later and other["executionArn"] != started["executionArn"]:
+                    beside = follow(client, other["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
+        return ended, beside
 
     def _keep(self, objects: S3Objects, summary: dict[str, Any]) -> None:
         """Copy what the run wrote into plain files."""
@@ -223,25 +235,3 @@ def production_objects(slot_at: datetime) -> dict[str, bytes]:
         keys.PRODUCTION_INVALID_REGIONS: orjson.dumps(["germany", "korea"]),
         keys.PRODUCTION_INVALID_INSTANCE_TYPES: orjson.dumps([]),
     }
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Any]:
-    """A bar that shows the state and the shards stored of all."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("starting", total=None, done="")
-        shown = ""
-
-        def tell(progress: RunProgress) -> None:
-            nonlocal shown
-            stored = sum(progress.shards.values())
-            expected = progress.regions * len(Dataset) if progress.regions else None
-            regions = min(progress.shards.values(), default=0)
-            done = f"{regions} of {progress.regions} regions" if progress.regions else ""
-            bar.update(task, description=progress.state or "starting", total=expected, completed=stored, done=done)
-            if progress.state != shown and not console.is_terminal:
-                shown = progress.state
-                console.print(f"state: {shown}")
-
-        yield tell

@@ -9,38 +9,74 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from spotlake import errors, keys
+from spotlake import keys
 from spotlake.models import run_id_of, slot_of_run_id
+from spotlake.reporting.jobs import job_record_keys
 from spotlake.stores.objects import ReadOnlyObjects
 from spotlake.usecases.notify.notify import one_line_cause
-from spotlake_local.archive import read_document, scores_waiting
+from spotlake_local.advice import advice
+from spotlake_local.archive import coverage_text, read_document, score_ages, scores_waiting, tell
 from spotlake_local.following import COLLECTING_STATES, Ended
 from spotlake_local.workspace import Workspace
 
+# From the manifest, as ``reporting.told`` reads it, and what stands for it when nothing was merged.
+_TOLD: dict[str, Any] = {
+    "mode": None,
+    "verdict": "failed",
+    "attempts": [],
+    "desired_counts": [],
+    "regions_requested": 0,
+    "regions_complete": 0,
+    "coverage": {"sps": None, "price": None, "eviction": None},
+    "coverage_reasons": {},
+    "coverage_percent": 0.0,
+    "rows": {"sps": 0, "price": 0, "eviction": 0, "merged": 0},
+    "changed_rows": 0,
+    "sps_calls": 0,
+    "throttled_calls": 0,
+    "calls_waiting": 0,
+    "waits": True,
+    "oldest_waiting_minutes": None,
+    "quota_left": None,
+    "score_age_median_minutes": None,
+    "score_age_p95_minutes": None,
+    "oldest_score_age_minutes": None,
+    "stale": [],
+}
+
 
 def summarise(
-    objects: ReadOnlyObjects, *, slot_at: datetime, ended: Ended, source: str, deploy_seconds: float
+    objects: ReadOnlyObjects,
+    *,
+    slot_at: datetime,
+    ended: Ended,
+    source: str,
+    deploy_seconds: float,
+    beside: Ended | None = None,
 ) -> dict[str, Any]:
-    """The summary of an ended execution, from its manifest and statistics where there are any."""
+    """The summary of an ended execution, from its manifest and statistics where there are any.
+
+    Args:
+        objects: The write bucket.
+        slot_at: The run's slot.
+        ended: The execution.
+        source: "live" or "simulated".
+        deploy_seconds: How long deploying took.
+        beside: The daily full run that went on beside it, when there was one.
+    """
     seconds = ended.seconds_by_state
     # What lies there when this execution did not come past Merge, or Report, is an earlier one's of the same slot.
-    manifest = (read_document(objects, keys.manifest(slot_at)) if "CheckCoverage" in seconds else None) or {}
+    key = keys.manifest(slot_at)
+    stored = read_document(objects, key) if "CheckCoverage" in seconds else None
+    manifest = tell(objects, key, stored) if stored else {}
     execution = (read_document(objects, keys.execution(slot_at)) if "ChooseEnd" in seconds else None) or {}
-    functions = execution.get("functions", {})
+    jobs = list(job_record_keys(manifest).values()) if manifest else []
     return {
         "run_id": run_id_of(slot_at),
-        "mode": manifest.get("mode"),
         "status": "succeeded" if ended.status == "SUCCEEDED" else ended.status.lower(),
+        "run_status": manifest.get("status", "failed"),
         "azure": source,
-        "regions_requested": manifest.get("regions_requested", 0),
-        "regions_complete": manifest.get("regions_complete", 0),
-        "coverage_percent": manifest.get("coverage_percent", 0.0),
-        "rows": manifest.get("rows", {"sps": 0, "price": 0, "eviction": 0, "merged": 0}),
-        "changed_rows": manifest.get("changed_rows", 0),
-        "sps_calls": manifest.get("sps_calls", 0),
-        "throttled_calls": manifest.get("throttled_calls", 0),
-        "calls_waiting": manifest.get("calls_waiting", 0),
-        "oldest_score_age_minutes": manifest.get("oldest_score_age_minutes"),
+        **{name: manifest.get(name, instead) for name, instead in _TOLD.items()},
         "seconds": {
             "total": 0.0,
             "deploy": round(deploy_seconds, 1),
@@ -48,16 +84,32 @@ def summarise(
             "collect": round(sum(seconds.get(name, 0.0) for name in COLLECTING_STATES), 1),
             "merge": seconds.get("Merge", 0.0),
         },
-        "peak_memory_mb": {name: one["peak_memory_mb"] for name, one in functions.items()},
-        "outputs": [*manifest.get("outputs", []), *(_report_outputs(objects, slot_at) if execution else [])],
-        "error": ended.error,
-        "cause": one_line_cause(ended.cause) if ended.error else None,
+        "peak_memory_mb": {name: one["peak_memory_mb"] for name, one in execution.get("functions", {}).items()},
+        "outputs": [
+            *manifest.get("outputs", []),
+            *(_present(objects, _report_keys(slot_at)) if execution else []),
+            *_present(objects, jobs),
+        ],
+        **_failure(ended, manifest),
+        "full_run": None if beside is None else {"status": beside.status.lower(), **_failure(beside, manifest)},
     }
+
+
+def _failure(ended: Ended, manifest: dict[str, Any]) -> dict[str, str | None]:
+    """Error and cause of an execution: of a failed job its own sentence, which the state machine never sees."""
+    if not ended.error:
+        return {"error": None, "cause": None}
+    if manifest.get("error") and "FullRun" in ended.seconds_by_state:
+        return {"error": manifest["error"], "cause": manifest["cause"]}
+    return {"error": ended.error, "cause": one_line_cause(ended.cause)}
 
 
 def print_summary(console: Console, summary: dict[str, Any], workspace: Workspace) -> None:
     """Print what a run ends with: its figures, why it failed if it did, and where to look."""
-    table = Table(show_header=False, title=f"run {summary['run_id']}: {summary['status']}", title_justify="left")
+    title = f"run {summary['run_id']}: {summary['status']}"
+    if summary["verdict"] not in (summary["status"], "complete"):
+        title += f", {summary['verdict']}"
+    table = Table(show_header=False, title=title, title_justify="left")
     for name, text in _figures(summary):
         table.add_row(name, text)
     console.print(table)
@@ -74,9 +126,12 @@ def print_summary(console: Console, summary: dict[str, Any], workspace: Workspac
         say("results", str(workspace.outputs))
     if page in summary["outputs"]:
         say("page to look at", str(workspace.outputs / page))
-    if summary["error"]:
-        say(summary["error"], summary["cause"])
-        say("  what to do", _way_out(summary["error"], workspace))
+    beside = summary["full_run"] or {}
+    for which, failed in (("", summary), ("the daily full run beside it failed: ", beside)):
+        if failed.get("error"):
+            say(f"{which}{failed['error']}", failed["cause"])
+            log_file = workspace.aws / "emulator.log"
+            say("  what to do", advice(failed["error"], source=summary["azure"], log_file=log_file))
 
 
 def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -84,29 +139,23 @@ def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     seconds = {name: value for name, value in summary["seconds"].items() if value}
     if summary["mode"] is not None:
         yield "mode, Azure", f"{summary['mode']}, {summary['azure']}"
+        yield "run", f"{summary['run_status']}; attempts: {len(summary['attempts']) or 1}"
         yield "regions", f"{summary['regions_complete']} of {summary['regions_requested']} complete"
-        yield "coverage", f"{summary['coverage_percent']:.1f} %"
+        yield "coverage", f"{summary['coverage_percent']:.1f} %; scores {coverage_text(summary, 'sps')}"
         yield "rows", ", ".join(f"{name} {number:,}" for name, number in summary["rows"].items())
         yield "changed rows", f"{summary['changed_rows']:,}"
         yield "calls", f"{summary['sps_calls']:,}, {summary['throttled_calls']:,} throttled"
         yield "scores waiting", scores_waiting(summary)
+        yield "score ages", score_ages(summary)
     yield "seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     memory = {name: value for name, value in summary["peak_memory_mb"].items() if value is not None}
     if memory:
         yield "peak memory", ", ".join(f"{name} {value:.0f} MB" for name, value in memory.items())
 
 
-def _way_out(error: str, workspace: Workspace) -> str:
-    """What to do about a failed execution, by its error's name."""
-    kind = getattr(errors, error, None)
-    if isinstance(kind, type) and issubclass(kind, errors.SpotlakeError):
-        recovery: errors.Recovery = kind.recovery
-        if recovery is not errors.Recovery.TRY_LATER:
-            return str(recovery.value)
-    log = workspace.aws / "emulator.log"
-    return f"run again; if it repeats, see {log}, or begin anew (`make clean-local`, or another STATE_DIR)"
+def _report_keys(slot_at: datetime) -> list[str]:
+    return [keys.execution(slot_at), keys.memory_samples(slot_at), keys.report_page(slot_at)]
 
 
-def _report_outputs(objects: ReadOnlyObjects, slot_at: datetime) -> list[str]:
-    wanted = (keys.execution(slot_at), keys.memory_samples(slot_at), keys.report_page(slot_at))
+def _present(objects: ReadOnlyObjects, wanted: list[str]) -> list[str]:
     return [key for key in wanted if objects.get(key) is not None]

@@ -14,10 +14,14 @@ from typing import Any
 
 import orjson
 
-from spotlake.errors import ConfigurationError, InvalidInputError
+from spotlake.errors import ConfigurationError, InvalidInputError, SpotlakeError
 from spotlake.models import from_iso, to_iso
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class FolderBusyError(SpotlakeError):
+    """Another command is using the folder; this one has done nothing."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ class Workspace:
         the processes that have it open: this one, and the emulator that it hands it to.
 
         Raises:
-            InvalidInputError: Another command is using the folder, or it cannot be made or written.
+            FolderBusyError: Another command is using the folder.
+            InvalidInputError: It cannot be made or written.
         """
         try:
             # The table AzureAuth is kept here too, with a live Azure's secret: for its owner alone.
@@ -76,14 +81,21 @@ class Workspace:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                allowed = "a folder that no other `make run` or `spotlake exec` is using, or wait for that one"
-                raise InvalidInputError("--state-dir", str(self.folder), allowed) from None
+                busy = "another `make run` or `spotlake exec` is using it: wait for that one, or give another folder"
+                raise FolderBusyError(f"--state-dir {self.folder}: {busy}") from None
             yield lock.fileno()
 
     def last_slot_at(self) -> datetime | None:
         """The slot that was last begun, or None on a first run. Raises ConfigurationError when it cannot be read."""
         last = self._last()
         return from_iso(last["slot_at"]) if last else None
+
+    def last_manifest_at(self) -> datetime | None:
+        """The newest slot that was collected to its end, by the files here; None when there is none."""
+        found = [
+            path.relative_to(self.outputs).as_posix() for path in self.outputs.glob(f"{MANIFEST_PREFIX}*/*/*/*.json")
+        ]
+        return slot_of_manifest(max(found)) if found else None
 
     def source(self) -> str | None:
         """Whose data lie here, "simulated" or "live"; None before the first run."""

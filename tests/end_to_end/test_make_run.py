@@ -172,6 +172,18 @@ def test_raw_rows_say_that_they_are_simulated(state: Path, second: dict[str, Any
     assert {row["source"] for row in parse_rows(shard, key)} == {"simulated"}
 
 
+def test_a_score_file_s_header_names_the_regions_it_holds(state: Path, second: dict[str, Any]) -> None:
+    """A file is named by the region whose collector asked; what it tells of stands in its first line."""
+    held: dict[str, set[str]] = {}
+    for file in (state / "spotlake-test/rawdata/azure/sps/2025/12/15/10-10").glob("*.jsonl.gz"):
+        header, *rows = map(orjson.loads, gzip.decompress(file.read_bytes()).splitlines())
+        accounts = header["report"]["accounts"]
+        named = {one["region"] for one in accounts if one["scored"] or one["without_score"]}
+        held[file.name.split(".")[0]] = {row["region"] for row in rows}
+        assert held[file.name.split(".")[0]] == named
+    assert set().union(*held.values()) == set(REGIONS)
+
+
 def test_docs_data_md_names_every_field_that_was_written(state: Path, second: dict[str, Any]) -> None:
     from spotlake.stores.workloads import ALWAYS, KEY, OPTIONAL
     from spotlake.usecases.report.report_run import MEMORY_COLUMNS

@@ -132,7 +132,7 @@ def test_the_daily_full_run_is_an_execution_of_its_own_and_its_slot_goes_on(mach
 def test_the_first_full_run_that_fails_is_replaced_by_the_map_and_still_told(machine: Machine) -> None:
     ended = machine.run(mode="full", collect_instead=True)
     assert [event["input"] for event in ended.of("plan")][1:] == [
-        {"mode": "incremental", "timestamp": "2026-01-01T00:00Z", "resume": True}
+        {"mode": "incremental", "timestamp": "2026-01-01T00:00Z", "resume": True, "past": True}
     ]
     assert [len(ended.of(name)) for name in ("sps", "price", "eviction", "merge", "report")] == [2, 2, 2, 1, 1]
     assert ended.status == "FAILED"

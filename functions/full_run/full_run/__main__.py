@@ -46,10 +46,14 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # the last door: every end has a code and one line
         code = exit_code_of(error)
         telemetry.logger.exception(type(error).__name__)
-        said = str(error) if isinstance(error, SpotlakeError) else type(error).__name__
-        sys.stderr.write(f"{type(error).__name__}: {said} ({cause_of_exit(code)[1]})\n")
+        sys.stderr.write(f"{type(error).__name__}: {_said(error)} ({cause_of_exit(code)[1]})\n")
         return code if isinstance(error, SpotlakeError) else BUG
     return DONE
+
+
+def _said(error: Exception) -> str:
+    """An error's own sentence; of a fault of ours its name alone, for nobody knows what its text holds."""
+    return str(error) if isinstance(error, SpotlakeError) else type(error).__name__
 
 
 def _read_run(text: str) -> Run:
@@ -80,7 +84,7 @@ class _Job:
             run_full(self.run, self.services.full_run_deps(self.run, deadline, self.stopping.is_set, self._log_report))
         except Exception as error:
             with contextlib.suppress(SpotlakeError):  # what went wrong first is what is told
-                self._write_record(round(time.monotonic() - began, 3), sampler.stop())
+                self._write_record(round(time.monotonic() - began, 3), sampler.stop(), error)
             if isinstance(error, DeadlineError) and self.stopping.is_set():
                 raise ReclaimedError(f"told to stop; {error}") from error
             raise
@@ -103,8 +107,8 @@ class _Job:
         self.counts.update(report.counts)
         self.telemetry.logger.info(f"{report.dataset.value} of {report.region}: {report.status}", extra=entry)
 
-    def _write_record(self, seconds: float, samples: list[dict[str, Any]]) -> None:
-        """The record of this attempt, added to that of the attempts before it."""
+    def _write_record(self, seconds: float, samples: list[dict[str, Any]], error: Exception | None = None) -> None:
+        """The record of this start, added to that of the starts before it; the newest says what ended it."""
         before = read_job_record(self.services.objects, self.run) or _NOTHING_BEFORE
         attempts = int(os.environ.get("AWS_BATCH_JOB_ATTEMPT", "1"))
         content = {
@@ -113,6 +117,8 @@ class _Job:
             "instance_type": instance_type(os.environ),
             "collectors": [*before["collectors"], *self.reports],
             "memory": [*before["memory"], *samples],
+            "error": type(error).__name__ if error else None,
+            "cause": _said(error) if error else None,
         }
         write_job_record(self.services.objects, self.run, content)
         peak_mb = max(sample["Memory_MB"] for sample in samples)

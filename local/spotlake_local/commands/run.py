@@ -9,9 +9,16 @@ from typing import Any
 from spotlake.clock import WallClock
 from spotlake.errors import InvalidInputError
 from spotlake.models import to_iso
-from spotlake.planning.run_input import RunInput, parse_input, require_known_regions, require_known_sizes
+from spotlake.planning.run_input import (
+    RunInput,
+    parse_input,
+    parse_timestamp,
+    require_known_regions,
+    require_known_sizes,
+)
 from spotlake_local.arguments import add_command, add_state_dir, whole_number, workspace_of
 from spotlake_local.live_azure import VARIABLES, live_credentials
+from spotlake_local.slots import newest_allowed_at
 
 DEFAULT_SUBSCRIPTIONS = 48  # enough for every pair in every run at half the quota
 MOST_SUBSCRIPTIONS = 400
@@ -39,14 +46,14 @@ def add_parser(subparsers: Any) -> None:
         summary="collect one slot, end to end, on this machine",
         description="Starts an emulated AWS with IAM enforced and a simulated Azure with the real catalogue, deploys "
         "the stack, runs the state machine once and says what came of it. The state stays in the state folder, so "
-        "the next run is the next ten-minute slot.",
+        "the next run is the next ten-minute slot. A slot that is named again gets one more attempt.",
         epilog=_EPILOG,
     )
     parser.add_argument(
         "--timestamp",
         metavar="TIME",
-        help='the slot, "2025-12-15 10:00" or 2025-12-15T19:00+09:00; UTC without an offset (default: the slot after '
-        "the last run's, or the present one when that is later)",
+        help='the slot, "2025-12-15 10:00" or 2025-12-15T19:00+09:00; UTC without an offset (default: the first '
+        "slot from the present one on that has not been collected)",
     )
     parser.add_argument(
         "--mode",
@@ -54,13 +61,10 @@ def add_parser(subparsers: Any) -> None:
         default="auto",
         help="auto, incremental or full; auto is full on the first run of a UTC day (default: auto)",
     )
-    parser.add_argument(
-        "--regions", metavar="LIST", default="", help="ARM codes, separated by commas or blanks (default: all)"
-    )
+    parser.add_argument("--regions", metavar="LIST", help="ARM codes, separated by commas or blanks (default: all)")
     parser.add_argument(
         "--instance-types",
         metavar="LIST",
-        default="",
         help="globs of ARM sizes, separated by commas or blanks (default: all that can be spot)",
     )
     parser.add_argument(
@@ -68,7 +72,16 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="1, 5, 10, ..., 50; several, comma separated, only with --mode full (default: rotates; full: 1)",
     )
-    parser.add_argument("--resume", action="store_true", help="leave alone what this slot has stored already")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave alone what the slot has stored already (default slot: the one begun last)",
+    )
+    parser.add_argument(
+        "--past",
+        action="store_true",
+        help="with --azure live: take a slot more than an hour old, though Azure answers for the present alone",
+    )
     parser.add_argument(
         "--subscriptions",
         metavar="N",
@@ -87,7 +100,10 @@ def command(arguments: argparse.Namespace) -> int:
         raise InvalidInputError("azure", arguments.azure, "simulated or live")
     live = arguments.azure == "live"
     wanted = execution_input(arguments)
+    workspace = workspace_of(arguments)
     request = parse_input(wanted, now_at=WallClock().now() if live else None)
+    if request.slot_at is not None and not live:
+        parse_timestamp(arguments.timestamp, now_at=newest_allowed_at(workspace, WallClock().now()))
     subscriptions = whole_number("subscriptions", arguments.subscriptions, 1, MOST_SUBSCRIPTIONS)
     credentials = live_credentials() if live else None
     if not live:
@@ -95,7 +111,6 @@ def command(arguments: argparse.Namespace) -> int:
     # What follows takes a second to import; a refused value is told before.
     from spotlake_local.local_run import LocalRun
 
-    workspace = workspace_of(arguments)
     if request.slot_at is not None:
         wanted["timestamp"] = to_iso(request.slot_at)
     with workspace.alone() as lock:
@@ -115,15 +130,19 @@ def execution_input(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.timestamp is not None:
         wanted["timestamp"] = arguments.timestamp
     for name, text in (("regions", arguments.regions), ("instance_types", arguments.instance_types)):
+        if text is None:
+            continue
         names = [part for part in re.split(r"[,\s]+", text) if part]
-        if names:
-            wanted[name] = names
+        if not names:
+            raise InvalidInputError(name, text, "at least one name, or leave the flag out for all")
+        wanted[name] = [one.lower() for one in names] if name == "regions" else names
     if arguments.desired_count is not None:
         parts = re.split(r"[,\s]+", arguments.desired_count.strip())
         counts = [int(part) if part.isdecimal() else part for part in parts]
         wanted["desired_count"] = counts if len(counts) > 1 else counts[0]
-    if arguments.resume:
-        wanted["resume"] = True
+    for name in ("resume", "past"):
+        if getattr(arguments, name):
+            wanted[name] = True
     return wanted
 
 

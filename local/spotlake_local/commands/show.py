@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from spotlake_local.archive import (
     add_source_arguments,
+    coverage_text,
     manifests,
     no_runs_yet,
     open_archive,
     read_manifest,
+    score_ages,
     scores_waiting,
+    slot_text,
+    statistics,
 )
 from spotlake_local.arguments import add_command
 
@@ -36,7 +40,10 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EPILOG,
     )
     parser.add_argument(
-        "run_id", nargs="?", metavar="RUN", help="a run id, such as 20251215T1000Z (default: the last finished run)"
+        "run_id",
+        nargs="?",
+        metavar="RUN",
+        help="a run id, such as 20251215T1000Z, or latest (the default)",
     )
     add_source_arguments(parser)
     parser.set_defaults(command=command)
@@ -47,15 +54,21 @@ def command(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     archive = open_archive(arguments)
-    manifest = read_manifest(archive, arguments.run_id) if arguments.run_id else next(manifests(archive, last=1), None)
+    wanted = arguments.run_id if arguments.run_id != "latest" else None
+    manifest = read_manifest(archive, wanted) if wanted else next(manifests(archive, last=1), None)
     console = Console(soft_wrap=True, highlight=False, markup=False)  # keys and reasons whole, as they are
     if manifest is None:
         console.print(no_runs_yet(arguments))
         return 0
-    console.print(facts_table(manifest))
+    console.print(facts_table(manifest, statistics(archive, manifest["run_id"])))
+    if manifest["error"]:
+        console.print(f"{manifest['error']}: {manifest['cause']}")
+    for one in manifest["attempts"]:
+        console.print(f"attempt {attempt_text(one)}")
     for stale in manifest["stale"]:
         kept = f"kept from {stale['since']}" if stale["since"] else "nothing to keep"
-        console.print(f"stale: {stale['dataset']} of {stale['region']}: {stale['error']}, {kept}")
+        what = f"{stale['dataset']} of {stale['region']}" if stale["region"] else "a whole attempt"
+        console.print(f"stale: {what}: {stale['error']}: {stale['cause']}; {kept}")
     for refused in manifest["refused_shards"]:
         console.print(f"refused: {refused['key']}: {refused['reason']}")
     for key in manifest["outputs"]:
@@ -63,18 +76,32 @@ def command(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def facts_table(manifest: dict[str, Any]) -> Table:
+def facts_table(manifest: dict[str, Any], statistics: dict[str, Any]) -> Table:
     """Two columns: what, and how much."""
     from rich.table import Table
 
-    table = Table(show_header=False, title=f"run {manifest['run_id']}")
+    table = Table(show_header=False, title=f"run {manifest['run_id']}: {manifest['verdict']}")
     rows = manifest["rows"]
+    table.add_row("slot (UTC), Azure", f"{slot_text(manifest['run_id'])}, {statistics.get('azure', 'not said')}")
     table.add_row("mode, status", f"{manifest['mode']}, {manifest['status']}")
     table.add_row("desired counts", ", ".join(map(str, manifest["desired_counts"])))
+    table.add_row("regions", f"{manifest['regions_complete']} of {manifest['regions_requested']} complete")
     table.add_row("coverage", f"{manifest['coverage_percent']:.1f} %")
     for name, label in (("sps", "placement scores"), ("price", "prices"), ("eviction", "eviction rates")):
-        table.add_row(label, f"{rows[name]:,} rows, {manifest['coverage'][name]:.1f} %")
+        table.add_row(label, f"{rows[name]:,} rows, {coverage_text(manifest, name)}")
     table.add_row("merged", f"{rows['merged']:,} rows, {manifest['changed_rows']:,} changed")
     table.add_row("calls", f"{manifest['sps_calls']:,}, {manifest['throttled_calls']:,} throttled")
     table.add_row("scores waiting", scores_waiting(manifest))
+    table.add_row("score ages", score_ages(manifest))
+    if manifest["quota_left"] is not None:
+        table.add_row("quota left before it", f"{manifest['quota_left']:,} calls")
     return table
+
+
+def attempt_text(one: dict[str, Any]) -> str:
+    """An attempt in a line: what it was, what it planned, what stopped it."""
+    counts = ", ".join(map(str, one["desired_counts"]))
+    planned = f"{one['calls_planned']:,} calls planned" if one["planned"] else "nothing planned"
+    asked = ", ".join(name for name in ("filtered", "resumed") if one[name])
+    stopped = f"; {one['error']}: {one['cause']}" if one["error"] else ""
+    return f"{one['attempt']}: {one['mode']}{f' ({asked})' if asked else ''}, count {counts}, {planned}{stopped}"

@@ -289,3 +289,11 @@ def test_fault_33_nothing_imports_a_format_that_runs_code() -> None:
     files = list(Path(spotlake.__file__).parent.rglob("*.py"))
     assert files
     assert [file for file in files if forbidden.search(file.read_text())] == []
+
+
+@pytest.mark.parametrize(("count", "known"), [(20, -1), (1, 0)])
+def test_no_threshold_is_told_of_counts_that_were_not_asked(world: World, count: int, known: int) -> None:
+    world.merge(world.collected(0, scores={"1": 1}, count=count))
+    assert tops(world) == (known, known)
+    (item,) = items(world).values()
+    assert ("T3" in item, "T2" in item) == (known >= 0, known >= 0)

@@ -13,16 +13,20 @@ from rich.console import Console
 from spotlake import keys
 from spotlake.models import slot_of_run_id
 from spotlake.stores.objects import MemoryObjects
+from spotlake_local.assembly import synthesise
 from spotlake_local.cli import main
 from spotlake_local.commands.runs import TABLE_WIDTH, runs_table
 from spotlake_local.following import Ended
 from spotlake_local.summary import print_summary, summarise
 from spotlake_local.workspace import Workspace
+from tests.report.runs import first_schema
 
 SUMMARY: dict[str, Any] = {
     "run_id": "20251215T1000Z",
     "mode": None,
     "status": "failed",
+    "verdict": "failed",
+    "full_run": None,
     "azure": "simulated",
     "seconds": {"total": 6.0, "plan": 1.5, "merge": 0.0},
     "peak_memory_mb": {},
@@ -33,11 +37,16 @@ SUMMARY: dict[str, Any] = {
 MANIFEST = {
     "run_id": "20251215T1000Z",
     "mode": "incremental",
-    "status": "complete",
+    "verdict": "complete",
     "coverage_percent": 100.0,
+    "regions_complete": 58,
+    "regions_requested": 58,
+    "desired_counts": [1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50],
     "rows": {"merged": 150_414},
     "changed_rows": 149_288,
     "sps_calls": 1774,
+    "calls_waiting": 12_445,
+    "attempts": [{}, {}],
     "stale": [],
 }
 
@@ -65,9 +74,11 @@ def test_the_first_help_says_what_to_type_and_the_exit_codes(capsys: pytest.Capt
         (["runs", "--last", "0"], "--last: '0' is not allowed; give a whole number from 1 to 1000"),
         (["runs", "--last", "-3"], "--last: '-3'"),
         (["runs", "--last", "²"], "--last: '²'"),
-        (["show", "latest"], "RUN: 'latest' is not allowed; give a run id such as"),
+        (["show", "newest"], "RUN: 'newest' is not allowed; give a run id such as"),
         (["show", "20251215T1000Z"], "there is none here yet"),
         (["run", "--desired-count", "²"], "desired_count: '²'"),
+        (["run", "--regions", ""], "regions: '' is not allowed; give at least one name, or leave the flag out for all"),
+        (["run", "--regions", "KoreaCental"], "such as koreacentral"),
         (["run", "--instance-types", "Zzz*"], "instance_types: 'Zzz*' is not allowed; give globs that fit a size"),
         (["run", "--instance-types", "Standard_B2ms"], "instance_types: 'Standard_B2ms'"),
         (["exec", "--", "true"], "a folder that `make run` has made"),
@@ -112,12 +123,12 @@ def test_a_state_folder_that_is_a_file_or_in_use_is_refused(tmp_path: Path, caps
     used = Workspace(tmp_path / "used")
     with used.alone():
         assert used.folder.stat().st_mode & 0o777 == 0o700  # a live Azure's secret lies in it
-        assert main(["run", "--state-dir", str(used.folder)]) == 2
-    assert "no other `make run` or `spotlake exec` is using" in capsys.readouterr().err
+        assert main(["run", "--state-dir", str(used.folder)]) == 1  # nothing is wrong with it
+    assert "another `make run` or `spotlake exec` is using it: wait" in capsys.readouterr().err
     with used.alone() as lock:
         # An emulator whose command was killed and that still saves.
         emulator = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))
-    assert main(["run", "--state-dir", str(used.folder)]) == 2
+    assert main(["run", "--state-dir", str(used.folder)]) == 1
     emulator.kill()
     emulator.wait()
     with used.alone():
@@ -145,15 +156,19 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
     manifest.parent.mkdir(parents=True)
     manifest.write_text("{")
     assert main(["runs", "--state-dir", str(tmp_path)]) == 1
-    assert "StoreError: spotlake-test/runs/azure/2025/12/15/10-00.json is damaged" in capsys.readouterr().err
+    assert "spotlake: spotlake-test/runs/azure/2025/12/15/10-00.json is damaged" in capsys.readouterr().err
 
 
 def test_a_narrow_terminal_cuts_no_run_id() -> None:
     console = Console(width=TABLE_WIDTH)
     with console.capture() as seen:
-        console.print(runs_table([(MANIFEST, 1283.2)]))
-    line = seen.get().splitlines()[1].split()
-    assert line == ["20251215T1000Z", "incremental", "complete", "100.0", "150,414", "149,288", "1,774", "1283", "0"]
+        console.print(runs_table([(MANIFEST, {"total_seconds": 1283.2, "azure": "simulated"})]))
+    lines = seen.get().splitlines()
+    assert lines[1].split() == [
+        "20251215T1000Z", "2025-12-15", "10:00", "incremental", "complete", "100.0", "58/58", "1..50", "150,414",
+        "149,288", "1,774", "12,445", "0", "2", "simulated", "1283",
+    ]  # fmt: skip
+    assert len(lines) == 2
 
 
 def test_a_failed_run_ends_with_its_cause_whole_and_a_way_out(tmp_path: Path) -> None:
@@ -167,10 +182,51 @@ def test_a_failed_run_ends_with_its_cause_whole_and_a_way_out(tmp_path: Path) ->
     assert "page to look at" not in said
 
 
-@pytest.mark.parametrize(("passed", "rows"), [("Merge", 0), ("CheckCoverage", 7)])
+@pytest.mark.parametrize(("passed", "rows"), [("Merge", 0), ("CheckCoverage", 1)])
 def test_a_summary_shows_no_earlier_execution_of_the_slot(passed: str, rows: int) -> None:
     slot_at = slot_of_run_id("20251215T1000Z")
-    stored = MemoryObjects(objects={keys.manifest(slot_at): orjson.dumps({"mode": "full", "changed_rows": 7})})
+    stored = MemoryObjects(objects={keys.manifest(slot_at): orjson.dumps(first_schema())})
     ended = Ended(status="FAILED", error="StoreError", cause="full", seconds_by_state={"Plan": 1.0, passed: 1.0})
     summary = summarise(stored, slot_at=slot_at, ended=ended, source="simulated", deploy_seconds=1.0)
     assert summary["changed_rows"] == rows
+
+
+def test_a_flag_has_one_way_of_writing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--region", "eastus"])
+    assert "unrecognized arguments: --region eastus" in capsys.readouterr().err
+
+
+def test_the_word_alone_is_answered_with_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "first steps:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("jsii\nRuntimeError: ENOSPC: no space left on device, copyfile 'a'", "make room"),
+        (
+            "x\nAttributeError: '_NodeProcess' object has no attribute '_process'",
+            "`node --version` must say 20 or later",
+        ),
+        ("x\nBrokenPipeError: [Errno 32] Broken pipe", "`node --version` must say 20 or later"),
+        ("x\nValueError: write_bukcet: no setting of that name", "write_bukcet: no setting of that name"),
+    ],
+)
+def test_a_disk_or_node_that_fails_is_not_called_a_wrong_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    def refuse(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], 1, stdout="", stderr=words)
+
+    def run(*_: object) -> int:
+        synthesise(tmp_path / "assembly", {})
+        return 0
+
+    monkeypatch.setattr("spotlake_local.assembly.subprocess.run", refuse)
+    monkeypatch.setattr("spotlake_local.local_run.LocalRun.run", run)
+    assert main(["run", "--state-dir", str(tmp_path / "state")]) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert "secret" not in told

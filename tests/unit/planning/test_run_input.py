@@ -57,6 +57,18 @@ def test_refuses_what_is_no_timestamp_and_names_it(value: Any) -> None:
     assert repr(value) in str(refused.value)
 
 
+@pytest.mark.parametrize(("text", "accepted"), [("2025-12-15 09:00", True), ("2025-12-15 08:50", False)])
+def test_a_slot_of_the_past_is_taken_only_when_told_so(text: str, accepted: bool) -> None:
+    for raw in ({"timestamp": text}, {"timestamp": text, "resume": True}):
+        if accepted:
+            assert parse_input(raw, now_at=NOW_AT).slot_at is not None
+        else:
+            with pytest.raises(InvalidInputError, match="of the last hour"):
+                parse_input(raw, now_at=NOW_AT)
+    assert parse_input({"timestamp": text, "past": True}, now_at=NOW_AT).slot_at is not None
+    assert parse_input({"timestamp": text}, now_at=None).slot_at is not None  # the run's clock is the slot's
+
+
 def test_the_next_slot_is_not_the_future() -> None:
     assert parse_input({"timestamp": "2025-12-15 10:10"}, now_at=NOW_AT).slot_at is not None
 

@@ -13,6 +13,8 @@ def by_events(events: list[tuple[int, int]], least: int) -> int:
     value = 0
     for count, score in events:
         value = max(value, count) if score >= least else min(value, below(count))
+    if value == 0 and (1, True) not in {(count, score < least) for count, score in events}:
+        return -1
     return value
 
 
@@ -35,7 +37,11 @@ def last_seen(events: list[tuple[int, int]]) -> dict[int, dict[int, int]]:
         ([(20, 3)], 20, 20),
         ([(50, 3), (30, 2)], 25, 50),
         ([(1, 3), (5, 3), (10, 3), (5, 2), (5, 3)], 5, 10),
-        ([], 0, 0),
+        ([], -1, -1),
+        ([(20, 1)], -1, -1),  # says nothing of one machine
+        ([(5, 2)], -1, 5),
+        ([(20, 1), (1, 1)], 0, 0),
+        ([(1, 2)], 0, 1),
     ],
 )
 def test_the_examples(events: list[tuple[int, int]], t3: int, t2: int) -> None:

@@ -17,10 +17,11 @@ import orjson
 
 from spotlake.merge.columns import ZONES, Column
 from spotlake.merge.state import slot_time
-from spotlake.merge.view import UNKNOWN, View
+from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE
 from spotlake.names import split_tier
 from spotlake.packing import pack, pack_parts
+from spotlake.scores.thresholds import UNKNOWN
 
 CSV_COLUMNS = (
     "InstanceTier", "InstanceType", "Region", "OndemandPrice", "SpotPrice", "Savings", "IF", "DesiredCount",

@@ -16,6 +16,7 @@ from spotlake.merge.state import MergedState, slot_time
 from spotlake.merge.view import PLAIN_ZONE, SLOTS_A_DAY, View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE, ItemChange, to_iso
 from spotlake.names import split_tier
+from spotlake.scores.thresholds import UNKNOWN
 
 # What a difference shows in: attributes of the item, by what is compared.
 PRICE_NAMES = ("SpotPrice", "OndemandPrice", "Savings", "PriceAt")
@@ -241,7 +242,8 @@ def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, A
         for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
         if score
     }
-    fields: dict[str, Any] = {"Scores": known, "T2": t2, "T3": t3} if known else {}
+    fields: dict[str, Any] = {"Scores": known} if known else {}
+    fields |= {name: value for name, value in (("T2", t2), ("T3", t3)) if value != UNKNOWN}
     physical = state.texts[int(state.rows["physical"][row])]
     if physical:
         fields["PhysicalZone"] = physical

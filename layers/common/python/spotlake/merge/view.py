@@ -9,10 +9,9 @@ import numpy as np
 from spotlake.merge.columns import ZONES, Column
 from spotlake.merge.state import MergedState
 from spotlake.models import SLOT_MINUTES
-from spotlake.scores.thresholds import thresholds
+from spotlake.scores.thresholds import UNKNOWN, thresholds
 
 SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
-UNKNOWN = -1
 PLAIN_ZONE = len(ZONES)  # the code of zone N/A, after those of the zones
 
 
@@ -26,7 +25,7 @@ class View:
         row: Number of each workload's row, -1 for zone N/A.
         zone: Code of each workload's zone.
         live: Whether each is live.
-        t2, t3: By workload; -1 where no score is known yet.
+        t2, t3: By workload; -1 where no count reached it and the smallest is not known to fail.
         savings: Percent of on-demand, by pair; nan when either price is unknown.
     """
 
@@ -52,15 +51,14 @@ class View:
         plain = np.arange(len(pair_live), dtype=np.int64)
         seen = state.rows["seen"]
         none = np.full(len(plain), UNKNOWN, np.int16)
-        scored_once = state.rows["score"].any(axis=1)
         return cls(
             state=state,
             pair=np.concatenate([row_pair, plain]),
             row=np.concatenate([np.arange(len(row_pair), dtype=np.int64), np.full(len(plain), UNKNOWN, np.int64)]),
             zone=np.concatenate([state.rows["zone"], np.full(len(plain), PLAIN_ZONE, np.int64)]),
             live=np.concatenate([row_live, pair_live & ~scored]),
-            t2=np.concatenate([np.where(scored_once, thresholds(seen, 2), UNKNOWN), none]),
-            t3=np.concatenate([np.where(scored_once, thresholds(seen, 3), UNKNOWN), none]),
+            t2=np.concatenate([thresholds(seen, 2), none]),
+            t3=np.concatenate([thresholds(seen, 3), none]),
             savings=_savings(state.pair["spot"], state.pair["ondemand"]),
         )
 

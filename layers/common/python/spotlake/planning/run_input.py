@@ -15,10 +15,11 @@ from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, Mode, floor_to_slot
 from spotlake.names import is_collected_region
 
 MODES = ("auto", *(mode.value for mode in Mode))
-FIELDS = ("timestamp", "mode", "regions", "instance_types", "desired_count", "resume")
+FIELDS = ("timestamp", "mode", "regions", "instance_types", "desired_count", "resume", "past")
 TIMESTAMP_FORMS = "2025-12-15 10:00, 2025-12-15T10:00:00Z or the like with an offset (UTC when there is none)"
 _FIRST_YEAR = 2022
 _LARGEST_OFFSET = timedelta(hours=14)
+_PRESENT = timedelta(hours=1)  # what Azure says now may still be filed under a slot as old as this
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[ T]([01]\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?")
 _SIZE_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]!-]+")
 
@@ -50,8 +51,9 @@ def parse_input(raw: Any, *, now_at: datetime | None) -> RunInput:
     """Check the input of an execution.
 
     Args:
-        raw: ``{"timestamp", "mode", "regions", "instance_types", "desired_count", "resume"}``, all optional.
-        now_at: To refuse slots in the future; None where the run's clock follows the timestamp.
+        raw: ``{"timestamp", "mode", "regions", "instance_types", "desired_count", "resume", "past"}``, all optional.
+            ``past``: take a slot that passed more than an hour ago though Azure answers for the present.
+        now_at: To refuse slots in the future and in the past; None where the run's clock follows the timestamp.
 
     Raises:
         InvalidInputError: Names the field, the value and what is allowed.
@@ -62,14 +64,15 @@ def parse_input(raw: Any, *, now_at: datetime | None) -> RunInput:
         if name not in FIELDS:
             raise InvalidInputError(str(name), raw[name], f"only the fields {', '.join(FIELDS)}")
     given = raw.get("timestamp")
+    past = _flag(raw, "past")
     moment = None if given is None else parse_timestamp(given, now_at=now_at)
     slot_at = None if moment is None else floor_to_slot(moment)
+    if slot_at is not None and now_at is not None and not past and slot_at < floor_to_slot(now_at) - _PRESENT:
+        allowed = "a slot of the last hour, for Azure answers for the present alone (or past: true, knowing that)"
+        raise InvalidInputError("timestamp", given, allowed)
     mode = raw.get("mode", "auto")
     if mode not in MODES:
         raise InvalidInputError("mode", mode, f"one of {', '.join(MODES)}")
-    resume = raw.get("resume", False)
-    if not isinstance(resume, bool):
-        raise InvalidInputError("resume", resume, "true or false")
     return RunInput(
         slot_at=slot_at,
         floored=slot_at != moment,
@@ -77,7 +80,7 @@ def parse_input(raw: Any, *, now_at: datetime | None) -> RunInput:
         regions=_regions(raw.get("regions", [])),
         instance_types=_instance_types(raw.get("instance_types", [])),
         desired_counts=_desired_counts(raw.get("desired_count"), mode),
-        resume=resume,
+        resume=_flag(raw, "resume"),
     )
 
 
@@ -129,6 +132,13 @@ def matches(instance_type: str, globs: Collection[str]) -> bool:
     """
     lowered = instance_type.lower()
     return not globs or any(fnmatchcase(lowered, glob.lower()) for glob in globs)
+
+
+def _flag(raw: Mapping[str, Any], name: str) -> bool:
+    given = raw.get(name, False)
+    if not isinstance(given, bool):
+        raise InvalidInputError(name, given, "true or false")
+    return given
 
 
 def _regions(given: object) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ const BANDS = ["0–5 %", "5–10 %", "10–15 %", "15–20 %", "20+ %"];
 /** Shares by region, each bar 100 percent. */
 function sharesByRegion(name, title, regions, field, labels, colours) {
   const entries = Object.entries(regions);
+  if (!entries.length) return make("div", {}, make("h3", {}, title), make("p", {}, say("no_rows")));
   const flat = entries.flatMap(([region, one]) => {
     const total = sum(one[field]) || 1;
     return one[field].map((count, index) => ({ region, index, share: (100 * count) / total, count }));
@@ -25,20 +26,27 @@ function sharesByRegion(name, title, regions, field, labels, colours) {
   return chart(name, title, { plot }, [say("region"), ...labels], rows, colours.map((one, index) => [one, labels[index]]));
 }
 
-function thresholds(figures) {
+/** Shares at the counts that were asked, of the workloads that have a score there; of other counts nothing is known. */
+function thresholds(figures, asked) {
+  if (!asked.length) return make("div", {}, make("h3", {}, say("thresholds")), make("p", {}, say("no_count_asked")));
   const total = (field) => DESIRED.map((_, index) => sum(Object.values(figures.regions).map((one) => one[field][index])));
-  const reach = (counts) => DESIRED.slice(1).map((_, index) => (100 * sum(counts.slice(index + 1))) / (sum(counts) || 1));
+  const reach = (counts) => asked.map(({ count, scored }) => {
+    const reached = sum(counts.slice(DESIRED.indexOf(count)));
+    return (100 * reached) / (Math.max(scored ?? sum(counts), reached) || 1);
+  });
   const [t3, t2] = [reach(total("t3")), reach(total("t2"))];
   const points = [["T3", t3, "var(--green)"], ["T2", t2, "var(--blue)"]].flatMap(([label, values, colour]) =>
-    values.map((share, index) => ({ label, share, count: DESIRED[index + 1], colour })));
+    values.map((share, index) => ({ label, share, count: asked[index].count, colour })));
   const plot = {
-    height: 270, marginBottom: 42, x: { label: say("desired_count"), ticks: DESIRED.slice(1) }, y: { label: null, domain: [0, 100], grid: true, tickFormat: (one) => `${one} %`, ticks: 5 },
+    height: 270, marginBottom: 42, x: { label: say("desired_count"), ticks: DESIRED.slice(1), domain: [1, 50] }, y: { label: null, domain: [0, 100], grid: true, tickFormat: (one) => `${one} %`, ticks: 5 },
     marks: [Plot.ruleY([0]), Plot.lineY(points, { x: "count", y: "share", z: "label", stroke: "colour", strokeWidth: 2 }),
       Plot.dot(points, { x: "count", y: "share", fill: "colour", symbol: (one) => one.label, tip: true, title: (one) => `${one.label} ≥ ${one.count}: ${percent(one.share)}` })],
     symbol: { range: ["circle", "square"] },
   };
-  const rows = points.slice(0, DESIRED.length - 1).map((one, index) => [number(one.count), percent(t3[index]), percent(t2[index])]);
-  return chart("thresholds", say("thresholds"), { plot }, [say("desired_count"), "T3", "T2"], rows, [["var(--green)", say("t3_legend")], ["var(--blue)", say("t2_legend")]]);
+  const rows = asked.map((one, index) => [number(one.count), percent(t3[index]), percent(t2[index]), number(one.scored)]);
+  const drawn = chart("thresholds", say("thresholds"), { plot }, [say("desired_count"), "T3", "T2", say("scored")], rows, [["var(--green)", say("t3_legend")], ["var(--blue)", say("t2_legend")]]);
+  drawn.append(make("p", { class: "note" }, say("only_asked", asked.map((one) => one.count).join(", "))));
+  return drawn;
 }
 
 /** The axis' options; of given ticks those that lie within the data (others would be drawn outside of the chart), or its ends. */
@@ -49,6 +57,7 @@ function axis(options, low, high) {
 }
 
 function histogram(name, title, bins, form, options) {
+  if (!bins.length) return make("div", {}, make("h3", {}, title), make("p", {}, say("no_rows")));
   const data = bins.map(([low, high, count]) => ({ low, high, count }));
   const plot = {
     height: 240, marginLeft: 52, x: { label: null, tickFormat: form, ...axis(options, data[0]?.low, data.at(-1)?.high) }, y: { label: null, grid: true, ticks: 5 },
@@ -64,6 +73,7 @@ function ranges(name, title, regions, field, form, scale) {
     const [low, quarter, middle, upper, high] = one[field];
     return { region, low, quarter, middle, upper, high };
   });
+  if (!data.length) return make("div", {}, make("h3", {}, title), make("p", {}, say("no_rows")));
   const tell = (one) => `${one.region}: ${[one.low, one.quarter, one.middle, one.upper, one.high].map(form).join(" · ")}`;
   const plot = {
     height: 50 + 17 * data.length, marginLeft: marginLeft(), marginTop: 24, marginRight: 24, x: { label: null, axis: "both", tickFormat: form, grid: true, ticks: 4, ...axis(scale, d3.min(data, (one) => one.low), d3.max(data, (one) => one.high)) }, y: { label: null },
@@ -92,12 +102,13 @@ function moves(name, title, regions, what) {
 function held(figures) {
   const labels = [say("this_run"), "≤ 1 h", "≤ 6 h", "≤ 1 d", "≤ 3 d", "> 3 d"];
   const kinds = [["sps", "sps"], ["price", "spot_price"], ["eviction", "spot_if"]];
+  if (!sum(kinds.flatMap(([key]) => figures.held[key]))) return make("div", {}, make("h3", {}, say("held")), make("p", {}, say("no_rows")));
   const data = kinds.flatMap(([key, dataset]) => {
     const total = sum(figures.held[key]) || 1;
     return figures.held[key].map((count, index) => ({ dataset: say(dataset), label: labels[index], count, share: (100 * count) / total, colour: TASK_COLOURS[key] }));
   });
   const plot = {
-    height: 300, marginLeft: 50, fx: { domain: labels, label: null }, x: { axis: null, domain: kinds.map(([, one]) => say(one)) }, y: { label: null, grid: true, tickFormat: (one) => `${one} %`, ticks: 5 },
+    height: 300, marginLeft: 50, fx: { domain: labels, label: null }, x: { axis: null, domain: kinds.map(([, one]) => say(one)) }, y: { label: null, domain: [0, 100], grid: true, tickFormat: (one) => `${one} %`, ticks: 5 },
     marks: [Plot.barY(data, { fx: "label", x: "dataset", y: "share", fill: "colour", tip: true, title: (one) => `${one.dataset}, ${one.label}: ${number(one.count)} (${percent(one.share)})` }), Plot.ruleY([0])],
   };
   return chart("held", say("held"), { plot }, [say("held_for"), ...kinds.map(([, one]) => say(one))],

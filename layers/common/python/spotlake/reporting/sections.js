@@ -1,14 +1,18 @@
 // The sections of the page, in order. Each leaves itself out when the run has nothing for it.
 
 function sections(run) {
-  const drawn = [RUNS.length > 1 ? comparison() : null, status(run), coverage(run), ...(run.figures ? [scores(run.figures), prices(run.figures)] : []),
+  const drawn = [RUNS.length > 1 ? comparison() : null, status(run), coverage(run), ...(run.figures ? [scores(run.figures, run.asked), prices(run.figures)] : []),
     changes(run), ages(run), ...(run.execution ? [tasks(run.execution), memory(run)] : []), faults(run)];
   return drawn.filter(Boolean);
 }
 
 function banners(run) {
   const found = [];
-  if (run.execution?.azure === "simulated") found.push(make("p", { class: "banner", id: "simulated", role: "note" }, say("simulated")));
+  const one = run.manifest;
+  const azure = run.execution?.azure;
+  if (one.verdict === "failed" || one.error) found.push(make("p", { class: "banner bad", id: "failed", role: "note" }, make("b", {}, say(one.verdict === "failed" ? "run_failed" : "attempt_failed")), ` ${one.error}: ${one.cause}`));
+  else if (one.verdict === "starved") found.push(make("p", { class: "banner bad", id: "starved", role: "note" }, make("b", {}, say("run_starved")), ` ${one.coverage_reasons.sps ?? ""} ${one.calls_waiting ? say("so_many_wait", number(one.calls_waiting)) : ""}`));
+  if (azure === "simulated" || azure === "live") found.push(make("p", { class: "banner", id: azure, role: "note" }, say(azure)));
   if (RUNS.length > 1) {
     found.push(make("div", { class: "runs banner", role: "group", "aria-label": say("choose_run") }, RUNS.map((one, index) => {
       const button = make("button", { type: "button", "aria-pressed": String(index === state.run) }, one.manifest.run_id);
@@ -26,7 +30,7 @@ function banners(run) {
 const MEASURES = [
   ["coverage", (one) => one.manifest.coverage_percent, percent], ["rows", (one) => one.manifest.rows.merged, number],
   ["changed_rows", (one) => one.manifest.changed_rows, number], ["calls", (one) => one.manifest.sps_calls, number],
-  ["throttled", (one) => one.manifest.throttled_calls, number], ["stale_count", (one) => one.manifest.stale.length, number],
+  ["waiting", (one) => one.manifest.calls_waiting, number], ["throttled", (one) => one.manifest.throttled_calls, number], ["stale_count", (one) => one.manifest.stale.length, number],
   ["total_seconds", (one) => one.execution?.total_seconds, seconds], ["collection_seconds", (one) => one.execution?.collection_seconds, seconds],
   ["merge_seconds", (one) => one.manifest.seconds.total, seconds], ["write_units", (one) => one.manifest.consumed_write_units, number],
   ["largest_peak", (one) => one.execution && Math.max(...Object.values(one.execution.functions).map((each) => each.peak_memory_mb ?? 0)), megabytes],
@@ -58,19 +62,25 @@ const RUN_COLOURS = ["var(--grey)", "var(--blue)", "var(--orange)", "var(--green
 function status(run) {
   const one = run.manifest;
   return section("status", cards([
-    [say("status"), say(`status_${one.status}`), one.status === "complete" ? "good" : "poor"],
-    [say("coverage"), percent(one.coverage_percent), one.coverage_sufficient ? "good" : "poor"],
+    [say("status"), say(`status_${one.verdict}`), one.verdict === "complete" ? "good" : "poor"],
+    [say("coverage"), percent(one.coverage_percent), one.coverage_percent === 100 ? "good" : one.coverage_sufficient ? null : "poor"],
     [say("slot"), run.slot_at.slice(0, 16).replace("T", " ") + " UTC"], [say("mode"), say(one.mode)], [say("desired_count"), one.desired_counts.join(", ")],
-    [say("regions"), say("of", number(one.regions_complete), number(one.regions_requested)), one.regions_complete === one.regions_requested ? "good" : "poor"],
+    [say("regions"), say("of", number(one.regions_complete), number(one.regions_requested)), one.regions_requested && one.regions_complete === one.regions_requested ? "good" : "poor"],
     [say("rows"), number(one.rows.merged)], [say("changed_rows"), number(one.changed_rows)],
-    [say("calls"), say(one.calls_waiting ? "calls_waiting" : "calls_of", number(one.sps_calls), number(one.calls_planned), number(one.calls_waiting))], [say("throttled"), number(one.throttled_calls), one.throttled_calls ? "poor" : null],
-    [say("oldest"), duration(one.oldest_score_age_minutes)], [say("total_seconds"), seconds(run.execution?.total_seconds)],
+    [say("calls"), say(one.calls_waiting ? "calls_waiting" : "calls_of", number(one.sps_calls), number(one.calls_planned), number(one.calls_waiting)), one.waits ? "poor" : null],
+    ...(one.quota_left == null ? [] : [[say("quota_left"), number(one.quota_left)]]), ...(one.attempts.length > 1 ? [[say("attempts"), number(one.attempts.length)]] : []), [say("throttled"), number(one.throttled_calls), one.throttled_calls ? "poor" : null],
+    [say("oldest_waiting"), waitingAge(one), one.waits ? "poor" : null], [say("total_seconds"), seconds(run.execution?.total_seconds)],
   ]));
 }
 
+/** How old the oldest score is that waits for quota. */
+function waitingAge(one) {
+  if (!one.waits) return say("none_waits");
+  return one.oldest_waiting_minutes ? duration(one.oldest_waiting_minutes) : say("never_asked");
+}
+
 function coverage(run) {
-  const found = new Map(run.collectors.map((one) => [`${one.dataset} ${one.region}`, one.status]));
-  for (const one of run.manifest.stale) found.set(`${one.dataset} ${one.region}`, found.get(`${one.dataset} ${one.region}`) === "partial" ? "partial" : "failed");
+  const found = new Map(run.came.map((one) => [`${one.dataset} ${one.region}`, one.came]));
   const signs = { complete: "✓", partial: "◐", failed: "✗", absent: "–" };
   const tiles = run.regions.map((region) => make("li", {}, make("b", {}, region), make("div", { class: "chips" }, DATASETS.map((dataset) => {
     const came = found.get(`${dataset} ${region}`) ?? "absent";
@@ -78,15 +88,16 @@ function coverage(run) {
   }))));
   const meaning = Object.entries(signs).map(([came, sign]) => `${sign} ${say(`came_${came}`)}`).join(" · ");
   const by = run.manifest.coverage;
-  return section("coverage", cards([[say("sps"), percent(by.sps)], [say("spot_price"), percent(by.price)], [say("spot_if"), percent(by.eviction)]]),
+  const card = (dataset, name) => [say(dataset), by[name] == null ? (run.manifest.coverage_reasons[name] ?? say("came_absent")) : percent(by[name]), by[name] === 100 ? null : "poor"];
+  return section("coverage", cards([card("sps", "sps"), card("spot_price", "price"), card("spot_if", "eviction")]),
     make("p", { class: "note" }, meaning), make("ul", { class: "tiles" }, tiles));
 }
 
-function scores(figures) {
+function scores(figures, asked) {
   const labels = [3, 2, 1].map((one) => say("score", one)).concat(say("unknown"));
   return section("scores", make("div", { class: "pair" },
-    sharesByRegion("scores-by-region", say("scores_by_region", figures.desired_count), figures.regions, "scores", labels, SCORE_COLOURS),
-    sharesByRegion("bands", say("bands"), figures.regions, "frequencies", [...BANDS, say("unknown")], BAND_COLOURS)), thresholds(figures));
+    sharesByRegion("scores-by-region", say("scores_by_region", figures.desired_count ?? "–"), figures.regions, "scores", labels, SCORE_COLOURS),
+    sharesByRegion("bands", say("bands"), figures.regions, "frequencies", [...BANDS, say("unknown")], BAND_COLOURS)), thresholds(figures, asked));
 }
 
 function prices(figures) {
@@ -111,12 +122,19 @@ function changes(run) {
 function ages(run) {
   const slot = Date.parse(run.slot_at);
   const age = (dataset) => {
-    const old = run.manifest.stale.filter((one) => one.dataset === dataset);
-    if (!old.length) return [say("all_fresh"), "good"];
+    const one = run.manifest;
+    const covered = one.coverage[{ sps: "sps", spot_price: "price", spot_if: "eviction" }[dataset]];
+    if (covered == null) return [say("came_absent"), "poor"];
+    const old = one.stale.filter((each) => each.dataset === dataset);
+    if (!old.length && dataset === "sps" && one.waits) return [say("some_wait", number(one.calls_waiting)), "poor"];
+    if (!old.length) return covered === 100 ? [say("all_fresh"), "good"] : [percent(covered), "poor"];
     const since = old.map((one) => one.since).filter(Boolean).sort()[0];
     return [say("stale_regions", number(old.length), since ? duration((slot - Date.parse(since)) / 60000) : "–"), "poor"];
   };
-  return section("ages", cards([[say("oldest"), duration(run.manifest.oldest_score_age_minutes)], ...DATASETS.map((one) => [say(one), ...age(one)])]), run.figures ? held(run.figures) : null);
+  const by = run.manifest.score_ages.map((one) => [number(one.desired_count), number(one.scored), number(one.never), duration(one.median_minutes), duration(one.p95_minutes), duration(one.oldest_minutes)]);
+  const all = [["age_median", "score_age_median_minutes"], ["age_p95", "score_age_p95_minutes"], ["oldest", "oldest_score_age_minutes"]];
+  return section("ages", cards([...all.map(([name, field]) => [say(name), duration(run.manifest[field])]), ...DATASETS.map((one) => [say(one), ...age(one)])]),
+    by.length ? table(say("ages_by_count"), [say("desired_count"), say("scored"), say("never_scored"), say("age_median"), say("age_p95"), say("oldest")], by) : null, run.figures ? held(run.figures) : null);
 }
 
 function tasks(execution) {
@@ -129,10 +147,15 @@ function memory(run) {
 }
 
 function faults(run) {
-  const rows = run.manifest.stale.map((one) => [say(one.dataset), one.region, one.error ?? "", one.cause ?? "", one.since ?? say("nothing_kept")]);
+  const rows = run.manifest.stale.map((one) => [one.dataset ? say(one.dataset) : say("whole_attempt"), one.region, one.error ?? "", one.cause ?? "", one.since ?? say("nothing_kept")]);
   const refused = run.manifest.refused_shards.map((one) => [one.key, one.reason]);
   const throttled = run.collectors.filter((one) => Object.keys(one.faults).length).map((one) => [say(one.dataset), one.region, number(one.faults.throttles ?? 0), number(one.faults.retries ?? 0)]);
+  const tried = run.manifest.attempts.map((one) => [number(one.attempt), say(one.mode), one.started_at, one.desired_counts.join(", "), number(one.calls_planned), number(one.calls_waiting), one.error ? `${one.error}: ${one.cause}` : ""]);
+  const lacking = Object.entries(run.manifest.coverage_reasons).map(([name, reason]) => make("p", {}, `${say({ sps: "sps", price: "spot_price", eviction: "spot_if" }[name])}: ${reason}`));
   const parts = [];
+  if (run.manifest.error) parts.push(make("p", {}, make("b", {}, run.manifest.error), ` ${run.manifest.cause}`));
+  parts.push(...lacking);
+  if (tried.length > 1 || run.manifest.attempts.some((one) => one.error)) parts.push(table(say("attempts_table"), [say("attempt"), say("mode"), say("started"), say("desired_count"), say("planned"), say("waiting"), say("cause")], tried, [6]));
   if (rows.length) parts.push(table(say("stale_table"), [say("dataset"), say("region"), say("error"), say("cause"), say("kept_since")], rows, [1, 2, 3]));
   if (refused.length) parts.push(table(say("refused_table"), [say("object"), say("cause")], refused, [1]));
   if (throttled.length) parts.push(table(say("throttled_table"), [say("dataset"), say("region"), say("throttles"), say("retries")], throttled, [1]));

@@ -6,7 +6,8 @@ which runs were merged (docs/data.md)::
     T = max over counts c with a success of  min(c, below(c') for every c' whose last failure is not
                                                   older than c's last success)
 
-0 is a value, not "missing"; within one slot a failure counts as later than a success.
+0 says that the smallest count was asked and failed. Without that, a workload that no count reached is unknown
+(-1): that 20 machines are not to be had says nothing of one. Within one slot a failure counts as later than a success.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ type Seen = npt.NDArray[np.uint32]  # workloads x counts x scores (index 0 = sco
 type Counts = npt.NDArray[np.int16]
 _SCORES = 3
 _COUNTS: Counts = np.array((0, *DESIRED_COUNTS), np.int16)
+UNKNOWN = -1
 
 
 def below(count: int) -> int:
@@ -36,7 +38,7 @@ def below(count: int) -> int:
 
 
 def threshold(last_seen: Mapping[int, Mapping[int, int]], least_score: int) -> int:
-    """T of one workload.
+    """T of one workload; ``UNKNOWN`` when no count reached it and the smallest is not known to fail.
 
     Args:
         last_seen: Desired count -> score (1 to 3) -> slot number of its last answer.
@@ -46,6 +48,8 @@ def threshold(last_seen: Mapping[int, Mapping[int, int]], least_score: int) -> i
     10
     >>> threshold({1: {3: 1}, 5: {3: 2, 2: 4}, 10: {3: 3}}, 3)
     1
+    >>> threshold({20: {1: 1}}, 3), threshold({1: {1: 1}}, 3)
+    (-1, 0)
     """
     seen = np.zeros((1, len(DESIRED_COUNTS), 3), np.uint32)
     for count, scores in last_seen.items():
@@ -62,6 +66,7 @@ def thresholds(seen: Seen, least_score: int) -> Counts:
     """
     succeeded = _by_count(seen, range(least_score, _SCORES + 1))
     failed = _by_count(seen, range(1, least_score))
+    smallest_failed = failed[0] > 0
     last = len(DESIRED_COUNTS) - 1
     for place in range(last):
         np.maximum(failed[place + 1], failed[place], out=failed[place + 1])  # by any count up to there
@@ -70,7 +75,7 @@ def thresholds(seen: Seen, least_score: int) -> Counts:
     reached = np.zeros(len(seen), np.int8)
     for success, failure in zip(succeeded, failed, strict=True):
         reached += success > failure
-    return _COUNTS[reached]
+    return np.where((reached > 0) | smallest_failed, _COUNTS[reached], np.int16(UNKNOWN))
 
 
 def _by_count(seen: Seen, scores: Iterable[int]) -> Seen:
