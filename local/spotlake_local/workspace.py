@@ -90,13 +90,6 @@ class Workspace:
         last = self._last()
         return from_iso(last["slot_at"]) if last else None
 
-    def last_manifest_at(self) -> datetime | None:
-        """The newest slot that was collected to its end, by the files here; None when there is none."""
-        found = [
-            path.relative_to(self.outputs).as_posix() for path in self.outputs.glob(f"{MANIFEST_PREFIX}*/*/*/*.json")
-        ]
-        return slot_of_manifest(max(found)) if found else None
-
     def source(self) -> str | None:
         """Whose data lie here, "simulated" or "live"; None before the first run."""
         last = self._last()

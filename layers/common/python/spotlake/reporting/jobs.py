@@ -9,7 +9,8 @@ from spotlake import keys
 from spotlake.errors import StoreError
 from spotlake.models import Mode, slot_of_run_id
 from spotlake.state.checkpoints import SCHEMA
-from spotlake.stores.objects import ReadOnlyObjects, read_json
+from spotlake.stores.documents import read_json
+from spotlake.stores.objects import ReadOnlyObjects
 
 
 def job_record_keys(manifest: Mapping[str, Any]) -> dict[int, str]:
