@@ -17,8 +17,6 @@ from spotlake.stores.objects import ReadOnlyObjects, S3Objects
 from spotlake_local.arguments import add_state_dir, workspace_of
 from spotlake_local.files import FileObjects
 
-_MOST_CAUSES = 3
-
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--state-dir`` and ``--bucket``."""

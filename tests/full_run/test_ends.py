@@ -13,6 +13,7 @@ from cdk.constructs.full_run_job import IMAGE_SOURCES
 from spotlake import errors, keys
 from spotlake.settings import Settings
 from spotlake.state.attempts import RECORD_SCHEMA
+from spotlake.state.checkpoints import read_job_record
 from spotlake.stores.documents import write_json
 from spotlake.usecases.full_run.exit_codes import cause_of_exit, exit_code_of, failures_by_exit_code
 from spotlake.usecases.notify.notify import one_line_cause
@@ -144,6 +145,11 @@ def test_what_will_not_go_away_ends_at_once_and_is_told_in_one_line(
     assert len(said) == 1, lines
     assert said[0] == lines[-1]
     assert azure.client_secret not in "\n".join(lines)
+    if not more:  # a run that cannot be read has no place for a record
+        # The state machine sees an exit code; summary, `show` and page have the job's own sentence from its record.
+        record = read_job_record(job.objects, job.run)
+        assert record is not None
+        assert (record["error"], f"{record['error']}: {record['cause']} (" in said[0]) == (error, True)
 
 
 @pytest.mark.emulator
