@@ -15,6 +15,7 @@ from spotlake.merge.manifest import NO_PAIRS, NO_QUOTA
 from spotlake.models import Dataset, Run, ScoreCall, WorkItem
 from spotlake.planning.attempt import AttemptRecord, Failure, Work
 from spotlake.planning.scope import Scope
+from spotlake.reports import CollectorReport
 from spotlake.state.attempts import write_record, write_work
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import MemoryWorkloads
@@ -96,6 +97,18 @@ def test_a_run_that_could_ask_no_score_is_never_complete(world: World) -> None:
     assert manifest["coverage_percent"] == 66.66  # what could not be asked counts nothing
     waiting = planned(world, world.run(1), sizes=())
     assert world.merge(waiting)["coverage_reasons"] == {"sps": NO_PAIRS}
+
+
+def test_a_score_shard_that_asked_no_owed_pair_covers_nothing(world: World) -> None:
+    run = world.run(0)
+    call = ScoreCall(call_id="c0", location=REGION, regions=(REGION,), instance_types=(SIZE,), desired_count=1)
+    write_record(world.objects, AttemptRecord(run=run, scope=Scope()))
+    write_work(world.objects, Work(run=run, items={REGION: WorkItem(region=REGION, calls=(call,))}, calls_planned=1))
+    report = CollectorReport(dataset=Dataset.SPS, region=REGION, status="complete", rows=0)
+    world.shard(run, Dataset.SPS, [], report=report)
+    world.shard(run, Dataset.PRICE, [world.price(SIZE, 0.01)])
+    manifest = world.merge(run)
+    assert (manifest["coverage"]["sps"], manifest["status"], manifest["regions_complete"]) == (None, "partial", 0)
 
 
 def shard_of(world: World, run: Run, dataset: Dataset, region: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.merge.stale import LISTINGS, Stale, listings, stale_parts
 from spotlake.models import Dataset, Mode, run_id_of, to_iso
+from spotlake.planning.attempt import FIRST_FORM
 from spotlake.reports import CollectorReport, PairAccount
 
 SCHEMA = 2
@@ -120,8 +121,14 @@ def _coverage(slot: SlotRead, accounts: Sequence[PairAccount]) -> tuple[dict[str
 
 
 def _first_form_scored(slot: SlotRead) -> bool:
-    """Whether score shards of attempt 0 are all there is: they have no account, only rows."""
-    return any(one.dataset is Dataset.SPS and not one.accounts and one.status == "complete" for one in slot.reports)
+    """Whether attempt 0 has every score shard that it should have left, each whole.
+
+    Its shards have no account, only rows. A shard of a later attempt without an account asked no owed pair.
+    """
+    first = [attempt for attempt in slot.attempts if attempt.record.run.attempt == FIRST_FORM]
+    reports = [one for attempt in first for one in attempt.reports if one.dataset is Dataset.SPS]
+    refused = any(one.dataset is Dataset.SPS for attempt in first for one in attempt.refused)
+    return bool(reports) and not refused and all(one.status == "complete" for one in reports)
 
 
 def _regions_complete(slot: SlotRead, regions: Iterable[str], accounts: Sequence[PairAccount]) -> int:
