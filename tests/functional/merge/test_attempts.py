@@ -111,6 +111,18 @@ def test_a_score_shard_that_asked_no_owed_pair_covers_nothing(world: World) -> N
     assert (manifest["coverage"]["sps"], manifest["status"], manifest["regions_complete"]) == (None, "partial", 0)
 
 
+def test_a_listing_of_some_sizes_by_hand_does_not_stand_for_the_slot_s_whole_one(world: World) -> None:
+    world.merge(world.collected(0, spot=None, scores={"1": 3}, sizes=SIZES))  # the prices of everything failed
+    by_hand = world.collected(
+        0, attempt=2, scores={"1": 3}, sizes=[SIZE], filtered=True, instance_types=("Standard_D2*",)
+    )
+    manifest = world.merge(by_hand)
+    assert (manifest["coverage"]["price"], manifest["status"]) == (0.0, "partial")
+    assert [one["dataset"] for one in manifest["stale"]] == ["spot_price"]
+    whole = world.merge(world.collected(0, attempt=3, scores={"1": 3}, sizes=SIZES))
+    assert (whole["coverage"]["price"], whole["status"]) == (100.0, "complete")
+
+
 def shard_of(world: World, run: Run, dataset: Dataset, region: str) -> None:
     """A whole listing of a region other than the world's own."""
     row = world.price(SIZE, 0.01) if dataset is Dataset.PRICE else {

@@ -49,15 +49,27 @@ class Stale:
 
 
 def listings(slot: SlotRead, dataset: Dataset) -> tuple[set[str], set[str]]:
-    """Regions whose listing was owed by any attempt, and regions of which some attempt has a whole one."""
-    owed = {
-        region
-        for attempt in slot.attempts
-        if attempt.work is not None
-        for region, item in attempt.work.items.items()
-        if dataset in item.datasets
-    }
-    return owed, {one.region for one in slot.reports if one.dataset is dataset and one.status == "complete"}
+    """Regions whose listing was owed by any attempt, and those of them that have a whole one for each that owed it.
+
+    A listing of some sizes serves only attempts that asked for the same sizes.
+    """
+    owed: set[str] = set()
+    lacking: set[str] = set()
+    for attempt in slot.attempts:
+        if attempt.work is None:
+            continue
+        regions = {region for region, item in attempt.work.items.items() if dataset in item.datasets}
+        sizes = set(attempt.record.scope.instance_types)
+        served = {
+            report.region
+            for other in slot.attempts
+            if set(other.record.scope.instance_types) in (set(), sizes)
+            for report in other.reports
+            if report.dataset is dataset and report.status == "complete"
+        }
+        owed |= regions
+        lacking |= regions - served
+    return owed, owed - lacking
 
 
 def stale_parts(slot: SlotRead, accounts: Sequence[PairAccount]) -> list[Stale]:
