@@ -223,7 +223,7 @@ def error_of(api: str, response: requests.Response) -> AzureError:
     return AzureRefusedError(api, said, status=status, code=code, text=text)
 
 
-def json_of(api: str, response: requests.Response) -> dict[str, Any]:
+def json_of(api: str, response: requests.Response) -> dict[str, object]:
     """The JSON object in a 2xx answer; UntrustedAnswerError when it is something else."""
     try:
         body = response.json()

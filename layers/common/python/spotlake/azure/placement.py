@@ -168,7 +168,7 @@ def ask(
     return Answer(outcome=Outcome.SCORED, scores=scores, dropped=dropped, unanswered=unanswered)
 
 
-def parse_scores(body: Mapping[str, Any], question: Question) -> tuple[tuple[Score, ...], int]:
+def parse_scores(body: Mapping[str, object], question: Question) -> tuple[tuple[Score, ...], int]:
     """The rows of a 200, and how many could not be used.
 
     Raises:

@@ -9,6 +9,7 @@ import numpy as np
 from spotlake.merge.columns import Column
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
+from spotlake.run_files import AgesEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class ScoreAges:
     p95_minutes: int | None
     oldest_minutes: int | None
 
-    def to_dict(self) -> dict[str, int | None]:
+    def to_dict(self) -> AgesEntry:
         """For the manifest."""
         return {
             "desired_count": self.desired_count,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import random
-from typing import Any
 
 import requests
 
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import Tokens
-from spotlake.azure.resource_graph import API, BANDS, GraphPages, band_of
+from spotlake.azure.resource_graph import API, BANDS, GraphPages, GraphRow, band_of
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import UntrustedAnswerError
 from spotlake.models import Dataset, Run, WorkItem, to_iso
@@ -122,7 +121,7 @@ def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -
         raise UntrustedAnswerError(API, f"{item.region}: {found} different rows came of {told}")
 
 
-def _band_of_each(found: Iterable[Mapping[str, Any]], region: str, counts: Counter[str]) -> dict[str, str]:
+def _band_of_each(found: Iterable[GraphRow], region: str, counts: Counter[str]) -> dict[str, str]:
     """Size (``join_key``) -> band; a size with two different bands has none: which is true, nobody knows."""
     bands: dict[str, str] = {}
     torn: set[str] = set()
