@@ -151,7 +151,7 @@ class NotifyEvent(TypedDict):
     state: str | None
     error: str | None
     cause: str | None
-    run: NamedRun | None
+    run: RunJson | NamedRun | None
 
 
 class NotifyResult(TypedDict):

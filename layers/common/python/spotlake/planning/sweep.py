@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
+from statistics import median_low
 from typing import NotRequired, Self, TypedDict
 
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, from_iso, to_iso
@@ -135,6 +136,33 @@ def record_answers(
     if count == next_count(sweep.desired_count):
         return replace(after, next_began_at=sweep.next_began_at or at)
     return after
+
+
+def lost_count(sweep: Sweep, plan: Collection[str], count: int, slot_at: datetime) -> int | None:
+    """The count whose turn passed without its run, so that this run can ask it too.
+
+    With enough quota each count has its turn once in eleven slots. A count of which most blocks were last asked
+    a whole cycle ago has lost its turn: its run failed, was skipped, or never began.
+
+    Args:
+        sweep: What has been asked when.
+        plan: Block ids of the whole plan.
+        count: The run's own.
+        slot_at: The run's slot.
+
+    Returns:
+        Of several, the one that waits longest. None when no turn was lost; a count never asked has lost none.
+    """
+    cycle_began = to_iso(slot_at - timedelta(minutes=SLOT_MINUTES * len(DESIRED_COUNTS)))
+    asked = {other: _asked_at(sweep, plan, other) for other in DESIRED_COUNTS if other != count}
+    lost = {other: at for other, at in asked.items() if "" < at <= cycle_began}
+    return min(lost, key=lambda other: lost[other], default=None)
+
+
+def _asked_at(sweep: Sweep, plan: Collection[str], count: int) -> str:
+    """Slot (ISO) before which half of the blocks were last asked at a count, "" for never."""
+    answered, failed = sweep.answered.get(count, {}), sweep.failed.get(count, {})
+    return median_low(max(answered.get(block, ""), failed.get(block, (0, ""))[1]) for block in plan) if plan else ""
 
 
 def move_to_plan(

@@ -14,7 +14,7 @@ import orjson
 
 from spotlake import keys
 from spotlake.errors import StoreError
-from spotlake.models import Dataset, Run, RunJson, ScoreCall, ScoreCallJson, WorkItem
+from spotlake.models import Dataset, Mode, Run, RunJson, ScoreCall, ScoreCallJson, WorkItem, run_id_of
 from spotlake.packing import unpack
 from spotlake.planning.attempt import FIRST_FORM, AttemptRecord, Failure, Work
 from spotlake.planning.scope import Scope, ScopeJson
@@ -71,16 +71,36 @@ def write_record(objects: ObjectStore, record: AttemptRecord) -> AttemptRecord:
 
 
 def read_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord:
-    """What an attempt was asked. Raises StoreError when it was never planned."""
-    key = keys.attempt_record(slot_at, attempt)
+    """What an attempt was asked. Raises StoreError when it was never planned, or so long ago that it is gone."""
+    record = _find_record(objects, slot_at, attempt)
+    if record is None:
+        raise StoreError(f"{keys.attempt_record(slot_at, attempt)} is missing: the attempt was never planned")
+    return record
+
+
+def known_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord:
+    """What an attempt of the chain was asked; when the bucket has forgotten it, that of an attempt at everything.
+
+    Records go after some days, raw shards and the chain stay: what they hold is merged again without them.
+    """
+    forgotten = Run(
+        run_id=run_id_of(slot_at),
+        mode=Mode.INCREMENTAL,
+        desired_counts=(1,),
+        started_at=slot_at,
+        owner="",
+        attempt=attempt,
+    )
+    return _find_record(objects, slot_at, attempt) or AttemptRecord(run=forgotten, scope=Scope())
+
+
+def _find_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord | None:
     if attempt == FIRST_FORM:
         first = read_first_form(objects, slot_at)
-        if first is not None:
-            return AttemptRecord(run=first[0], scope=first[1])
+        return None if first is None else AttemptRecord(run=first[0], scope=first[1])
+    key = keys.attempt_record(slot_at, attempt)
     content, _ = read_json(objects, key, schema=RECORD_SCHEMA)
-    if content is None:
-        raise StoreError(f"{key} is missing: the attempt was never planned")
-    return _record(content, key)
+    return None if content is None else _record(content, key)
 
 
 def write_work(objects: ObjectStore, work: Work) -> Work:

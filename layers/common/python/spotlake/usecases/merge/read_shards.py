@@ -17,7 +17,7 @@ from spotlake.models import Dataset, run_id_of
 from spotlake.planning.run_input import matches
 from spotlake.scores.accounts import Key, SlotAccount
 from spotlake.shards import open_shard
-from spotlake.state.attempts import read_end, read_record, read_work
+from spotlake.state.attempts import known_record, read_end, read_work
 from spotlake.stores.objects import ReadOnlyObjects
 
 _READ_THREADS = 16
@@ -33,7 +33,7 @@ def read_slot(objects: ReadOnlyObjects, slot_at: datetime, attempts: Sequence[in
     digest = blake2b(digest_size=8)
     for number in sorted(attempts):
         attempt = AttemptRead(
-            record=read_record(objects, slot_at, number),
+            record=known_record(objects, slot_at, number),
             work=read_work(objects, slot_at, number),
             failures=read_end(objects, slot_at, number),
         )
