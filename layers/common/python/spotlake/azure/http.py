@@ -87,7 +87,7 @@ class HttpClient:
 
     Attributes:
         api: The API's name in errors ("retail prices").
-        session: requests session (its adapters are the tests' seam).
+        session: requests session (its adapters are tests pass their own).
         policy: Retries and time-outs.
         deadline: No wait or request is begun that cannot end before it.
         counts: Filled as requests are sent; shared by clients that report together.

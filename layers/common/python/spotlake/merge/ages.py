@@ -50,7 +50,7 @@ def score_ages(view: View) -> tuple[ScoreAges, tuple[ScoreAges, ...]]:
     unscored = int(np.count_nonzero(view.live & (view.row < 0)))
     by_count, all_slots = [], []
     for place, count in enumerate(DESIRED_COUNTS):
-        seen = state.rows["seen"][:, place, :]
+        seen = state.workloads["seen"][:, place, :]
         last = np.maximum(np.maximum(seen[:, 0], seen[:, 1]), seen[:, 2])[rows]
         known = last[last > 0]
         if len(known):

@@ -174,8 +174,8 @@ def _differences(before: View, after: View, known: Column) -> _Groups:
     scored = (after.row >= 0) & (before.row[known] >= 0)
     new_rows, old_rows = after.row[scored], before.row[known][scored]
     for name in ("score", "score_began"):
-        scores[scored] |= (new.rows[name][new_rows] != old.rows[name][old_rows]).any(axis=1)
-    scores[scored] |= new.rows["physical"][new_rows] != texts[old.rows["physical"]][old_rows]
+        scores[scored] |= (new.workloads[name][new_rows] != old.workloads[name][old_rows]).any(axis=1)
+    scores[scored] |= new.workloads["physical"][new_rows] != texts[old.workloads["physical"]][old_rows]
     renamed = {code for code, name in new.regions.items() if old.regions.get(code) != name}
     is_renamed = np.array([text in renamed for text in new.texts], bool)
     return {
@@ -235,7 +235,7 @@ def _iso(slot: int) -> str:
 
 
 def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, Value]:
-    scores, began = state.rows["score"][row].tolist(), state.rows["score_began"][row].tolist()
+    scores, began = state.workloads["score"][row].tolist(), state.workloads["score_began"][row].tolist()
     known = {
         count: {"s": score, "at": _iso(slot)}
         for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
@@ -243,7 +243,7 @@ def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, V
     }
     fields: dict[str, Value] = {"Scores": known} if known else {}
     fields |= {name: value for name, value in (("T2", t2), ("T3", t3)) if value != UNKNOWN}
-    physical = state.texts[int(state.rows["physical"][row])]
+    physical = state.texts[int(state.workloads["physical"][row])]
     if physical:
         fields["PhysicalZone"] = physical
     return fields
