@@ -67,7 +67,8 @@ def _add_slot_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode",
         metavar="MODE",
         default="auto",
-        help="auto, incremental or full; auto is full while the catalogue lacks a region, else incremental (default: auto)",
+        help="auto, incremental or full; auto is full while the catalogue lacks a region, else incremental "
+        "(default: auto)",
     )
     parser.add_argument("--regions", metavar="LIST", help="ARM codes, separated by commas or blanks (default: all)")
     parser.add_argument(
