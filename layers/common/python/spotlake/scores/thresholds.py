@@ -72,9 +72,7 @@ def thresholds(seen: Seen, least_score: int) -> Counts:
     for place in range(last):
         # failed: by any count up to this one; succeeded: by any count from this one on
         np.maximum(failed[place + 1], failed[place], out=failed[place + 1])
-        np.maximum(
-            succeeded[last - place - 1], succeeded[last - place], out=succeeded[last - place - 1]
-        )  # from this count on
+        np.maximum(succeeded[last - place - 1], succeeded[last - place], out=succeeded[last - place - 1])
     # Both are monotonic in the count, so the number of reached counts gives the largest one.
     reached = np.zeros(len(seen), np.int8)
     for success, failure in zip(succeeded, failed, strict=True):

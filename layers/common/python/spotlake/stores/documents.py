@@ -1,4 +1,4 @@
-"""Documents of a bucket: JSON with a schema number, replaced on condition; and objects that are never overwritten."""
+"""Documents of a bucket: JSON with a schema number, replaced on condition; objects that are never overwritten."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import orjson
 from spotlake.errors import ConflictError, StoreError
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
-_ROUNDS = 16  # writers of one object at the same time are few
+_ROUNDS = 16  # few writers write one object at the same time
 
 
 def read_json(store: ReadOnlyObjects, key: str, *, schema: int, older: int | None = None) -> tuple[Any, str | None]:
-    """A state object (gzip or plain JSON with a ``schema`` number) and its entity tag.
+    """Read a state object (gzip or plain JSON with a ``schema`` number) and its entity tag.
 
     Args:
         store: Where.
         key: Which object.
-        schema: The schema number that is expected.
-        older: Another schema number that the caller reads too, if any; ``content["schema"]`` says which it is.
+        schema: Expected schema number.
+        older: Another schema number that the caller can read, if any. ``content["schema"]`` has the actual number.
 
     Returns:
         ``(content, etag)``, or ``(None, None)`` when there is none.
 
     Raises:
-        StoreError: It cannot be read, is damaged, or has another schema number.
+        StoreError: The object cannot be read, is damaged, or has another schema number.
     """
     found = store.get(key)
     if found is None:
@@ -50,7 +50,7 @@ def write_json(
     if_absent: bool = False,
     if_etag: str | None = None,
 ) -> str:
-    """Write a state object, whole or on a condition. Returns its new entity tag; raises as ``ObjectStore.put``."""
+    """Write a state object, always or on a condition. Returns the new entity tag; raises as ``ObjectStore.put``."""
     body = encode_json(key, content, schema=schema)
     return store.put(key, body, content_type="application/json", if_absent=if_absent, if_etag=if_etag)
 
@@ -58,11 +58,11 @@ def write_json(
 def put_once(store: ObjectStore, key: str, body: bytes, *, content_type: str) -> bytes:
     """Write an object that is never overwritten, and return what is stored under its key.
 
-    That is ``body``, also when an earlier write of ours took effect though its answer was lost. When somebody
-    else has written the key before, it is theirs, and it stays.
+    The stored bytes are ``body``, even if an earlier write of ours succeeded and its answer was lost. If another
+    process wrote the key before, its object stays and its bytes are returned.
 
     Raises:
-        StoreError: It can be neither written nor read.
+        StoreError: The object can be neither written nor read.
     """
     try:
         store.put(key, body, content_type=content_type, if_absent=True)
@@ -75,9 +75,9 @@ def put_once(store: ObjectStore, key: str, body: bytes, *, content_type: str) ->
 
 
 def encode_json(key: str, content: Mapping[str, object], *, schema: int) -> bytes:
-    """The bytes of a state object: compact JSON with its ``schema`` number first, gzip where the key says so.
+    """Bytes of a state object: compact JSON with the ``schema`` number first, gzip if the key ends in .gz.
 
-    They depend on the content alone (gzip without a time), so writing twice changes nothing.
+    The bytes depend on the content alone (gzip without a time), so writing twice changes nothing.
     """
     body = orjson.dumps({"schema": schema, **content}, option=orjson.OPT_NON_STR_KEYS)
     return gzip.compress(body, compresslevel=6, mtime=0) if key.endswith(".gz") else body
@@ -91,20 +91,20 @@ def change_json[Content: Mapping[str, object]](
     schema: int,
     older: int | None = None,
 ) -> None:
-    """Read a state object, change it, and write it if it is still as it was read; else from the start.
+    """Read a state object, change the content, and write it if nobody else wrote meanwhile; else start again.
 
-    So no change of another writer is lost, however many there are at once.
+    So no change of another writer is lost, however many write at once.
 
     Args:
         store: Where.
         key: Which object.
-        change: Content as read (None when there is none) -> new content; None to leave it as it is. It is
-            called again after a conflict, so it must depend on its argument alone.
-        schema: The schema number that is written.
-        older: Another one that ``change`` reads too, if any.
+        change: Content as read (None when there is no object) -> new content; None leaves the object unchanged. Called
+            again after a conflict, so the result must depend on the argument alone.
+        schema: Schema number to write.
+        older: Another schema number that ``change`` can read, if any.
 
     Raises:
-        StoreError: It cannot be read or written, or others replaced it too often.
+        StoreError: The object cannot be read or written, or others replaced it too often.
     """
     for _ in range(_ROUNDS):
         content, etag = read_json(store, key, schema=schema, older=older)

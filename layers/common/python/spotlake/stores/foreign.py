@@ -1,4 +1,4 @@
-"""Reading a bucket that may be none of ours: production's, from an account of somebody else."""
+"""Reads production's bucket, which may be missing or belong to another account."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from botocore.exceptions import ClientError
 from spotlake.errors import StoreError
 from spotlake.stores.objects import ReadOnlyObjects, StoredObject
 
-# What S3 answers for a bucket of somebody else, of nobody, or of another region (S3 API, error responses, read
-# 2026-11). A reader of another account gets AccessDenied whatever its own role allows.
+# Errors of S3 for a bucket of another account, of no account, or of another region (S3 API, error responses, read
+# 2026-11). A reader from another account gets AccessDenied, whatever its own role allows.
 FOREIGN_CODES: Final = frozenset(
     {"AccessDenied", "AllAccessDisabled", "NoSuchBucket", "PermanentRedirect", "403", "301"}
 )
 
 
 def read_if_allowed(store: ReadOnlyObjects, key: str) -> tuple[StoredObject | None, str]:
-    """An object of a bucket that may be none of ours.
+    """Read an object of a bucket that may belong to somebody else.
 
     Returns:
-        ``(object or None, "")``; or ``(None, why)`` when the store has no bucket name, or when S3 says that
-        the bucket is not there, not here, or not for us.
+        ``(object or None, "")``. Or ``(None, reason)`` when the store has no bucket name, or when S3 answers that the
+        bucket is missing, in another region, or not readable for us.
 
     Raises:
-        StoreError: It cannot be known whether there is one.
+        StoreError: S3 did not answer whether the object exists.
     """
     if not store.bucket:
         return None, "setting read_bucket is empty"
