@@ -31,7 +31,7 @@ from spotlake.errors import (
 _LOG = logging.getLogger(__name__)
 _UNAVAILABLE = frozenset({408, 500, 502, 503, 504})
 _TEXT_LIMIT = 2_000
-# Azure's texts name clients, objects and subscriptions; reports and logs do without.
+# Azure's texts name clients, objects and subscriptions; reports and logs must not.
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 _WAIT_IN_TEXT = re.compile(r"(?:after|in) '?(\d+)'? seconds", re.IGNORECASE)
 
@@ -119,15 +119,15 @@ class HttpClient:
             url: Absolute.
             params: Query parameters.
             json: Request body.
-            headers: Called before every send, so that a token is fresh on a retry too.
-            may_retry: Asked before every send but the first; False ends the attempts (placement scores
-                reserve quota for a retry as for any call).
+            headers: Called before every send, so that a retry has a valid token too.
+            may_retry: Called before every send except the first; False ends the attempts. Placement scores reserve
+                quota for each retry.
 
         Raises:
             AzureThrottledError: 429 (see ``RetryPolicy.retry_throttled``).
             AzureUnavailableError: 408, 5xx, time-out or connection error after all attempts.
             AzureRefusedError: Any other status that is not 2xx.
-            DeadlineError: Not enough time for the first send.
+            DeadlineError: Too little time is left for the first send.
         """
         for attempt in range(1, self.policy.attempts + 1):
             self.deadline.check(f"{self.api}: request", needs_seconds=1.0)
@@ -217,7 +217,7 @@ def error_of(api: str, response: requests.Response) -> AzureError:
         return AzureThrottledError(
             api, said, retry_after_seconds=_retry_after_seconds(response, text), code=code, text=text
         )
-    # Some gateways put their transient failures behind other statuses; the code tells.
+    # Some gateways report transient failures under other statuses; the code shows it.
     if status in _UNAVAILABLE or "BadGatewayConnection" in text:
         return AzureUnavailableError(api, said, status=status, code=code, text=text)
     return AzureRefusedError(api, said, status=status, code=code, text=text)

@@ -13,7 +13,7 @@ PLAN_SCHEMA = 1
 
 
 def read_plan(objects: ReadOnlyObjects) -> tuple[str, tuple[Block, ...]]:
-    """The stored call plan: digest of its pairs, and its blocks; ("", ()) when there is none."""
+    """Read the call plan: the digest of its pairs, and its blocks; ("", ()) when there is no plan."""
     content, _ = read_json(objects, keys.CALL_PLAN, schema=PLAN_SCHEMA)
     if content is None:
         return "", ()
@@ -22,6 +22,6 @@ def read_plan(objects: ReadOnlyObjects) -> tuple[str, tuple[Block, ...]]:
 
 
 def write_plan(objects: ObjectStore, pairs_digest: str, blocks: Iterable[Block]) -> None:
-    """Keep the call plan and the digest of the pairs that it covers."""
+    """Store the call plan and the digest of the pairs that it covers."""
     named = [{"regions": block.regions, "instance_types": block.instance_types} for block in blocks]
     write_json(objects, keys.CALL_PLAN, {"pairs_digest": pairs_digest, "blocks": named}, schema=PLAN_SCHEMA)

@@ -22,13 +22,13 @@ class CatalogueJson(TypedDict):
 
 
 def read_catalogue(objects: ReadOnlyObjects) -> Catalogue | None:
-    """The catalogue, or None before the first full run. Raises StoreError when it is damaged."""
+    """Read the catalogue; None before the first full run. Raises StoreError when the document is damaged."""
     content, _ = read_json(objects, keys.CATALOGUE, schema=SCHEMA)
     return None if content is None else _catalogue(content)
 
 
 def change_catalogue(objects: ObjectStore, change: Callable[[Catalogue], Catalogue]) -> None:
-    """Replace the catalogue by a changed one; no other writer's change is lost."""
+    """Change the catalogue. No other writer's change is lost."""
 
     def changed(content: Any) -> CatalogueJson | None:
         before = Catalogue() if content is None else _catalogue(content)

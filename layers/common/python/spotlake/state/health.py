@@ -26,9 +26,9 @@ class HealthJson(TypedDict):
 
 
 def note_health(objects: ObjectStore, kind: str, *, error: str | None, execution_id: str) -> str | None:
-    """Remember what is reported of a kind of run ("incremental", "full"); returns what was reported before.
+    """Store what is reported of a kind of run ("incremental", "full"). Returns what was reported before.
 
-    A full run that fails every hour is one failure, however well the ten-minute runs beside it go.
+    A full run that fails every hour is one failure, even if the ten-minute runs beside it succeed.
     """
     before: list[str | None] = [None]
 

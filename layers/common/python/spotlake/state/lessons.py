@@ -1,4 +1,4 @@
-"""The documents of what runs have taught: refused names, restricted pairs, health of locations."""
+"""The documents of lessons from earlier runs: refused names, restricted pairs, health of locations."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class HealthJson(TypedDict, total=False):
 
 
 def read_learnt(objects: ReadOnlyObjects) -> Learnt:
-    """The state; what was never written is empty. Raises StoreError when it is damaged."""
+    """Read all lessons. A document that was never written is empty. Raises StoreError when one is damaged."""
     return replace(
         _restricted(_content(objects, keys.RESTRICTED_PAIRS)),
         invalid=read_invalid_names(objects),
@@ -56,12 +56,12 @@ def read_learnt(objects: ReadOnlyObjects) -> Learnt:
 
 
 def read_invalid_names(objects: ReadOnlyObjects) -> InvalidNames:
-    """Names that are left out of the calls."""
+    """Read the names that calls leave out."""
     return _invalid(_content(objects, keys.INVALID_NAMES))
 
 
 def read_restrictions(objects: ReadOnlyObjects) -> Restrictions:
-    """What is known of restrictions. Raises StoreError when it is damaged."""
+    """Read the known restrictions. Raises StoreError when the document is damaged."""
     content = _content(objects, keys.RESTRICTED_PAIRS)
 
     def joined(pairs: Mapping[str, Mapping[str, str]]) -> frozenset[Pair]:
@@ -74,7 +74,9 @@ def read_restrictions(objects: ReadOnlyObjects) -> Restrictions:
 
 
 def learn_from(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport]) -> None:
-    """Fold an attempt's reports into the state; only what changed is written, and no other writer's change is lost.
+    """Add an attempt's reports to the lessons.
+
+    Only changed documents are written, and no other writer's change is lost.
 
     Raises:
         StoreError: The state cannot be read or written.

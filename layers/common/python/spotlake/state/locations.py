@@ -1,4 +1,4 @@
-"""The document ``locations.json.gz``: what Azure last said of routing locations and zones."""
+"""The document ``locations.json.gz``: routing locations and zones, as Azure last reported them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMA = 1
 
 
 def read_locations(objects: ReadOnlyObjects) -> Locations | None:
-    """The last known ones, or None. Raises StoreError when they are damaged."""
+    """Read the last known locations; None when there are none. Raises StoreError when the document is damaged."""
     content, _ = read_json(objects, keys.LOCATIONS, schema=SCHEMA)
     if content is None:
         return None
@@ -25,7 +25,7 @@ def read_locations(objects: ReadOnlyObjects) -> Locations | None:
 
 
 def write_locations(objects: ObjectStore, locations: Locations) -> None:
-    """Keep them for the next runs."""
+    """Store the locations for the next runs."""
     content = {
         "fetched_at": to_iso(locations.fetched_at),
         "routing": list(locations.routing),

@@ -14,13 +14,13 @@ SCHEMA = 1
 
 
 def read_sweep(objects: ReadOnlyObjects) -> Sweep:
-    """The sweep; a fresh one before the first run."""
+    """Read the sweep; a new one before the first run."""
     content, _ = read_json(objects, keys.SWEEP, schema=SCHEMA)
     return Sweep.from_dict(content) if content else Sweep()
 
 
 def change_sweep(objects: ObjectStore, change: Callable[[Sweep], Sweep]) -> None:
-    """Replace the sweep by a changed one; no other writer's change is lost."""
+    """Change the sweep. No other writer's change is lost."""
 
     def changed(content: Any) -> SweepJson | None:
         before = Sweep.from_dict(content) if content else Sweep()
