@@ -1,7 +1,6 @@
 """Builds stores, clocks and clients for the use cases, from the settings. Called inside handlers.
 
-Each object is built at first use, never at import, and kept as long as the process lives. So a warm Lambda signs in
-once.
+Each object is built at first use, never at import. The process keeps it, so a warm Lambda signs in once.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Prepare a collection: choose counts and calls under quota, and store the work of all regions.
+"""Prepares a collection: chooses counts and calls under the quota, and stores the work of all regions.
 
-Plan does it for the Map of collectors; the full run's job does it for itself, after it has listed all prices.
+Plan prepares the Map of collectors. The full run's job prepares its own collection, after it has listed all prices.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ from spotlake.stores.ledger import QuotaLedger
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, StoredObject
 from spotlake.usecases.plan.slot_answers import SlotAnswers
 
-_PART_EFFORT_SECONDS = 1.0  # for a plan of some pairs, which is used once
+_PART_EFFORT_SECONDS = 1.0  # effort for a plan of some pairs, which is used once
 
 type Pairs = Mapping[str, Sequence[str]]  # region -> sizes
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareDeps:
-    """What preparing works with.
+    """Dependencies of preparing.
 
     Attributes:
         objects: The write bucket.
-        production: Production's bucket, only read; one that cannot be read is done without.
-        ledger: Quota.
-        clock: The run's: quota is looked up at its time.
-        subscriptions: Ids, the reference first.
+        production: Production's bucket, which is only read. If it cannot be read, its configuration is not used.
+        ledger: The quota ledger.
+        clock: Clock of the run; quota is looked up at this time.
+        subscriptions: Ids of the subscriptions, the reference first.
         routing: Routing locations of placement-score calls.
-        settings: All of them.
-        effort_seconds: How long a call plan may be improved.
+        settings: The settings.
+        effort_seconds: Seconds that improving a call plan may take.
     """
 
     objects: ObjectStore
@@ -68,11 +68,11 @@ class PrepareDeps:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What was prepared.
+    """A prepared collection.
 
     Attributes:
-        work: As it is stored.
-        notes: Why a count was chosen or a file ignored, for people.
+        work: The stored work.
+        notes: Sentences for people: why a count was chosen, or a file ignored.
     """
 
     work: Work
@@ -90,11 +90,11 @@ def prepare_collection(
     """Choose counts and calls, and store the work.
 
     Args:
-        record: What is asked.
+        record: Record of the attempt.
         catalogue: Pairs that can be spot.
-        deps: Stores and settings.
-        candidates: Regions to list although the catalogue does not have them.
-        answers: What the slot has already; it is not asked again.
+        deps: Dependencies.
+        candidates: Regions to list although the catalogue lacks them.
+        answers: Answers that the slot has already; they are not asked again.
     """
     return _Preparation(record, catalogue, deps, answers or SlotAnswers()).prepare(candidates)
 
@@ -136,7 +136,7 @@ class _Preparation:
         share_percent: int,
         stored: StoredObject | None,
     ) -> tuple[Run, Schedule, int]:
-        """The attempt with its counts, its calls, and the quota that was free before them."""
+        """The attempt with its counts, its calls, and the quota that was free before."""
         deps, settings, scope = self.deps, self.deps.settings, self.record.scope
         rules = QuotaRules.of(
             quota_calls=settings.quota_calls,
@@ -170,7 +170,7 @@ class _Preparation:
         return replace(run, desired_counts=schedule.desired_counts), schedule, sum(free.values())
 
     def _plan_blocks(self, pairs: Pairs) -> tuple[tuple[Block, ...], Sweep]:
-        """The call plan for these pairs, and the sweep that goes with it; stored unless the input filtered."""
+        """The call plan for these pairs, and its sweep. Both are stored, unless the input named a part."""
         objects = self.deps.objects
         digest = sha256(orjson.dumps({region: sorted(sizes) for region, sizes in sorted(pairs.items())})).hexdigest()
         known_digest, known = read_plan(objects)
@@ -196,20 +196,20 @@ class _Preparation:
         return wanted
 
     def _production_position(self) -> StoredObject | None:
-        """Production's configuration of scores, or None; a bucket that is not for us counts as no production."""
+        """Production's configuration of scores, or None. A bucket that we may not read counts as no production."""
         stored, why = read_if_allowed(self.deps.production, keys.PRODUCTION_SPS_METADATA)
         if why:
             self.notes.append(f"no production beside us: {why}")
         return stored
 
     def _share_percent(self, stored: StoredObject | None) -> int:
-        """Our share of the quota: the setting, or half where production's configuration shows that it uses it too."""
+        """Our share of the quota: the setting, or half if production's configuration shows that it shares the quota."""
         if self.deps.settings.quota_share_percent:
             return self.deps.settings.quota_share_percent
         return 50 if stored is not None else 100
 
     def _with_counts(self, sweep: Sweep, stored: StoredObject | None, *, in_sweep: bool) -> Run:
-        """The attempt with its counts; notes say why they were chosen."""
+        """The attempt with its counts. Notes say why they were chosen."""
         run, scope = self.record.run, self.record.scope
         if scope.desired_counts:
             return replace(run, desired_counts=scope.desired_counts)
@@ -227,7 +227,7 @@ class _Preparation:
         return replace(run, desired_counts=(DESIRED_COUNTS[position.index],))
 
     def _with_lost_count(self, run: Run, blocks: Sequence[Block], sweep: Sweep) -> Run:
-        """The attempt with the count of a slot that was lost besides its own."""
+        """The attempt with its own count and that of a lost slot."""
         lost = lost_count(sweep, [block_id(block) for block in blocks], run.desired_counts[0], run.slot_at)
         if lost is None:
             return run
@@ -246,7 +246,7 @@ class _Preparation:
             datasets=tuple(one for one in Dataset if one not in self.answers.whole.get(region, ())),
             fallback_locations=schedule.fallbacks,
             ondemand=run.mode is Mode.FULL or due,
-            # Of a region that was never listed no size is known: the merge leaves out what was not asked for.
+            # No size of a never listed region is known. The merge drops sizes that were not asked for.
             filtered=bool(scope.instance_types) and bool(known),
             quota_share_percent=share_percent,
             last_good_rows=dict(last_good.rows.get(region, {})),
@@ -254,7 +254,7 @@ class _Preparation:
 
 
 def _pairs_to_score(catalogue: Catalogue, scope: Scope, learnt: Learnt, mode: Mode) -> dict[str, list[str]]:
-    """Region -> sizes: the catalogue's, filtered; names that Azure refused wait for the next full run."""
+    """Region -> sizes of the catalogue, filtered. Names that Azure refused wait for the next full run."""
     retry = mode is Mode.FULL
     found = {}
     for region, sizes in pairs_of(catalogue, scope.regions or None).items():
