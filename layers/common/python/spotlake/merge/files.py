@@ -15,7 +15,8 @@ from itertools import batched
 import numpy as np
 import orjson
 
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import slot_time
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState, slot_time
 from spotlake.merge.view import PLAIN_ZONE, SLOTS_A_DAY, View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE, ItemChange, to_iso
