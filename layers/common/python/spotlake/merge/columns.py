@@ -161,9 +161,10 @@ class Columns:
     def _parts_of_pairs(self) -> tuple[list[str], Column, Column]:
         """Names of regions; of each pair the place of its region there, and its size."""
         if len(self._parts[1]) < len(self.pairs):
-            regions: _Numbers[str] = _Numbers()
-            codes = np.fromiter((regions[region] for region, _ in self.pairs), np.int64, len(self.pairs))
-            self._parts = list(regions), codes, np.array([size for _, size in self.pairs], object)
+            places: _Numbers[str] = _Numbers()
+            regions, sizes = zip(*self.pairs, strict=True)
+            codes = np.fromiter(map(places.__getitem__, regions), np.int64, len(regions))
+            self._parts = list(places), codes, np.array(sizes, object)
         return self._parts
 
     def counts(self) -> dict[str, int]:
