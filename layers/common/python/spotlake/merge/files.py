@@ -128,12 +128,12 @@ class Files:
         scores = self._of_row(self._state.rows["score"][:, DESIRED_COUNTS.index(count)]).astype(np.int64)
         scores[scores == 0] = UNKNOWN
         view, numbers = self._view, self._numbers
-        values = np.stack([view.zone[numbers], scores, view.t2[numbers], view.t3[numbers]])
         base = max(DESIRED_COUNTS) + 2
-        keys = ((values[0] * base + values[1] + 1) * base + values[2] + 1) * base + values[3] + 1
-        _, first, of_distinct = np.unique(keys, return_index=True, return_inverse=True)
-        texts = [form(_ZONE_NAMES[zone], score, t2, t3) for zone, score, t2, t3 in values[:, first].T.tolist()]
-        return [texts[one] for one in of_distinct.tolist()]
+        known = ((view.zone[numbers].astype(np.int64) * base + scores + 1) * base + view.t2[numbers] + 1) * base
+        distinct, of_distinct = _distinct(known + view.t3[numbers] + 1)
+        digits = (((one // base**3), *(one // base**place % base - 1 for place in (2, 1, 0))) for one in distinct)
+        texts = [form(_ZONE_NAMES[zone], score, t2, t3) for zone, score, t2, t3 in digits]
+        return [texts[one] for one in of_distinct]
 
     def _of_row(self, column: Column) -> Column:
         """A column of the state's rows, by live workload; 0 for zone N/A."""
@@ -153,9 +153,17 @@ def _numbers(column: Column) -> list[str]:
 
 
 def _times(slots: Column) -> list[str]:
-    distinct, of_distinct = np.unique(slots, return_inverse=True)
-    texts = [slot_time(slot).strftime(_TIME_FORM) if slot else NO_ZONE for slot in distinct.tolist()]
-    return [texts[one] for one in of_distinct.tolist()]
+    distinct, of_distinct = _distinct(slots)
+    texts = [slot_time(slot).strftime(_TIME_FORM) if slot else NO_ZONE for slot in distinct]
+    return [texts[one] for one in of_distinct]
+
+
+def _distinct(numbers: Column) -> tuple[list[int], list[int]]:
+    """The values in order, and of each element the place of its value there; numbers from 0 to some millions."""
+    there = np.zeros(numbers.max(initial=0) + 1, bool)
+    there[numbers] = True
+    distinct = np.flatnonzero(there)
+    return distinct.tolist(), np.searchsorted(distinct, numbers).tolist()
 
 
 def _csv_field(text: str) -> str:
