@@ -110,7 +110,7 @@ class Files:
     def _by_text(self, name: str, form: Callable[[str], str]) -> list[str]:
         """By pair: the text that is made of its region or size, made once for each."""
         numbers = self._state.pair[name]
-        made = {number: form(self._state.texts[number]) for number in np.unique(numbers).tolist()}
+        made = {number: form(self._state.texts[number]) for number in _values(numbers).tolist()}
         return [made[number] for number in numbers.tolist()]
 
     def _named(self) -> list[str]:
@@ -158,12 +158,17 @@ def _times(slots: Column) -> list[str]:
     return [texts[one] for one in of_distinct]
 
 
-def _distinct(numbers: Column) -> tuple[list[int], list[int]]:
-    """The values in order, and of each element the place of its value there; numbers from 0 to some millions."""
+def _values(numbers: Column) -> Column:
+    """The distinct values in order, without sorting; numbers from 0 to some millions."""
     there = np.zeros(numbers.max(initial=0) + 1, bool)
     there[numbers] = True
-    distinct = np.flatnonzero(there)
-    return distinct.tolist(), np.searchsorted(distinct, numbers).tolist()
+    return np.flatnonzero(there)
+
+
+def _distinct(numbers: Column) -> tuple[list[int], list[int]]:
+    """The distinct values in order, and of each element the place of its value there."""
+    values = _values(numbers)
+    return values.tolist(), np.searchsorted(values, numbers).tolist()
 
 
 def _csv_field(text: str) -> str:
