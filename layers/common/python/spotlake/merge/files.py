@@ -71,8 +71,8 @@ class Files:
         time = f"{slot_at:{_TIME_FORM}}"
         asked = self._asked(count, lambda zone, score, t2, t3: f"{zone},{score},{time},{t2},{t3},")
         texts = [_csv_field(text or NO_ZONE) for text in state.texts]
-        physical = [texts[number] for number in self._of_row(state.rows["physical"]).tolist()]
-        scored = _times(self._of_row(state.rows["score_began"][:, DESIRED_COUNTS.index(count)]))
+        physical = [texts[number] for number in self._of_row(state.workloads["physical"]).tolist()]
+        scored = _times(self._of_row(state.workloads["score_began"][:, DESIRED_COUNTS.index(count)]))
         lines = (
             f"{firsts[one]}{middle}{codes[one]}{zone}{times[one]}{score}\n"
             for one, middle, zone, score in zip(pair, asked, physical, scored, strict=True)
@@ -125,7 +125,7 @@ class Files:
 
     def _asked(self, count: int, form: Callable[[str, int, int, int], str]) -> list[str]:
         """By live workload: the text of its zone, score at ``count``, T2 and T3, made once for equal ones."""
-        scores = self._of_row(self._state.rows["score"][:, DESIRED_COUNTS.index(count)]).astype(np.int64)
+        scores = self._of_row(self._state.workloads["score"][:, DESIRED_COUNTS.index(count)]).astype(np.int64)
         scores[scores == 0] = UNKNOWN
         view, numbers = self._view, self._numbers
         base = max(DESIRED_COUNTS) + 2

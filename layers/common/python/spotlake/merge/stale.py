@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.models import Dataset
 from spotlake.planning.attempt import Failure
 from spotlake.reports import PairAccount
+from spotlake.run_files import StaleEntry
 from spotlake.scores.accounts import NO_REPORT
 
 LISTINGS = (("price", Dataset.PRICE), ("eviction", Dataset.EVICTION))
@@ -35,7 +35,7 @@ class Stale:
     asked: int = 1
     since: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> StaleEntry:
         """For the manifest."""
         return {
             "dataset": self.dataset,

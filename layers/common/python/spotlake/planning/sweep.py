@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from statistics import median_low
-from typing import Any, Self
+from typing import NotRequired, Self, TypedDict
 
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, from_iso, to_iso
 from spotlake.planning.cover import Block
@@ -28,6 +28,16 @@ def block_id(block: Block) -> str:
     """A short name of a block that depends on its content alone."""
     text = ",".join(block.regions) + "|" + ",".join(block.instance_types)
     return blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+class SweepJson(TypedDict):
+    """``Sweep`` as the state holds it; counts are text, for they are keys of JSON objects."""
+
+    desired_count: int
+    began_at: str | None
+    answered: dict[str, Mapping[str, str]]
+    failed: NotRequired[dict[str, Mapping[str, tuple[int, str]]]]
+    next_began_at: NotRequired[str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +59,7 @@ class Sweep:
     next_began_at: str | None = None
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+    def from_dict(cls, content: SweepJson) -> Self:
         """From the state."""
         return cls(
             desired_count=content["desired_count"],
@@ -62,7 +72,7 @@ class Sweep:
             next_began_at=content.get("next_began_at"),
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> SweepJson:
         """For the state."""
         return {
             "desired_count": self.desired_count,
