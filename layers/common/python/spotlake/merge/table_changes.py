@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
 
@@ -51,7 +51,9 @@ class Changes:
     Iterating makes them in small parts: all of them at once would take hundreds of megabytes.
     """
 
-    def __init__(self, before: View | None, after: View, writing: Writing, *, begun: Sequence[View] = ()) -> None:
+    def __init__(
+        self, before: View | None, after: View, writing: Writing, *, begun: Iterable[View] = (), rewrite: bool = False
+    ) -> None:
         """Compare; nothing is made yet.
 
         Args:
@@ -59,7 +61,8 @@ class Changes:
             after: What it is to show.
             writing: What stands in every item.
             begun: Views that somebody began to write after ``before`` and may have written in part: what they
-                changed is written again, whole, even where it is as it was before.
+                changed is written again, whole, even where it is as it was before. They are looked at one by one.
+            rewrite: More than can be looked at have begun: every item that may be there is written whole.
         """
         self._after, self._writing = after, writing
         self._was_live, self._differences, self._whole = _compared(before, after)
@@ -68,6 +71,10 @@ class Changes:
             places = _places_in(view, after)
             self._whole = self._whole | _picked(_changed(before, view), places)
             shown = shown | _picked(view.live, places)
+        if rewrite:
+            # What came and went meanwhile may have an item too.
+            came = np.ones(len(shown), bool) if before is None else _places_in(before, after) < 0
+            shown, self._whole = shown | came, np.ones(len(shown), bool)
         changed = shown & (self._whole | np.any(list(self._differences.values()), axis=0))
         self._numbers: Column = np.flatnonzero(changed)
 

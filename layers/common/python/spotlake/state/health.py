@@ -41,5 +41,5 @@ def note_health(objects: ObjectStore, kind: str, *, error: str | None, execution
             return None
         return {"kinds": {**kinds, kind: {"error": error, "execution_id": execution_id}}}
 
-    change_json(objects, keys.HEALTH, note, schema=SCHEMA, older=_FIRST_SCHEMA)
+    change_json(objects, keys.HEALTH, note, schema=SCHEMA, older=(_FIRST_SCHEMA,))
     return before[0]
