@@ -283,6 +283,7 @@ class Services:
         return NotifyDeps(
             objects=self.objects,
             claims=self.claims,
+            wall=self.wall,
             publish=publish if topic else None,
             webhook_url=webhook_url if parameter else None,
             console_url=lambda arn: f"https://{region}.console.aws.amazon.com/states/home#/v2/executions/details/{arn}",
