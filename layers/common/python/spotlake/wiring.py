@@ -65,8 +65,6 @@ class Services:
         self.wall = WallClock()
         self._session = boto3.Session()
 
-    # -- stores ----------------------------------------------------------------------------------
-
     @functools.cached_property
     def objects(self) -> S3Objects:
         """The write bucket."""
@@ -91,8 +89,6 @@ class Services:
     def claims(self) -> DynamoDbClaims:
         """The claim."""
         return DynamoDbClaims(self.dynamodb, self.settings.control_table)
-
-    # -- Azure -----------------------------------------------------------------------------------
 
     @functools.cached_property
     def credentials(self) -> AzureCredentials:
@@ -126,8 +122,6 @@ class Services:
         )
         write_locations(self.objects, found)
         return found
-
-    # -- what each door hands to its use case ----------------------------------------------------
 
     def clock(self, run: Run) -> Clock:
         """The wall clock; on local runs a clock that is set to the run's slot."""
@@ -283,6 +277,7 @@ class Services:
         return NotifyDeps(
             objects=self.objects,
             claims=self.claims,
+            wall=self.wall,
             publish=publish if topic else None,
             webhook_url=webhook_url if parameter else None,
             console_url=lambda arn: f"https://{region}.console.aws.amazon.com/states/home#/v2/executions/details/{arn}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spotlake.merge.columns import Column
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
 from spotlake.run_files import AgesEntry

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from spotlake.merge.columns import ZONES, Column, Columns
+from spotlake.merge.columns import ZONES, Columns
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
 from spotlake.models import REGIONAL_ZONE
 from spotlake.names import join_key

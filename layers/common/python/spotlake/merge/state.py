@@ -17,7 +17,8 @@ import numpy as np
 import orjson
 
 from spotlake.errors import StoreError
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
 from spotlake.packing import pack_parts, unpack
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
 
 import numpy as np
 
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState, slot_time
 from spotlake.merge.view import PLAIN_ZONE, SLOTS_A_DAY, View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE, Item, ItemChange, Value, to_iso
@@ -50,7 +51,9 @@ class Changes:
     Iterating makes the items in small parts. All items at once would take hundreds of megabytes.
     """
 
-    def __init__(self, before: View | None, after: View, writing: Writing, *, begun: Sequence[View] = ()) -> None:
+    def __init__(
+        self, before: View | None, after: View, writing: Writing, *, begun: Iterable[View] = (), rewrite: bool = False
+    ) -> None:
         """Compare the views; items are made later.
 
         Args:
@@ -58,7 +61,8 @@ class Changes:
             after: The view that the table is to show.
             writing: Values that every item has.
             begun: Views that another merge may have written in part after ``before``. Items that those views changed
-                are written again, whole, even if they equal ``before``.
+                are written again, whole, even if they equal ``before``. The views are made one by one.
+            rewrite: Whether too many views have begun to look at each: every item that may exist is then written whole.
         """
         self._after, self._writing = after, writing
         self._was_live, self._differences, self._whole = _compared(before, after)
@@ -67,6 +71,10 @@ class Changes:
             places = _places_in(view, after)
             self._whole = self._whole | _picked(_changed(before, view), places)
             shown = shown | _picked(view.live, places)
+        if rewrite:
+            # What came and went meanwhile may have an item too.
+            came = np.ones(len(shown), bool) if before is None else _places_in(before, after) < 0
+            shown, self._whole = shown | came, np.ones(len(shown), bool)
         changed = shown & (self._whole | np.any(list(self._differences.values()), axis=0))
         self._numbers: Column = np.flatnonzero(changed)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
 from spotlake.models import SLOT_MINUTES
 from spotlake.scores.thresholds import UNKNOWN, thresholds

@@ -1,45 +1,66 @@
-"""The document ``health.json``: what was last reported of each kind of run."""
+"""The document ``health.json``: of which failures of each kind of run somebody was told, and when."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from spotlake import keys
-from spotlake.stores.documents import change_json
-from spotlake.stores.objects import ObjectStore
+from spotlake.models import from_iso, to_iso
+from spotlake.stores.documents import change_json, read_json
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
-SCHEMA = 2
-_FIRST_SCHEMA = 1  # one entry for all kinds of runs
-
-
-class Reported(TypedDict):
-    """What was last reported of one kind of run; ``error`` None: the run ended well."""
-
-    error: str | None
-    execution_id: str
+SCHEMA = 3
+_BY_KIND = 2  # one error class a kind of run; before, in schema 1, one for all kinds
+_OLDER_SCHEMAS = (1, _BY_KIND)
+_LONG_AGO = "1970-01-01T00:00:00Z"
+TOLD_AGAIN_AFTER = timedelta(days=1)
+_MOST_FAILURES = 20  # of a kind of run between two runs that end well
 
 
 class HealthJson(TypedDict):
-    """The document: kind of run -> what was last reported of the kind."""
+    """The document: kind of run -> failure -> when the failure was reported (ISO).
 
-    kinds: dict[str, Reported]
-
-
-def note_health(objects: ObjectStore, kind: str, *, error: str | None, execution_id: str) -> str | None:
-    """Store what is reported of a kind of run ("incremental", "full"). Returns what was reported before.
-
-    A full run that fails every hour is one failure, even if the ten-minute runs beside it succeed.
+    A kind that succeeds has no failure.
     """
-    before: list[str | None] = [None]
 
-    def note(content: Any) -> HealthJson | None:
-        kinds = {} if content is None or content["schema"] == _FIRST_SCHEMA else content["kinds"]
-        if content is not None and content["schema"] == _FIRST_SCHEMA:
-            kinds = {"incremental": {"error": content["error"], "execution_id": content["execution_id"]}}
-        before[0] = kinds[kind]["error"] if kind in kinds else None
-        if before[0] == error:
-            return None
-        return {"kinds": {**kinds, kind: {"error": error, "execution_id": execution_id}}}
+    kinds: dict[str, dict[str, str]]
 
-    change_json(objects, keys.HEALTH, note, schema=SCHEMA, older=_FIRST_SCHEMA)
-    return before[0]
+
+def is_news(objects: ReadOnlyObjects, kind: str, failure: str | None, now_at: datetime) -> bool:
+    """Whether to report: a failure that was not reported in the last day, or a success after a failure.
+
+    Args:
+        objects: The write bucket.
+        kind: Kind of run, "incremental" or "full". A full run that fails every hour is one failure, even if the
+            ten-minute runs beside it succeed.
+        failure: Text that distinguishes this failure from others; None for a run that succeeded.
+        now_at: Present time of the wall clock.
+    """
+    content, _ = read_json(objects, keys.HEALTH, schema=SCHEMA, older=_OLDER_SCHEMAS)
+    told = _kinds(content).get(kind, {})
+    if failure is None:
+        return bool(told)
+    return failure not in told or now_at - from_iso(told[failure]) >= TOLD_AGAIN_AFTER
+
+
+def note_told(objects: ObjectStore, kind: str, failure: str | None, now_at: datetime) -> None:
+    """Store that a failure was reported, or (None) that the recovery was."""
+
+    def note(content: Any) -> HealthJson:
+        kinds = _kinds(content)
+        told = {**kinds.get(kind, {}), failure: to_iso(now_at)} if failure is not None else {}
+        newest = sorted(told.items(), key=lambda one: one[1])[-_MOST_FAILURES:]
+        return {"kinds": {**kinds, kind: dict(newest)}}
+
+    change_json(objects, keys.HEALTH, note, schema=SCHEMA, older=_OLDER_SCHEMAS)
+
+
+def _kinds(content: Any) -> dict[str, dict[str, str]]:
+    if content is None:
+        return {}
+    if content["schema"] == SCHEMA:
+        kinds: dict[str, dict[str, str]] = content["kinds"]
+        return kinds
+    older = content["kinds"] if content["schema"] == _BY_KIND else {"incremental": content}
+    return {kind: {told["error"]: _LONG_AGO} for kind, told in older.items() if told["error"]}

@@ -17,8 +17,10 @@ from spotlake.merge.state import MergedState, decode
 from spotlake.stores.documents import read_json, write_json
 from spotlake.stores.objects import ObjectStore
 
-SCHEMA = 2
+SCHEMA = 3
 _FIRST_SCHEMA = 1  # entries without attempts: what was merged then is attempt 0
+_OLDER_SCHEMAS = (_FIRST_SCHEMA, 2)  # neither knows ``rewrite``
+_MOST_BEGUN = 3  # each is held in memory beside two views, one at a time
 _ROUNDS = 8
 
 
@@ -55,10 +57,12 @@ class Head:
     """The chain as read.
 
     Attributes:
-        version: Grows by one with each commit. Items of the table hold the version.
+        version: Grows with each commit, and is at least the clock's milliseconds, so that a new chain over an old table
+            wins. Items of the table hold the version.
         runs: Merged slots, oldest first.
         table_version, table_key: The state that the table shows.
-        begun: States that a merge has begun to write to the table since.
+        begun: States that a merge has begun to write to the table since, at most three.
+        rewrite: Whether more states have begun: every item that may exist is then written whole.
         cut: The last upsert that ran out of time, if no later one has finished it.
         due: Run ids of slots whose snapshots must be written, because their states have changed.
         etag: Entity tag of the object as read; None when there is no object.
@@ -69,6 +73,7 @@ class Head:
     table_version: int = 0
     table_key: str = ""
     begun: tuple[str, ...] = ()
+    rewrite: bool = False
     cut: Cut | None = None
     due: tuple[str, ...] = ()
     etag: str | None = None
@@ -76,6 +81,14 @@ class Head:
     def run(self, run_id: str) -> MergedRun | None:
         """The entry of a slot; None when the chain does not have the slot."""
         return next((one for one in self.runs if one.run_id == run_id), None)
+
+    def with_begun(self, key: str) -> Head:
+        """The chain with one more begun state. Their number is bounded."""
+        if self.rewrite or key in self.begun:
+            return self
+        if len(self.begun) == _MOST_BEGUN:
+            return replace(self, begun=(), rewrite=True)
+        return replace(self, begun=(*self.begun, key))
 
     def state_keys(self) -> set[str]:
         """Keys of all states that are still needed."""
@@ -91,7 +104,7 @@ class MergedStates:
 
     def head(self) -> Head:
         """Read the chain. Raises StoreError when the object is damaged."""
-        content, etag = read_json(self._objects, keys.MERGED_CHAIN, schema=SCHEMA, older=_FIRST_SCHEMA)
+        content, etag = read_json(self._objects, keys.MERGED_CHAIN, schema=SCHEMA, older=_OLDER_SCHEMAS)
         return Head() if content is None else _head(content, etag)
 
     def replace_head(self, head: Head) -> Head:
@@ -155,7 +168,8 @@ def _head(content: Any, etag: str | None) -> Head:
         table_key=content["table_key"],
         begun=tuple(content["begun"]),
         cut=Cut(**content["cut"]) if content["cut"] else None,
-        due=tuple(content["due"]) if content["schema"] == SCHEMA else (),
+        rewrite=content["rewrite"] if content["schema"] == SCHEMA else False,
+        due=() if content["schema"] == _FIRST_SCHEMA else tuple(content["due"]),
         etag=etag,
     )
 

@@ -101,6 +101,11 @@ class Claims(ABC):
             return None
         return held.owner if is_running(held.owner) else None
 
+    def is_held_by(self, lane: str, owner: str) -> bool:
+        """Whether an execution took a lane and has not given it back: it is planning again."""
+        held = self._read(lane)
+        return held is not None and held.owner == owner
+
     def release(self, *, owner: str) -> bool:
         """Give back the lane of an execution. Returns False, and changes nothing, when the execution holds no lane."""
         released = False

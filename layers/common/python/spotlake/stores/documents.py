@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import orjson
@@ -14,14 +14,14 @@ from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 _ROUNDS = 16  # few writers write one object at the same time
 
 
-def read_json(store: ReadOnlyObjects, key: str, *, schema: int, older: int | None = None) -> tuple[Any, str | None]:
+def read_json(store: ReadOnlyObjects, key: str, *, schema: int, older: Collection[int] = ()) -> tuple[Any, str | None]:
     """Read a state object (gzip or plain JSON with a ``schema`` number) and its entity tag.
 
     Args:
         store: Where.
         key: Which object.
         schema: Expected schema number.
-        older: Another schema number that the caller can read, if any. ``content["schema"]`` has the actual number.
+        older: Other schema numbers that the caller can read. ``content["schema"]`` has the actual number.
 
     Returns:
         ``(content, etag)``, or ``(None, None)`` when there is none.
@@ -34,7 +34,7 @@ def read_json(store: ReadOnlyObjects, key: str, *, schema: int, older: int | Non
         return None, None
     try:
         content = orjson.loads(gzip.decompress(found.body) if key.endswith(".gz") else found.body)
-        if content["schema"] not in (schema, older):
+        if content["schema"] not in (schema, *older):
             raise StoreError(f"s3://{store.bucket}/{key}: schema {content['schema']!r}, this code reads {schema}")
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"s3://{store.bucket}/{key}: damaged ({type(error).__name__})") from error
@@ -89,7 +89,7 @@ def change_json[Content: Mapping[str, object]](
     change: Callable[[Any], Content | None],
     *,
     schema: int,
-    older: int | None = None,
+    older: Collection[int] = (),
 ) -> None:
     """Read a state object, change the content, and write it if nobody else wrote meanwhile; else start again.
 
@@ -101,7 +101,7 @@ def change_json[Content: Mapping[str, object]](
         change: Content as read (None when there is no object) -> new content; None leaves the object unchanged. Called
             again after a conflict, so the result must depend on the argument alone.
         schema: Schema number to write.
-        older: Another schema number that ``change`` can read, if any.
+        older: Other schema numbers that ``change`` can read.
 
     Raises:
         StoreError: The object cannot be read or written, or others replaced it too often.

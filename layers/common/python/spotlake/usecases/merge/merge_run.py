@@ -7,6 +7,7 @@ The chain (``state/merged_states.py``) commits a state and names the state that 
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -147,15 +148,16 @@ class _Merge:
         # state holds everything except the newer attempts.
         base = before[-1] if before else known if len(head.runs) >= _REMEMBERED_RUNS else None
         state = self._loaded(base.key, head) if base else MergedState()
-        entries = [*before, self._fold(state, read, head.version + 1, read.desired_count)]
+        version = max(head.version + 1, int(self.deps.clock.now().timestamp() * 1000))
+        entries = [*before, self._fold(state, read, version, read.desired_count)]
         own = self._view(state) if not after else self._view(state).kept()
         for later in after:
             self.deps.deadline.check(f"folding run {later.run_id} again", needs_seconds=_FOLDING_SECONDS)
             again = read_slot(self.objects, slot_of_run_id(later.run_id), later.attempts)
-            entries.append(self._fold(state, again, head.version + 1, later.desired_count))
+            entries.append(self._fold(state, again, version, later.desired_count))
         newest = own if not after else self._view(state)
         due = dict.fromkeys([*head.due, self.run.run_id, *(one.run_id for one in after)])
-        fresh = replace(head, version=head.version + 1, runs=tuple(entries[-_REMEMBERED_RUNS:]), due=tuple(due))
+        fresh = replace(head, version=version, runs=tuple(entries[-_REMEMBERED_RUNS:]), due=tuple(due))
         return _Committed(self.states.replace_head(fresh), newest, own)
 
     def _view(self, state: MergedState) -> View:
@@ -187,18 +189,14 @@ class _Merge:
         head, key = committed.head, committed.head.runs[-1].key
         if head.table_version >= head.version:
             return Upserted()
-        current = self.states.change_head(
-            lambda one: (
-                replace(one, begun=tuple(dict.fromkeys((*one.begun, key)))) if one.version == head.version else one
-            )
-        )
+        current = self.states.change_head(lambda one: one.with_begun(key) if one.version == head.version else one)
         if current.version > head.version or current.table_version >= head.version:
             return Upserted()
         before = self._before(current.table_key)
-        others = [self._view(self.states.load(other)) for other in current.begun if other != key]
-        again = [*others, committed.newest] if key in head.begun else others
+        others = (self._view(self.states.load(other)) for other in current.begun if other != key)
+        again = itertools.chain(others, [committed.newest] if key in head.begun else [])
         writing = Writing(run_id=head.runs[-1].run_id, version=head.version, ttl_days=self.settings.retired_ttl_days)
-        changes = Changes(before, committed.newest, writing, begun=again)
+        changes = Changes(before, committed.newest, writing, begun=again, rewrite=current.rewrite)
         cut = current.cut
         if cut is not None:
             changes = changes.beginning_at(cut.next, done_from=cut.begin if cut.key == key else None)
@@ -223,7 +221,7 @@ class _Merge:
         # If another merge has committed a newer state meanwhile, that merge records what the table shows.
         after = self.states.change_head(
             lambda one: (
-                replace(one, table_version=one.version, table_key=key, begun=(), cut=None)
+                replace(one, table_version=one.version, table_key=key, begun=(), rewrite=False, cut=None)
                 if one.version == current.version
                 else one
             )

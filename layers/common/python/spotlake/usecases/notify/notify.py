@@ -1,7 +1,11 @@
-"""Reports failures and recoveries, each once: by SNS and, if a webhook is set, by Slack. Never fails a run."""
+"""Reports failures and recoveries, each once: by SNS and, if a webhook is set, by Slack. Never fails a run.
+
+A failure counts as reported only after a message was sent. A lasting failure is reported again after a day.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +13,17 @@ from typing import Any
 import orjson
 import requests
 
+from spotlake.clock import Clock
 from spotlake.errors import SpotlakeError
 from spotlake.events import NamedRun, NotifyEvent, NotifyResult
 from spotlake.models import Mode
-from spotlake.state.health import note_health
+from spotlake.state.health import is_news, note_told
 from spotlake.stores.claims import Claims
 from spotlake.stores.objects import ObjectStore
 
 _SLACK_TIMEOUT_SECONDS = 5.0
 _CAUSE_LIMIT = 300
+_NUMBERS = re.compile(r"\b[0-9a-f]{8,}(?:-[0-9a-f]+)*\b|\d[\dT:.Z-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +32,7 @@ class NotifyDeps:
 
     objects: ObjectStore
     claims: Claims
+    wall: Clock
     publish: Callable[[str, str], None] | None
     webhook_url: Callable[[], str] | None
     console_url: Callable[[str], str]
@@ -44,7 +51,10 @@ def notify(event: NotifyEvent, deps: NotifyDeps) -> NotifyResult:
     """
     problems: list[str] = []
     _attempt(problems, lambda: deps.claims.release(owner=event["execution_id"]))
-    if not _changes_health(event, deps.objects, problems):
+    kind, failure, now_at = _kind(event), _failure(event), deps.wall.now()
+    news = [True]  # when the memory fails, telling twice is better than not at all
+    _attempt(problems, lambda: news.append(is_news(deps.objects, kind, failure, now_at)))
+    if not news[-1]:
         return NotifyResult(status="known", problems=problems)
     subject, text = _words(event, deps.console_url)
     senders: list[Callable[[], None]] = []
@@ -55,20 +65,24 @@ def notify(event: NotifyEvent, deps: NotifyDeps) -> NotifyResult:
         webhook_url = deps.webhook_url
         senders.append(lambda: _post_to_slack(webhook_url(), f"*{subject}*\n{text}"))
     delivered = [_attempt(problems, sender) for sender in senders]
+    if any(delivered) or not senders:
+        _attempt(problems, lambda: note_told(deps.objects, kind, failure, now_at))
     return NotifyResult(status="sent" if all(delivered) else "failed", problems=problems)
 
 
-def _changes_health(event: NotifyEvent, objects: ObjectStore, problems: list[str]) -> bool:
-    """Store what is reported. False when the last report of this kind of run was the same."""
-    run = event["run"] or NamedRun()
-    kind = run.get("mode") or Mode.INCREMENTAL.value
-    before: list[str | None] = []
+def _kind(event: NotifyEvent) -> str:
+    return (event["run"] or {}).get("mode") or Mode.INCREMENTAL.value
 
-    def remember() -> None:
-        before.append(note_health(objects, kind, error=event["error"], execution_id=event["execution_id"]))
 
-    # If the document cannot be changed, reporting twice is better than not reporting.
-    return not _attempt(problems, remember) or before[0] != event["error"]
+def _failure(event: NotifyEvent) -> str | None:
+    """Text that distinguishes a failure: state, error, and cause without numbers and ids, which differ each time.
+
+    >>> _failure({"execution_id": "", "state": "Merge", "error": "StoreError", "cause": "batch 17 of b", "run": None})
+    'Merge StoreError batch # of b'
+    """
+    if event["error"] is None:
+        return None
+    return f"{event['state']} {event['error']} {_NUMBERS.sub('#', one_line_cause(event['cause']))}"
 
 
 def _words(event: NotifyEvent, console_url: Callable[[str], str]) -> tuple[str, str]:

@@ -36,7 +36,7 @@ from spotlake.stores.ledger import QuotaLedger
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, StoredObject
 from spotlake.usecases.plan.slot_answers import SlotAnswers
 
-_PART_EFFORT_SECONDS = 1.0  # effort for a plan of some pairs, which is used once
+_PART_EFFORT_SECONDS = 1.0  # effort effort for a plan of some pairs, which is used once
 
 type Pairs = Mapping[str, Sequence[str]]  # region -> sizes
 
