@@ -1,4 +1,4 @@
-"""``python -m cdk.signed_in``: is this shell signed in to AWS? One sentence where it is not."""
+"""``python -m cdk.signed_in``: checks whether this shell is signed in to AWS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WAY_OUT = "sign in first: `aws configure sso`, then `export AWS_PROFILE=...`; `
 
 
 def main() -> int:
-    """0 when AWS knows who asks; else 1, after a sentence that says what to do."""
+    """Return 0 when AWS knows the caller; else print what to do, and return 1."""
     config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
     try:
         boto3.client("sts", region_name=boto3.Session().region_name or "us-east-1", config=config).get_caller_identity()

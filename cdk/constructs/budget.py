@@ -1,4 +1,4 @@
-"""A budget of the account's month: the cheapest alarm of all (two are free; AWS Budgets pricing, read 2026-11)."""
+"""A monthly budget of the account, which alarms at no cost (two are free; AWS Budgets pricing, read 2026-11)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _TOLD_AT_PERCENT = (80, 100)
 
 
 class Budget(Construct):
-    """Tells ``alert_email`` when the month's bill nears ``budget_usd``; nothing where either is not given."""
+    """Sends a mail to ``alert_email`` when the month's bill nears ``budget_usd``.
+
+    Without one of the two there is no budget.
+    """
 
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings) -> None:
         super().__init__(scope, name)
