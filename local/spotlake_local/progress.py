@@ -1,4 +1,4 @@
-"""What is shown while an execution goes on: a bar on a terminal, a line now and then in a log."""
+"""Shows the progress of an execution: a bar on a terminal, a line from time to time in a log."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from spotlake_local.following import Progress as RunProgress
 
-QUIET_SECONDS = 15.0  # a log has a line at least so often
+QUIET_SECONDS = 15.0  # seconds between lines in a log, at most
 
 
 @contextmanager
 def progress(
     console: Console, *, seconds: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[RunProgress], None]]:
-    """A function that is told where the execution stands."""
+    """A function that shows the given progress."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[done]}"), TimeElapsedColumn())
     began = last = seconds()
     shown = ""

@@ -1,4 +1,4 @@
-"""``spotlake image``: build the full run's image for both architectures and push it, with docker or podman."""
+"""``spotlake image``: builds the full run's image for both architectures and pushes it, with docker or podman."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Build and push; the engine's own words go to the terminal."""
+    """Build and push. The engine's output goes to the terminal."""
     engine = find_engine()
     repository: str = arguments.repository or repository_of_stack(_STACK.format(stage=arguments.stage))
     image = f"{repository}:{content_tag(ROOT)}"
@@ -60,7 +60,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 def find_engine() -> str:
     """The first of docker and podman that works. Raises ConfigurationError when none does."""
-    # A client without a daemon or without buildx is there on many machines.
+    # Many machines have a client without a daemon or without buildx.
     for engine, tries in (("docker", (["info"], ["buildx", "version"])), ("podman", (["info"],))):
         if shutil.which(engine) and all(
             subprocess.run([engine, *words], capture_output=True, check=False).returncode == 0 for words in tries
@@ -70,7 +70,7 @@ def find_engine() -> str:
 
 
 def commands(engine: str, image: str, latest: str) -> list[list[str]]:
-    """What the engine is told, one after the other."""
+    """Commands for the engine, in order."""
     if engine == "docker":
         tags = ("--tag", image, "--tag", latest)
         return [["buildx", "build", "--platform", PLATFORMS, "--file", DOCKERFILE, *tags, "--push", "."]]
@@ -114,7 +114,7 @@ def repository_of_stack(stack: str) -> str:
 
 
 def _sign_in(engine: str, repository: str) -> None:
-    """To ECR with the AWS sign-in of this shell; other registries are the engine's own affair."""
+    """Sign in to ECR with the AWS sign-in of this shell. For other registries the engine must be signed in."""
     match = _ECR.match(repository)
     if match is None:
         return
@@ -127,7 +127,7 @@ def _sign_in(engine: str, repository: str) -> None:
     except (ClientError, BotoCoreError) as error:
         raise ConfigurationError(f"ECR of {repository}: {error}") from None
     _, _, password = base64.b64decode(given["authorizationToken"]).partition(b":")
-    # By standard input: arguments can be read by anybody on the machine.
+    # By standard input, because everybody on the machine can read arguments.
     words: Sequence[str] = (engine, "login", "--username", "AWS", "--password-stdin", match[0])
     if subprocess.run(words, input=password, capture_output=True, check=False).returncode:
         raise ConfigurationError(f"{engine} cannot sign in to {match[0]}: has this account the right to push there?")
