@@ -8,7 +8,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-_WAY_OUT = "sign in first: `aws configure sso`, then `export AWS_PROFILE=...`; `aws sts get-caller-identity` tells who"
+_WAY_OUT = (
+    "sign in first: `aws configure sso`, then `export AWS_PROFILE=...`; `aws sts get-caller-identity` shows who you are"
+)
 
 
 def main() -> int:

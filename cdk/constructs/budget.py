@@ -7,7 +7,7 @@ from constructs import Construct
 
 from cdk.settings import StackSettings
 
-_TOLD_AT_PERCENT = (80, 100)
+_MAIL_AT_PERCENT = (80, 100)
 
 
 class Budget(Construct):
@@ -21,7 +21,7 @@ class Budget(Construct):
         if not settings.budget_usd or not settings.alert_email:
             return
         reader = budgets.CfnBudget.SubscriberProperty(subscription_type="EMAIL", address=settings.alert_email)
-        told = [
+        recipients = [
             budgets.CfnBudget.NotificationWithSubscribersProperty(
                 notification=budgets.CfnBudget.NotificationProperty(
                     notification_type="ACTUAL",
@@ -31,7 +31,7 @@ class Budget(Construct):
                 ),
                 subscribers=[reader],
             )
-            for percent in _TOLD_AT_PERCENT
+            for percent in _MAIL_AT_PERCENT
         ]
         budgets.CfnBudget(
             self,
@@ -42,5 +42,5 @@ class Budget(Construct):
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=settings.budget_usd, unit="USD"),
             ),
-            notifications_with_subscribers=told,
+            notifications_with_subscribers=recipients,
         )

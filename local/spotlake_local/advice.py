@@ -23,8 +23,8 @@ _ANYWHERE: tuple[tuple[type[errors.SpotlakeError], str], ...] = (
     (errors.InvalidInputError, errors.Recovery.FIX_INPUT.value),
     (errors.ConfigurationError, errors.Recovery.FIX_SETUP.value),
     (errors.CoverageError, "see with `spotlake show` what got no answer and why, then run again"),
-    (errors.DeadlineError, "run again with --resume: it goes on where it stopped"),
-    (errors.ReclaimedError, "run again with --resume: it goes on where it stopped"),
+    (errors.DeadlineError, "run again with --resume: it continues where it stopped"),
+    (errors.ReclaimedError, "run again with --resume: it continues where it stopped"),
 )
 
 

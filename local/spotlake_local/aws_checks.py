@@ -134,7 +134,7 @@ def _mail(account: _Account) -> Verdict:
     found = account.client("sns").list_subscriptions()["Subscriptions"]
     ours = [one for one in found if account.stack in one["TopicArn"]]
     if not ours:
-        return _to_do("nobody is told of faults: deploy with -c alert_email=ADDRESS")
+        return _to_do("nobody gets a mail about failures: deploy with -c alert_email=ADDRESS")
     waiting = [one["Endpoint"] for one in ours if one["SubscriptionArn"] == "PendingConfirmation"]
     if waiting:
         return _to_do(f"{waiting[0]} has not confirmed: open the link in the mail from SNS")

@@ -75,8 +75,8 @@ def _without_traceback(command: Callable[[argparse.Namespace], int], parsed: arg
         return _fail(error, "check the bucket's name and this shell's AWS sign-in" if bucket else "", _EXIT_FAILED)
     except SpotlakeError as error:
         # An error about this machine has its own advice, because no general advice fits a disk and a role.
-        is_told = isinstance(error, ConfigurationError) or error.recovery is Recovery.TRY_LATER
-        return _fail(error, "" if is_told else error.recovery.value, _EXIT_FAILED)
+        has_advice = isinstance(error, ConfigurationError) or error.recovery is Recovery.TRY_LATER
+        return _fail(error, "" if has_advice else error.recovery.value, _EXIT_FAILED)
     except OSError as error:
         if error.filename is None and error.errno not in _FULL_DISK:
             raise  # not about a file: our own fault

@@ -60,7 +60,7 @@ def follow(
     *,
     objects: ReadOnlyObjects,
     slot_at: datetime,
-    tell: Callable[[Progress], None],
+    show: Callable[[Progress], None],
 ) -> Ended:
     """Watch an execution until it ends."""
     progress = Progress()
@@ -74,7 +74,7 @@ def follow(
         # Also after collecting, so that the last shard is counted.
         if progress.state in COLLECTING_STATES or progress.expected:
             _count_shards(progress, objects, slot_at)
-        tell(progress)
+        show(progress)
         time.sleep(POLL_SECONDS)
 
 

@@ -200,13 +200,13 @@ class LocalRun:
             stateMachineArn=machine_arn, name=name, input=orjson.dumps(self.wanted).decode()
         )
         beside = None
-        with progress(self.console) as tell:
-            ended = follow(client, started["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
+        with progress(self.console) as show:
+            ended = follow(client, started["executionArn"], objects=objects, slot_at=self.slot_at, show=show)
             # The daily full run works beside the slot, and the emulator must not stop before it ends.
             for other in client.list_executions(stateMachineArn=machine_arn)["executions"]:
                 is_later = other["startDate"] >= started["startDate"]
                 if is_later and other["executionArn"] != started["executionArn"]:
-                    beside = follow(client, other["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
+                    beside = follow(client, other["executionArn"], objects=objects, slot_at=self.slot_at, show=show)
         return ended, beside
 
     def _keep(self, objects: S3Objects, summary: dict[str, Any]) -> None:

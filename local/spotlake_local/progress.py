@@ -25,7 +25,7 @@ def progress(
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=None, done="")
 
-        def tell(now: RunProgress) -> None:
+        def show(now: RunProgress) -> None:
             nonlocal shown, last
             done = f"{now.stored} of {now.expected} raw files" if now.expected else ""
             state = now.state or "starting"
@@ -34,4 +34,4 @@ def progress(
                 shown, last = state, seconds()
                 console.print(f"{last - began:5.0f} s  {state}" + (f": {done}" if done else ""), highlight=False)
 
-        yield tell
+        yield show

@@ -108,7 +108,7 @@ class Workspace:
             return None
         last = _read_json(self._last_file)
         if not isinstance(last, dict) or set(last) != {"slot_at", "azure"}:
-            way_out = "delete it to go on with the present slot, or `make clean-local` to begin anew"
+            way_out = "delete it to continue with the present slot, or `make clean-local` to begin again"
             raise ConfigurationError(f"{self._last_file} is damaged or of another version: {way_out}")
         return last
 

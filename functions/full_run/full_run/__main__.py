@@ -86,7 +86,7 @@ class _Job:
             with contextlib.suppress(SpotlakeError):  # the first error is the one to report
                 self._write_record(round(time.monotonic() - began, 3), sampler.stop(), error)
             if isinstance(error, DeadlineError) and self.stopping.is_set():
-                raise ReclaimedError(f"told to stop; {error}") from error
+                raise ReclaimedError(f"the machine is taken away; {error}") from error
             raise
         self._write_record(round(time.monotonic() - began, 3), sampler.stop())
 

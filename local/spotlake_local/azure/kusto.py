@@ -146,7 +146,7 @@ class _Stages(Parser):
 
     def _key(self) -> tuple[Value, bool]:
         value = self.value()
-        # Kusto sorts downwards unless told otherwise.
+        # Kusto sorts in descending order by default.
         descending = not self.take("asc")
         self.take("desc")
         return value, descending

@@ -32,7 +32,7 @@ class SimulatedAzure:
         url: Of the management and the retail prices API (http, 127.0.0.1).
         authority_url: URL of the token endpoint (https).
         ca_file: Certificate of the authority that signed the server's certificate.
-        tenant_id, client_id, client_secret, subscriptions: What AzureAuth should hold.
+        tenant_id, client_id, client_secret, subscriptions: Credentials for AzureAuth.
         seed: Seed of the world.
     """
 

@@ -1,8 +1,8 @@
 """The world of the simulated Azure: all that is true at a time (pure). Tests compare with it.
 
-Shapes follow the real data of spring 2026: discounts of 69 to 84 % with tails, 47 or so spot prices at or
-above on-demand, a wave that changes a quarter of all prices on each of the first three days of a month, about
-3,000 pairs without a spot price on days 1 and 2, a hundredth of the prices changing on other days.
+Shapes follow the real data of spring 2026. Discounts are 69 to 84 % with tails, and about 47 spot prices are at or
+above on-demand. A wave changes a quarter of all prices on each of the first three days of a month. On days 1 and 2
+about 3,000 pairs have no spot price. On other days a hundredth of the prices change.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def image_files(root: Path) -> Iterator[Path]:
 
 
 def repository_of_stack(stack: str) -> str:
-    """The repository that a deployed stack made. Raises ConfigurationError that says how to go on."""
+    """The repository that a deployed stack made. Raises ConfigurationError that says what to do."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -140,15 +140,15 @@ class SlotAccount:
             for reason, sizes in one.unanswered.items():
                 unanswered[key].update((size, reason) for size in sizes if size not in unanswered[key])
         rest = {key: sizes - scored.get(key, set()) for key, sizes in asked.items()}
-        told = {
+        refused = {
             key: {size: without[key][size] for size in sizes if size in without[key]} for key, sizes in rest.items()
         }
         missing = {
-            key: {size: unanswered[key].get(size, NO_REPORT) for size in sizes if size not in told[key]}
+            key: {size: unanswered[key].get(size, NO_REPORT) for size in sizes if size not in refused[key]}
             for key, sizes in rest.items()
         }
         got = {key: len(sizes) - len(rest[key]) for key, sizes in asked.items()}
-        return cls(scored=got, without_score=told, unanswered=missing)
+        return cls(scored=got, without_score=refused, unanswered=missing)
 
     def accounts(self) -> tuple[PairAccount, ...]:
         """By scored region and desired count, in that order."""

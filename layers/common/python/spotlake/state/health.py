@@ -1,4 +1,4 @@
-"""The document ``health.json``: of which failures of each kind of run somebody was told, and when."""
+"""The document ``health.json``: reported failures of each kind of run, and when."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMA = 3
 _BY_KIND = 2  # one error class a kind of run; before, in schema 1, one for all kinds
 _OLDER_SCHEMAS = (1, _BY_KIND)
 _LONG_AGO = "1970-01-01T00:00:00Z"
-TOLD_AGAIN_AFTER = timedelta(days=1)
+REPORTED_AGAIN_AFTER = timedelta(days=1)
 _MOST_FAILURES = 20  # of a kind of run between two runs that end well
 
 
@@ -38,19 +38,19 @@ def is_news(objects: ReadOnlyObjects, kind: str, failure: str | None, now_at: da
         now_at: Present time of the wall clock.
     """
     content, _ = read_json(objects, keys.HEALTH, schema=SCHEMA, older=_OLDER_SCHEMAS)
-    told = _kinds(content).get(kind, {})
+    reported = _kinds(content).get(kind, {})
     if failure is None:
-        return bool(told)
-    return failure not in told or now_at - from_iso(told[failure]) >= TOLD_AGAIN_AFTER
+        return bool(reported)
+    return failure not in reported or now_at - from_iso(reported[failure]) >= REPORTED_AGAIN_AFTER
 
 
-def note_told(objects: ObjectStore, kind: str, failure: str | None, now_at: datetime) -> None:
+def note_reported(objects: ObjectStore, kind: str, failure: str | None, now_at: datetime) -> None:
     """Store that a failure was reported, or (None) that the recovery was."""
 
     def note(content: Any) -> HealthJson:
         kinds = _kinds(content)
-        told = {**kinds.get(kind, {}), failure: to_iso(now_at)} if failure is not None else {}
-        newest = sorted(told.items(), key=lambda one: one[1])[-_MOST_FAILURES:]
+        reported = {**kinds.get(kind, {}), failure: to_iso(now_at)} if failure is not None else {}
+        newest = sorted(reported.items(), key=lambda one: one[1])[-_MOST_FAILURES:]
         return {"kinds": {**kinds, kind: dict(newest)}}
 
     change_json(objects, keys.HEALTH, note, schema=SCHEMA, older=_OLDER_SCHEMAS)
@@ -63,4 +63,4 @@ def _kinds(content: Any) -> dict[str, dict[str, str]]:
         kinds: dict[str, dict[str, str]] = content["kinds"]
         return kinds
     older = content["kinds"] if content["schema"] == _BY_KIND else {"incremental": content}
-    return {kind: {told["error"]: _LONG_AGO} for kind, told in older.items() if told["error"]}
+    return {kind: {reported["error"]: _LONG_AGO} for kind, reported in older.items() if reported["error"]}

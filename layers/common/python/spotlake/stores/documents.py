@@ -18,8 +18,8 @@ def read_json(store: ReadOnlyObjects, key: str, *, schema: int, older: Collectio
     """Read a state object (gzip or plain JSON with a ``schema`` number) and its entity tag.
 
     Args:
-        store: Where.
-        key: Which object.
+        store: Bucket of the object.
+        key: Key of the object.
         schema: Expected schema number.
         older: Other schema numbers that the caller can read. ``content["schema"]`` has the actual number.
 
@@ -96,8 +96,8 @@ def change_json[Content: Mapping[str, object]](
     So no change of another writer is lost, however many write at once.
 
     Args:
-        store: Where.
-        key: Which object.
+        store: Bucket of the object.
+        key: Key of the object.
         change: Content as read (None when there is no object) -> new content; None leaves the object unchanged. Called
             again after a conflict, so the result must depend on the argument alone.
         schema: Schema number to write.

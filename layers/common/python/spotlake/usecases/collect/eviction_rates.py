@@ -72,8 +72,8 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     counts: Counter[str] = Counter()
     collected_at = deps.clock.now()
     found = list(pages.rows(item.region))
-    told = max(pages.total or 0, len(found))
-    _require_enough(len(found), told, item, deps.settings)
+    announced = max(pages.total or 0, len(found))
+    _require_enough(len(found), announced, item, deps.settings)
     bands = _band_of_each(found, item.region, counts)
     template = EvictionRow(
         run_id=run.run_id,
@@ -95,7 +95,7 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
             "pages": pages.pages,
             "listed_rows": len(found) + pages.doubled,
             "doubled_rows": pages.doubled,
-            "missing_rows": told - len(found),
+            "missing_rows": announced - len(found),
             **counts,
         },
         seconds=round(deps.monotonic() - began, 3),
@@ -103,7 +103,7 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     return write_shard(deps.objects, run, report, rows, source=deps.settings.azure_source, collected_at=collected_at)
 
 
-def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -> None:
+def _require_enough(found: int, announced: int, item: WorkItem, settings: Settings) -> None:
     """Refuse an answer with too few rows. Azure has answered 200 without rows for days (2024, 2025)."""
     if not found and item.instance_types:
         raise UntrustedAnswerError(API, f"{item.region}: no eviction rate at all")
@@ -111,8 +111,8 @@ def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -
     share = (100 - settings.eviction_max_fall_percent) / 100
     if found < before * share:
         raise UntrustedAnswerError(API, f"{item.region}: {found} rows, the last good run had {before}")
-    if found < told * share:
-        raise UntrustedAnswerError(API, f"{item.region}: {found} different rows came of {told}")
+    if found < announced * share:
+        raise UntrustedAnswerError(API, f"{item.region}: {found} different rows came of {announced}")
 
 
 def _rows(bands: Mapping[str, str], item: WorkItem, template: EvictionRow, counts: Counter[str]) -> list[EvictionRow]:

@@ -17,7 +17,7 @@ from spotlake.clock import Clock
 from spotlake.errors import SpotlakeError
 from spotlake.events import NamedRun, NotifyEvent, NotifyResult
 from spotlake.models import Mode
-from spotlake.state.health import is_news, note_told
+from spotlake.state.health import is_news, note_reported
 from spotlake.stores.claims import Claims
 from spotlake.stores.objects import ObjectStore
 
@@ -66,7 +66,7 @@ def notify(event: NotifyEvent, deps: NotifyDeps) -> NotifyResult:
         senders.append(lambda: _post_to_slack(webhook_url(), f"*{subject}*\n{text}"))
     delivered = [_attempt(problems, sender) for sender in senders]
     if any(delivered) or not senders:
-        _attempt(problems, lambda: note_told(deps.objects, kind, failure, now_at))
+        _attempt(problems, lambda: note_reported(deps.objects, kind, failure, now_at))
     return NotifyResult(status="sent" if all(delivered) else "failed", problems=problems)
 
 
