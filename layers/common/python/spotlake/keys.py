@@ -36,6 +36,7 @@ LOCATION_HEALTH = STATE_PREFIX + "location_health.json.gz"
 LAST_GOOD = STATE_PREFIX + "last_good.json.gz"
 FULL_RUNS = STATE_PREFIX + "full_runs.json"
 HEALTH = STATE_PREFIX + "health.json"
+PRODUCTION_SEEN = STATE_PREFIX + "production_seen.json"
 
 # Written: what attempts were asked and planned; nothing here is ever overwritten.
 WORK_PREFIX = "work/azure/"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from spotlake import keys
 from spotlake.models import from_iso, to_iso
-from spotlake.stores.documents import change_json, read_json
+from spotlake.state.kinds import Memory
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 3
@@ -21,7 +22,27 @@ _MOST_FAILURES = 20  # of a kind of run between two runs that end well
 class HealthJson(TypedDict):
     """The document: kind of run -> failure -> when somebody was told (ISO). A kind that is well has none."""
 
-    kinds: dict[str, dict[str, str]]
+    kinds: Mapping[str, Mapping[str, str]]
+
+
+type Told = Mapping[str, Mapping[str, str]]  # kind of run -> failure -> when somebody was told (ISO)
+
+
+def _parse(content: Any) -> Told:
+    if content["schema"] == SCHEMA:
+        kinds: Told = content["kinds"]
+        return kinds
+    older = content["kinds"] if content["schema"] == _BY_KIND else {"incremental": content}
+    return {kind: {told["error"]: _LONG_AGO} for kind, told in older.items() if told["error"]}
+
+
+def _dump(told: Told) -> HealthJson:
+    return {"kinds": told}
+
+
+HEALTH: Memory[Told] = Memory(
+    key=keys.HEALTH, schema=SCHEMA, older=_OLDER_SCHEMAS, parse=_parse, dump=_dump, empty=dict
+)
 
 
 def is_news(objects: ReadOnlyObjects, kind: str, failure: str | None, now_at: datetime) -> bool:
@@ -34,8 +55,7 @@ def is_news(objects: ReadOnlyObjects, kind: str, failure: str | None, now_at: da
         failure: What tells this failure from others; None for a run that ended well.
         now_at: The wall's time.
     """
-    content, _ = read_json(objects, keys.HEALTH, schema=SCHEMA, older=_OLDER_SCHEMAS)
-    told = _kinds(content).get(kind, {})
+    told = HEALTH.read(objects).get(kind, {})
     if failure is None:
         return bool(told)
     return failure not in told or now_at - from_iso(told[failure]) >= TOLD_AGAIN_AFTER
@@ -44,20 +64,9 @@ def is_news(objects: ReadOnlyObjects, kind: str, failure: str | None, now_at: da
 def note_told(objects: ObjectStore, kind: str, failure: str | None, now_at: datetime) -> None:
     """Remember that somebody was told of a failure, or (None) that all is well again."""
 
-    def note(content: Any) -> HealthJson:
-        kinds = _kinds(content)
-        told = {**kinds.get(kind, {}), failure: to_iso(now_at)} if failure is not None else {}
+    def note(before: Told) -> Told:
+        told = {**before.get(kind, {}), failure: to_iso(now_at)} if failure is not None else {}
         newest = sorted(told.items(), key=lambda one: one[1])[-_MOST_FAILURES:]
-        return {"kinds": {**kinds, kind: dict(newest)}}
+        return {**before, kind: dict(newest)}
 
-    change_json(objects, keys.HEALTH, note, schema=SCHEMA, older=_OLDER_SCHEMAS)
-
-
-def _kinds(content: Any) -> dict[str, dict[str, str]]:
-    if content is None:
-        return {}
-    if content["schema"] == SCHEMA:
-        kinds: dict[str, dict[str, str]] = content["kinds"]
-        return kinds
-    older = content["kinds"] if content["schema"] == _BY_KIND else {"incremental": content}
-    return {kind: {told["error"]: _LONG_AGO} for kind, told in older.items() if told["error"]}
+    HEALTH.change(objects, note)

@@ -116,7 +116,7 @@ class _FullRun:
     def _prepare(self) -> Work:
         """List the prices of every candidate region, then plan on the catalogue with that listing."""
         scope = self.record.scope
-        before = read_catalogue(self.deps.objects) or Catalogue()
+        before = read_catalogue(self.deps.objects)
         require_known_regions(scope.regions, {*self.deps.regions, *before.pairs})
         candidates = scope.regions or tuple(sorted({*self.deps.regions, *before.pairs}))
         answers = SlotAnswers()

@@ -13,7 +13,7 @@ from spotlake.planning.attempt import Failure
 from spotlake.planning.catalogue import Catalogue, fold_listing
 from spotlake.planning.sweep import Sweep, block_id, record_answers
 from spotlake.settings import Settings
-from spotlake.state.call_plan import read_plan
+from spotlake.state.call_plan import CALL_PLAN
 from spotlake.state.catalogue import change_catalogue
 from spotlake.state.full_runs import note_full_run
 from spotlake.state.last_good import note_last_good
@@ -79,7 +79,7 @@ def _note_listing(merged: Merged, objects: ObjectStore, settings: Settings) -> N
 
 def _note_answers(slot: SlotRead, objects: ObjectStore) -> None:
     """Note which blocks of the stored plan were answered at which count; blocks of a part's own plan are not in it."""
-    plan = [block_id(block) for block in read_plan(objects)[1]]
+    plan = [block_id(block) for block in CALL_PLAN.read(objects).blocks]
     known = frozenset(plan)
     answered: dict[int, list[str]] = {}
     failed: dict[int, list[str]] = {}
