@@ -1,6 +1,6 @@
-"""Builds what the use cases need from the settings: stores, clocks, clients. Called inside handlers.
+"""Builds stores, clocks and clients for the use cases, from the settings. Called inside handlers.
 
-Kept for the life of the process (a warm Lambda signs in once), made at first use, never at import.
+Each object is built at first use, never at import. The process keeps it, so a warm Lambda signs in once.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ if TYPE_CHECKING:
 
 SCORE_THREADS = 4  # calls under way at once in one collector
 _TO_FINISH_SECONDS = 5.0  # of a Lambda's time, to answer
-# Plan has little time, and yesterday's plan to start from; a full run takes what the setting allows.
+# Plan has little time, and can start from yesterday's plan. A full run uses the time that the setting allows.
 _INCREMENTAL_EFFORT_SECONDS = 1.0
 
 
 class Services:
-    """Everything that can be built; each piece at its first use."""
+    """All objects that can be built, each at its first use."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Read the settings. Raises ConfigurationError naming a wrong one."""
+        """Read the settings. Raises ConfigurationError that names a wrong setting."""
         self.settings = Settings.from_environment(environment)
         self.wall = WallClock()
         self._session = boto3.Session()
@@ -96,13 +96,13 @@ class Services:
     # -- what each door hands to its use case ----------------------------------------------------
 
     def clock(self, run: Run) -> Clock:
-        """The wall, or on local runs a clock set to the run's slot."""
+        """The wall clock; on local runs a clock that is set to the run's slot."""
         if self.settings.clock == "wall":
             return self.wall
         return RunClock(run.slot_at, run.started_at, self.wall)
 
     def price_deps(self, run: Run, deadline: Deadline) -> PriceDeps:
-        """For the price collector, which never signs in."""
+        """Dependencies of the price collector, which never signs in."""
         return PriceDeps(
             objects=self.objects,
             session=new_session(),
@@ -112,7 +112,7 @@ class Services:
         )
 
     def eviction_deps(self, run: Run, deadline: Deadline) -> EvictionDeps:
-        """For the eviction-rate collector."""
+        """Dependencies of the eviction-rate collector."""
         return EvictionDeps(
             objects=self.objects,
             session=new_session(),
@@ -172,7 +172,7 @@ class Services:
         )
 
     def plan_deps(self, deadline: Deadline) -> PlanDeps:
-        """For planning."""
+        """Dependencies of Plan."""
         from spotlake.usecases.plan.plan_run import PlanDeps
 
         executions = self._session.client("stepfunctions", config=BOTO)
@@ -189,7 +189,7 @@ class Services:
     def full_run_deps(
         self, run: Run, deadline: Deadline, stopping: Callable[[], bool], on_report: Callable[[CollectorReport], None]
     ) -> FullRunDeps:
-        """For the full run's job, whose collectors are threads of one process."""
+        """Dependencies of the full run's job, whose collectors are threads of one process."""
         from spotlake.usecases.collect.eviction_rates import collect_eviction_rates
         from spotlake.usecases.collect.placement_scores import collect_placement_scores
         from spotlake.usecases.collect.prices import collect_prices
@@ -222,7 +222,7 @@ class Services:
         )
 
     def finish_deps(self, run: Run, deadline: Deadline) -> FinishDeps:
-        """For merging and learning."""
+        """Dependencies of Merge."""
         from spotlake.stores.workloads import DynamoDbWorkloads
         from spotlake.usecases.merge.finish_run import FinishDeps
         from spotlake.usecases.merge.merge_run import MergeDeps
@@ -240,13 +240,13 @@ class Services:
         return FinishDeps(merge=merge, objects=self.objects)
 
     def report_deps(self) -> ReportDeps:
-        """For reporting."""
+        """Dependencies of Report."""
         from spotlake.usecases.report.report_run import ReportDeps
 
         return ReportDeps(objects=self.objects, claims=self.claims, wall=self.wall, azure=self.settings.azure_source)
 
     def notify_deps(self) -> NotifyDeps:
-        """For telling of failures and recoveries."""
+        """Dependencies of Notify."""
         from spotlake.usecases.notify.notify import NotifyDeps
 
         topic, parameter = self.settings.topic_arn, self.settings.slack_webhook_parameter
@@ -277,5 +277,5 @@ def services() -> Services:
 
 
 def deadline_of(context: LambdaContext) -> Deadline:
-    """The Lambda's time-out, less what it takes to answer."""
+    """The Lambda's time-out, minus the time to answer."""
     return Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - _TO_FINISH_SECONDS)

@@ -1,8 +1,8 @@
-"""Which desired count a run asks for (pure).
+"""Chooses the desired count of a run (pure).
 
-Order 1, 5, 10, ..., 50, one a run. The position comes from the explicit input, else from production's
-``sps_metadata.yaml`` when it is fresh, else from the timestamp; a full run asks for 1. While quota is
-short the count goes on per finished sweep instead (``planning.sweep``).
+The counts take turns in the order 1, 5, 10, ..., 50, one count per run. The position comes from the input, else from
+production's ``sps_metadata.yaml`` when that file is fresh, else from the timestamp. A full run asks for count 1. While
+the quota is short, the count changes after each finished sweep instead (``planning.sweep``).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class ProductionPosition:
 def parse_sps_metadata(body: bytes | None, day: date) -> ProductionPosition:
     r"""Read production's ``sps_metadata.yaml``.
 
-    It is fresh when ``workload_date`` is the run's UTC day, or the day before: production writes the new
-    date only when its first run of the day is done.
+    The file is fresh when ``workload_date`` is the run's UTC day or the day before. Production writes the new date only
+    after its first run of the day.
 
     Args:
-        body: The object, or None when there is none.
+        body: The object's bytes; None when there is no object.
         day: UTC day of the run.
 
     >>> parse_sps_metadata(b"desired_count_index: 3\nworkload_date: '2025-12-15'", date(2025, 12, 15)).index
@@ -62,7 +62,7 @@ def parse_sps_metadata(body: bytes | None, day: date) -> ProductionPosition:
 
 
 def count_of_slot(slot_at: datetime) -> int:
-    """The count that the timestamp alone gives: the cycle of 11 slots since the epoch.
+    """The count that follows from the timestamp alone: a cycle of 11 slots since the epoch.
 
     >>> from datetime import UTC
     >>> [count_of_slot(datetime(2025, 12, 15, 10, minute, tzinfo=UTC)) for minute in (0, 10)]
@@ -72,7 +72,7 @@ def count_of_slot(slot_at: datetime) -> int:
 
 
 def next_count(count: int) -> int:
-    """The count after this one in the rotation.
+    """The next count in the rotation.
 
     >>> next_count(5), next_count(50)
     (10, 1)

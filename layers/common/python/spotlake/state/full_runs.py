@@ -1,4 +1,4 @@
-"""The document ``full_runs.json``: when the daily full run was last begun and last done."""
+"""The document ``full_runs.json``: when a daily full run last began, and last succeeded."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class FullRunsJson(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class FullRuns:
-    """The daily full run's past.
+    """The past of the daily full run.
 
     Attributes:
-        begun_at: Slot of the last one that was begun; None before the first.
-        done_at: Slot of the last one that collected what it was to collect; None before the first.
+        begun_at: Slot of the last full run that began; None before the first one.
+        done_at: Slot of the last full run that succeeded; None before the first one.
     """
 
     begun_at: datetime | None = None
     done_at: datetime | None = None
 
     def is_due(self, slot_at: datetime) -> bool:
-        """Whether a full run is to be begun: none is done today, and none was begun in this hour.
+        """Whether to begin a full run: none has succeeded today, and none has begun in this hour.
 
-        So one that finds no machine is tried again at the next full hour.
+        So a full run that finds no machine is tried again in the next hour.
         """
         if self.done_at is not None and self.done_at.date() >= slot_at.date():
             return False

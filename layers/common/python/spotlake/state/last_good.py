@@ -1,4 +1,4 @@
-"""The document ``last_good.json.gz``: by region, when each data set was last whole, and how many rows it had."""
+"""The document ``last_good.json.gz``: by region, the last whole slot and rows of each data set."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class LastGoodJson(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class LastGood:
-    """By region.
+    """The last whole slot of each data set, by region.
 
     Attributes:
-        rows: Region -> data set -> rows listed in the last good run.
-        collected_at: Region -> data set -> slot (ISO) of the last good run.
-        ondemand_at: Region -> slot (ISO) in which on-demand prices were last asked.
+        rows: Region -> data set -> number of rows in the last whole listing.
+        collected_at: Region -> data set -> slot in which the data set was last whole (ISO).
+        ondemand_at: Region -> slot in which on-demand prices were last asked (ISO).
     """
 
     rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -70,9 +70,9 @@ def note_last_good(
     reports: Iterable[CollectorReport],
     accounts: Iterable[PairAccount],
 ) -> None:
-    """Note what a slot had whole: listings by the collector's report, scores by the account of the region scored.
+    """Note what a slot had whole: listings by the collector's report, scores by the scored region's account.
 
-    A late slot replaces nothing that a newer one has noted.
+    A late slot replaces nothing that a newer slot has noted.
     """
     slot = to_iso(slot_at)
     listings = [one for one in reports if one.status == "complete" and one.dataset is not Dataset.SPS]
@@ -99,7 +99,7 @@ def note_last_good(
 
 
 def _whole_regions(accounts: Iterable[PairAccount]) -> set[str]:
-    """Regions of which every pair that was asked was answered."""
+    """Regions in which every asked pair got an answer."""
     whole: dict[str, bool] = {}
     for one in accounts:
         whole[one.region] = whole.get(one.region, True) and not one.missing and one.asked > 0

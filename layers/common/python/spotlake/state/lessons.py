@@ -1,4 +1,4 @@
-"""The documents of what runs have taught: refused names, restricted pairs, health of locations."""
+"""The documents of lessons from earlier runs: refused names, restricted pairs, health of locations."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ def read_restrictions(objects: ReadOnlyObjects) -> Restrictions:
 
 
 def learn_from(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport]) -> None:
-    """Fold an attempt's reports into the state; only what changed is written, and no other writer's change is lost.
+    """Add an attempt's reports to the lessons.
+
+    Only changed documents are written, and no other writer's change is lost.
 
     Raises:
         StoreError: What is known of restrictions cannot be read or written.

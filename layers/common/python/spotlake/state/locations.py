@@ -1,4 +1,4 @@
-"""The document ``locations.json.gz``: what Azure last said of routing locations and zones."""
+"""The document ``locations.json.gz``: routing locations and zones, as Azure last reported them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Merged states in S3, and the chain that says which runs they hold and which of them the table shows.
+"""Merged states in S3, and the chain, which names their runs and the state that the table shows.
 
-The chain is a small object that is replaced only if it is still as it was read. That commits a merge, and of two
-merges at once lets one begin anew. States are written before the chain names them, and deleted when it no
-longer does.
+The chain is a small object that is replaced only if nobody else replaced it meanwhile. Replacing the chain commits a
+merge; of two merges at once, one begins again. A state is written before the chain names it, and deleted when the chain
+no longer names it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class MergedRun:
     """One slot in the chain.
 
     Attributes:
-        run_id: The slot.
-        key: The state after it.
-        digest: Of the shards that it was merged from.
-        attempts: Numbers of the attempts that it was merged from, in order.
-        desired_count: What its snapshot shows the scores of.
+        run_id: Id of the slot's run.
+        key: Key of the state after the slot.
+        digest: Digest of the merged shards.
+        attempts: Sorted numbers of the merged attempts.
+        desired_count: Desired count that the slot's snapshot shows.
     """
 
     run_id: str
@@ -45,7 +45,7 @@ class MergedRun:
 
 @dataclass(frozen=True)
 class Cut:
-    """An upsert that ran out of time: of the state ``key``, workloads from ``begin`` round to ``next`` are written."""
+    """An upsert that ran out of time: workloads of state ``key`` from ``begin`` around to ``next`` are written."""
 
     key: str
     begin: int
@@ -79,7 +79,7 @@ class Head:
     etag: str | None = None
 
     def run(self, run_id: str) -> MergedRun | None:
-        """A slot's entry, or None when it is not in the chain."""
+        """The entry of a slot; None when the chain does not have the slot."""
         return next((one for one in self.runs if one.run_id == run_id), None)
 
     def with_begun(self, key: str) -> Head:
@@ -91,7 +91,7 @@ class Head:
         return replace(self, begun=(*self.begun, key))
 
     def state_keys(self) -> set[str]:
-        """Every state that is still needed."""
+        """Keys of all states that are still needed."""
         return {one.key for one in self.runs} | {*self.begun, self.table_key} - {""}
 
 
@@ -108,7 +108,7 @@ class MergedStates:
         return Head() if content is None else _head(content, etag)
 
     def replace_head(self, head: Head) -> Head:
-        """Write the chain if it is still as it was read.
+        """Write the chain, unless somebody else replaced it meanwhile.
 
         Raises:
             ConflictError: Somebody else replaced it meanwhile.
@@ -120,7 +120,7 @@ class MergedStates:
         return replace(head, etag=etag)
 
     def change_head(self, change: Callable[[Head], Head]) -> Head:
-        """Replace the chain by a changed one, as often as somebody else is quicker."""
+        """Change the chain; repeat as long as somebody else is quicker."""
         for _ in range(_ROUNDS):
             current = self.head()
             changed = change(current)
@@ -135,8 +135,8 @@ class MergedStates:
     def prune(self, head: Head) -> None:
         """Delete the states that the chain does not need.
 
-        Those of a later version stay: somebody is about to commit them. Of the others, whoever means to commit one
-        will lose against ``head``, and begin anew.
+        States of a later version stay, because a merge is about to commit them. A merge that wants to commit an earlier
+        state will lose against ``head`` and begin again.
         """
         needed = head.state_keys()
         for key in list(self._objects.keys(keys.MERGED_STATES_PREFIX)):
@@ -144,10 +144,10 @@ class MergedStates:
                 self._objects.delete(key)
 
     def load(self, key: str) -> MergedState:
-        """A state of its own for the caller.
+        """Read a state; the caller owns the returned object.
 
         Raises:
-            ConflictError: It is gone: the chain that named it has been replaced.
+            ConflictError: The state is gone, because the chain that named it was replaced.
             StoreError: It is damaged.
         """
         stored = self._objects.get(key)
@@ -156,7 +156,7 @@ class MergedStates:
         return decode(stored.body, key)
 
     def store(self, state: MergedState, key: str) -> None:
-        """Write a state under a key that nobody else writes."""
+        """Write a state under a key that no other merge writes."""
         self._objects.put(key, state.encode(), content_type="application/gzip")
 
 

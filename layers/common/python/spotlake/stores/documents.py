@@ -56,7 +56,7 @@ def write_json(
     if_absent: bool = False,
     if_etag: str | None = None,
 ) -> str:
-    """Write a state object, whole or on a condition. Returns its new entity tag; raises as ``ObjectStore.put``."""
+    """Write a state object, always or on a condition. Returns the new entity tag; raises as ``ObjectStore.put``."""
     body = encode_json(key, content, schema=schema)
     return store.put(key, body, content_type="application/json", if_absent=if_absent, if_etag=if_etag)
 
@@ -64,11 +64,11 @@ def write_json(
 def put_once(store: ObjectStore, key: str, body: bytes, *, content_type: str) -> bytes:
     """Write an object that is never overwritten, and return what is stored under its key.
 
-    That is ``body``, also when an earlier write of ours took effect though its answer was lost. When somebody
-    else has written the key before, it is theirs, and it stays.
+    The stored bytes are ``body``, even if an earlier write of ours succeeded and its answer was lost. If another
+    process wrote the key before, its object stays and its bytes are returned.
 
     Raises:
-        StoreError: It can be neither written nor read.
+        StoreError: The object can be neither written nor read.
     """
     try:
         store.put(key, body, content_type=content_type, if_absent=True)
@@ -81,9 +81,9 @@ def put_once(store: ObjectStore, key: str, body: bytes, *, content_type: str) ->
 
 
 def encode_json(key: str, content: Mapping[str, object], *, schema: int) -> bytes:
-    """The bytes of a state object: compact JSON with its ``schema`` number first, gzip where the key says so.
+    """Bytes of a state object: compact JSON with the ``schema`` number first, gzip if the key ends in .gz.
 
-    They depend on the content alone (gzip without a time), so writing twice changes nothing.
+    The bytes depend on the content alone (gzip without a time), so writing twice changes nothing.
     """
     body = orjson.dumps({"schema": schema, **content}, option=orjson.OPT_NON_STR_KEYS)
     return gzip.compress(body, compresslevel=6, mtime=0) if key.endswith(".gz") else body

@@ -1,4 +1,4 @@
-"""Reading a bucket that may be none of ours: production's, from an account of somebody else."""
+"""Reads production's bucket, which may be missing or belong to another account."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from spotlake.errors import StoreError
 from spotlake.stores.objects import ReadOnlyObjects, StoredObject
 
-# What S3 answers for a bucket of somebody else, of nobody, or of another region (S3 API, error responses, read
-# 2026-11). A reader of another account gets AccessDenied whatever its own role allows.
+# Errors of S3 for a bucket of another account, of no account, or of another region (S3 API, error responses, read
+# 2026-11). A reader from another account gets AccessDenied, whatever its own role allows.
 FOREIGN_CODES: Final = frozenset(
     {"AccessDenied", "AllAccessDisabled", "NoSuchBucket", "PermanentRedirect", "403", "301"}
 )

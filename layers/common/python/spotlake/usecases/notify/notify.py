@@ -28,7 +28,7 @@ _NUMBERS = re.compile(r"\b[0-9a-f]{8,}(?:-[0-9a-f]+)*\b|\d[\dT:.Z-]*")
 
 @dataclass(frozen=True, kw_only=True)
 class NotifyDeps:
-    """Where messages go; each sender is None when it is not set up."""
+    """Dependencies of Notify. A sender that is not set up is None."""
 
     objects: ObjectStore
     claims: Claims
@@ -39,15 +39,15 @@ class NotifyDeps:
 
 
 def notify(event: NotifyEvent, deps: NotifyDeps) -> NotifyResult:
-    """Tell of a failed or recovered run, once, and release the claim of a failed one.
+    """Report a failed or recovered run once, and release the claim of a failed run.
 
     Args:
-        event: ``{"execution_id", "state", "error", "cause", "run"}``; ``error`` None means all is well again.
-        deps: Where to.
+        event: ``{"execution_id", "state", "error", "cause", "run"}``; ``error`` None means that the run succeeded.
+        deps: Dependencies.
 
     Returns:
-        ``{"status": "sent" | "known" | "failed", "problems": [class names]}``. Whatever goes wrong here is in
-        ``problems`` and nowhere else: a notifier must not fail the run it reports.
+        ``{"status": "sent" | "known" | "failed", "problems": [class names]}``. Every error of this function is in
+        ``problems`` only, because a notifier must not fail the run that it reports.
     """
     problems: list[str] = []
     _attempt(problems, lambda: deps.claims.release(owner=event["execution_id"]))
@@ -96,7 +96,7 @@ def _words(event: NotifyEvent, console_url: Callable[[str], str]) -> tuple[str, 
 
 
 def one_line_cause(cause: object) -> str:
-    """The reason out of a state machine's Cause: a Lambda's errorMessage, a job's statusReason, or the text.
+    """The reason in a state machine's Cause: a Lambda's errorMessage, a job's statusReason, or the text itself.
 
     >>> one_line_cause('{"errorType": "SignInError", "errorMessage": "Azure refused the sign-in"}')
     'Azure refused the sign-in'
@@ -112,7 +112,7 @@ def one_line_cause(cause: object) -> str:
 
 
 def _post_to_slack(url: str, text: str) -> None:
-    # The URL is a secret: requests' own errors would print it, so only a status leaves this function.
+    # The URL is a secret, and errors of requests would print it. So only a status leaves this function.
     try:
         status = requests.post(url, json={"text": text}, timeout=_SLACK_TIMEOUT_SECONDS).status_code
     except requests.RequestException as error:

@@ -1,6 +1,6 @@
-"""Prepare a collection: choose counts and calls under quota, and store the work of all regions.
+"""Prepares a collection: chooses counts and calls under the quota, and stores the work of all regions.
 
-Plan does it for the Map of collectors; the full run's job does it for itself, after it has listed all prices.
+Plan prepares the Map of collectors. The full run's job prepares its own collection, after it has listed all prices.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 from spotlake.usecases.plan.production_beside import Production, look_at_production
 from spotlake.usecases.plan.slot_answers import SlotAnswers
 
-_PART_EFFORT_SECONDS = 1.0  # for a plan of some pairs, which is used once
+_PART_EFFORT_SECONDS = 1.0  # effort for a plan of some pairs, which is used once
 
 type Pairs = Mapping[str, Sequence[str]]  # region -> sizes
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareDeps:
-    """What preparing works with.
+    """Dependencies of preparing.
 
     Attributes:
         objects: The write bucket.
-        production: Production's bucket, only read; one that cannot be read is done without.
-        ledger: Quota.
-        clock: The run's: quota is looked up at its time.
-        subscriptions: Ids, the reference first.
+        production: Production's bucket, which is only read. If it cannot be read, its configuration is not used.
+        ledger: The quota ledger.
+        clock: Clock of the run; quota is looked up at this time.
+        subscriptions: Ids of the subscriptions, the reference first.
         routing: Routing locations of placement-score calls.
         settings: All of them.
         effort_seconds: How long a call plan may be improved.
@@ -69,11 +69,11 @@ class PrepareDeps:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What was prepared.
+    """A prepared collection.
 
     Attributes:
-        work: As it is stored.
-        notes: Why a count was chosen or a file ignored, for people.
+        work: The stored work.
+        notes: Sentences for people: why a count was chosen, or a file ignored.
     """
 
     work: Work
@@ -91,11 +91,11 @@ def prepare_collection(
     """Choose counts and calls, and store the work.
 
     Args:
-        record: What is asked.
+        record: Record of the attempt.
         catalogue: Pairs that can be spot.
-        deps: Stores and settings.
-        candidates: Regions to list although the catalogue does not have them.
-        answers: What the slot has already; it is not asked again.
+        deps: Dependencies.
+        candidates: Regions to list although the catalogue lacks them.
+        answers: Answers that the slot has already; they are not asked again.
     """
     return _Preparation(record, catalogue, deps, answers or SlotAnswers()).prepare(candidates)
 
@@ -138,7 +138,7 @@ class _Preparation:
         share_percent: int,
         production: Production,
     ) -> tuple[Run, Schedule, int]:
-        """The attempt with its counts, its calls, and the quota that was free before them."""
+        """The attempt with its counts, its calls, and the quota that was free before."""
         deps, settings, scope = self.deps, self.deps.settings, self.record.scope
         rules = QuotaRules.of(
             quota_calls=settings.quota_calls,
@@ -172,7 +172,7 @@ class _Preparation:
         return replace(run, desired_counts=schedule.desired_counts), schedule, sum(free.values())
 
     def _plan_blocks(self, pairs: Pairs) -> tuple[tuple[Block, ...], Sweep]:
-        """The call plan for these pairs, and the sweep that goes with it; stored unless the input filtered."""
+        """The call plan for these pairs, and its sweep. Both are stored, unless the input named a part."""
         objects = self.deps.objects
         digest = sha256(orjson.dumps({region: sorted(sizes) for region, sizes in sorted(pairs.items())})).hexdigest()
         known = CALL_PLAN.read(objects, self.notes.append)
@@ -219,7 +219,7 @@ class _Preparation:
         return replace(run, desired_counts=(DESIRED_COUNTS[production.index],))
 
     def _with_lost_count(self, run: Run, blocks: Sequence[Block], sweep: Sweep) -> Run:
-        """The attempt with the count of a slot that was lost besides its own."""
+        """The attempt with its own count and that of a lost slot."""
         lost = lost_count(sweep, [block_id(block) for block in blocks], run.desired_counts[0], run.slot_at)
         if lost is None:
             return run
@@ -238,7 +238,7 @@ class _Preparation:
             datasets=tuple(one for one in Dataset if one not in self.answers.whole.get(region, ())),
             fallback_locations=schedule.fallbacks,
             ondemand=run.mode is Mode.FULL or due,
-            # Of a region that was never listed no size is known: the merge leaves out what was not asked for.
+            # No size of a never listed region is known. The merge drops sizes that were not asked for.
             filtered=bool(scope.instance_types) and bool(known),
             quota_share_percent=share_percent,
             last_good_rows=dict(last_good.rows.get(region, {})),
@@ -246,7 +246,7 @@ class _Preparation:
 
 
 def _pairs_to_score(catalogue: Catalogue, scope: Scope, learnt: Learnt, mode: Mode) -> dict[str, list[str]]:
-    """Region -> sizes: the catalogue's, filtered; names that Azure refused wait for the next full run."""
+    """Region -> sizes of the catalogue, filtered. Names that Azure refused wait for the next full run."""
     retry = mode is Mode.FULL
     found = {}
     for region, sizes in pairs_of(catalogue, scope.regions or None).items():
