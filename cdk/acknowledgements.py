@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from constructs import IConstruct
 
 _EXECUTIONS = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{}-collector:*"
+_REVISIONS = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job-definition/{}-collection-job:*"
 _INSTANCE_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
 
 # (path below the stack, rule, reason)
@@ -46,6 +47,11 @@ def acknowledge_all(stack: cdk.Stack) -> None:
             "Functions/plan-role",
             f"IAM5[Resource::{_EXECUTIONS.format(stack.stack_name)}]",
             "Executions of this state machine have names that are not known before",
+        ),
+        (
+            "Workflow/Role",
+            f"IAM5[Resource::{_REVISIONS.format(stack.stack_name)}]",
+            "Revisions of this job definition have numbers that are not known before",
         ),
     )
     for path, rule, reason in reasoned:

@@ -38,6 +38,7 @@ class FullRunJob(Construct):
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings) -> None:
         super().__init__(scope, name)
         self._settings = settings
+        self.definition_name = f"{settings.stack_name}-collection-job"
         self.vpc, subnets = self._build_network()
         self.environment = self._build_environment(subnets)
         self.queue = batch.JobQueue(
@@ -154,7 +155,9 @@ class FullRunJob(Construct):
         return batch.EcsJobDefinition(
             self,
             "Definition",
-            job_definition_name=f"{settings.stack_name}-collection-job",
+            job_definition_name=self.definition_name,
+            # An execution that began before a deployment reaches this state with the revision of then.
+            skip_deregister_on_update=True,
             container=container,
             parameters={"run": "{}"},
             timeout=cdk.Duration.seconds(settings.batch_timeout_seconds),

@@ -14,6 +14,7 @@ _SPOT_VCPUS = "L-34B43A08"  # "All Standard Spot Instance Requests" (Service Quo
 _VCPUS_LEAST = 4  # setting batch_max_vcpus
 _LAMBDAS_LEAST = 200  # three times the default map_concurrency, and room for what else the account runs
 _LAMBDAS_A_REGION = 3
+_LAMBDA_QUOTA = "L-B99A9384"  # "Concurrent executions" (Service Quotas, read 2026-11)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +104,18 @@ def _bucket(account: _Account) -> Verdict:
     return _passed(f"{account.bucket} is yours{kept}")
 
 
+def side_by_side(quota: int) -> int:
+    """The ``map_concurrency`` that takes half of an account's Lambdas, so that what else runs has the other half."""
+    return max(1, quota // (2 * _LAMBDAS_A_REGION))
+
+
 def _lambdas(account: _Account) -> Verdict:
     most = account.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     if most < _LAMBDAS_LEAST:
-        side_by_side = max(1, most // (2 * _LAMBDAS_A_REGION))
-        return _to_do(f"only {most} Lambdas at once: deploy with -c map_concurrency={side_by_side}, or ask for more")
+        return _to_do(
+            f"only {most} Lambdas at once: deploy with -c map_concurrency={side_by_side(most)}, or ask for quota "
+            f"{_LAMBDA_QUOTA}"
+        )
     return _passed(f"{most} Lambdas at once")
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from cdk.constructs import functions
 from spotlake.errors import ConfigurationError
+from spotlake_local.workspace import ROOT
+from tests.infra.conftest import Synthesised
 
 
 def test_a_missing_layer_is_made_and_said(
@@ -28,3 +32,24 @@ def test_a_layer_that_cannot_be_made_ends_in_one_sentence(tmp_path: Path, monkey
     monkeypatch.setattr(functions, "ROOT", tmp_path)  # there is no layers/build.py
     with pytest.raises(ConfigurationError, match="the layer for arm64 cannot be made"):
         functions._make_layer("arm64")
+
+
+def test_a_plain_deploy_without_credentials_ends_in_one_sentence(synthesised: Synthesised, tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nowhere = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+    }
+    command = [str(ROOT / "node_modules/.bin/cdk"), "deploy", "spotlake-azure-test", "--app", str(synthesised.folder)]
+    done = subprocess.run(
+        [*command, "--no-notices", "--no-color"],
+        cwd=ROOT,
+        env={**kept, **nowhere},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (said,) = [line for line in done.stderr.splitlines() if line and "Synthesis time" not in line]
+    assert said.startswith("Unable to resolve AWS account to use.")
