@@ -16,6 +16,9 @@ _REASONED = (
     ("Functions", "IAM5[Resource::*]", "X-Ray's PutTraceSegments and PutTelemetryRecords know no resources"),
     ("Functions", "L1", "Python 3.13 is the version that library, layer and job are locked and tested with"),
     ("FullRunJob/ExecutionRole", "IAM5[Resource::*]", "ecr:GetAuthorizationToken knows no resources"),
+    ("FullRunJob/ImageBuild/Role", "IAM5[Resource::*]", "ecr:GetAuthorizationToken knows no resources"),
+    ("FullRunJob/ImageBuild/Project", "CB3", "docker build needs a privileged container; it lives for one build"),
+    ("FullRunJob/ImageBuild/Project", "CB4", "Nothing is kept: the project has no artifacts"),
     ("FullRunJob/Environment", f"IAM4[Policy::{_INSTANCE_POLICY}]", "What ECS wants of a container instance's role"),
     ("FullRunJob/Vpc", "VPC7", "Nothing listens in this network; flow logs would cost more than the job"),
     (

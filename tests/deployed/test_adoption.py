@@ -35,7 +35,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
 
 def test_make_deploy_adopts() -> None:
     words = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert "$(CDK) deploy --import-existing-resources $(CDK_ARGS)" in words
+    assert "$(CDK) deploy --import-existing-resources --outputs-file $(OUTPUTS) $(CDK_ARGS)" in words
 
 
 def test_after_a_destroy_and_after_a_failed_creation_the_stack_has_its_data_again(cli: Cli) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from cdk.constructs.full_run_job import IMAGE_SOURCES
+from cdk.constructs.image_build import IMAGE_SOURCES
 from spotlake import errors, keys
 from spotlake.settings import Settings
 from spotlake.state.attempts import RECORD_SCHEMA

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spotlake_local.aws_checks import side_by_side
+from spotlake_local.aws_doctor.before import side_by_side
 from spotlake_local.workspace import ROOT
 from tests.infra.conftest import Synthesised
 from tests.infra.policies import roles

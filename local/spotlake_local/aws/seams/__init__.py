@@ -43,7 +43,18 @@ def need(owner: Any, name: str, seam: str) -> Any:
 
 def install(options: SeamOptions) -> None:
     """Close every gap; called once, before the emulator serves."""
-    from spotlake_local.aws.seams import batch, batch_resources, dynamodb, iam, lambdas, metrics, persistence, scheduler
+    from spotlake_local.aws.seams import (
+        account,
+        adoption,
+        batch,
+        batch_resources,
+        dynamodb,
+        iam,
+        lambdas,
+        metrics,
+        persistence,
+        scheduler,
+    )
 
     lambdas.install(options)
     iam.install()
@@ -53,3 +64,5 @@ def install(options: SeamOptions) -> None:
     metrics.install()
     dynamodb.install()
     persistence.install()
+    account.install()
+    adoption.install()
