@@ -70,12 +70,12 @@ def _image(account: Account) -> Verdict:
         return passed(f"{image} (another registry: not looked at)")
     wanted = {"imageDigest": match[2]} if match[2].startswith("sha256:") else {"imageTag": match[2]}
     try:
-        account.client("ecr").describe_images(repositoryName=match[1], imageIds=[wanted])
+        found = account.client("ecr").describe_images(repositoryName=match[1], imageIds=[wanted])["imageDetails"]
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("ImageNotFoundException", "RepositoryNotFoundException"):
             raise
-        return to_do("full runs have no image: `make image`")
-    return passed(f"{match[1]}:{match[2]}")
+        found = []
+    return passed(f"{match[1]}:{match[2]}") if found else to_do("full runs have no image: `make image`")
 
 
 def _schedule(account: Account) -> Verdict:
@@ -83,7 +83,9 @@ def _schedule(account: Account) -> Verdict:
         return after_deployment()
     state = account.client("scheduler").get_schedule(Name=f"{account.stack}-schedule")["State"]
     if state != "ENABLED":
-        return to_do("nothing runs by itself: `spotlake ops resume`, or deploy with -c schedule_enabled=true")
+        return to_do(
+            "nothing runs by itself: deploy with -c schedule_enabled=true (after a pause: `spotlake ops resume`)"
+        )
     return passed("on")
 
 

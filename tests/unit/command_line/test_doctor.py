@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from spotlake_local.aws_doctor import check_all
+from spotlake_local.aws_doctor import CHECKS, check_all
 from spotlake_local.aws_doctor.account import Verdict
 from spotlake_local.cli import main
 from spotlake_local.commands import doctor
@@ -64,6 +65,33 @@ def test_what_may_not_be_looked_at_is_told_by_its_right() -> None:
     assert len(found) == 11
     for name in ("bootstrap", "spot vCPU quota", "Lambda quota", "state machine", "alarms"):
         assert "AccessDenied: has this sign-in the right to look (Operation)?" in found[name].said
+
+
+class Told:
+    """A deployed stack with one topic, and the account's subscriptions."""
+
+    is_deployed = True
+    named = staticmethod(lambda _: ["arn:ours"])
+
+    def __init__(self, *subscriptions: tuple[str, str]) -> None:
+        listed = [{"TopicArn": topic, "Endpoint": "me@x.com", "SubscriptionArn": arn} for topic, arn in subscriptions]
+        pages = SimpleNamespace(paginate=lambda: [{"Subscriptions": listed}])
+        self.client = lambda _: SimpleNamespace(get_paginator=lambda _: pages)
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "said"),
+    [
+        ([], "nobody is told of faults: deploy with -c alert_email=ADDRESS"),
+        ([("arn:another", "arn:another:1")], "nobody is told"),
+        ([("arn:ours", "PendingConfirmation")], "me@x.com has not confirmed: open the link"),
+        ([("arn:ours", "arn:ours:1")], "me@x.com"),
+    ],
+)
+def test_the_reader_of_mails(subscriptions: list[tuple[str, str]], said: str) -> None:
+    found = dict(CHECKS)["mail"](Told(*subscriptions))  # type: ignore[arg-type]
+    assert found.said.startswith(said)
+    assert found.passed == (said == "me@x.com")
 
 
 def test_what_only_waits_for_the_deployment_is_no_fault(

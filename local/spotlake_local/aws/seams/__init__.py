@@ -45,9 +45,9 @@ def install(options: SeamOptions) -> None:
     """Close every gap; called once, before the emulator serves."""
     from spotlake_local.aws.seams import (
         account,
-        adoption,
         batch,
         batch_resources,
+        cloudformation,
         dynamodb,
         iam,
         lambdas,
@@ -65,4 +65,4 @@ def install(options: SeamOptions) -> None:
     dynamodb.install()
     persistence.install()
     account.install()
-    adoption.install()
+    cloudformation.install()

@@ -22,7 +22,11 @@ from spotlake_local.aws.seams.iam import is_allowed
 from spotlake_local.workspace import ROOT
 
 ACCOUNT_PARAMETER = "/emulated-account"
-_RICH: dict[str, Any] = {"spot_vcpus": 64, "families": ["m6g", "c6g", "r6g", "c7g", "m6i", "c6i", "r6i", "c7i"]}
+_RICH: dict[str, Any] = {
+    "spot_vcpus": 64,
+    "lambdas": 1000,
+    "families": ["m6g", "c6g", "r6g", "c7g", "m6i", "c6i", "r6i", "c7i"],
+}
 _MANIFEST = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}
 
 
@@ -67,8 +71,7 @@ def _offerings(parameters: Any) -> Any:
 def _lambda_settings(answer: Any) -> Any:
     status, headers, body = answer
     content = json.loads(body)
-    if lambdas := _account().get("lambdas"):
-        content["AccountLimit"]["ConcurrentExecutions"] = lambdas
+    content["AccountLimit"]["ConcurrentExecutions"] = _account()["lambdas"]
     return status, headers, json.dumps(content).encode()
 
 
