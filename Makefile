@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix image bench clean-local bootstrap synth diff deploy destroy
+.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix docs image bench clean-local bootstrap synth diff deploy destroy
 
 UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
@@ -116,6 +116,10 @@ tests: setup chromium ## Every test, without lint and types
 # REPOSITORY=registry/name pushes elsewhere than to the deployed stack's own repository.
 image: .venv/.ready ## Build the full run's image and push it (docker or podman here, else CodeBuild in AWS)
 	@$(SPOTLAKE) image $(if $(REPOSITORY),--repository "$(REPOSITORY)")
+
+docs: .venv/.ready ## Build the documentation site into build/site (a broken link fails)
+	@set -o pipefail; NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build 2>&1 | { grep -v '^INFO' || true; }
+	@echo "build/site/index.html; with search: .venv/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
 
 bench: .tools/bench/.ready ## Measure the merge at full size, beside pandas and other libraries
 	.tools/bench/bin/python -m benchmarks.merge

@@ -46,9 +46,9 @@ class CollectorStack(cdk.Stack):
         )
         self.monitoring.watch(self.workflow.machine, self.functions, self.schedule.dead_letters)
         acknowledge_all(self)
-        self._say_what_is_there()
+        self._add_outputs()
 
-    def _say_what_is_there(self) -> None:
+    def _add_outputs(self) -> None:
         machine_arn = self.workflow.machine.state_machine_arn
         outputs = {
             "StateMachineArn": machine_arn,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from spotlake.settings import Settings
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
-from spotlake_local.aws.seams.account import ACCOUNT_PARAMETER
+from spotlake_local.aws.patches.account import ACCOUNT_PARAMETER
 from spotlake_local.aws.seed import seed_credentials
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.workspace import ROOT

@@ -74,7 +74,6 @@ class House:
         run = Run(run_id=run_id_of(slot_at), mode=mode, desired_counts=(1,), started_at=slot_at, owner="one", attempt=1)
         self.azure.set_clock(slot_at)
         self.clock = ManualClock(slot_at)
-        failures: list[Failure] = []
         prepare = PrepareDeps(
             objects=self.objects,
             production=MemoryObjects(),
@@ -85,32 +84,8 @@ class House:
             settings=self.settings,
             effort_seconds=0.0,
         )
-        if mode is Mode.FULL:
-            write_record(self.objects, AttemptRecord(run=run, scope=Scope()))
-            run_full(
-                run,
-                FullRunDeps(
-                    objects=self.objects,
-                    regions=REGIONS,
-                    prepare=prepare,
-                    collect_prices=self.listed_prices,
-                    collect_eviction_rates=self.rates,
-                    collect_scores=lambda *_: pytest.fail("no call was planned"),
-                    stopping=lambda: False,
-                    on_report=lambda _: None,
-                ),
-            )
-        else:
-            catalogue = read_catalogue(self.objects)
-            assert catalogue is not None
-            record = write_record(self.objects, AttemptRecord(run=run, scope=Scope()))
-            for region, item in prepare_collection(record, catalogue, prepare).work.items.items():
-                for dataset, collect in ((Dataset.PRICE, self.prices), (Dataset.EVICTION, self.rates)):
-                    try:
-                        collect(run, item)
-                    except AzureError as error:  # as the state machine catches it
-                        name = type(error).__name__
-                        failures.append(Failure(error=name, cause=str(error), dataset=dataset.value, region=region))
+        record = write_record(self.objects, AttemptRecord(run=run, scope=Scope()))
+        failures = self.collect_fully(run, prepare) if mode is Mode.FULL else self.collect_by_region(record, prepare)
         merge = MergeDeps(
             objects=self.objects,
             workloads=self.workloads,
@@ -121,6 +96,35 @@ class House:
         key = finish_run(run, failures, FinishDeps(merge=merge, objects=self.objects))["manifest_key"]
         manifest: dict[str, Any] = orjson.loads(self.objects.objects[key])
         return manifest
+
+    def collect_fully(self, run: Run, prepare: PrepareDeps) -> list[Failure]:
+        run_full(
+            run,
+            FullRunDeps(
+                objects=self.objects,
+                regions=REGIONS,
+                prepare=prepare,
+                collect_prices=self.listed_prices,
+                collect_eviction_rates=self.rates,
+                collect_scores=lambda *_: pytest.fail("no call was planned"),
+                stopping=lambda: False,
+                on_report=lambda _: None,
+            ),
+        )
+        return []
+
+    def collect_by_region(self, record: AttemptRecord, prepare: PrepareDeps) -> list[Failure]:
+        catalogue = read_catalogue(self.objects)
+        assert catalogue is not None
+        failures: list[Failure] = []
+        for region, item in prepare_collection(record, catalogue, prepare).work.items.items():
+            for dataset, collect in ((Dataset.PRICE, self.prices), (Dataset.EVICTION, self.rates)):
+                try:
+                    collect(record.run, item)
+                except AzureError as error:  # as the state machine catches it
+                    name = type(error).__name__
+                    failures.append(Failure(error=name, cause=str(error), dataset=dataset.value, region=region))
+        return failures
 
     def listed_prices(self, run: Run, item: WorkItem, on_listed: OnListed) -> CollectorReport:
         return self.prices(run, item, on_listed=on_listed)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -16,13 +18,16 @@ from hypothesis import strategies as st
 
 from spotlake import keys
 from spotlake.clock import Deadline, ManualClock
+from spotlake.models import Run
 from spotlake.packing import unpack
 from spotlake.settings import Settings
-from spotlake.stores.objects import S3Objects
-from spotlake.stores.workloads import DynamoDbWorkloads
+from spotlake.state.attempts import read_record, write_record
+from spotlake.stores.objects import MemoryObjects, S3Objects
+from spotlake.stores.workloads import DynamoDbWorkloads, MemoryWorkloads
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
 from spotlake_local.aws.launcher import EmulatedAws
-from tests.functional.merge.conftest import World
+from tests.functional.merge.conftest import World, items
+from tests.functional.merge.test_attempts import ATTEMPTS, essence
 from tests.support.emulator import aws
 
 if TYPE_CHECKING:
@@ -33,17 +38,6 @@ __all__ = ["aws"]
 _numbers = itertools.count()
 _UNEQUAL = ("Version", "RunId", "UpdatedAt")  # who wrote an item, and when: that depends on the merges
 SIZES = ("Standard_D2s_v5", "Standard_E4s_v5")
-
-runs = st.fixed_dictionaries(
-    {"scores": st.dictionaries(st.sampled_from("123"), st.sampled_from([1, 2, 3, None]), max_size=3)},
-    optional={
-        "count": st.sampled_from([1, 5, 50]),
-        "spot": st.sampled_from([0.01, 0.02, None]),
-        "ondemand": st.sampled_from([0.05, 0.06]),
-        "band": st.sampled_from(["0-5", "20+", None]),
-        "sizes": st.sampled_from([SIZES[:1], SIZES, SIZES[1:]]),
-    },
-)
 
 
 class Site(World):
@@ -77,9 +71,9 @@ class Site(World):
         merge_run(run, [], deps)
 
     def items(self) -> dict[tuple[str, str], dict[str, Any]]:
-        plain = TypeDeserializer().deserialize
+        typed = TypeDeserializer().deserialize
         found = self.dynamodb.scan(TableName=self.table, ConsistentRead=True)["Items"]
-        rows = [{name: plain(value) for name, value in one.items()} for one in found]
+        rows = [{name: typed(value) for name, value in one.items()} for one in found]
         return {(one["InstanceType"], one["Workload"]): one for one in rows}
 
     def essence(self) -> tuple[Any, Any]:
@@ -98,38 +92,61 @@ class Site(World):
         return table, orjson.loads(unpack(stored.body)) if stored else None
 
 
-def in_order(aws: EmulatedAws, specs: Sequence[dict[str, Any]]) -> tuple[Any, Any]:
-    site = Site(aws)
-    for number, spec in enumerate(specs):
-        site.merge(site.collected(number, **spec))
-    return site.essence()
+def plain(value: Any) -> Any:
+    """Numbers as the table's twin in memory has them."""
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def planned_again(world: World, run: Run, killed: Sequence[int]) -> Run:
+    """An attempt that counts on those that were killed before their merge, as ``resume`` does."""
+    record = read_record(world.objects, run.slot_at, run.attempt)
+    world.objects.delete(keys.attempt_record(run.slot_at, run.attempt))
+    write_record(world.objects, replace(record, includes=tuple(killed)))
+    return run
+
+
+def collected(world: World, specs: Sequence[dict[str, Any]], killed: set[int]) -> list[Run]:
+    """Every attempt's shards; who comes after a killed attempt of its slot counts on it."""
+    runs = [world.collected(attempt=number, **{"scores": None, **spec}) for number, spec in enumerate(specs, 1)]
+    for run in runs:
+        before = [one for one in killed if one < run.attempt and runs[one - 1].slot_at == run.slot_at]
+        if before and run.attempt not in killed:
+            planned_again(world, run, before)
+    return [run for run in runs if run.attempt not in killed]
 
 
 @settings(
     deadline=None,
-    max_examples=8,
+    max_examples=10,
     phases=[Phase.explicit, Phase.generate],  # making a failing example smaller would take minutes here
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(data=st.data(), specs=st.lists(runs, min_size=2, max_size=4))
-def test_any_order_twice_or_two_at_once_end_as_merging_once_in_order(
+@given(data=st.data(), specs=st.lists(ATTEMPTS, min_size=2, max_size=5))
+def test_any_attempts_in_any_order_twice_or_two_at_once_end_as_in_memory_in_order(
     aws: EmulatedAws, data: st.DataObject, specs: list[dict[str, Any]]
 ) -> None:
-    order = data.draw(
-        st.permutations([*range(len(specs)), *data.draw(st.lists(st.integers(0, len(specs) - 1), max_size=2))])
-    )
-    at_once = data.draw(st.booleans())
+    killed = data.draw(st.sets(st.integers(1, len(specs)), max_size=len(specs) - 1))
+    calm = World(MemoryObjects(), MemoryWorkloads())
+    for run in sorted(collected(calm, specs, killed), key=lambda run: (run.run_id, run.attempt)):
+        calm.merge(run)
     site = Site(aws)
-    collected = [site.collected(number, **spec) for number, spec in enumerate(specs)]
-    if at_once:
+    runs = collected(site, specs, killed)
+    again = data.draw(st.lists(st.sampled_from(range(len(runs))), max_size=2))
+    order = data.draw(st.permutations([*range(len(runs)), *again]))
+    if data.draw(st.booleans()):
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda number: site.merge(collected[number]), order))
+            list(pool.map(lambda place: site.merge(runs[place]), order))
         # Whoever leaves the table to a newer state leaves it to somebody who goes on; the last word is one merge more.
-        site.merge(collected[order[-1]])
+        for place in range(len(runs)):
+            site.merge(runs[place])
     else:
-        for number in order:
-            site.merge(collected[number])
-    assert site.essence() == in_order(aws, specs)
+        for place in order:
+            site.merge(runs[place])
+    numbers = {spec["number"] for run in runs for spec in [specs[run.attempt - 1]]}
+    found = essence(site, numbers, plain(site.items()))
+    assert found == essence(calm, numbers, plain(items(calm)))
 
 
 def test_a_second_merge_of_the_same_run_writes_no_item(aws: EmulatedAws) -> None:

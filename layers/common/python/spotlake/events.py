@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
-type RunJson = dict[str, Any]  # ``models.Run.to_dict``; read by ``Run.from_dict`` alone
+from spotlake.models import RunJson
 
 
 class PlanEvent(TypedDict):
@@ -62,12 +62,40 @@ class FailureJson(TypedDict):
     cause: str | None
 
 
+class NoFailure(TypedDict):
+    """The empty object: no step failed."""
+
+
+class Measured(TypedDict, total=False):
+    """What ``telemetry.observed`` adds to every result; absent from the entry of a step that failed."""
+
+    began_at: str
+    seconds: float
+    peak_memory_mb: float
+    memory_limit_mb: int
+
+
+class StepResult(Measured, total=False):
+    """A step's result as Report reads it."""
+
+    status: str | None
+    rows: int | dict[str, int]
+    error: str | None
+
+
+class CollectorStep(StepResult):
+    """A collector's result as Report reads it."""
+
+    dataset: str
+    region: str
+
+
 class MergeEvent(TypedDict):
     """Event of Merge: the attempt, the collectors that failed, and the step that did ({} when none)."""
 
     run: RunJson
     failures: list[FailureJson]
-    failure: dict[str, Any]
+    failure: FailureJson | NoFailure
 
 
 class MergeResult(TypedDict):
@@ -95,9 +123,9 @@ class ReportEvent(TypedDict):
     """Event of Report: the attempt, and the results of the steps before."""
 
     run: RunJson
-    plan: dict[str, Any]
-    collectors: list[dict[str, Any]]
-    merge: dict[str, Any]
+    plan: StepResult
+    collectors: list[CollectorStep]
+    merge: StepResult
 
 
 class ReportResult(TypedDict):
@@ -109,6 +137,13 @@ class ReportResult(TypedDict):
     outputs: list[str]
 
 
+class NamedRun(TypedDict, total=False):
+    """The parts of a run that a message names."""
+
+    run_id: str
+    mode: str
+
+
 class NotifyEvent(TypedDict):
     """Event of Notify: the step that failed, with error and cause; all None when the run ended well."""
 
@@ -116,7 +151,7 @@ class NotifyEvent(TypedDict):
     state: str | None
     error: str | None
     cause: str | None
-    run: RunJson | None
+    run: RunJson | NamedRun | None
 
 
 class NotifyResult(TypedDict):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
 
 import requests
 
 from spotlake.clock import Clock
 from spotlake.models import to_iso
+from spotlake.run_files import MemorySample
 from spotlake.telemetry import PeakMemory, resident_mb
 
 SAMPLE_SECONDS = 10.0
@@ -26,13 +26,13 @@ class MemorySampler:
         self._clock, self._service, self._every_seconds = clock, service, every_seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory-sampler", daemon=True)
-        self.samples: list[dict[str, Any]] = []
+        self.samples: list[MemorySample] = []
 
     def start(self) -> None:
         """Take the first sample and go on."""
         self._thread.start()
 
-    def stop(self) -> list[dict[str, Any]]:
+    def stop(self) -> list[MemorySample]:
         """Take the last sample and the kernel's own peak; all, with the names of ``usecases.report.MEMORY_COLUMNS``."""
         self._stopped.set()
         self._thread.join()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self, TypedDict
 
 SLOT_MINUTES = 10
 DESIRED_COUNTS = (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50)
@@ -68,6 +68,27 @@ def from_iso(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+class RunJson(TypedDict):
+    """``Run`` as the state machine's JSON holds it."""
+
+    run_id: str
+    attempt: int
+    mode: str
+    desired_counts: list[int]
+    started_at: str
+    owner: str
+
+
+class ScoreCallJson(TypedDict):
+    """``ScoreCall`` as a work item's JSON holds it."""
+
+    call_id: str
+    location: str
+    regions: Sequence[str]
+    instance_types: Sequence[str]
+    desired_count: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """One attempt at a slot's run: it goes from step to step and names all that the attempt writes.
@@ -98,7 +119,7 @@ class Run:
         return slot_of_run_id(self.run_id)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_dict(cls, data: RunJson) -> Self:
         """From the state machine's JSON. Raises KeyError, ValueError or TypeError when it is no run."""
         return cls(
             run_id=data["run_id"],
@@ -109,7 +130,7 @@ class Run:
             owner=data["owner"],
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> RunJson:
         """For the state machine's JSON."""
         return {
             "run_id": self.run_id,
@@ -140,7 +161,7 @@ class ScoreCall:
     desired_count: int
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
+    def from_dict(cls, data: ScoreCallJson) -> Self:
         """From a work item."""
         return cls(
             call_id=data["call_id"],
@@ -150,9 +171,15 @@ class ScoreCall:
             desired_count=data["desired_count"],
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ScoreCallJson:
         """For a work item."""
-        return asdict(self)
+        return {
+            "call_id": self.call_id,
+            "location": self.location,
+            "regions": self.regions,
+            "instance_types": self.instance_types,
+            "desired_count": self.desired_count,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +214,11 @@ class WorkItem:
         return dataset in self.datasets and (dataset is not Dataset.SPS or bool(self.calls))
 
 
+type ScoreMap = Mapping[str, Mapping[str, int | str]]  # count -> score ("s") and since when ("at", ISO)
+type Value = str | int | float | ScoreMap
+type Item = Mapping[str, Value]  # an item of the workload table: docs/data.md
+
+
 class ItemChange(NamedTuple):
     """An item of the workload table that is to be written.
 
@@ -196,6 +228,6 @@ class ItemChange(NamedTuple):
         only: Names of the attributes that changed; None when all are to be written.
     """
 
-    item: Mapping[str, Any]
+    item: Item
     is_new: bool
     only: tuple[str, ...] | None

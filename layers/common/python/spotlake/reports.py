@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from spotlake.models import Dataset
 
@@ -81,7 +81,7 @@ class Findings:
     refused_subscriptions: Mapping[str, str] = field(default_factory=dict)
     locations: Mapping[str, LocationAnswers] = field(default_factory=dict)
     unconfirmed_sizes: tuple[str, ...] = ()
-    unknown_kinds: tuple[Mapping[str, Any], ...] = ()
+    unknown_kinds: tuple[Mapping[str, str | float | None], ...] = ()
 
 
 type CollectorStatus = Literal["complete", "partial", "failed"]
@@ -116,7 +116,3 @@ class CollectorReport:
     error: str | None = None
     cause: str | None = None
     found: Findings = field(default_factory=Findings)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For a shard's header."""
-        return {**asdict(self), "dataset": self.dataset.value}

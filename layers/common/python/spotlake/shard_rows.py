@@ -7,7 +7,6 @@ Each class is one data set's line of JSON. None stands for unknown. The merge de
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +49,6 @@ class ScoreRow:
     call_id: str
     placement_preference: int | None = None
 
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """From a row's JSON. Raises TypeError when a field is missing or unknown."""
-        return cls(**content)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PriceRow:
@@ -82,11 +76,6 @@ class PriceRow:
     ondemand_price_usd_per_hour: float | None = None
     ondemand_meter_id: str | None = None
     ondemand_effective_start_at: str | None = None
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """From a row's JSON. Raises TypeError when a field is unknown or a needed one missing."""
-        return cls(**content)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

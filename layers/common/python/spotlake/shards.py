@@ -66,7 +66,7 @@ def encode_shard(header: ShardHeader, rows: Iterable[ShardRow]) -> bytes:
         "region": header.region,
         "source": header.source,
         "collected_at": to_iso(header.collected_at),
-        "report": header.report.to_dict(),
+        "report": header.report,
     }
     packer = zlib.compressobj(_COMPRESS_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)  # gzip with no time
     parts = [packer.compress(orjson.dumps(head) + b"\n")]
@@ -119,15 +119,15 @@ def report_of(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: s
     return open_shard(body, key=key, dataset=dataset, run_id=run_id, region=region, attempt=attempt).header.report
 
 
-def parse_rows(shard: RawShard, key: str) -> list[dict[str, Any]]:
-    """The rows of an opened shard, parsed. Raises ShardRefusedError (not_json)."""
+def parse_rows[Row: ShardRow](shard: RawShard, key: str, kind: type[Row]) -> list[Row]:
+    """The rows of an opened shard. Raises ShardRefusedError (not_json) when a line is no row of this kind."""
     try:
-        return [orjson.loads(line) for line in shard.lines.splitlines()]
-    except ValueError as error:
+        return [kind(**orjson.loads(line)) for line in shard.lines.splitlines()]
+    except (ValueError, TypeError) as error:
         raise ShardRefusedError(key, "not_json", "row") from error
 
 
-def _of_first_schema(head: dict[str, Any]) -> dict[str, Any]:
+def _of_first_schema(head: Any) -> Any:
     """A header of schema 1 in today's form: no attempt, and no account of what was answered."""
     report = {name: value for name, value in head["report"].items() if name != "found"}
     return {**head, "attempt": 0, "report": report}

@@ -47,7 +47,7 @@ def read_credentials(client: DynamoDBClient, table: str, item_id: str) -> AzureC
     except (ClientError, BotoCoreError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
         raise ConfigurationError(f"cannot read item {item_id!r} of table {table!r}: {code}") from error
-    data: Mapping[str, Any] = item.get("data", {}).get("M", {}) if item else {}
+    data = item.get("data", {}).get("M", {}) if item else {}
     values = {name: str(data.get(name, {}).get("S", "")).strip() for name in _FIELDS}
     subscriptions = tuple(dict.fromkeys(part.strip() for part in values["subscriptions"].split(",") if part.strip()))
     missing = [name for name in _FIELDS if not values[name]] + ([] if subscriptions else ["subscriptions"])
@@ -81,7 +81,7 @@ class TokenSource:
             make_credential: Stands in for ``azure.identity.ClientSecretCredential`` in tests.
         """
         self._credentials = credentials
-        self._options: dict[str, Any] = {}
+        self._options: dict[str, object] = {}
         if authority_url:
             # Without this azure-identity asks login.microsoftonline.com about the authority.
             self._options = {"authority": authority_url, "disable_instance_discovery": True}

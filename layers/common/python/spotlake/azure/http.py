@@ -87,7 +87,7 @@ class HttpClient:
 
     Attributes:
         api: The API's name in errors ("retail prices").
-        session: requests session (its adapters are the tests' seam).
+        session: requests session (its adapters are tests pass their own).
         policy: Retries and time-outs.
         deadline: No wait or request is begun that cannot end before it.
         counts: Filled as requests are sent; shared by clients that report together.
@@ -223,7 +223,7 @@ def error_of(api: str, response: requests.Response) -> AzureError:
     return AzureRefusedError(api, said, status=status, code=code, text=text)
 
 
-def json_of(api: str, response: requests.Response) -> dict[str, Any]:
+def json_of(api: str, response: requests.Response) -> dict[str, object]:
     """The JSON object in a 2xx answer; UntrustedAnswerError when it is something else."""
     try:
         body = response.json()

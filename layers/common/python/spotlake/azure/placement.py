@@ -62,7 +62,7 @@ class Outcome(StrEnum):
     INVALID_INSTANCE_TYPE = "invalid_instance_type"
     VERSION_UNSUPPORTED = "version_unsupported"  # ask again with the version in ``names``
     INVALID_REQUEST = "invalid_request"  # any other 4xx: the same call will be refused again
-    QUOTA_EXHAUSTED = "quota_exhausted"  # this pair rests
+    QUOTA_EXHAUSTED = "quota_exhausted"  # this route rests
     THROTTLED = "throttled"  # wait ``wait_seconds``
     VCPU_QUOTA = "vcpu_quota"  # this subscription has no vCPUs left for what is asked: another one for this call
     SUBSCRIPTION_REFUSED = "subscription_refused"  # no role, unknown, or not registered: another one
@@ -82,7 +82,7 @@ class Answer:
         dropped: Rows of SCORED that name a pair that was not asked for, lack their fields, or name no known zone.
         unanswered: Pairs of SCORED that were asked for and have no row.
         names: The refused names, of INVALID_*, spelt as they were sent; the version to use, of VERSION_UNSUPPORTED.
-        wait_seconds: Of THROTTLED; of QUOTA_EXHAUSTED how long the pair rests, 0 for a whole window.
+        wait_seconds: Of THROTTLED; of QUOTA_EXHAUSTED how long the route rests, 0 for a whole window.
         error: What it was, unless SCORED.
         headers: What was sent, for renewing a refused token.
     """
@@ -168,7 +168,7 @@ def ask(
     return Answer(outcome=Outcome.SCORED, scores=scores, dropped=dropped, unanswered=unanswered)
 
 
-def parse_scores(body: Mapping[str, Any], question: Question) -> tuple[tuple[Score, ...], int]:
+def parse_scores(body: Mapping[str, object], question: Question) -> tuple[tuple[Score, ...], int]:
     """The rows of a 200, and how many could not be used.
 
     Raises:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
-from typing import Any
 
+from spotlake.azure.resource_graph import GraphRow
 from spotlake.models import from_iso
 from spotlake.names import join_key, region_key
 
@@ -96,7 +96,7 @@ def price_history_query(region: str) -> str:
     )
 
 
-def read_history(rows: Iterable[Mapping[str, Any]], *, region: str) -> PriceHistory:
+def read_history(rows: Iterable[GraphRow], *, region: str) -> PriceHistory:
     """The history in rows ``{"skuName", "osType", "location", "spotPrices"}``; an odd row costs itself."""
     found = PriceHistory()
     torn: set[tuple[str, str]] = set()

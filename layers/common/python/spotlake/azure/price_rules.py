@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
-from typing import Any
 
 from spotlake.azure.price_names import Meter, Product, read_meter, read_product
+from spotlake.azure.retail import RetailItem
 from spotlake.models import from_iso
 from spotlake.names import is_collected_region, join_key, region_key, split_tier
 
@@ -71,6 +71,9 @@ class Price:
     region_name: str
 
 
+type Sample = dict[str, str | float | None]  # field -> value, cut
+
+
 @dataclass
 class ChosenPrices:
     """Prices by ``join_key`` of the size, and why the other rows were left out.
@@ -91,7 +94,7 @@ class ChosenPrices:
     unpriced: set[str] = field(default_factory=set)
     disagreements: int = 0
     respelt_regions: int = 0
-    unknown_samples: list[dict[str, Any]] = field(default_factory=list)
+    unknown_samples: list[Sample] = field(default_factory=list)
 
     def add_missing(self, narrow: ChosenPrices) -> int:
         """Take the prices that only a narrower request found; how many sizes they are of."""
@@ -107,7 +110,7 @@ class ChosenPrices:
         return len(healed)
 
 
-def choose_prices(items: Iterable[Mapping[str, Any]], *, region: str, now_at: datetime) -> ChosenPrices:
+def choose_prices(items: Iterable[RetailItem], *, region: str, now_at: datetime) -> ChosenPrices:
     """Choose the Linux spot and on-demand price of every size of one region.
 
     Of several rows for one size that of the plainest product counts (fewest words besides "Virtual Machines <family>
@@ -149,7 +152,7 @@ def choose_prices(items: Iterable[Mapping[str, Any]], *, region: str, now_at: da
 type _Rank = tuple[int, datetime, str, float]
 
 
-def _judge(item: Mapping[str, Any], region: str, now_at: datetime) -> tuple[str | None, bool]:
+def _judge(item: RetailItem, region: str, now_at: datetime) -> tuple[str | None, bool]:
     """The first rule that leaves a row out, or None; and whether it is a spot price."""
     try:
         reason = _reject_by_kind(item, region) or _reject_by_product(item)
@@ -163,7 +166,7 @@ def _judge(item: Mapping[str, Any], region: str, now_at: datetime) -> tuple[str 
         return "unreadable", False  # a field is missing or of another type; when all rows are, no price is left
 
 
-def _reject_by_kind(item: Mapping[str, Any], region: str) -> str | None:
+def _reject_by_kind(item: RetailItem, region: str) -> str | None:
     kind = item["type"]
     if kind in ("Reservation", "DevTestConsumption"):
         return "reservation" if kind == "Reservation" else "devtest"  # a reservation's price is of the whole term
@@ -175,7 +178,7 @@ def _reject_by_kind(item: Mapping[str, Any], region: str) -> str | None:
     return "other_region" if code != region else _reject_by_terms(item)
 
 
-def _reject_by_terms(item: Mapping[str, Any]) -> str | None:
+def _reject_by_terms(item: RetailItem) -> str | None:
     """Whose price it is, in which money, for how much."""
     if str(item["serviceName"]).strip().lower() != "virtual machines":
         return "other_service"
@@ -183,10 +186,10 @@ def _reject_by_terms(item: Mapping[str, Any]) -> str | None:
         return "other_currency"
     if "".join(str(item["unitOfMeasure"]).lower().split()) != "1hour":
         return "other_unit"
-    return None if float(item["tierMinimumUnits"]) == 0.0 else "higher_tier"
+    return None if _number(item["tierMinimumUnits"]) == 0.0 else "higher_tier"
 
 
-def _reject_by_product(item: Mapping[str, Any]) -> str | None:
+def _reject_by_product(item: RetailItem) -> str | None:
     product = read_product(str(item["productName"]))
     if product.kind in (Product.CLOUD_SERVICES, Product.DEDICATED_HOST, Product.WINDOWS):
         return product.kind.value
@@ -201,7 +204,7 @@ def _reject_by_product(item: Mapping[str, Any]) -> str | None:
     return None if is_own_family and product.kind is not Product.UNKNOWN else "unknown_kind"
 
 
-def _reject_by_value(item: Mapping[str, Any], now_at: datetime) -> str | None:
+def _reject_by_value(item: RetailItem, now_at: datetime) -> str | None:
     start_at = from_iso(str(item["effectiveStartDate"]))
     end = item.get("effectiveEndDate")
     if end:
@@ -212,13 +215,13 @@ def _reject_by_value(item: Mapping[str, Any], now_at: datetime) -> str | None:
             return "no_longer_valid"
     if start_at > now_at:
         return "not_yet_valid"
-    price = float(item["retailPrice"] or 0.0)
+    price = _number(item["retailPrice"] or 0.0)
     if not isfinite(price) or not item["meterId"] or not item["location"]:
         return "unreadable"
     return None if price > 0.0 else "zero_price"
 
 
-def _rank_of(item: Mapping[str, Any], price: Price) -> _Rank:
+def _rank_of(item: RetailItem, price: Price) -> _Rank:
     plainness = -read_product(str(item["productName"])).extra_words
     return plainness, from_iso(price.effective_start_at), price.meter_id, price.usd_per_hour
 
@@ -229,7 +232,7 @@ def _disagree(best: Price, other: Price) -> bool:
     return far and (best.meter_id != other.meter_id or best.effective_start_at == other.effective_start_at)
 
 
-def _keep_sample(samples: list[dict[str, Any]], item: Mapping[str, Any]) -> None:
+def _keep_sample(samples: list[Sample], item: RetailItem) -> None:
     sample = {name: _short(item.get(name)) for name in _SAMPLE_FIELDS}
     if sample not in samples:
         samples.append(sample)
@@ -237,19 +240,25 @@ def _keep_sample(samples: list[dict[str, Any]], item: Mapping[str, Any]) -> None
         del samples[MOST_SAMPLES:]
 
 
-def _short(value: object) -> Any:
+def _short(value: object) -> str | float | None:
     return value if isinstance(value, int | float) or value is None else str(value)[:_LONGEST_SAMPLE_TEXT]
 
 
-def _identity(item: Mapping[str, Any]) -> tuple[str, ...]:
+def _identity(item: RetailItem) -> tuple[str, ...]:
     """What makes a row the same row again (pages repeat their boundary)."""
     names = ("armRegionName", "armSkuName", "type", "skuName", "productName", "meterId", "effectiveStartDate")
     return tuple(str(item.get(name)) for name in (*names, "effectiveEndDate", "retailPrice"))
 
 
-def _price_of(item: Mapping[str, Any]) -> Price:
+def _number(value: object) -> float:
+    if isinstance(value, int | float | str):
+        return float(value)
+    raise TypeError(f"{value!r} is no number")
+
+
+def _price_of(item: RetailItem) -> Price:
     return Price(
-        usd_per_hour=float(item["retailPrice"]),
+        usd_per_hour=_number(item["retailPrice"]),
         meter_id=str(item["meterId"]),
         effective_start_at=str(item["effectiveStartDate"]),
         instance_type=str(item["armSkuName"]).strip(),

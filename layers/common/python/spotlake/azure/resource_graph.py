@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import requests
 
@@ -54,6 +54,9 @@ def eviction_query(region: str) -> str:
     )
 
 
+type GraphRow = dict[str, object]  # column -> value; every query here asks for text
+
+
 @dataclass
 class GraphPages:
     """The rows of one query about a region, page after page.
@@ -79,7 +82,7 @@ class GraphPages:
     total: int | None = None
     _sent_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def rows(self, region: str) -> Iterator[Mapping[str, Any]]:
+    def rows(self, region: str) -> Iterator[GraphRow]:
         """Every row (of eviction rates ``{"skuName", "location", "evictionRate"}``), each once.
 
         Whether so many came as ``total`` tells of is for the reader to judge: a row that comes twice may stand where
@@ -105,15 +108,15 @@ class GraphPages:
                     continue
                 seen.add(words)
                 yield row
-            token = body.get("$skipToken") or ""
+            token = str(body.get("$skipToken") or "")
             if not token or not data:
                 break
             if token in tokens or self.pages >= MOST_PAGES:
                 raise UntrustedAnswerError(API, f"{region}: the page tokens go in circles")
             tokens.add(token)
 
-    def _page(self, region: str, token: str) -> dict[str, Any]:
-        options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
+    def _page(self, region: str, token: str) -> dict[str, object]:
+        options: dict[str, object] = {"resultFormat": "objectArray", "$top": PAGE}
         if token:
             options["$skipToken"] = token
         body = {"query": self.query(region), "options": options}
@@ -130,7 +133,7 @@ class GraphPages:
         self._keep_to_quota(response.headers)
         return json_of(API, response)
 
-    def _send(self, body: Mapping[str, Any]) -> requests.Response:
+    def _send(self, body: Mapping[str, object]) -> requests.Response:
         self._wait(self.turn())
         url, params = f"{self.management_url}{PATH}", {"api-version": API_VERSION}
         return self.client.send("POST", url, params=params, json=body, headers=self._headers)
@@ -153,5 +156,5 @@ class GraphPages:
         self.client.sleep(wait)
 
 
-def _is_rows(data: Any) -> TypeGuard[list[dict[str, Any]]]:
+def _is_rows(data: object) -> TypeGuard[list[GraphRow]]:
     return isinstance(data, list) and all(isinstance(row, dict) for row in data)

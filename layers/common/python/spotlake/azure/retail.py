@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from spotlake.azure.http import HttpClient, json_of
@@ -53,6 +52,9 @@ def narrow_filter(region: str, instance_types: Sequence[str], *, ondemand: bool)
     return f"{price_filter(region, ondemand=ondemand)} and ({wanted})"
 
 
+type RetailItem = Mapping[str, object]  # a row of the list as served: any field may be missing, or of an odd type
+
+
 @dataclass
 class PricePages:
     """The rows of one filter, in order, to the end.
@@ -74,7 +76,7 @@ class PricePages:
     _links: set[str] = field(default_factory=set)
     _seen_pages: set[str] = field(default_factory=set)
 
-    def rows(self) -> Iterator[Mapping[str, Any]]:
+    def rows(self) -> Iterator[RetailItem]:
         """Every row.
 
         Raises:
@@ -91,7 +93,7 @@ class PricePages:
             items = body.get("Items")
             if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
                 raise UntrustedAnswerError(API, f"page {self.pages} has no Items")
-            link = body.get("NextPageLink") or ""
+            link = str(body.get("NextPageLink") or "")
             if (after_full_page or self.may_be_empty) and not items and not link:
                 return
             self._check(items, link)
@@ -106,7 +108,7 @@ class PricePages:
             if params is not None:
                 self._keep_to_budget(response.headers)
 
-    def _check(self, items: list[dict[str, Any]], link: str) -> None:
+    def _check(self, items: list[RetailItem], link: str) -> None:
         if not items:
             raise UntrustedAnswerError(API, f"page {self.pages} is empty")
         # A page that comes twice begins with the same row; a boundary row repeats the last one, not the first.

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spotlake.merge.columns import Column
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
+from spotlake.run_files import AgesEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class ScoreAges:
     p95_minutes: int | None
     oldest_minutes: int | None
 
-    def to_dict(self) -> dict[str, int | None]:
+    def to_dict(self) -> AgesEntry:
         """For the manifest."""
         return {
             "desired_count": self.desired_count,
@@ -49,7 +50,7 @@ def score_ages(view: View) -> tuple[ScoreAges, tuple[ScoreAges, ...]]:
     unscored = int(np.count_nonzero(view.live & (view.row < 0)))
     by_count, all_slots = [], []
     for place, count in enumerate(DESIRED_COUNTS):
-        seen = state.rows["seen"][:, place, :]
+        seen = state.workloads["seen"][:, place, :]
         last = np.maximum(np.maximum(seen[:, 0], seen[:, 1]), seen[:, 2])[rows]
         known = last[last > 0]
         if len(known):

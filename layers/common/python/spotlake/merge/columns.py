@@ -6,15 +6,14 @@ A shard with one row that cannot be is refused as a whole: what else is wrong wi
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from spotlake.errors import ShardRefusedError
+from spotlake.merge.growing_columns import Column, GrowingColumns
 from spotlake.models import DESIRED_COUNTS, Dataset
 from spotlake.names import join_key
 from spotlake.shards import RawShard
@@ -23,7 +22,6 @@ ZONES: Final = ("1", "2", "3", "Single")  # the place of a zone is its code
 _PLACES = {count: place for place, count in enumerate(DESIRED_COUNTS)}
 _ZONE_CODES: dict[str | None, int] = {zone: code for code, zone in enumerate(ZONES)}
 _KEYS_KEPT = 8192  # there are 1,700 sizes
-type Column = npt.NDArray[Any]
 type _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -67,32 +65,6 @@ class _Numbers[Key](dict[Key, int]):
         return number
 
 
-class Table:
-    """Columns of equal length that grow by parts."""
-
-    def __init__(self, **kinds: str) -> None:
-        """No rows; ``kinds`` are NumPy's types of the columns."""
-        self._kinds = kinds
-        self._parts: dict[str, list[Column]] = {name: [] for name in kinds}
-
-    def add(self, **columns: Sequence[Any]) -> None:
-        """Append rows; None in a column of floats is nan."""
-        for name, kind in self._kinds.items():
-            self._parts[name].append(np.array(columns[name], kind))
-
-    def __getitem__(self, name: str) -> Column:
-        """A whole column."""
-        return np.concatenate([np.empty(0, self._kinds[name]), *self._parts[name]])
-
-    def keep(self, chosen: Column) -> None:
-        """Leave the rows that are chosen."""
-        self.replace(**{name: self[name][chosen] for name in self._kinds})
-
-    def replace(self, **columns: Column) -> None:
-        """Put these rows in place of all there are."""
-        self._parts = {name: [columns[name]] for name in self._kinds}
-
-
 class Columns:
     """Rows of one run, in columns. Pairs and texts stand there as numbers, in order of appearance.
 
@@ -110,9 +82,10 @@ class Columns:
         self.regions: dict[str, str] = {}
         self.pairs: _Numbers[tuple[str, str]] = _Numbers()
         self.texts: _Numbers[str] = _Numbers()
-        self.prices = Table(pair="i8", spot="f8", ondemand="f8")
-        self.evictions = Table(pair="i8", band="i8", frequency="f4")
-        self.scores = Table(pair="i8", zone="i8", physical="i8", place="i8", score="i8")
+        self.prices = GrowingColumns(pair="i8", spot="f8", ondemand="f8")
+        self.evictions = GrowingColumns(pair="i8", band="i8", frequency="f4")
+        self.scores = GrowingColumns(pair="i8", zone="i8", physical="i8", place="i8", score="i8")
+        self._parts: tuple[list[str], Column, Column] = [], np.empty(0, np.int64), np.empty(0, object)
 
     def read(
         self,
@@ -164,25 +137,35 @@ class Columns:
 
     def listed(self) -> dict[str, list[str]]:
         """Region -> sizes with a spot price."""
-        named = list(self.pairs)
-        found: dict[str, list[str]] = {}
-        for number in self.prices["pair"][~np.isnan(self.prices["spot"])].tolist():
-            region, size = named[number]
-            found.setdefault(region, []).append(size)
-        return found
+        return self._by_region(self.prices["pair"][~np.isnan(self.prices["spot"])])
 
     def scored_pairs(self) -> Mapping[tuple[str, int], set[str]]:
         """(region, desired count) -> sizes with a score in any zone."""
         known = self.scores["score"] > 0
         scored = np.zeros((len(DESIRED_COUNTS), len(self.pairs)), bool)
         scored[self.scores["place"][known], self.scores["pair"][known]] = True
-        named = list(self.pairs)
-        found: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
-        for count, pairs in zip(DESIRED_COUNTS, scored, strict=True):
-            for number in np.flatnonzero(pairs).tolist():
-                region, size = named[number]
-                found[region, count].add(size)
-        return found
+        return {
+            (region, count): set(sizes)
+            for count, pairs in zip(DESIRED_COUNTS, scored, strict=True)
+            for region, sizes in self._by_region(np.flatnonzero(pairs)).items()
+        }
+
+    def _by_region(self, numbers: Column) -> dict[str, list[str]]:
+        """Region -> sizes of the pairs with these numbers."""
+        names, codes, sizes = self._parts_of_pairs()
+        order = numbers[np.argsort(codes[numbers], kind="stable")]
+        places = np.searchsorted(codes[order], np.arange(len(names) + 1)).tolist()
+        spans = zip(names, places, places[1:], strict=False)
+        return {name: sizes[order[begin:end]].tolist() for name, begin, end in spans if begin < end}
+
+    def _parts_of_pairs(self) -> tuple[list[str], Column, Column]:
+        """Names of regions; of each pair the place of its region there, and its size."""
+        if len(self._parts[1]) < len(self.pairs):
+            places: _Numbers[str] = _Numbers()
+            regions, sizes = zip(*self.pairs, strict=True)
+            codes = np.fromiter(map(places.__getitem__, regions), np.int64, len(regions))
+            self._parts = list(places), codes, np.array(sizes, object)
+        return self._parts
 
     def counts(self) -> dict[str, int]:
         """Rows with a known value, by data set."""

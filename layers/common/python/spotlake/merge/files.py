@@ -15,7 +15,8 @@ from itertools import batched
 import numpy as np
 import orjson
 
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import slot_time
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE
@@ -70,8 +71,8 @@ class Files:
         time = f"{slot_at:{_TIME_FORM}}"
         asked = self._asked(count, lambda zone, score, t2, t3: f"{zone},{score},{time},{t2},{t3},")
         texts = [_csv_field(text or NO_ZONE) for text in state.texts]
-        physical = [texts[number] for number in self._of_row(state.rows["physical"]).tolist()]
-        scored = _times(self._of_row(state.rows["score_began"][:, DESIRED_COUNTS.index(count)]))
+        physical = [texts[number] for number in self._of_row(state.workloads["physical"]).tolist()]
+        scored = _times(self._of_row(state.workloads["score_began"][:, DESIRED_COUNTS.index(count)]))
         lines = (
             f"{firsts[one]}{middle}{codes[one]}{zone}{times[one]}{score}\n"
             for one, middle, zone, score in zip(pair, asked, physical, scored, strict=True)
@@ -109,7 +110,7 @@ class Files:
     def _by_text(self, name: str, form: Callable[[str], str]) -> list[str]:
         """By pair: the text that is made of its region or size, made once for each."""
         numbers = self._state.pair[name]
-        made = {number: form(self._state.texts[number]) for number in np.unique(numbers).tolist()}
+        made = {number: form(self._state.texts[number]) for number in _values(numbers).tolist()}
         return [made[number] for number in numbers.tolist()]
 
     def _named(self) -> list[str]:
@@ -124,15 +125,15 @@ class Files:
 
     def _asked(self, count: int, form: Callable[[str, int, int, int], str]) -> list[str]:
         """By live workload: the text of its zone, score at ``count``, T2 and T3, made once for equal ones."""
-        scores = self._of_row(self._state.rows["score"][:, DESIRED_COUNTS.index(count)]).astype(np.int64)
+        scores = self._of_row(self._state.workloads["score"][:, DESIRED_COUNTS.index(count)]).astype(np.int64)
         scores[scores == 0] = UNKNOWN
         view, numbers = self._view, self._numbers
-        values = np.stack([view.zone[numbers], scores, view.t2[numbers], view.t3[numbers]])
         base = max(DESIRED_COUNTS) + 2
-        keys = ((values[0] * base + values[1] + 1) * base + values[2] + 1) * base + values[3] + 1
-        _, first, of_distinct = np.unique(keys, return_index=True, return_inverse=True)
-        texts = [form(_ZONE_NAMES[zone], score, t2, t3) for zone, score, t2, t3 in values[:, first].T.tolist()]
-        return [texts[one] for one in of_distinct.tolist()]
+        known = ((view.zone[numbers].astype(np.int64) * base + scores + 1) * base + view.t2[numbers] + 1) * base
+        distinct, of_distinct = _distinct(known + view.t3[numbers] + 1)
+        digits = (((one // base**3), *(one // base**place % base - 1 for place in (2, 1, 0))) for one in distinct)
+        texts = [form(_ZONE_NAMES[zone], score, t2, t3) for zone, score, t2, t3 in digits]
+        return [texts[one] for one in of_distinct]
 
     def _of_row(self, column: Column) -> Column:
         """A column of the state's rows, by live workload; 0 for zone N/A."""
@@ -152,9 +153,22 @@ def _numbers(column: Column) -> list[str]:
 
 
 def _times(slots: Column) -> list[str]:
-    distinct, of_distinct = np.unique(slots, return_inverse=True)
-    texts = [slot_time(slot).strftime(_TIME_FORM) if slot else NO_ZONE for slot in distinct.tolist()]
-    return [texts[one] for one in of_distinct.tolist()]
+    distinct, of_distinct = _distinct(slots)
+    texts = [slot_time(slot).strftime(_TIME_FORM) if slot else NO_ZONE for slot in distinct]
+    return [texts[one] for one in of_distinct]
+
+
+def _values(numbers: Column) -> Column:
+    """The distinct values in order, without sorting; numbers from 0 to some millions."""
+    there = np.zeros(numbers.max(initial=0) + 1, bool)
+    there[numbers] = True
+    return np.flatnonzero(there)
+
+
+def _distinct(numbers: Column) -> tuple[list[int], list[int]]:
+    """The distinct values in order, and of each element the place of its value there."""
+    values = _values(numbers)
+    return values.tolist(), np.searchsorted(values, numbers).tolist()
 
 
 def _csv_field(text: str) -> str:

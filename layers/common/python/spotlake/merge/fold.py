@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from spotlake.merge.columns import ZONES, Column, Columns
+from spotlake.merge.columns import ZONES, Columns
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
 from spotlake.models import REGIONAL_ZONE
 from spotlake.names import join_key
@@ -95,18 +96,18 @@ def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Col
     numbers = pairs.added(numbers)
     at = _rows(state, numbers, zones)
     physical = texts[columns.scores["physical"][wanted]] if len(at) else at
-    state.rows["physical"][at[physical > 0]] = physical[physical > 0]
-    state.rows["answered"][at] = slot
+    state.workloads["physical"][at[physical > 0]] = physical[physical > 0]
+    state.workloads["answered"][at] = slot
     state.pair["listed"][numbers] = slot
     # Of two answers for one count and slot the lower wins: the highest score is written first.
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] > 0]
     at, places, scores = at[order], columns.scores["place"][wanted][order], scores[order]
-    state.rows["seen"][at, places, scores - 1] = slot  # nothing in the state is newer
-    before = state.rows["score"][at, places]
-    state.rows["score"][at, places] = scores
-    changed = state.rows["score"][at, places] != before
-    state.rows["score_began"][at[changed], places[changed]] = slot
+    state.workloads["seen"][at, places, scores - 1] = slot  # nothing in the state is newer
+    before = state.workloads["score"][at, places]
+    state.workloads["score"][at, places] = scores
+    changed = state.workloads["score"][at, places] != before
+    state.workloads["score_began"][at[changed], places[changed]] = slot
 
 
 def _of_workloads(state: MergedState, pairs: _Pairs, columns: Columns, slot: int) -> Column:
@@ -131,13 +132,13 @@ def _rows(state: MergedState, pairs: Column, zones: Column) -> Column:
     found = _places(old_keys, keys)
     fresh = np.unique(keys[found == _NOT_THERE])
     if len(fresh):
-        state.add_rows(fresh // len(ZONES), fresh % len(ZONES))
+        state.add_workloads(fresh // len(ZONES), fresh % len(ZONES))
         found[found == _NOT_THERE] = len(old_keys) + np.searchsorted(fresh, keys[found == _NOT_THERE])
     return found
 
 
 def _row_keys(state: MergedState) -> Column:
-    keys: Column = state.rows["pair"].astype(np.int64) * len(ZONES) + state.rows["zone"]
+    keys: Column = state.workloads["pair"].astype(np.int64) * len(ZONES) + state.workloads["zone"]
     return keys
 
 

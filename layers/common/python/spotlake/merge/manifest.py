@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.merge.stale import LISTINGS, Stale, listings, stale_parts
 from spotlake.models import Dataset, Mode, run_id_of, to_iso
 from spotlake.planning.attempt import FIRST_FORM
 from spotlake.reports import CollectorReport, PairAccount
+from spotlake.run_files import AccountEntry, AttemptEntry, Collected, CollectorEntry
 
-SCHEMA = 2
 NOTHING_PLANNED = "nothing was planned"
 NO_QUOTA = "no call could be asked: the quota is used up"
 NO_PAIRS = "no pair is known yet: the catalogue begins with the first price listing"
 
 
-def collected(slot: SlotRead) -> dict[str, Any]:
+def collected(slot: SlotRead) -> Collected:
     """The part of the manifest that tells of collecting: status, coverage, accounts, stale regions, collectors."""
     accounts = slot.account.accounts()
     coverage, reasons = _coverage(slot, accounts)
@@ -143,7 +142,7 @@ def _regions_complete(slot: SlotRead, regions: Iterable[str], accounts: Sequence
     return 0 if nothing_asked else sum(region not in lacking for region in regions)
 
 
-def _attempt(attempt: AttemptRead) -> dict[str, Any]:
+def _attempt(attempt: AttemptRead) -> AttemptEntry:
     run, scope = attempt.record.run, attempt.record.scope
     if attempt.work is not None:
         run = attempt.work.run
@@ -155,8 +154,8 @@ def _attempt(attempt: AttemptRead) -> dict[str, Any]:
         "desired_counts": list(run.desired_counts),
         "filtered": scope.filtered,
         "resumed": scope.resume,
-        "regions": scope.regions,
-        "instance_types": scope.instance_types,
+        "regions": list(scope.regions),
+        "instance_types": list(scope.instance_types),
         "planned": attempt.work is not None,
         "calls_planned": attempt.work.calls_planned if attempt.work else 0,
         "calls_waiting": attempt.work.calls_waiting if attempt.work else 0,
@@ -165,7 +164,7 @@ def _attempt(attempt: AttemptRead) -> dict[str, Any]:
     }
 
 
-def _account(one: PairAccount) -> dict[str, Any]:
+def _account(one: PairAccount) -> AccountEntry:
     return {
         "region": one.region,
         "desired_count": one.desired_count,
@@ -176,7 +175,7 @@ def _account(one: PairAccount) -> dict[str, Any]:
     }
 
 
-def _collector(report: CollectorReport, attempt: AttemptRead) -> dict[str, Any]:
+def _collector(report: CollectorReport, attempt: AttemptRead) -> CollectorEntry:
     return {
         "attempt": attempt.record.run.attempt,
         "dataset": report.dataset.value,

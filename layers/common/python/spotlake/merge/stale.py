@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.models import Dataset
 from spotlake.planning.attempt import Failure
 from spotlake.reports import PairAccount
+from spotlake.run_files import StaleEntry
 from spotlake.scores.accounts import NO_REPORT
 
 LISTINGS = (("price", Dataset.PRICE), ("eviction", Dataset.EVICTION))
@@ -35,7 +35,7 @@ class Stale:
     asked: int = 1
     since: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> StaleEntry:
         """For the manifest."""
         return {
             "dataset": self.dataset,
@@ -75,7 +75,7 @@ def listings(slot: SlotRead, dataset: Dataset) -> tuple[set[str], set[str]]:
 def stale_parts(slot: SlotRead, accounts: Sequence[PairAccount]) -> list[Stale]:
     """Everything that was owed and got no answer from any attempt."""
     since = next((attempt.work.confirmed_at for attempt in reversed(slot.attempts) if attempt.work), {})
-    found = [_unplanned(attempt) for attempt in slot.attempts if attempt.work is None]
+    found = [_unplanned(attempt, slot) for attempt in slot.attempts if attempt.work is None]
     for region in dict.fromkeys(one.region for one in accounts if one.missing):
         own = [one for one in accounts if one.region == region and one.missing]
         found.append(_stale_scores(slot, region, own, since.get(region, {}).get(Dataset.SPS.value)))
@@ -89,11 +89,13 @@ def stale_parts(slot: SlotRead, accounts: Sequence[PairAccount]) -> list[Stale]:
     return found
 
 
-def _unplanned(attempt: AttemptRead) -> Stale:
-    """An attempt that ended before it had planned anything."""
-    failure = next((one for one in attempt.failures or () if not one.dataset), None)
+def _unplanned(attempt: AttemptRead, slot: SlotRead) -> Stale:
+    """An attempt that ended before it had planned anything; the attempt that took its place knows why."""
+    number = attempt.record.run.attempt
+    knowing = (one for one in slot.attempts if one is attempt or number in one.record.includes)
+    failure = next((fail for one in knowing for fail in one.failures or () if not fail.dataset), None)
     error, cause = (failure.error, failure.cause) if failure else ("UnknownError", "it ended before it had planned")
-    return Stale(dataset="", region="", error=error, cause=f"attempt {attempt.record.run.attempt}: {cause}")
+    return Stale(dataset="", region="", error=error, cause=f"attempt {number}: {cause}")
 
 
 def _stale_scores(slot: SlotRead, region: str, accounts: Sequence[PairAccount], since: str | None) -> Stale:

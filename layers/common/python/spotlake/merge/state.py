@@ -17,7 +17,8 @@ import numpy as np
 import orjson
 
 from spotlake.errors import StoreError
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
 from spotlake.packing import pack_parts, unpack
 
@@ -38,7 +39,7 @@ PAIR_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
     "frequency_began": ("<u4", (), 0),
     "listed": ("<u4", (), 0),  # last slot in which any part of the pair was seen
 }
-ROW_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
+WORKLOAD_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
     "pair": ("<u4", (), 0),
     "zone": ("<i1", (), 0),  # index into ``ZONES``
     "physical": ("<u4", (), 0),
@@ -72,14 +73,16 @@ class MergedState:
         slot: The newest slot merged (0 = none).
         regions: Region code -> billing name.
         texts: Every name once: regions, sizes in ARM casing, eviction bands, physical zones. The first is "".
-        pair, rows: The columns (``PAIR_COLUMNS``, ``ROW_COLUMNS``).
+        pair, workloads: The columns (``PAIR_COLUMNS``, ``WORKLOAD_COLUMNS``).
     """
 
     slot: int = 0
     regions: dict[str, str] = field(default_factory=dict)
     texts: list[str] = field(default_factory=lambda: [""])
     pair: dict[str, Column] = field(default_factory=lambda: {n: _empty(spec) for n, spec in PAIR_COLUMNS.items()})
-    rows: dict[str, Column] = field(default_factory=lambda: {n: _empty(spec) for n, spec in ROW_COLUMNS.items()})
+    workloads: dict[str, Column] = field(
+        default_factory=lambda: {n: _empty(spec) for n, spec in WORKLOAD_COLUMNS.items()}
+    )
 
     def pairs(self) -> list[tuple[str, str]]:
         """(region, size in ARM casing) of each pair, in order of appearance."""
@@ -104,17 +107,17 @@ class MergedState:
             size=self.text_numbers(size for _, size in named),
         )
 
-    def add_rows(self, pairs: Column, zones: Column) -> None:
+    def add_workloads(self, pairs: Column, zones: Column) -> None:
         """Append workloads of which nothing is known yet: numbers of their pairs, codes of their zones."""
-        self.rows = _longer(self.rows, ROW_COLUMNS, pair=pairs, zone=zones)
+        self.workloads = _longer(self.workloads, WORKLOAD_COLUMNS, pair=pairs, zone=zones)
 
     def copy(self, *, without: str = "") -> MergedState:
-        """The same, to be changed by itself; one column of the rows may be left out."""
+        """The same, to be changed by itself; one column of the workloads may be left out."""
         return replace(
             self,
             regions=dict(self.regions),
             pair={name: column.copy() for name, column in self.pair.items()},
-            rows={name: column.copy() for name, column in self.rows.items() if name != without},
+            workloads={name: column.copy() for name, column in self.workloads.items() if name != without},
         )
 
     def encode(self) -> bytes:
@@ -125,11 +128,11 @@ class MergedState:
             "desired_counts": DESIRED_COUNTS,
             "zones": ZONES,
             "pairs": len(self.pair["region"]),
-            "rows": len(self.rows["pair"]),
+            "rows": len(self.workloads["pair"]),
             "regions": self.regions,
             "texts": self.texts,
         }
-        columns = (*(self.pair[name] for name in PAIR_COLUMNS), *(self.rows[name] for name in ROW_COLUMNS))
+        columns = (*(self.pair[name] for name in PAIR_COLUMNS), *(self.workloads[name] for name in WORKLOAD_COLUMNS))
         return pack_parts((orjson.dumps(head), b"\n", *(one.reshape(-1).view(np.uint8).data for one in columns)))
 
 
@@ -145,7 +148,7 @@ def decode(body: bytes, key: str) -> MergedState:
         end += 1
         for columns, specs, rows in (
             (state.pair, PAIR_COLUMNS, head["pairs"]),
-            (state.rows, ROW_COLUMNS, head["rows"]),
+            (state.workloads, WORKLOAD_COLUMNS, head["rows"]),
         ):
             for name, (kind, shape, _) in specs.items():
                 size = rows * math.prod(shape)

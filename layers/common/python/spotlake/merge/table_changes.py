@@ -7,14 +7,14 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
-from typing import Any
 
 import numpy as np
 
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState, slot_time
 from spotlake.merge.view import PLAIN_ZONE, SLOTS_A_DAY, View
-from spotlake.models import DESIRED_COUNTS, NO_ZONE, ItemChange, to_iso
+from spotlake.models import DESIRED_COUNTS, NO_ZONE, Item, ItemChange, Value, to_iso
 from spotlake.names import split_tier
 from spotlake.scores.thresholds import UNKNOWN
 
@@ -175,8 +175,8 @@ def _differences(before: View, after: View, known: Column) -> _Groups:
     scored = (after.row >= 0) & (before.row[known] >= 0)
     new_rows, old_rows = after.row[scored], before.row[known][scored]
     for name in ("score", "score_began"):
-        scores[scored] |= (new.rows[name][new_rows] != old.rows[name][old_rows]).any(axis=1)
-    scores[scored] |= new.rows["physical"][new_rows] != texts[old.rows["physical"]][old_rows]
+        scores[scored] |= (new.workloads[name][new_rows] != old.workloads[name][old_rows]).any(axis=1)
+    scores[scored] |= new.workloads["physical"][new_rows] != texts[old.workloads["physical"]][old_rows]
     renamed = {code for code, name in new.regions.items() if old.regions.get(code) != name}
     is_renamed = np.array([text in renamed for text in new.texts], bool)
     return {
@@ -187,7 +187,7 @@ def _differences(before: View, after: View, known: Column) -> _Groups:
     }
 
 
-def _items(view: View, numbers: Column, writing: Writing) -> Iterator[dict[str, Any]]:
+def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
     """Items of some workloads; unknown values are absent."""
     state, pair = view.state, view.pair[numbers]
     names = ("region", "size", "spot", "spot_began", "ondemand", "frequency", "frequency_began", "band")
@@ -197,7 +197,7 @@ def _items(view: View, numbers: Column, writing: Writing) -> Iterator[dict[str, 
         region_number, size_number, spot, spot_began, ondemand, frequency, frequency_began, band, savings = values
         region, size = state.texts[region_number], state.texts[size_number]
         tier, rest = split_tier(size)
-        item: dict[str, Any] = {
+        item: dict[str, Value] = {
             "InstanceType": size,
             "Workload": f"{region}#{_ZONE_NAMES[zone]}",
             "InstanceTier": tier,
@@ -235,16 +235,16 @@ def _iso(slot: int) -> str:
     return to_iso(slot_time(slot))
 
 
-def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, Any]:
-    scores, began = state.rows["score"][row].tolist(), state.rows["score_began"][row].tolist()
+def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, Value]:
+    scores, began = state.workloads["score"][row].tolist(), state.workloads["score_began"][row].tolist()
     known = {
         count: {"s": score, "at": _iso(slot)}
         for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
         if score
     }
-    fields: dict[str, Any] = {"Scores": known} if known else {}
+    fields: dict[str, Value] = {"Scores": known} if known else {}
     fields |= {name: value for name, value in (("T2", t2), ("T3", t3)) if value != UNKNOWN}
-    physical = state.texts[int(state.rows["physical"][row])]
+    physical = state.texts[int(state.workloads["physical"][row])]
     if physical:
         fields["PhysicalZone"] = physical
     return fields

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
 from spotlake.models import SLOT_MINUTES
 from spotlake.scores.thresholds import UNKNOWN, thresholds
@@ -43,19 +44,19 @@ class View:
         """Derive everything that is derived; a function of the state and the setting alone."""
         oldest = max(state.slot - retire_after_days * SLOTS_A_DAY, 1)
         pair_live = state.pair["listed"] >= oldest
-        row_pair = state.rows["pair"].astype(np.int64)
-        row_live = pair_live[row_pair] & (state.rows["answered"] >= oldest)
+        row_pair = state.workloads["pair"].astype(np.int64)
+        row_live = pair_live[row_pair] & (state.workloads["answered"] >= oldest)
         scored = np.zeros(len(pair_live), bool)
         scored[row_pair[row_live]] = True
         # The N/A workload of a pair that has been scored since is retired; of one never seen without, it never was.
         plain = np.arange(len(pair_live), dtype=np.int64)
-        seen = state.rows["seen"]
+        seen = state.workloads["seen"]
         none = np.full(len(plain), UNKNOWN, np.int16)
         return cls(
             state=state,
             pair=np.concatenate([row_pair, plain]),
             row=np.concatenate([np.arange(len(row_pair), dtype=np.int64), np.full(len(plain), UNKNOWN, np.int64)]),
-            zone=np.concatenate([state.rows["zone"], np.full(len(plain), PLAIN_ZONE, np.int64)]),
+            zone=np.concatenate([state.workloads["zone"], np.full(len(plain), PLAIN_ZONE, np.int64)]),
             live=np.concatenate([row_live, pair_live & ~scored]),
             t2=np.concatenate([thresholds(seen, 2), none]),
             t3=np.concatenate([thresholds(seen, 3), none]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from spotlake.models import Dataset, Run, ScoreCall, WorkItem
 from spotlake.planning.scope import Scope
@@ -80,7 +80,7 @@ class Failure:
     region: str = ""
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+    def from_dict(cls, content: Mapping[str, object]) -> Self:
         """From the state machine's JSON or a stored end."""
         return cls(
             error=str(content.get("error") or "UnknownError"),

@@ -76,17 +76,11 @@ def schedule_calls(
     if wanted is not None:
         sent, left = list(wanted[:room]), list(wanted[room:])
         counts = tuple(desired_counts or ())
-    elif desired_counts is None:
-        need = wanted_in_sweep(blocks, sweep, now_at, priorities)
-        sent, left = (need.owed + need.ahead)[:room], need.owed[room:]
-        counts = tuple(dict.fromkeys([sweep.desired_count, *(one.count for one in sent)]))
     else:
-        failed = failed_at_other_counts(blocks, desired_counts, sweep, now_at, priorities)
-        chosen = failed[: len(blocks) // _MOST_AGAIN] + wanted_at_counts(
-            blocks, desired_counts, sweep, now_at, priorities
-        )
-        sent, left = chosen[:room], chosen[room:]
-        counts = tuple(dict.fromkeys([*desired_counts, *(one.count for one in sent)]))
+        first, ahead = _urgent(blocks, desired_counts, sweep, now_at, priorities)
+        sent, left = [*first, *ahead][:room], list(first[room:])
+        usual = [sweep.desired_count] if desired_counts is None else desired_counts
+        counts = tuple(dict.fromkeys([*usual, *(one.count for one in sent)]))
     owners = owners_of(sorted(free), collectors)
     calls: dict[str, list[ScoreCall]] = {region: [] for region in collectors}
     named: dict[str, str] = {}
@@ -103,6 +97,22 @@ def schedule_calls(
         blocks=named,
         oldest_age_minutes=_oldest(left),
     )
+
+
+def _urgent(
+    blocks: Sequence[Block],
+    desired_counts: Sequence[int] | None,
+    sweep: Sweep,
+    now_at: datetime,
+    priorities: Priorities,
+) -> tuple[Sequence[Wanted], Sequence[Wanted]]:
+    """Calls that are due, most urgent first; and calls of the next sweep, for quota that is left."""
+    if desired_counts is None:
+        need = wanted_in_sweep(blocks, sweep, now_at, priorities)
+        return need.owed, need.ahead
+    failed = failed_at_other_counts(blocks, desired_counts, sweep, now_at, priorities)
+    due = wanted_at_counts(blocks, desired_counts, sweep, now_at, priorities)
+    return failed[: len(blocks) // _MOST_AGAIN] + due, []
 
 
 def owners_of(locations: Sequence[str], collectors: Sequence[str]) -> dict[str, str]:

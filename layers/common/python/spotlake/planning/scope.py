@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self, TypedDict
 
 from spotlake.planning.run_input import RunInput
 from spotlake.settings import Settings
+
+
+class ScopeJson(TypedDict):
+    """``Scope`` as an attempt's record holds it."""
+
+    regions: Sequence[str]
+    instance_types: Sequence[str]
+    desired_counts: Sequence[int]
+    resume: bool
+    filtered: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +50,7 @@ class Scope:
         )
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+    def from_dict(cls, content: ScopeJson) -> Self:
         """From an attempt's record."""
         return cls(
             regions=tuple(content["regions"]),
@@ -50,7 +60,7 @@ class Scope:
             filtered=content["filtered"],
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ScopeJson:
         """For an attempt's record."""
         return {
             "regions": self.regions,

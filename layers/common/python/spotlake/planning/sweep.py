@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Self
+from statistics import median_low
+from typing import NotRequired, Self, TypedDict
 
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, from_iso, to_iso
 from spotlake.planning.cover import Block
@@ -27,6 +28,16 @@ def block_id(block: Block) -> str:
     """A short name of a block that depends on its content alone."""
     text = ",".join(block.regions) + "|" + ",".join(block.instance_types)
     return blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+class SweepJson(TypedDict):
+    """``Sweep`` as the state holds it; counts are text, for they are keys of JSON objects."""
+
+    desired_count: int
+    began_at: str | None
+    answered: dict[str, Mapping[str, str]]
+    failed: NotRequired[dict[str, Mapping[str, tuple[int, str]]]]
+    next_began_at: NotRequired[str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +59,7 @@ class Sweep:
     next_began_at: str | None = None
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+    def from_dict(cls, content: SweepJson) -> Self:
         """From the state."""
         return cls(
             desired_count=content["desired_count"],
@@ -61,7 +72,7 @@ class Sweep:
             next_began_at=content.get("next_began_at"),
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> SweepJson:
         """For the state."""
         return {
             "desired_count": self.desired_count,
@@ -125,6 +136,33 @@ def record_answers(
     if count == next_count(sweep.desired_count):
         return replace(after, next_began_at=sweep.next_began_at or at)
     return after
+
+
+def lost_count(sweep: Sweep, plan: Collection[str], count: int, slot_at: datetime) -> int | None:
+    """The count whose turn passed without its run, so that this run can ask it too.
+
+    With enough quota each count has its turn once in eleven slots. A count of which most blocks were last asked
+    a whole cycle ago has lost its turn: its run failed, was skipped, or never began.
+
+    Args:
+        sweep: What has been asked when.
+        plan: Block ids of the whole plan.
+        count: The run's own.
+        slot_at: The run's slot.
+
+    Returns:
+        Of several, the one that waits longest. None when no turn was lost; a count never asked has lost none.
+    """
+    cycle_began = to_iso(slot_at - timedelta(minutes=SLOT_MINUTES * len(DESIRED_COUNTS)))
+    asked = {other: _asked_at(sweep, plan, other) for other in DESIRED_COUNTS if other != count}
+    lost = {other: at for other, at in asked.items() if "" < at <= cycle_began}
+    return min(lost, key=lambda other: lost[other], default=None)
+
+
+def _asked_at(sweep: Sweep, plan: Collection[str], count: int) -> str:
+    """Slot (ISO) before which half of the blocks were last asked at a count, "" for never."""
+    answered, failed = sweep.answered.get(count, {}), sweep.failed.get(count, {})
+    return median_low(max(answered.get(block, ""), failed.get(block, (0, ""))[1]) for block in plan) if plan else ""
 
 
 def move_to_plan(

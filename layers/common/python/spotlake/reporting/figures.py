@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import batched
 from operator import itemgetter
-from typing import Any
+from typing import TypedDict
 
 from spotlake.models import DESIRED_COUNTS
 
@@ -36,6 +36,38 @@ PRICE_BINS_PER_DECADE = 4
 HELD_MINUTES = (0, 60, 360, 1440, 4320)
 type Row = tuple[str, ...]
 type Before = Mapping[str, tuple[str, ...]]
+type Bin = tuple[float, float, int]  # from, to, pairs
+
+
+class RegionFigures(TypedDict):
+    """One region's counts, in the order of SCORES, THRESHOLDS and FREQUENCIES; quantiles at QUANTILES.
+
+    ``moves``: value -> direction ("up", "down", "known", "unknown", "appeared") -> workloads.
+    """
+
+    name: str
+    pairs: int
+    scores: list[int]
+    t3: list[int]
+    t2: list[int]
+    frequencies: list[int]
+    spot_price: list[float] | None
+    savings: list[float] | None
+    moves: dict[str, dict[str, int]]
+
+
+class SnapshotFigures(TypedDict):
+    """What the page shows of a snapshot; ``held``: data set -> counts in the order of HELD_MINUTES.
+
+    ``left``: workloads that the snapshot before had and this one has not; None without one before.
+    """
+
+    desired_count: int | None
+    regions: dict[str, RegionFigures]
+    spot_price_histogram: list[Bin]
+    savings_histogram: list[Bin]
+    held: dict[str, list[int]]
+    left: int | None
 
 
 def snapshot_rows(body: bytes) -> Iterator[Row]:
@@ -98,7 +130,7 @@ class Figures:
                     if one != other:
                         self._moves[row[_CODE], what, _direction(one, other)] += 1
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> SnapshotFigures:
         """JSON: by region and in all. Counts stand in the order of SCORES, FREQUENCIES, THRESHOLDS, HELD_MINUTES."""
         pairs = list(self._pairs)
         by_region: dict[str, list[tuple[str, ...]]] = {}
@@ -117,7 +149,7 @@ class Figures:
             "left": None if self._before is None else len(self._before) - self._seen,
         }
 
-    def _region(self, code: str, pairs: list[tuple[str, ...]]) -> dict[str, Any]:
+    def _region(self, code: str, pairs: list[tuple[str, ...]]) -> RegionFigures:
         frequencies = Counter(one[4] for one in pairs)
         moves: dict[str, dict[str, int]] = {}
         for (region, what, way), number in self._moves.items():
@@ -164,7 +196,7 @@ def quantiles(ordered: list[float]) -> list[float] | None:
     return [ordered[max(math.ceil(share * len(ordered)) - 1, 0)] for share in QUANTILES]
 
 
-def _price_histogram(prices: list[float]) -> list[tuple[float, float, int]]:
+def _price_histogram(prices: list[float]) -> list[Bin]:
     """(from, to, pairs) in USD per hour, ``PRICE_BINS_PER_DECADE`` bins to each power of ten."""
     bins = Counter(math.floor(math.log10(price) * PRICE_BINS_PER_DECADE) for price in prices if price > 0)
     if not bins:
@@ -176,7 +208,7 @@ def _price_histogram(prices: list[float]) -> list[tuple[float, float, int]]:
     return [(edge(one), edge(one + 1), bins[one]) for one in range(min(bins), max(bins) + 1)]
 
 
-def _savings_histogram(savings: list[float]) -> list[tuple[float, float, int]]:
+def _savings_histogram(savings: list[float]) -> list[Bin]:
     """(from, to, pairs) in percent."""
     step = SAVINGS_STEP_PERCENT
     bins = Counter(min(math.floor(one / step), 100 // step - 1) for one in savings)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 import orjson
 
+from spotlake.reporting.facts import RunFacts
+
 # In the order in which they are loaded.
 LIBRARIES = ("d3", "plot")
 SCRIPTS = ("page", "parts", "charts", "sections")
 
 
-def render(runs: Sequence[Mapping[str, Any]]) -> bytes:
+def render(runs: Sequence[RunFacts]) -> bytes:
     """The page of one run, or of several beside each other (the first is what the others are compared with).
 
     Args:
@@ -23,7 +25,7 @@ def render(runs: Sequence[Mapping[str, Any]]) -> bytes:
     return (
         Template(_read("page.html"))
         .substitute(
-            title=", ".join(one["manifest"]["run_id"] for one in runs),
+            title=", ".join(one["run_id"] for one in runs),
             style=_read("page.css"),
             libraries="\n".join(_library(name) for name in LIBRARIES),
             texts=_embedded(orjson.loads(_read("texts.json"))),

@@ -114,14 +114,12 @@ class SlotAccount:
     """What all attempts of a slot asked and were answered; each part by (scored region, desired count).
 
     Attributes:
-        asked: Sizes that the attempts were to ask, from their work.
-        scored: Of those, sizes with a score, from the rows that were read.
+        scored: How many of the sizes that the attempts were to ask have a score, from the rows that were read.
         without_score: Of those, sizes with an answer but no score -> reason.
         unanswered: Of those, sizes without an answer -> reason.
     """
 
-    asked: Mapping[Key, set[str]] = field(default_factory=dict)
-    scored: Mapping[Key, set[str]] = field(default_factory=dict)
+    scored: Mapping[Key, int] = field(default_factory=dict)
     without_score: Mapping[Key, Mapping[str, str]] = field(default_factory=dict)
     unanswered: Mapping[Key, Mapping[str, str]] = field(default_factory=dict)
 
@@ -138,8 +136,7 @@ class SlotAccount:
                 without[key].update(dict.fromkeys(sizes, reason))
             for reason, sizes in one.unanswered.items():
                 unanswered[key].update((size, reason) for size in sizes if size not in unanswered[key])
-        got = {key: sizes & scored.get(key, set()) for key, sizes in asked.items()}
-        rest = {key: sizes - got[key] for key, sizes in asked.items()}
+        rest = {key: sizes - scored.get(key, set()) for key, sizes in asked.items()}
         told = {
             key: {size: without[key][size] for size in sizes if size in without[key]} for key, sizes in rest.items()
         }
@@ -147,7 +144,8 @@ class SlotAccount:
             key: {size: unanswered[key].get(size, NO_REPORT) for size in sizes if size not in told[key]}
             for key, sizes in rest.items()
         }
-        return cls(asked=asked, scored=got, without_score=told, unanswered=missing)
+        got = {key: len(sizes) - len(rest[key]) for key, sizes in asked.items()}
+        return cls(scored=got, without_score=told, unanswered=missing)
 
     def accounts(self) -> tuple[PairAccount, ...]:
         """By scored region and desired count, in that order."""
@@ -155,11 +153,11 @@ class SlotAccount:
             PairAccount(
                 region=region,
                 desired_count=count,
-                scored=len(self.scored[region, count]),
+                scored=self.scored[region, count],
                 without_score=_by_reason(self.without_score[region, count]),
                 unanswered=_by_reason(self.unanswered[region, count]),
             )
-            for region, count in sorted(self.asked)
+            for region, count in sorted(self.scored)
         )
 
     def is_answered(self, call: ScoreCall) -> bool:

@@ -1,7 +1,7 @@
 """Arithmetic of the placement-score quota: a sliding window per (subscription, routing location) (pure).
 
-Azure lets about 10 calls an hour through for each pair (azure-apis fact of 2025-09; undocumented), and
-refuses the pair for an hour afterwards. We count a call when it is reserved, over a window that is two
+Azure lets about 10 calls an hour through for each route (azure-apis fact of 2025-09; undocumented), and
+refuses the route for an hour afterwards. We count a call when it is reserved, over a window that is two
 minutes longer; a reservation may be used only as long as that margin lasts, so that a call sent late
 is still counted for a full hour of Azure's.
 """
@@ -20,10 +20,10 @@ _SHORTEST_USE_SECONDS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class QuotaRules:
-    """How many calls a pair may get, and for how long each is counted.
+    """How many calls a route may get, and for how long each is counted.
 
     Attributes:
-        calls: Ours, per pair and window (our share already taken).
+        calls: Ours, per route and window (our share already taken).
         window_seconds: How long a reserved call counts.
     """
 
@@ -31,16 +31,13 @@ class QuotaRules:
     window_seconds: int
 
     @classmethod
-    def of(
-        cls, *, quota_calls: int, window_minutes: int, share_percent: int = 0, beside_production: bool = False
-    ) -> Self:
-        """From the settings: a share of 0 means half beside a production that uses the quota too, else all.
+    def of(cls, *, quota_calls: int, window_minutes: int, share_percent: int = 0) -> Self:
+        """From the settings. A share of 0 percent means that the share is not limited.
 
-        >>> QuotaRules.of(quota_calls=10, window_minutes=62, beside_production=True).calls
+        >>> QuotaRules.of(quota_calls=10, window_minutes=62, share_percent=50).calls
         5
         """
-        percent = share_percent or (50 if beside_production else 100)
-        return cls(calls=max(1, quota_calls * percent // 100), window_seconds=window_minutes * 60)
+        return cls(calls=max(1, quota_calls * (share_percent or 100) // 100), window_seconds=window_minutes * 60)
 
     @property
     def usable_seconds(self) -> int:
@@ -49,12 +46,12 @@ class QuotaRules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairUse:
-    """What one pair has used: the ledger's item without its key.
+class RouteUse:
+    """What one route has used: the ledger's item without its key.
 
     Attributes:
         entries: (epoch seconds of the reservation, calls), oldest first.
-        rest_until: Epoch seconds until which the pair is left alone because Azure refused it.
+        rest_until: Epoch seconds until which the route is left alone because Azure refused it.
         version: Grows with every write, so that two writers notice each other.
     """
 
@@ -72,7 +69,7 @@ class PairUse:
             return 0
         return max(0, rules.calls - sum(calls for at, calls in self.entries if at > now - rules.window_seconds))
 
-    def reserve(self, now_at: datetime, calls: int, rules: QuotaRules) -> PairUse:
+    def reserve(self, now_at: datetime, calls: int, rules: QuotaRules) -> RouteUse:
         """With ``calls`` more, without what its window is over for; ValueError when there are not so many."""
         if not 0 < calls <= self.free(now_at, rules):
             raise ValueError(f"cannot reserve {calls} calls of {self.free(now_at, rules)}")
@@ -81,13 +78,13 @@ class PairUse:
         counted[now] = counted.get(now, 0) + calls
         return replace(self, entries=tuple(sorted(counted.items())), version=self.version + 1)
 
-    def give_back(self, reserved_at: datetime, calls: int) -> PairUse:
+    def give_back(self, reserved_at: datetime, calls: int) -> RouteUse:
         """Without ``calls`` of the reservation made then (those that were surely never sent)."""
         at = int(reserved_at.timestamp())
         entries = tuple((when, n - calls if when == at else n) for when, n in self.entries)
         return replace(self, entries=tuple(entry for entry in entries if entry[1] > 0), version=self.version + 1)
 
-    def rest(self, until_at: datetime) -> PairUse:
+    def rest(self, until_at: datetime) -> RouteUse:
         """Left alone until then (never shorter than before)."""
         until = max(self.rest_until, int(until_at.timestamp()))
         return replace(self, rest_until=until, version=self.version + 1)
@@ -121,5 +118,5 @@ def choose_subscriptions(free: Mapping[str, int], wanted: int) -> list[tuple[str
 
 
 def rest_end(now_at: datetime, rules: QuotaRules) -> datetime:
-    """Until when a pair rests that Azure refused: one whole window from now."""
+    """Until when a route rests that Azure refused: one whole window from now."""
     return now_at + timedelta(seconds=rules.window_seconds)

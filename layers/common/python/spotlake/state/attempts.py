@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
 from spotlake import keys
 from spotlake.errors import StoreError
-from spotlake.models import Dataset, Run, ScoreCall, WorkItem
+from spotlake.models import Dataset, Mode, Run, RunJson, ScoreCall, ScoreCallJson, WorkItem, run_id_of
 from spotlake.packing import unpack
 from spotlake.planning.attempt import FIRST_FORM, AttemptRecord, Failure, Work
-from spotlake.planning.scope import Scope
+from spotlake.planning.scope import Scope, ScopeJson
 from spotlake.state.first_form import read_first_form
 from spotlake.stores.documents import encode_json, put_once, read_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
@@ -26,27 +26,81 @@ RECORD_SCHEMA = WORK_SCHEMA = END_SCHEMA = 1
 _CONTENT_TYPE = "application/gzip"
 
 
+class RecordJson(TypedDict):
+    """An attempt's record; see ``AttemptRecord``."""
+
+    run: RunJson
+    scope: ScopeJson
+    includes: Sequence[int]
+
+
+class RegionWorkJson(TypedDict):
+    """A region's work item, without what all items share."""
+
+    instance_types: Sequence[str]
+    calls: list[ScoreCallJson]
+    datasets: list[str]
+    ondemand: bool
+    filtered: bool
+    last_good_rows: Mapping[str, int]
+
+
+class WorkJson(TypedDict):
+    """An attempt's work; see ``Work`` and ``WorkItem``."""
+
+    run: RunJson
+    calls_planned: int
+    calls_waiting: int
+    quota_left: int
+    oldest_waiting_minutes: float | None
+    blocks: Mapping[str, str]
+    confirmed_at: Mapping[str, Mapping[str, str]]
+    fallback_locations: Sequence[str]
+    quota_share_percent: int
+    regions: dict[str, RegionWorkJson]
+
+
 def write_record(objects: ObjectStore, record: AttemptRecord) -> AttemptRecord:
     """Store what an attempt was asked; returns what is stored: the first one, when Plan is repeated."""
     run = record.run
     key = keys.attempt_record(run.slot_at, run.attempt)
-    content = {"run": run.to_dict(), "scope": record.scope.to_dict(), "includes": record.includes}
+    content: RecordJson = {"run": run.to_dict(), "scope": record.scope.to_dict(), "includes": record.includes}
     body = encode_json(key, content, schema=RECORD_SCHEMA)
     stored = put_once(objects, key, body, content_type=_CONTENT_TYPE)
     return record if stored == body else _record(_content(stored, key, RECORD_SCHEMA), key)
 
 
 def read_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord:
-    """What an attempt was asked. Raises StoreError when it was never planned."""
-    key = keys.attempt_record(slot_at, attempt)
+    """What an attempt was asked. Raises StoreError when it was never planned, or so long ago that it is gone."""
+    record = _find_record(objects, slot_at, attempt)
+    if record is None:
+        raise StoreError(f"{keys.attempt_record(slot_at, attempt)} is missing: the attempt was never planned")
+    return record
+
+
+def known_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord:
+    """What an attempt of the chain was asked; when the bucket has forgotten it, that of an attempt at everything.
+
+    Records go after some days, raw shards and the chain stay: what they hold is merged again without them.
+    """
+    forgotten = Run(
+        run_id=run_id_of(slot_at),
+        mode=Mode.INCREMENTAL,
+        desired_counts=(1,),
+        started_at=slot_at,
+        owner="",
+        attempt=attempt,
+    )
+    return _find_record(objects, slot_at, attempt) or AttemptRecord(run=forgotten, scope=Scope())
+
+
+def _find_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord | None:
     if attempt == FIRST_FORM:
         first = read_first_form(objects, slot_at)
-        if first is not None:
-            return AttemptRecord(run=first[0], scope=first[1])
+        return None if first is None else AttemptRecord(run=first[0], scope=first[1])
+    key = keys.attempt_record(slot_at, attempt)
     content, _ = read_json(objects, key, schema=RECORD_SCHEMA)
-    if content is None:
-        raise StoreError(f"{key} is missing: the attempt was never planned")
-    return _record(content, key)
+    return None if content is None else _record(content, key)
 
 
 def write_work(objects: ObjectStore, work: Work) -> Work:
@@ -97,7 +151,7 @@ def _content(body: bytes, key: str, schema: int) -> Any:
     return content
 
 
-def _record(content: Mapping[str, Any], key: str) -> AttemptRecord:
+def _record(content: RecordJson, key: str) -> AttemptRecord:
     try:
         return AttemptRecord(
             run=Run.from_dict(content["run"]),
@@ -108,7 +162,7 @@ def _record(content: Mapping[str, Any], key: str) -> AttemptRecord:
         raise StoreError(f"{key}: damaged ({type(error).__name__}: {error})") from error
 
 
-def _work_content(work: Work) -> dict[str, Any]:
+def _work_content(work: Work) -> WorkJson:
     """Names that stand in many items once each: the object is read by every collector."""
     shared = next(iter(work.items.values()), WorkItem(region=""))
     return {
@@ -135,7 +189,7 @@ def _work_content(work: Work) -> dict[str, Any]:
     }
 
 
-def _work(content: Mapping[str, Any], key: str) -> Work:
+def _work(content: WorkJson, key: str) -> Work:
     try:
         return Work(
             run=Run.from_dict(content["run"]),

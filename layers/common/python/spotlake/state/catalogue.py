@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from spotlake import keys
 from spotlake.planning.catalogue import Catalogue
@@ -11,6 +11,14 @@ from spotlake.stores.documents import change_json, read_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 1
+
+
+class CatalogueJson(TypedDict):
+    """The document; see ``Catalogue``."""
+
+    pairs: Mapping[str, Mapping[str, str]]
+    names: Mapping[str, str]
+    listed: Mapping[str, str]
 
 
 def read_catalogue(objects: ReadOnlyObjects) -> Catalogue | None:
@@ -22,7 +30,7 @@ def read_catalogue(objects: ReadOnlyObjects) -> Catalogue | None:
 def change_catalogue(objects: ObjectStore, change: Callable[[Catalogue], Catalogue]) -> None:
     """Replace the catalogue by a changed one; no other writer's change is lost."""
 
-    def changed(content: Any) -> Mapping[str, Any] | None:
+    def changed(content: Any) -> CatalogueJson | None:
         before = Catalogue() if content is None else _catalogue(content)
         after = change(before)
         return None if after == before else {"pairs": after.pairs, "names": after.names, "listed": after.listed}
@@ -30,5 +38,5 @@ def change_catalogue(objects: ObjectStore, change: Callable[[Catalogue], Catalog
     change_json(objects, keys.CATALOGUE, changed, schema=SCHEMA)
 
 
-def _catalogue(content: Mapping[str, Any]) -> Catalogue:
+def _catalogue(content: CatalogueJson) -> Catalogue:
     return Catalogue(pairs=content["pairs"], names=content["names"], listed=content["listed"])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from spotlake import keys
+from spotlake.checked import checked
 from spotlake.errors import ReclaimedError
 from spotlake.models import Run
+from spotlake.run_files import JobRecord
 from spotlake.scores.accounts import AnsweredCall
 from spotlake.shard_rows import ScoreRow
 from spotlake.stores.documents import read_json, write_json
-from spotlake.stores.objects import ObjectStore
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 1
 
@@ -43,7 +44,7 @@ class Checkpoint:
         for key in objects.keys(prefix):
             content, _ = read_json(objects, key, schema=SCHEMA)
             if content is not None:
-                rows = tuple(ScoreRow.from_dict(row) for row in content["rows"])
+                rows = tuple(ScoreRow(**row) for row in content["rows"])
                 call = AnsweredCall(call_id=content["call_id"], rows=rows, invalid=tuple(content["invalid"]))
                 already[call.call_id] = call
         return cls(objects, run, region, stopping, already)
@@ -66,12 +67,13 @@ def job_record_key(run: Run) -> str:
     return keys.checkpoint(run.slot_at, run.attempt, "job")
 
 
-def read_job_record(objects: ObjectStore, run: Run) -> Mapping[str, Any] | None:
+def read_job_record(objects: ReadOnlyObjects, run: Run) -> JobRecord | None:
     """What the job of an attempt says of itself; None when it never ended a start."""
-    content, _ = read_json(objects, job_record_key(run), schema=SCHEMA)
-    return content  # type: ignore[no-any-return]
+    key = job_record_key(run)
+    content, _ = read_json(objects, key, schema=SCHEMA)
+    return None if content is None else checked(content, JobRecord, key=key)
 
 
-def write_job_record(objects: ObjectStore, run: Run, content: Mapping[str, Any]) -> None:
+def write_job_record(objects: ObjectStore, run: Run, content: JobRecord) -> None:
     """Replace the job's record (its own process is the only writer)."""
     write_json(objects, job_record_key(run), content, schema=SCHEMA)

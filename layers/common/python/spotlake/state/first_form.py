@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from spotlake import keys
 from spotlake.models import Dataset, Run, WorkItem
@@ -24,7 +23,7 @@ def read_first_form(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[Run, S
     content, _ = read_json(objects, keys.first_form_record(slot_at), schema=SCHEMA)
     if content is None:
         return None
-    run = Run.from_dict({**content["run"], "attempt": FIRST_FORM})
+    run = Run.from_dict(content["run"] | {"attempt": FIRST_FORM})
     shards = content.get("shards", {})
     items = {
         region: WorkItem(region=region, datasets=_datasets(shards, region)) for region in content.get("regions", [])
@@ -32,5 +31,5 @@ def read_first_form(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[Run, S
     return run, Scope.from_dict(content["asked"]), items
 
 
-def _datasets(shards: Mapping[str, Any], region: str) -> tuple[Dataset, ...]:
+def _datasets(shards: Mapping[str, Sequence[str]], region: str) -> tuple[Dataset, ...]:
     return tuple(dataset for dataset in Dataset if region in shards.get(dataset.value, ()))

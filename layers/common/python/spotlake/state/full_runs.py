@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from spotlake import keys
 from spotlake.models import from_iso, to_iso
@@ -13,6 +12,13 @@ from spotlake.stores.documents import change_json, read_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 1
+
+
+class FullRunsJson(TypedDict):
+    """The document; times are ISO text in UTC."""
+
+    begun_at: str | None
+    done_at: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +52,7 @@ def read_full_runs(objects: ReadOnlyObjects) -> FullRuns:
 def note_full_run(objects: ObjectStore, slot_at: datetime, *, done: bool) -> None:
     """Note that a slot's full run was begun, or is done; an older slot changes nothing."""
 
-    def note(content: Any) -> Mapping[str, Any]:
+    def note(content: Any) -> FullRunsJson:
         before = FullRuns() if content is None else _full_runs(content)
         begun_at = max(slot_at, before.begun_at or slot_at)
         done_at = max(slot_at, before.done_at or slot_at) if done else before.done_at
@@ -55,7 +61,7 @@ def note_full_run(objects: ObjectStore, slot_at: datetime, *, done: bool) -> Non
     change_json(objects, keys.FULL_RUNS, note, schema=SCHEMA)
 
 
-def _full_runs(content: Mapping[str, Any]) -> FullRuns:
+def _full_runs(content: FullRunsJson) -> FullRuns:
     return FullRuns(
         begun_at=from_iso(content["begun_at"]) if content["begun_at"] else None,
         done_at=from_iso(content["done_at"]) if content["done_at"] else None,

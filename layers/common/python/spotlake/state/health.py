@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from spotlake import keys
 from spotlake.stores.documents import change_json
@@ -13,6 +12,19 @@ SCHEMA = 2
 _FIRST_SCHEMA = 1  # one entry for all kinds of runs
 
 
+class Reported(TypedDict):
+    """What was last reported of one kind of run; ``error`` None: the run ended well."""
+
+    error: str | None
+    execution_id: str
+
+
+class HealthJson(TypedDict):
+    """The document: kind of run -> what was last reported of the kind."""
+
+    kinds: dict[str, Reported]
+
+
 def note_health(objects: ObjectStore, kind: str, *, error: str | None, execution_id: str) -> str | None:
     """Remember what is reported of a kind of run ("incremental", "full"); returns what was reported before.
 
@@ -20,7 +32,7 @@ def note_health(objects: ObjectStore, kind: str, *, error: str | None, execution
     """
     before: list[str | None] = [None]
 
-    def note(content: Any) -> Mapping[str, Any] | None:
+    def note(content: Any) -> HealthJson | None:
         kinds = {} if content is None or content["schema"] == _FIRST_SCHEMA else content["kinds"]
         if content is not None and content["schema"] == _FIRST_SCHEMA:
             kinds = {"incremental": {"error": content["error"], "execution_id": content["execution_id"]}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from spotlake import keys
 from spotlake.models import Dataset, from_iso, to_iso
@@ -14,6 +14,14 @@ from spotlake.stores.documents import change_json, read_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 1
+
+
+class LastGoodJson(TypedDict):
+    """The document; see ``LastGood``."""
+
+    rows: Mapping[str, Mapping[str, int]]
+    collected_at: NotRequired[Mapping[str, Mapping[str, str]]]
+    ondemand_at: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +64,7 @@ def note_last_good(
     listings = [one for one in reports if one.status == "complete" and one.dataset is not Dataset.SPS]
     scored = _whole_regions(accounts)
 
-    def note(content: Any) -> Mapping[str, Any]:
+    def note(content: Any) -> LastGoodJson:
         before = LastGood() if content is None else _last_good(content)
         rows = {region: dict(counts) for region, counts in before.rows.items()}
         collected = {region: dict(slots) for region, slots in before.collected_at.items()}
@@ -85,7 +93,7 @@ def _whole_regions(accounts: Iterable[PairAccount]) -> set[str]:
     return {region for region, is_whole in whole.items() if is_whole}
 
 
-def _last_good(content: Mapping[str, Any]) -> LastGood:
+def _last_good(content: LastGoodJson) -> LastGood:
     return LastGood(
         rows=content["rows"], collected_at=content.get("collected_at", {}), ondemand_at=content["ondemand_at"]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 from spotlake import keys
 from spotlake.models import Run
@@ -16,6 +16,34 @@ from spotlake.stores.documents import change_json, read_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 1
+type RunsByRegion = Mapping[str, Mapping[str, str]]  # region -> size -> run id
+
+
+class InvalidJson(TypedDict, total=False):
+    """``invalid_names.json``: refused name -> run id of the last refusal; empty before the first."""
+
+    regions: Mapping[str, str]
+    instance_types: Mapping[str, str]
+
+
+class RestrictedJson(TypedDict, total=False):
+    """``restricted_pairs.json``; ``by_subscription``: digest of a subscription -> its pairs."""
+
+    pairs: RunsByRegion
+    by_subscription: Mapping[str, RunsByRegion]
+
+
+class Weight(TypedDict):
+    """How well a location answers, and the run of the last answer."""
+
+    weight: float
+    run_id: str
+
+
+class HealthJson(TypedDict, total=False):
+    """``location_health.json``: by routing location."""
+
+    locations: Mapping[str, Weight]
 
 
 def read_learnt(objects: ReadOnlyObjects) -> Learnt:
@@ -52,23 +80,23 @@ def learn_from(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport
         StoreError: The state cannot be read or written.
     """
 
-    def refused(content: Any) -> Mapping[str, Any] | None:
-        before = Learnt(invalid=_invalid(content or {}))
+    def refused(content: InvalidJson | None) -> InvalidJson | None:
+        before = Learnt(invalid=_invalid(content or InvalidJson()))
         after = fold(before, run, reports).invalid
         return None if after == before.invalid else {"regions": after.regions, "instance_types": after.instance_types}
 
-    def restricted(content: Any) -> Mapping[str, Any] | None:
-        before = _restricted(content or {})
+    def restricted(content: RestrictedJson | None) -> RestrictedJson | None:
+        before = _restricted(content or RestrictedJson())
         after = fold(before, run, reports)
         if (after.restricted, after.restricted_for) == (before.restricted, before.restricted_for):
             return None
         by_subscription = {digest: _by_region(pairs) for digest, pairs in after.restricted_for.items()}
         return {"pairs": _by_region(after.restricted), "by_subscription": by_subscription}
 
-    def health(content: Any) -> Mapping[str, Any] | None:
-        before = Learnt(health=_health(content or {}))
+    def health(content: HealthJson | None) -> HealthJson | None:
+        before = Learnt(health=_health(content or HealthJson()))
         after = fold(before, run, reports).health
-        scores = {name: {"weight": one.weight, "run_id": one.run_id} for name, one in after.items()}
+        scores: dict[str, Weight] = {name: {"weight": one.weight, "run_id": one.run_id} for name, one in after.items()}
         return None if after == before.health else {"locations": scores}
 
     change_json(objects, keys.INVALID_NAMES, refused, schema=SCHEMA)
@@ -76,18 +104,18 @@ def learn_from(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport
     change_json(objects, keys.LOCATION_HEALTH, health, schema=SCHEMA)
 
 
-def _invalid(content: Mapping[str, Any]) -> InvalidNames:
+def _invalid(content: InvalidJson) -> InvalidNames:
     return InvalidNames(regions=content.get("regions", {}), instance_types=content.get("instance_types", {}))
 
 
-def _restricted(content: Mapping[str, Any]) -> Learnt:
+def _restricted(content: RestrictedJson) -> Learnt:
     return Learnt(
         restricted=_pairs_of(content.get("pairs", {})),
         restricted_for={digest: _pairs_of(pairs) for digest, pairs in content.get("by_subscription", {}).items()},
     )
 
 
-def _health(content: Mapping[str, Any]) -> dict[str, LocationScore]:
+def _health(content: HealthJson) -> dict[str, LocationScore]:
     return {
         name: LocationScore(weight=one["weight"], run_id=one["run_id"])
         for name, one in content.get("locations", {}).items()
@@ -105,6 +133,6 @@ def _pairs_of(by_region: Mapping[str, Mapping[str, str]]) -> dict[Pair, str]:
     return {(region, size): run_id for region, sizes in by_region.items() for size, run_id in sizes.items()}
 
 
-def _content(objects: ReadOnlyObjects, key: str) -> dict[str, Any]:
+def _content(objects: ReadOnlyObjects, key: str) -> Any:
     content, _ = read_json(objects, key, schema=SCHEMA)
     return content or {}

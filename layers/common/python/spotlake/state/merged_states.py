@@ -7,7 +7,7 @@ longer does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -147,7 +147,7 @@ class MergedStates:
         self._objects.put(key, state.encode(), content_type="application/gzip")
 
 
-def _head(content: Mapping[str, Any], etag: str | None) -> Head:
+def _head(content: Any, etag: str | None) -> Head:
     return Head(
         version=content["version"],
         runs=tuple(_merged_run(one, content["schema"]) for one in content["runs"]),
@@ -160,7 +160,7 @@ def _head(content: Mapping[str, Any], etag: str | None) -> Head:
     )
 
 
-def _merged_run(content: Mapping[str, Any], schema: int) -> MergedRun:
+def _merged_run(content: Any, schema: int) -> MergedRun:
     if schema == _FIRST_SCHEMA:
         return MergedRun(**content, attempts=(0,), desired_count=1)
     return MergedRun(**{**content, "attempts": tuple(content["attempts"])})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from spotlake import keys
-from spotlake.planning.sweep import Sweep
+from spotlake.planning.sweep import Sweep, SweepJson
 from spotlake.stores.documents import change_json, read_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
@@ -22,7 +22,7 @@ def read_sweep(objects: ReadOnlyObjects) -> Sweep:
 def change_sweep(objects: ObjectStore, change: Callable[[Sweep], Sweep]) -> None:
     """Replace the sweep by a changed one; no other writer's change is lost."""
 
-    def changed(content: Any) -> Mapping[str, Any] | None:
+    def changed(content: Any) -> SweepJson | None:
         before = Sweep.from_dict(content) if content else Sweep()
         after = change(before)
         return None if after == before else after.to_dict()

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,6 +18,7 @@ from spotlake.errors import RunInProgressError, StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 COLLECTION = "collection"  # a run of everything, one at a time
 FULL_RUN = "full_run"  # the Batch job; it never holds up a collection
@@ -100,6 +101,11 @@ class Claims(ABC):
             return None
         return held.owner if is_running(held.owner) else None
 
+    def is_held_by(self, lane: str, owner: str) -> bool:
+        """Whether an execution took a lane and has not given it back: it is planning again."""
+        held = self._read(lane)
+        return held is not None and held.owner == owner
+
     def release(self, *, owner: str) -> bool:
         """Give back what an execution holds; False (and no change) when it holds no lane by now."""
         released = False
@@ -166,7 +172,7 @@ class DynamoDbClaims(Claims):
                 return fence
         raise StoreError(f"table {self._table}: others took the next claim's number {_ROUNDS} times in a row")
 
-    def _item(self, sort: str) -> Mapping[str, Any] | None:
+    def _item(self, sort: str) -> Mapping[str, AttributeValueTypeDef] | None:
         try:
             found = self._client.get_item(
                 TableName=self._table, Key={"Key": {"S": _KEY}, "Sort": {"S": sort}}, ConsistentRead=True

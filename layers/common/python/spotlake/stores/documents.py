@@ -44,7 +44,7 @@ def read_json(store: ReadOnlyObjects, key: str, *, schema: int, older: int | Non
 def write_json(
     store: ObjectStore,
     key: str,
-    content: Mapping[str, Any],
+    content: Mapping[str, object],
     *,
     schema: int,
     if_absent: bool = False,
@@ -74,7 +74,7 @@ def put_once(store: ObjectStore, key: str, body: bytes, *, content_type: str) ->
     return body
 
 
-def encode_json(key: str, content: Mapping[str, Any], *, schema: int) -> bytes:
+def encode_json(key: str, content: Mapping[str, object], *, schema: int) -> bytes:
     """The bytes of a state object: compact JSON with its ``schema`` number first, gzip where the key says so.
 
     They depend on the content alone (gzip without a time), so writing twice changes nothing.
@@ -83,10 +83,10 @@ def encode_json(key: str, content: Mapping[str, Any], *, schema: int) -> bytes:
     return gzip.compress(body, compresslevel=6, mtime=0) if key.endswith(".gz") else body
 
 
-def change_json(
+def change_json[Content: Mapping[str, object]](
     store: ObjectStore,
     key: str,
-    change: Callable[[Any], Mapping[str, Any] | None],
+    change: Callable[[Any], Content | None],
     *,
     schema: int,
     older: int | None = None,

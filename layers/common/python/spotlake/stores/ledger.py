@@ -1,7 +1,7 @@
 """The quota ledger: which calls were reserved for each (subscription, routing location).
 
-One item a pair in the control table: ``Key`` "quota#<location>", ``Sort`` subscription id. Whoever wants
-to send calls reserves a block first, by one conditional write a subscription; two writers that meet
+One item a route in the control table: ``Key`` "quota#<location>", ``Sort`` subscription id. Whoever wants
+to send calls reserves several first, by one conditional write a subscription; two writers that meet
 notice it by the item's version, and the later one looks again. A process that dies after reserving
 leaves its calls counted until their window is over: some quota is lost, none is exceeded.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.errors import StoreError
-from spotlake.scores.quota import PairUse, QuotaRules, choose_subscriptions
+from spotlake.scores.quota import QuotaRules, RouteUse, choose_subscriptions
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 # Each lost round means that another writer got something, so a handful is enough for any crowd of ours.
 _ROUNDS = 30
-_UNUSED = PairUse()
+_UNUSED = RouteUse()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """Calls that may be sent through one pair, soon (see ``QuotaRules.usable_seconds``)."""
+    """Calls that may be sent through one route, soon (see ``QuotaRules.usable_seconds``)."""
 
     location: str
     subscription: str
@@ -40,7 +40,7 @@ class Reservation:
 
 
 class QuotaLedger(Protocol):
-    """Who may send how many calls through which pair."""
+    """Who may send how many calls through which route."""
 
     def reserve(
         self, location: str, wanted: int, *, now_at: datetime, subscriptions: Sequence[str], rules: QuotaRules
@@ -60,7 +60,7 @@ class QuotaLedger(Protocol):
         ...
 
     def rest(self, location: str, subscription: str, *, until_at: datetime, rules: QuotaRules) -> None:
-        """Leave a pair alone until then: Azure refused it."""
+        """Leave a route alone until then: Azure refused it."""
         ...
 
     def free(
@@ -74,11 +74,11 @@ class _VersionedLedger(ABC):
     """The rules, over any store that can replace an item only if it is still as it was read."""
 
     @abstractmethod
-    def _read(self, location: str) -> dict[str, PairUse]:
+    def _read(self, location: str) -> dict[str, RouteUse]:
         """What each subscription has used there."""
 
     @abstractmethod
-    def _replace(self, location: str, subscription: str, use: PairUse, rules: QuotaRules) -> bool:
+    def _replace(self, location: str, subscription: str, use: RouteUse, rules: QuotaRules) -> bool:
         """Write ``use`` if the stored version is the one before it; False when it is another."""
 
     def reserve(
@@ -140,7 +140,7 @@ class DynamoDbLedger(_VersionedLedger):
         self._client = client
         self._table = table
 
-    def _read(self, location: str) -> dict[str, PairUse]:
+    def _read(self, location: str) -> dict[str, RouteUse]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="#key = :key",
@@ -153,7 +153,7 @@ class DynamoDbLedger(_VersionedLedger):
         except (ClientError, BotoCoreError) as error:
             raise self._failure("read", location, error) from error
 
-    def _replace(self, location: str, subscription: str, use: PairUse, rules: QuotaRules) -> bool:
+    def _replace(self, location: str, subscription: str, use: RouteUse, rules: QuotaRules) -> bool:
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -186,8 +186,8 @@ def _number(value: int) -> AttributeValueTypeDef:
     return {"N": str(value)}
 
 
-def _use_of(item: Mapping[str, AttributeValueTypeDef]) -> PairUse:
-    return PairUse(
+def _use_of(item: Mapping[str, AttributeValueTypeDef]) -> RouteUse:
+    return RouteUse(
         entries=tuple((int(entry["M"]["At"]["N"]), int(entry["M"]["Calls"]["N"])) for entry in item["Used"]["L"]),
         rest_until=int(item["RestUntil"]["N"]),
         version=int(item["Version"]["N"]),
@@ -203,15 +203,15 @@ class MemoryLedger(_VersionedLedger):
 
     def __init__(self) -> None:
         """Nothing is used yet."""
-        self.uses: dict[str, dict[str, PairUse]] = {}
+        self.uses: dict[str, dict[str, RouteUse]] = {}
         self.writes = 0
         self._lock = threading.Lock()
 
-    def _read(self, location: str) -> dict[str, PairUse]:
+    def _read(self, location: str) -> dict[str, RouteUse]:
         with self._lock:
             return dict(self.uses.get(location, {}))
 
-    def _replace(self, location: str, subscription: str, use: PairUse, rules: QuotaRules) -> bool:
+    def _replace(self, location: str, subscription: str, use: RouteUse, rules: QuotaRules) -> bool:
         del rules
         with self._lock:
             self.writes += 1

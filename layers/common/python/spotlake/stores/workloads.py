@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.clock import Deadline
 from spotlake.errors import DeadlineError, StoreError
-from spotlake.models import ItemChange
+from spotlake.models import Item, ItemChange, Value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -191,7 +191,7 @@ class DynamoDbWorkloads:
             self._units += units
 
 
-def _insert(table: str, item: Mapping[str, Any]) -> Any:
+def _insert(table: str, item: Item) -> Any:
     names = ", ".join(f"'{name}': ?" for name in item)
     return {
         "Statement": f'INSERT INTO "{table}" VALUE {{{names}}}',
@@ -199,7 +199,7 @@ def _insert(table: str, item: Mapping[str, Any]) -> Any:
     }
 
 
-def _update(table: str, item: Mapping[str, Any], only: Sequence[str] | None) -> Any:
+def _update(table: str, item: Item, only: Sequence[str] | None) -> Any:
     sets, removed = _written(item, only)
     # Names come from the settings and from this module; values are parameters.
     text = f'UPDATE "{table}"' + "".join(f' SET "{name}"=?' for name in sets)  # noqa: S608
@@ -209,14 +209,14 @@ def _update(table: str, item: Mapping[str, Any], only: Sequence[str] | None) -> 
     return {"Statement": text, "Parameters": [_typed(value) for value in parameters]}
 
 
-def _written(item: Mapping[str, Any], only: Sequence[str] | None) -> tuple[dict[str, Any], list[str]]:
+def _written(item: Item, only: Sequence[str] | None) -> tuple[dict[str, Value], list[str]]:
     """What an update sets, and what it removes because the item has it no more."""
     names = set(item) | set(OPTIONAL) if only is None else {*only, *ALWAYS}
     sets = {name: value for name, value in item.items() if name in names and name not in KEY}
     return sets, [name for name in OPTIONAL if name in names and name not in item]
 
 
-def _typed(value: object) -> dict[str, Any]:
+def _typed(value: object) -> Any:
     """A DynamoDB attribute value (the one place where numbers become text)."""
     if isinstance(value, str):
         return {"S": value}
@@ -242,7 +242,7 @@ class MemoryWorkloads:
                 break
             done += 1
             item = dict(change.item)
-            key = (item["InstanceType"], item["Workload"])
+            key = (str(item["InstanceType"]), str(item["Workload"]))
             if key in self.items and self.items[key]["Version"] >= item["Version"]:
                 overtaken += 1
                 continue

@@ -1,4 +1,4 @@
-"""Sending calls: through which pair, what to do about each answer, when to stop."""
+"""Sending calls: through which route, what to do about each answer, when to stop."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ class CallSender:
             (self.api_version,) = answer.names
 
     def _wait_or_rest(self, answer: Answer, question: Question, waits: int) -> None:
-        """A short wait here and now; after several, or when it is long, the pair rests and another is used."""
+        """A short wait here and now; after several, or when it is long, the route rests and another is used."""
         seconds = max(1.0, answer.wait_seconds)
         if waits > _SHORT_WAITS or seconds > _LONGEST_SHORT_WAIT_SECONDS:
             self.rights.rest(question.location, question.subscription, seconds=seconds)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import random
-from typing import Any
 
 import requests
 
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import Tokens
-from spotlake.azure.resource_graph import API, BANDS, GraphPages, band_of
+from spotlake.azure.resource_graph import API, BANDS, GraphPages, GraphRow, band_of
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import UntrustedAnswerError
 from spotlake.models import Dataset, Run, WorkItem, to_iso
@@ -75,23 +74,17 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     found = list(pages.rows(item.region))
     told = max(pages.total or 0, len(found))
     _require_enough(len(found), told, item, deps.settings)
-    casing = {join_key(one): one for one in item.instance_types}
     bands = _band_of_each(found, item.region, counts)
-    counts["unknown_bands"] = sum(band not in BANDS for band in bands.values())
-    counts["unknown_sizes"] = len(bands.keys() - casing.keys())
-    rows = [
-        EvictionRow(
-            run_id=run.run_id,
-            source=deps.settings.azure_source,
-            observed_at=to_iso(collected_at),
-            region=item.region,
-            instance_type=casing.get(size, size),
-            eviction_band=band,
-            interruption_frequency=BANDS.get(band),
-        )
-        for size, band in bands.items()
-        if not item.filtered or size in casing
-    ]
+    template = EvictionRow(
+        run_id=run.run_id,
+        source=deps.settings.azure_source,
+        observed_at=to_iso(collected_at),
+        region=item.region,
+        instance_type="",
+        eviction_band="",
+        interruption_frequency=None,
+    )
+    rows = _rows(bands, item, template, counts)
     report = CollectorReport(
         dataset=Dataset.EVICTION,
         region=item.region,
@@ -122,7 +115,24 @@ def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -
         raise UntrustedAnswerError(API, f"{item.region}: {found} different rows came of {told}")
 
 
-def _band_of_each(found: Iterable[Mapping[str, Any]], region: str, counts: Counter[str]) -> dict[str, str]:
+def _rows(bands: Mapping[str, str], item: WorkItem, template: EvictionRow, counts: Counter[str]) -> list[EvictionRow]:
+    """A row for each size, with the casing of the catalogue; a filtered attempt keeps its own sizes alone."""
+    casing = {join_key(size): size for size in item.instance_types}
+    counts["unknown_bands"] = sum(band not in BANDS for band in bands.values())
+    counts["unknown_sizes"] = len(bands.keys() - casing.keys())
+    return [
+        replace(
+            template,
+            instance_type=casing.get(size, size),
+            eviction_band=band,
+            interruption_frequency=BANDS.get(band),
+        )
+        for size, band in bands.items()
+        if not item.filtered or size in casing
+    ]
+
+
+def _band_of_each(found: Iterable[GraphRow], region: str, counts: Counter[str]) -> dict[str, str]:
     """Size (``join_key``) -> band; a size with two different bands has none: which is true, nobody knows."""
     bands: dict[str, str] = {}
     torn: set[str] = set()

@@ -158,8 +158,8 @@ class _FullRun:
                 region=region,
                 attempt=run.attempt,
             )
-            rows = [PriceRow.from_dict(row) for row in parse_rows(shard, key)]
-        except (ShardRefusedError, TypeError):
+            rows = parse_rows(shard, key, PriceRow)
+        except ShardRefusedError:
             return []
         return [row for row in rows if row.spot_price_usd_per_hour is not None]
 

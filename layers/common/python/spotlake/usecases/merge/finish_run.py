@@ -49,7 +49,8 @@ def finish_run(run: Run, failures: Sequence[Failure], deps: FinishDeps) -> Merge
     own = next(one for one in merged.slot.attempts if one.record.run.attempt == run.attempt)
     _note_listing(merged, deps.objects, deps.merge.settings)
     learn_from(deps.objects, run, own.reports)
-    note_last_good(deps.objects, run.slot_at, own.reports, merged.slot.account.accounts())
+    listings = [] if own.record.scope.instance_types else own.reports  # a part is no listing of its region
+    note_last_good(deps.objects, run.slot_at, listings, merged.slot.account.accounts())
     _note_answers(merged.slot, deps.objects)
     if run.mode is Mode.FULL and _is_whole(own):
         note_full_run(deps.objects, run.slot_at, done=True)

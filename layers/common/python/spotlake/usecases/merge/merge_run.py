@@ -98,8 +98,9 @@ class _Merge:
         self.shown: tuple[str, View] | None = None
 
     def run_all(self) -> Merged:
-        attempts = attempts_to_merge(self.objects, self.run)
-        read = self._timed("read", lambda: read_slot(self.objects, self.run.slot_at, attempts))
+        known = self.states.head().run(self.run.run_id)
+        attempts = {*attempts_to_merge(self.objects, self.run), *(known.attempts if known else ())}
+        read = self._timed("read", lambda: read_slot(self.objects, self.run.slot_at, sorted(attempts)))
         counts = read.columns.counts()
         committed = self._timed("fold", lambda: self._commit(read))
         listed = read.columns.listed()
@@ -147,12 +148,12 @@ class _Merge:
         # holds all but the newer attempts.
         base = before[-1] if before else known if len(head.runs) >= _REMEMBERED_RUNS else None
         state = self._loaded(base.key, head) if base else MergedState()
-        entries = [*before, self._fold(state, read, head.version + 1)]
+        entries = [*before, self._fold(state, read, head.version + 1, read.desired_count)]
         own = self._view(state) if not after else self._view(state).kept()
         for later in after:
             self.deps.deadline.check(f"folding run {later.run_id} again", needs_seconds=_FOLDING_SECONDS)
             again = read_slot(self.objects, slot_of_run_id(later.run_id), later.attempts)
-            entries.append(self._fold(state, again, head.version + 1))
+            entries.append(self._fold(state, again, head.version + 1, later.desired_count))
         newest = own if not after else self._view(state)
         due = dict.fromkeys([*head.due, self.run.run_id, *(one.run_id for one in after)])
         fresh = replace(head, version=head.version + 1, runs=tuple(entries[-_REMEMBERED_RUNS:]), due=tuple(due))
@@ -168,13 +169,13 @@ class _Merge:
             self.shown = key, self._view(state).kept()
         return state
 
-    def _fold(self, state: MergedState, read: SlotRead, version: int) -> MergedRun:
+    def _fold(self, state: MergedState, read: SlotRead, version: int, desired_count: int) -> MergedRun:
         fold_slot(state, read.columns, slot_number(read.slot_at))
         run_id = run_id_of(read.slot_at)
         key = keys.merged_state(run_id, version, self.run.attempt)
         self.states.store(state, key)
         attempts = tuple(attempt.record.run.attempt for attempt in read.attempts)
-        return MergedRun(run_id, key, read.digest, attempts, read.desired_count)
+        return MergedRun(run_id, key, read.digest, attempts, desired_count)
 
     # -- the table -------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from spotlake.models import Dataset, run_id_of
 from spotlake.planning.run_input import matches
 from spotlake.scores.accounts import Key, SlotAccount
 from spotlake.shards import open_shard
-from spotlake.state.attempts import read_end, read_record, read_work
+from spotlake.state.attempts import known_record, read_end, read_work
 from spotlake.stores.objects import ReadOnlyObjects
 
 _READ_THREADS = 16
@@ -33,7 +33,7 @@ def read_slot(objects: ReadOnlyObjects, slot_at: datetime, attempts: Sequence[in
     digest = blake2b(digest_size=8)
     for number in sorted(attempts):
         attempt = AttemptRead(
-            record=read_record(objects, slot_at, number),
+            record=known_record(objects, slot_at, number),
             work=read_work(objects, slot_at, number),
             failures=read_end(objects, slot_at, number),
         )
@@ -60,7 +60,8 @@ def _read_attempt(objects: ReadOnlyObjects, attempt: AttemptRead, columns: Colum
     regions = None if attempt.work is None else frozenset(attempt.work.items)
     globs = attempt.record.scope.instance_types
     wanted = functools.cache(lambda size: matches(size, globs)) if globs else None
-    shard_keys = [keys.shard(dataset, run.slot_at, region, run.attempt) for dataset, region in expected]
+    slot_at, run_id = run.slot_at, run_id_of(run.slot_at)
+    shard_keys = [keys.shard(dataset, slot_at, region, run.attempt) for dataset, region in expected]
     with ThreadPoolExecutor(_READ_THREADS) as pool:
         for key, (dataset, region), stored in zip(shard_keys, expected, pool.map(objects.get, shard_keys), strict=True):
             body = None if stored is None else stored.body
@@ -73,7 +74,7 @@ def _read_attempt(objects: ReadOnlyObjects, attempt: AttemptRead, columns: Colum
                     body,
                     key=key,
                     dataset=dataset,
-                    run_id=run_id_of(run.slot_at),
+                    run_id=run_id,
                     region=region,
                     attempt=run.attempt,
                 )
@@ -103,8 +104,11 @@ def _asked(attempts: Iterable[AttemptRead]) -> dict[Key, set[str]]:
     for attempt in attempts:
         if attempt.work is None:
             continue
-        owed = attempt.work.owed_sizes()
+        called: defaultdict[Key, set[str]] = defaultdict(set)
         for call in attempt.work.calls():
             for region in call.regions:
-                asked[region, call.desired_count] |= owed.get(region, frozenset()).intersection(call.instance_types)
+                called[region, call.desired_count].update(call.instance_types)
+        owed = attempt.work.owed_sizes()
+        for (region, count), sizes in called.items():
+            asked[region, count] |= sizes & owed.get(region, frozenset())
     return {key: sizes for key, sizes in asked.items() if sizes}

@@ -10,7 +10,7 @@ import orjson
 import requests
 
 from spotlake.errors import SpotlakeError
-from spotlake.events import NotifyEvent, NotifyResult
+from spotlake.events import NamedRun, NotifyEvent, NotifyResult
 from spotlake.models import Mode
 from spotlake.state.health import note_health
 from spotlake.stores.claims import Claims
@@ -60,7 +60,7 @@ def notify(event: NotifyEvent, deps: NotifyDeps) -> NotifyResult:
 
 def _changes_health(event: NotifyEvent, objects: ObjectStore, problems: list[str]) -> bool:
     """Remember what is reported; False when the same was reported last of this kind of run."""
-    run = event["run"] or {}
+    run = event["run"] or NamedRun()
     kind = run.get("mode") or Mode.INCREMENTAL.value
     before: list[str | None] = []
 
@@ -72,7 +72,7 @@ def _changes_health(event: NotifyEvent, objects: ObjectStore, problems: list[str
 
 
 def _words(event: NotifyEvent, console_url: Callable[[str], str]) -> tuple[str, str]:
-    run_id = (event["run"] or {}).get("run_id", "no run")
+    run_id = (event["run"] or NamedRun()).get("run_id", "no run")
     if event["error"] is None:
         return f"SpotLake Azure: {run_id} is well again", console_url(event["execution_id"])
     cause = one_line_cause(event["cause"])

@@ -137,6 +137,8 @@ class _Planning:
         """
         if self.given.mode != "auto":
             return Mode(self.given.mode)
+        if self.deps.claims.is_held_by(FULL_RUN, self.execution_id):
+            return Mode.FULL  # what this execution chose before a store failed it
         is_known = bool(self.catalogue.pairs) and all(region in self.catalogue.pairs for region in self.scope.regions)
         if is_known or self.scope.resume:
             return Mode.INCREMENTAL

@@ -22,7 +22,7 @@ from spotlake.planning.rotation import count_of_slot, parse_sps_metadata
 from spotlake.planning.run_input import matches
 from spotlake.planning.schedule import Schedule, schedule_calls
 from spotlake.planning.scope import Scope
-from spotlake.planning.sweep import Sweep, block_id, cycle_minutes, move_to_plan, slots_of_window
+from spotlake.planning.sweep import Sweep, block_id, cycle_minutes, lost_count, move_to_plan, slots_of_window
 from spotlake.planning.urgency import Priorities, Wanted
 from spotlake.scores.quota import QuotaRules
 from spotlake.settings import Settings
@@ -153,6 +153,9 @@ class _Preparation:
         if in_sweep and window_calls:
             hours = cycle_minutes(len(blocks), window_calls, settings.quota_window_minutes) / 60
             self.notes.append(f"with this quota every score is asked again after about {hours:.1f} hours")
+        in_rotation = not in_sweep and not scope.desired_counts and run.mode is not Mode.FULL
+        if in_rotation and sum(free.values()) >= 2 * len(blocks):
+            run = self._with_lost_count(run, blocks, sweep)
         schedule = schedule_calls(
             blocks,
             desired_counts=None if in_sweep else run.desired_counts,
@@ -222,6 +225,14 @@ class _Preparation:
             self.notes.append(f"{position.ignored}; the desired count follows the timestamp")
             return replace(run, desired_counts=(count_of_slot(run.slot_at),))
         return replace(run, desired_counts=(DESIRED_COUNTS[position.index],))
+
+    def _with_lost_count(self, run: Run, blocks: Sequence[Block], sweep: Sweep) -> Run:
+        """The attempt with the count of a slot that was lost besides its own."""
+        lost = lost_count(sweep, [block_id(block) for block in blocks], run.desired_counts[0], run.slot_at)
+        if lost is None:
+            return run
+        self.notes.append(f"desired count {lost} lost its turn: this run asks it too")
+        return replace(run, desired_counts=(*run.desired_counts, lost))
 
     def _item(self, run: Run, region: str, schedule: Schedule, share_percent: int, last_good: LastGood) -> WorkItem:
         scope, settings = self.record.scope, self.deps.settings

@@ -98,7 +98,7 @@ def _read_shard(
     run_id = run_id_of(slot_at)
     try:
         shard = open_shard(stored.body, key=key, dataset=dataset, run_id=run_id, region=region, attempt=attempt)
-        rows = [ScoreRow.from_dict(row) for row in parse_rows(shard, key)] if dataset is Dataset.SPS else []
-    except (ShardRefusedError, TypeError):
+        rows = parse_rows(shard, key, ScoreRow) if dataset is Dataset.SPS else []
+    except ShardRefusedError:
         return None, []
     return shard.header.report, rows

@@ -10,7 +10,7 @@ from ministack.services import budgets
 from ministack.services.cloudformation import changesets, provisioners, stacks
 
 from spotlake.errors import StoreError
-from spotlake_local.aws.seams import need
+from spotlake_local.aws.patches import need
 
 _adopted: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar("adopted_buckets", default=frozenset())
 

@@ -17,8 +17,8 @@ from ministack import app
 from ministack.core import responses
 from ministack.services import cloudwatch_logs, codebuild, ec2, ecr, lambda_svc, ssm, stepfunctions
 
-from spotlake_local.aws.seams import need
-from spotlake_local.aws.seams.iam import is_allowed
+from spotlake_local.aws.patches import need
+from spotlake_local.aws.patches.iam import is_allowed
 from spotlake_local.workspace import ROOT
 
 ACCOUNT_PARAMETER = "/emulated-account"
