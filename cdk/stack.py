@@ -62,7 +62,7 @@ class CollectorStack(cdk.Stack):
         if self.job.image_build:
             outputs["ImageProject"] = self.job.image_build.project_name
             outputs["FullRunsNeed"] = (
-                "an image at ImageUri: `make deploy` and `make image` build it here or in AWS; "
+                "an image at ImageUri: `make image` builds it, here or in AWS (`make deploy` has done so); "
                 "or deploy with -c image_uri=REPOSITORY:TAG"
             )
         for name, value in outputs.items():
