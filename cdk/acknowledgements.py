@@ -7,6 +7,7 @@ from constructs import IConstruct
 
 _EXECUTIONS = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{}-collector:*"
 _REVISIONS = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job-definition/{}-collection-job:*"
+_JOBS = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*"
 _INSTANCE_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
 
 # (path below the stack, rule, reason)
@@ -24,7 +25,7 @@ _REASONED = (
     (
         "Workflow/Role",
         "IAM5[Resource::*]",
-        "Log delivery, X-Ray, batch:DescribeJobs and TerminateJob know no resources",
+        "Log delivery, X-Ray and batch:DescribeJobs know no resources",
     ),
     (
         "Workflow/Machine",
@@ -56,6 +57,7 @@ def acknowledge_all(stack: cdk.Stack) -> None:
             f"IAM5[Resource::{_REVISIONS.format(stack.stack_name)}]",
             "Revisions of this job definition have numbers that are not known before",
         ),
+        ("Workflow/Role", f"IAM5[Resource::{_JOBS}]", "Jobs have names that Batch gives them"),
     )
     for path, rule, reason in reasoned:
         place: IConstruct | None = stack

@@ -188,8 +188,10 @@ def _grant_workflow(workflow: Workflow, functions: Functions, job: FullRunJob) -
         service="batch", resource="job-definition", resource_name=f"{job.definition_name}:*"
     )
     _allow(role, ["batch:SubmitJob"], [revisions, job.queue.job_queue_arn])
-    # Batch has no resource-level permissions for these two (service authorization reference, 2026-11).
-    _allow(role, ["batch:DescribeJobs", "batch:TerminateJob"], ["*"])
+    jobs = cdk.Stack.of(workflow).format_arn(service="batch", resource="job", resource_name="*")
+    _allow(role, ["batch:TerminateJob"], [jobs])
+    # It has no resource-level permissions (service authorization reference, 2026-11).
+    _allow(role, ["batch:DescribeJobs"], ["*"])
     rule = cdk.Stack.of(workflow).format_arn(
         service="events", resource="rule", resource_name="StepFunctionsGetEventsForBatchJobsRule"
     )
