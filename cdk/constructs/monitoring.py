@@ -96,6 +96,7 @@ class Monitoring(Construct):
             "No placement-score call could be reserved for two hours: is somebody else using up the quota?",
             operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
         )
+        self._watch_prices()
         for name in _SIGNING_IN:
             self._alarm(
                 f"SignIn-{name}",
@@ -127,6 +128,38 @@ class Monitoring(Construct):
             machine=machine,
             functions=functions,
             alarms=self._alarms,
+        )
+
+    def _watch_prices(self) -> None:
+        """What is new in the price lists is told once; what contradicts or is missing, while it lasts."""
+        running = self._settings.running
+        self._alarm(
+            "UnknownKinds",
+            own_metric("NewUnknownKinds", "merge", "Maximum"),
+            1,
+            "The price list has rows of a kind that no rule knows, and they are left out: `unknown_kinds` of the "
+            "manifest shows some. Is a rule of docs/prices.md to be added?",
+        )
+        self._alarm(
+            "PriceDisagreements",
+            own_metric("NewPriceDisagreements", "merge", "Maximum"),
+            1,
+            "Two meters say different prices of one size, and the plainer product's was taken: "
+            "`price_disagreements` of the manifest names the sizes.",
+        )
+        self._alarm(
+            "Unconfirmed",
+            own_metric("UnconfirmedPercent", "merge", "Maximum"),
+            running.unconfirmed_alarm_percent,
+            "Too many pairs keep an old price because the price list lacks them: `unconfirmed` of the manifest "
+            "names them. Is a region or a family of sizes missing from the list?",
+        )
+        self._alarm(
+            "PriceWitness",
+            own_metric("WitnessDisagreementPercent", "merge", "Maximum"),
+            running.witness_alarm_percent,
+            "Resource Graph says other spot prices of a region than the price list: `price_witness` of the manifests "
+            "of the last day names the region and sizes.",
         )
 
     def _alarm(

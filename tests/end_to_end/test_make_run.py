@@ -225,6 +225,8 @@ METRICS = {
         "WriteUnits",
         "OldestScoreAgeMinutes",
         "ScoreAgeP95Minutes",
+        "NewUnknownKinds",
+        "NewPriceDisagreements",
     },
     "report": set(),
     "notify": set(),

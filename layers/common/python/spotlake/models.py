@@ -170,6 +170,9 @@ class WorkItem:
         filtered: Whether the attempt asked for some sizes only: rows of others are then dropped.
         quota_share_percent: Our share of the placement-score quota as Plan decided it; 0: the setting's.
         last_good_rows: Data set -> rows of the region in its last whole listing, to notice a fall.
+        absent_spot, absent_ondemand: Sizes whose price of that kind a narrow request lately did not find: they are
+            counted as unconfirmed, and not asked for narrowly again.
+        witness: Whether the second witness of prices is asked for this region in this attempt.
     """
 
     region: str
@@ -181,6 +184,9 @@ class WorkItem:
     filtered: bool = False
     quota_share_percent: int = 0
     last_good_rows: Mapping[str, int] = field(default_factory=dict)
+    absent_spot: tuple[str, ...] = ()
+    absent_ondemand: tuple[str, ...] = ()
+    witness: bool = False
 
     def is_due(self, dataset: Dataset) -> bool:
         """Whether this data set is to be collected: scores need calls, listings do not."""

@@ -70,7 +70,10 @@ class Findings:
         refused_subscriptions: Digest of a subscription that Azure refused -> the error's code.
         locations: By routing location.
         unconfirmed_sizes: Of prices: sizes of the catalogue that neither the listing nor a narrow request confirmed.
-        unknown_kinds: Of prices: a few rows that no rule knows, their telling fields.
+        unknown_kinds: Of prices: a few rows that no rule knows, their telling fields, one of each kind.
+        absent_spot, absent_ondemand: Of prices: sizes whose price of that kind a narrow request did not find either.
+        disagreeing_sizes: Of prices: a few sizes of which two meters say two prices, "spot Standard_D2s_v5".
+        windows_spot_usd_per_hour: Of prices, where the second witness is asked: size -> Windows spot price.
     """
 
     invalid_regions: tuple[str, ...] = ()
@@ -82,6 +85,10 @@ class Findings:
     locations: Mapping[str, LocationAnswers] = field(default_factory=dict)
     unconfirmed_sizes: tuple[str, ...] = ()
     unknown_kinds: tuple[Mapping[str, Any], ...] = ()
+    absent_spot: tuple[str, ...] = ()
+    absent_ondemand: tuple[str, ...] = ()
+    disagreeing_sizes: tuple[str, ...] = ()
+    windows_spot_usd_per_hour: Mapping[str, float] = field(default_factory=dict)
 
 
 type CollectorStatus = Literal["complete", "partial", "failed"]

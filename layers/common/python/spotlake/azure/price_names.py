@@ -23,6 +23,8 @@ _MEMORY = re.compile(r"(?:very)?(?:high|medium)mem(?:ory)?$")
 _SERIES = "series"
 _MACHINES = "virtualmachines"
 _USUAL_WORDS = ("virtual", "machines", _SERIES)
+_USUAL_IN_NAMES = frozenset((*_USUAL_WORDS, "srs", "linux", "basic", "standard"))
+_WINDOWS = re.compile(r"\bwin(?:dows)?\b|windows$", re.IGNORECASE)
 _PLAIN_TAILS = frozenset({"", "linux", "basic", "basiclinux"})
 _CACHED = 1024  # a region has about 300 products
 
@@ -135,6 +137,25 @@ def read_meter(sku_name: str, meter_name: str, instance_type: str) -> Meter:
     if len(said) < 2:
         return said.pop() if said else Meter.PLAIN
     return Meter.EXPIRED if said == {Meter.EXPIRED, Meter.SPOT} else Meter.UNKNOWN
+
+
+def words_of_kind(*names: str) -> str:
+    """What tells one kind of row from another: the words of its names that are neither usual nor a size's.
+
+    >>> words_of_kind("Virtual Machines Easv5 Series", "E4as v5 Spot Plus", "E8as v5 Spot Plus")
+    'plus spot'
+    """
+    found = {word for name in names for word in words_of(name) if not any(map(str.isdigit, word))}
+    return " ".join(sorted(found - _USUAL_IN_NAMES))
+
+
+def without_windows(product_name: str) -> str:
+    """The name of the Linux product that a Windows one stands beside.
+
+    >>> without_windows("Virtual Machines Easv5 Series Windows")
+    'Virtual Machines Easv5 Series '
+    """
+    return _WINDOWS.sub("", product_name)
 
 
 def _kind_of(name: str, size: frozenset[str]) -> Meter:

@@ -149,6 +149,9 @@ def _work_content(work: Work) -> dict[str, Any]:
                 "ondemand": item.ondemand,
                 "filtered": item.filtered,
                 "last_good_rows": item.last_good_rows,
+                "absent_spot": item.absent_spot,
+                "absent_ondemand": item.absent_ondemand,
+                "witness": item.witness,
             }
             for region, item in work.items.items()
         },
@@ -170,6 +173,9 @@ def _work(content: Mapping[str, Any], key: str) -> Work:
                     filtered=one["filtered"],
                     quota_share_percent=content["quota_share_percent"],
                     last_good_rows=one["last_good_rows"],
+                    absent_spot=tuple(one.get("absent_spot", ())),
+                    absent_ondemand=tuple(one.get("absent_ondemand", ())),
+                    witness=one.get("witness", False),
                 )
                 for region, one in content["regions"].items()
             },

@@ -18,6 +18,7 @@ from spotlake.planning.attempt import AttemptRecord, Work
 from spotlake.planning.catalogue import Catalogue, pairs_of
 from spotlake.planning.cover import Block, cover_pairs
 from spotlake.planning.lessons import Learnt
+from spotlake.planning.price_memory import PriceMemory
 from spotlake.planning.rotation import count_of_slot, parse_sps_metadata
 from spotlake.planning.run_input import matches
 from spotlake.planning.schedule import Schedule, schedule_calls
@@ -30,6 +31,7 @@ from spotlake.state.attempts import write_work
 from spotlake.state.call_plan import read_plan, write_plan
 from spotlake.state.last_good import LastGood, read_last_good
 from spotlake.state.lessons import read_learnt
+from spotlake.state.price_memory import read_price_memory
 from spotlake.state.sweep import change_sweep, read_sweep
 from spotlake.stores.foreign import read_if_allowed
 from spotlake.stores.ledger import QuotaLedger
@@ -110,12 +112,23 @@ class _Preparation:
     def prepare(self, candidates: Sequence[str]) -> Prepared:
         deps, scope = self.deps, self.record.scope
         learnt, last_good = read_learnt(deps.objects), read_last_good(deps.objects)
-        regions = tuple(sorted({*(scope.regions or self.catalogue.pairs), *candidates}))
+        memory = read_price_memory(deps.objects)
+        due = (region for region in candidates if memory.is_listing_due(region, self.record.run.slot_at))
+        regions = tuple(sorted({*(scope.regions or self.catalogue.pairs), *due}))
         pairs = _pairs_to_score(self.catalogue, scope, learnt, self.record.run.mode)
         stored = self._production_position()
         share = self._share_percent(stored)
         run, schedule, quota_left = self._schedule(pairs, learnt, regions, share, stored)
-        items = {region: self._item(run, region, schedule, share, last_good) for region in regions}
+        witnesses = self._witnesses(memory, regions)
+        items = {}
+        for region in regions:
+            item = self._item(run, region, schedule, share, last_good)
+            items[region] = replace(
+                item,
+                absent_spot=memory.absent_sizes(region, "spot", run.slot_at),
+                absent_ondemand=memory.absent_sizes(region, "ondemand", run.slot_at),
+                witness=region in witnesses,
+            )
         work = Work(
             run=run,
             items=items,
@@ -233,6 +246,13 @@ class _Preparation:
             return run
         self.notes.append(f"desired count {lost} lost its turn: this run asks it too")
         return replace(run, desired_counts=(*run.desired_counts, lost))
+
+    def _witnesses(self, memory: PriceMemory, regions: Sequence[str]) -> frozenset[str]:
+        """Whose second witness is asked: of a whole incremental run, whose two listings are of one slot."""
+        run, scope = self.record.run, self.record.scope
+        if run.mode is Mode.FULL or scope.filtered or scope.resume:
+            return frozenset()
+        return memory.witnesses_due(filter(self.catalogue.pairs.get, regions), run.slot_at)
 
     def _item(self, run: Run, region: str, schedule: Schedule, share_percent: int, last_good: LastGood) -> WorkItem:
         scope, settings = self.record.scope, self.deps.settings
