@@ -139,14 +139,19 @@ def read_meter(sku_name: str, meter_name: str, instance_type: str) -> Meter:
     return Meter.EXPIRED if said == {Meter.EXPIRED, Meter.SPOT} else Meter.UNKNOWN
 
 
-def words_of_kind(*names: str) -> str:
-    """What tells one kind of row from another: the words of its names that are neither usual nor a size's.
+def words_of_kind(product_name: str, sku_name: str, meter_name: str, instance_type: str) -> str:
+    """What tells one unknown kind of row from another, whatever the size: the words that make it unknown.
 
-    >>> words_of_kind("Virtual Machines Easv5 Series", "E4as v5 Spot Plus", "E8as v5 Spot Plus")
+    >>> words_of_kind("Virtual Machines Easv5 Series", "E4as v5 Spot Plus", "E4as v5 Spot Plus", "Standard_E4as_v5")
     'plus spot'
+    >>> words_of_kind("Virtual Machines Easv5 Batch Series", "E4as v5", "E4as v5", "Standard_E4as_v5")
+    'batch'
     """
-    found = {word for name in names for word in words_of(name) if not any(map(str.isdigit, word))}
-    return " ".join(sorted(found - _USUAL_IN_NAMES))
+    size = frozenset(words_of(instance_type))
+    found = {word for name in (sku_name, meter_name) for word in words_of(name)[_end_of_size(words_of(name), size) :]}
+    if read_product(product_name).kind is Product.UNKNOWN:
+        found |= {*words_of(product_name)} - _USUAL_IN_NAMES
+    return " ".join(sorted(word for word in found if "spot" in word or not any(map(str.isdigit, word))))
 
 
 def without_windows(product_name: str) -> str:
@@ -158,12 +163,19 @@ def without_windows(product_name: str) -> str:
     return _WINDOWS.sub("", product_name)
 
 
+def _is_of_size(word: str, size: frozenset[str]) -> bool:
+    return word in size or word in ("standard", "basic") or any(map(str.isdigit, word))
+
+
+def _end_of_size(words: tuple[str, ...], size: frozenset[str]) -> int:
+    return next((number for number, word in enumerate(words) if not _is_of_size(word, size)), len(words))
+
+
 def _kind_of(name: str, size: frozenset[str]) -> Meter:
     words = words_of(name)
-    is_size = [word in size or word in ("standard", "basic") or any(map(str.isdigit, word)) for word in words]
-    ends_at = next((number for number, yes in enumerate(is_size) if not yes), len(words))
+    ends_at = _end_of_size(words, size)
     tail = "".join(words[ends_at:])
-    if ends_at == 0 or any(is_size[ends_at:]):
+    if ends_at == 0 or any(_is_of_size(word, size) for word in words[ends_at:]):
         return Meter.UNKNOWN  # no size at all, or something after the words of the kind
     if not tail:
         # "Spot2" has a digit: whatever speaks of spot without being the known word is not the machine's price.

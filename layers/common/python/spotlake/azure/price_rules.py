@@ -260,8 +260,8 @@ def _disagree(best: Price, other: Price) -> bool:
 def _keep_sample(kept: dict[str, dict[str, Any]], item: Mapping[str, Any]) -> None:
     """One row of each kind, the first in order of its text; of the kinds the first few in order of their words."""
     sample = {name: _short(item.get(name)) for name in _SAMPLE_FIELDS}
-    names = (str(sample[name]) for name in ("type", "productName", "skuName", "meterName"))
-    kind = sample["kind"] = words_of_kind(*names)
+    kind = words_of_kind(*(str(sample[name]) for name in ("productName", "skuName", "meterName", "armSkuName")))
+    kind = sample["kind"] = kind if sample["type"] == "Consumption" else f"{sample['type']} {kind}".strip()
     if kind not in kept or _text_of(sample) < _text_of(kept[kind]):
         kept[kind] = sample
     if len(kept) > MOST_SAMPLES:
