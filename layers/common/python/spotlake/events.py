@@ -116,6 +116,10 @@ class MergeResult(TypedDict):
     score_age_p95_minutes: float | None
     oldest_score_age_minutes: float | None
     rows_difference_percent: float | None
+    unconfirmed_percent: float | None
+    new_unknown_kinds: NotRequired[int]
+    new_price_disagreements: NotRequired[int]
+    witness_disagreement_percent: NotRequired[float | None]
     manifest_key: str
 
 

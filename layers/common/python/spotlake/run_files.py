@@ -12,6 +12,7 @@ import orjson
 
 from spotlake.checked import checked
 from spotlake.errors import StoreError
+from spotlake.reports import RowSample
 
 MANIFEST_SCHEMA = 2
 FIRST_SCHEMA = 1  # before attempts had numbers
@@ -131,6 +132,54 @@ class Written(TypedDict):
     write_throttles: int
 
 
+class WitnessEntry(TypedDict):
+    """Second witness of one region's spot prices; ``systems``: "linux" and "windows" -> what the comparison found."""
+
+    region: str
+    attempt: int
+    answered: bool
+    odd_rows: int
+    systems: dict[str, dict[str, Any]]
+
+
+class UnknownKinds(TypedDict):
+    """Rows of the price lists that no rule knows: how many, and one of each of a few kinds."""
+
+    rows: int
+    samples: list[RowSample]
+
+
+class Disagreements(TypedDict):
+    """Prices of which two meters say two values: how many rows, and a few sizes with their region."""
+
+    rows: int
+    sizes: list[str]
+
+
+class UnconfirmedSizes(TypedDict):
+    """Pairs of one region that no listing confirmed: how many, and their sizes, a few hundred at most."""
+
+    pairs: int
+    sizes: list[str]
+
+
+class Unconfirmed(TypedDict):
+    """Pairs that no listing confirmed, and pairs that a narrow request found after all."""
+
+    pairs: int
+    healed: int
+    regions: dict[str, UnconfirmedSizes]
+
+
+class PriceFindings(TypedDict):
+    """What a slot's price listings found odd."""
+
+    unknown_kinds: UnknownKinds
+    price_disagreements: Disagreements
+    unconfirmed: Unconfirmed
+    unconfirmed_percent: float | None
+
+
 class Manifest(Collected, Written):
     """``runs/azure/.../{run_id}.json``: what a run has stored."""
 
@@ -146,6 +195,11 @@ class Manifest(Collected, Written):
     seconds: dict[str, float]
     merged_at: str
     outputs: list[str]
+    unknown_kinds: NotRequired[UnknownKinds]  # since 0.2.0, as the next four
+    price_disagreements: NotRequired[Disagreements]
+    unconfirmed: NotRequired[Unconfirmed]
+    unconfirmed_percent: NotRequired[float | None]
+    price_witness: NotRequired[list[WitnessEntry]]
 
 
 class MemorySample(TypedDict):
