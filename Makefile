@@ -114,7 +114,7 @@ tests: setup chromium ## Every test, without lint and types
 	@touch $@
 
 # REPOSITORY=registry/name pushes elsewhere than to the deployed stack's own repository.
-image: .venv/.ready ## Build the full run's image for arm64 and amd64 and push it (docker or podman)
+image: .venv/.ready ## Build the full run's image and push it (docker or podman here, else CodeBuild in AWS)
 	@$(SPOTLAKE) image $(if $(REPOSITORY),--repository "$(REPOSITORY)")
 
 docs: .venv/.ready ## Build the documentation site into build/site (a broken link fails)
@@ -140,10 +140,12 @@ synth: setup build/layers/.ready-arm64 ## Synthesise the stack into cdk.out (no 
 diff: setup build/layers/.ready-arm64 ## What a deployment would change
 	@$(CDK) diff $(CDK_ARGS)
 
-# What an earlier deployment left behind (bucket, tables) is adopted, with everything in it.
+# What an earlier deployment left behind (bucket, tables) is adopted, with everything in it. Full runs get their image.
+OUTPUTS := cdk.out/outputs.json
 deploy: setup build/layers/.ready-arm64 ## Deploy to the AWS account you are signed in to
 	$(SIGNED_IN)
-	@$(CDK) deploy --import-existing-resources $(CDK_ARGS)
+	@$(CDK) deploy --import-existing-resources --outputs-file $(OUTPUTS) $(CDK_ARGS)
+	@$(SPOTLAKE) image --outputs $(OUTPUTS)
 
 destroy: setup build/layers/.ready-arm64 ## Remove the stack; bucket and tables stay
 	$(SIGNED_IN)

@@ -59,9 +59,11 @@ class CollectorStack(cdk.Stack):
             "StartByHand": f"aws stepfunctions start-execution --state-machine-arn {machine_arn} --input '{{}}'",
             "LookAt": f"https://{self.region}.console.aws.amazon.com/states/home#/statemachines/view/{machine_arn}",
         }
-        if not self.settings.image_uri and not self.settings.image_from_dockerfile:
+        if self.job.image_build:
+            outputs["ImageProject"] = self.job.image_build.project_name
             outputs["FullRunsNeed"] = (
-                "an image at ImageUri: `make image` builds and pushes it; or deploy with -c image_uri=REPOSITORY:TAG"
+                "an image at ImageUri: `make image` builds it, here or in AWS (`make deploy` has done so); "
+                "or deploy with -c image_uri=REPOSITORY:TAG"
             )
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

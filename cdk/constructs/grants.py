@@ -27,6 +27,7 @@ _CONTROL_READ = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem")
 _CONTROL_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 _SHARD_PREFIX = "rawdata/azure/{}/"
 _LOCALFILE_PREFIX = "rawdata/azure/localfile/"
+_ANY_KEY = "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*"
 _SNAPSHOTS = "rawdata/azure/2*"  # folders of years; the other folders' names begin with a letter
 
 
@@ -47,6 +48,7 @@ def grant_all(
     granter.collector(roles["price"], Dataset.PRICE, signs_in=False)
     granter.collector(roles["eviction"], Dataset.EVICTION, signs_in=True)
     granter.turns(roles["eviction"])
+    granter.price_history(roles["eviction"])
     granter.quota(roles["sps"])
     granter.merge(roles["merge"])
     granter.report(roles["report"])
@@ -86,6 +88,11 @@ class _Granter:
         if signs_in:
             self._sign_in(role)
 
+    def price_history(self, role: iam.IRole) -> None:
+        """The second witness of prices, which the collector of eviction rates asks."""
+        self._read(role, keys.PRICE_HISTORY_PREFIX)
+        self._write(role, keys.PRICE_HISTORY_PREFIX)
+
     def turns(self, role: iam.IRole) -> None:
         """Turns at Resource Graph: one write per query."""
         self._control(role, "turn#*", write=True)
@@ -99,7 +106,7 @@ class _Granter:
         written = (
             _SNAPSHOTS, keys.LATEST, keys.QUERY_SELECTOR, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX
         )  # fmt: skip
-        self._read(role, *shards, *written)
+        self._read(role, *shards, keys.PRICE_HISTORY_PREFIX, *written)
         self._write(role, *written)
         # States that the chain no longer needs.
         states = f"{keys.MERGED_STATES_PREFIX}*"
@@ -120,9 +127,20 @@ class _Granter:
         self._control(role, "claim", write=True)
         topic.grant_publish(role)
         if self.running.slack_webhook_parameter:
-            name = self.running.slack_webhook_parameter.lstrip("/")
-            stack = cdk.Stack.of(topic)
-            _allow(role, ["ssm:GetParameter"], [stack.format_arn(service="ssm", resource=f"parameter/{name}")])
+            self._webhook(role)
+
+    def _webhook(self, role: iam.IRole) -> None:
+        stack = cdk.Stack.of(role)
+        name = self.running.slack_webhook_parameter.lstrip("/")
+        parameter = stack.format_arn(service="ssm", resource=f"parameter/{name}")
+        _allow(role, ["ssm:GetParameter"], [parameter])
+        # With a key of the account's own: Parameter Store names the parameter in the encryption context
+        # (docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html, read 2026-11).
+        through = f"ssm.{stack.region}.{stack.url_suffix}"
+        condition = {"StringEquals": {"kms:ViaService": through, "kms:EncryptionContext:PARAMETER_ARN": parameter}}
+        _allow(role, ["kms:Decrypt"], [stack.format_arn(service="kms", resource="key", resource_name="*")], condition)
+        reason = "Whichever key encrypts this one parameter, and for it alone"
+        acknowledge(role, f"IAM5[Resource::{_ANY_KEY}]", reason)
 
     def full_run(self, role: iam.IRole) -> None:
         self._read_production(role)
@@ -171,9 +189,15 @@ class _Granter:
 def _grant_workflow(workflow: Workflow, functions: Functions, job: FullRunJob) -> None:
     role = workflow.role
     _allow(role, ["lambda:InvokeFunction"], [function.function_arn for function in functions.by_name.values()])
-    _allow(role, ["batch:SubmitJob"], [job.definition.job_definition_arn, job.queue.job_queue_arn])
-    # Batch has no resource-level permissions for these two (service authorization reference, 2026-11).
-    _allow(role, ["batch:DescribeJobs", "batch:TerminateJob"], ["*"])
+    # Every revision: an execution that began before a deployment submits the one that it began with.
+    revisions = cdk.Stack.of(job).format_arn(
+        service="batch", resource="job-definition", resource_name=f"{job.definition_name}:*"
+    )
+    _allow(role, ["batch:SubmitJob"], [revisions, job.queue.job_queue_arn])
+    jobs = cdk.Stack.of(workflow).format_arn(service="batch", resource="job", resource_name="*")
+    _allow(role, ["batch:TerminateJob"], [jobs])
+    # It has no resource-level permissions (service authorization reference, 2026-11).
+    _allow(role, ["batch:DescribeJobs"], ["*"])
     rule = cdk.Stack.of(workflow).format_arn(
         service="events", resource="rule", resource_name="StepFunctionsGetEventsForBatchJobsRule"
     )

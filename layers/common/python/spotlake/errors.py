@@ -16,6 +16,7 @@ The class name is the Step Functions error name (``errorType``), so ``Retry`` an
     |   +-- UntrustedAnswerError KEEP_OLD_DATA empty, shrunken, unreadable or looping answer
     +-- StoreError              TRY_LATER      S3 or DynamoDB failed after botocore's own retries
     |   +-- ConflictError       TRY_LATER      a conditional write lost against another writer
+    |   +-- DamagedStateError   FIX_SETUP      a document of the state is damaged or of a newer schema
     +-- ShardRefusedError       KEEP_OLD_DATA  a shard that is damaged or not of this run
     +-- DeadlineError           RESUME         time ran out; what was done is stored
     +-- ReclaimedError          RESUME         the spot machine is being taken away (SIGTERM)
@@ -140,6 +141,12 @@ class StoreError(SpotlakeError):
 
 class ConflictError(StoreError):
     """The condition of a write did not hold: another writer was quicker."""
+
+
+class DamagedStateError(StoreError):
+    """A document of the state is damaged, or of a schema that this code does not read; the text names it."""
+
+    recovery = Recovery.FIX_SETUP
 
 
 class ShardRefusedError(SpotlakeError):

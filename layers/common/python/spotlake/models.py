@@ -200,6 +200,9 @@ class WorkItem:
         filtered: Whether the attempt asks for some sizes only. Rows of other sizes are then dropped.
         quota_share_percent: Our share of the placement-score quota, as Plan decided; 0: use the setting.
         last_good_rows: Data set -> number of rows in the region's last whole listing, to notice a fall.
+        absent_spot, absent_ondemand: Sizes whose price of that kind a narrow request lately did not find: they are
+            counted as unconfirmed, and not asked for narrowly again.
+        witness: Whether the second witness of prices is asked for this region in this attempt.
     """
 
     region: str
@@ -211,6 +214,9 @@ class WorkItem:
     filtered: bool = False
     quota_share_percent: int = 0
     last_good_rows: Mapping[str, int] = field(default_factory=dict)
+    absent_spot: tuple[str, ...] = ()
+    absent_ondemand: tuple[str, ...] = ()
+    witness: bool = False
 
     def is_due(self, dataset: Dataset) -> bool:
         """Whether to collect this data set. Scores need calls; listings do not."""

@@ -60,6 +60,9 @@ class Settings:
         minimum_coverage_percent: A run with a lower coverage fails, after its data is merged. Coverage is the mean over
             the three data sets, so with the default one data set may be missing.
         rows_alarm_percent: Difference from the day before, in rows of a data set, that raises an alarm.
+        unconfirmed_alarm_percent: More pairs than this whose price the listings did not confirm raise an alarm. On the
+            first two days of a month some 5 % have no spot price.
+        witness_alarm_percent: More sizes of a region than this whose price Resource Graph contradicts raise an alarm.
         score_age_alarm_hours: Age of a score that raises an alarm. With one subscription every score is asked again
             after about 40 hours.
         retire_after_days: Days without a listing after which a workload is retired.
@@ -97,6 +100,8 @@ class Settings:
     price_max_fall_percent: int = _setting(50, int, _between(1, 100))
     minimum_coverage_percent: int = _setting(50, int, _between(0, 100))
     rows_alarm_percent: int = _setting(30, int, _between(1, 1000))
+    unconfirmed_alarm_percent: int = _setting(10, int, _between(1, 100))
+    witness_alarm_percent: int = _setting(10, int, _between(1, 100))
     score_age_alarm_hours: int = _setting(72, int, _between(1, 2000))
     retire_after_days: int = _setting(14, int, _between(1, 365))
     retired_ttl_days: int = _setting(90, int, _between(1, 3650))

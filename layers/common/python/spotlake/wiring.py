@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
-from spotlake.azure.http import HttpClient, new_session
-from spotlake.azure.locations import API as LOCATIONS_API
-from spotlake.azure.locations import fetch_locations
+from spotlake.azure.http import new_session
+from spotlake.azure_access import BOTO, AzureAccess
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
+from spotlake.errors import ConfigurationError
 from spotlake.models import Run, WorkItem
 from spotlake.names import regions_to_collect
 from spotlake.reports import CollectorReport
-from spotlake.scores.geography import Locations
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
-from spotlake.state.locations import read_locations, write_locations
+from spotlake.state.locations import LOCATIONS
 from spotlake.stores.claims import DynamoDbClaims
 from spotlake.stores.executions import is_running
 from spotlake.stores.ledger import DynamoDbLedger
@@ -52,8 +50,6 @@ SCORE_THREADS = 4  # calls under way at once in one collector
 _TO_FINISH_SECONDS = 5.0  # of a Lambda's time, to answer
 # Plan has little time, and can start from yesterday's plan. A full run uses the time that the setting allows.
 _INCREMENTAL_EFFORT_SECONDS = 1.0
-# botocore owns the retries of AWS calls: throttles and 5xx, with jitter.
-_BOTO = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, max_pool_connections=32)
 
 
 class Services:
@@ -68,17 +64,17 @@ class Services:
     @functools.cached_property
     def objects(self) -> S3Objects:
         """The write bucket."""
-        return S3Objects(self._session.client("s3", config=_BOTO), self.settings.write_bucket)
+        return S3Objects(self._session.client("s3", config=BOTO), self.settings.write_bucket)
 
     @functools.cached_property
     def production(self) -> S3Objects:
         """Production's bucket; its roles may only read."""
-        return S3Objects(self._session.client("s3", config=_BOTO), self.settings.read_bucket)
+        return S3Objects(self._session.client("s3", config=BOTO), self.settings.read_bucket)
 
     @functools.cached_property
     def dynamodb(self) -> DynamoDBClient:
         """DynamoDB where the stack is."""
-        return self._session.client("dynamodb", config=_BOTO)
+        return self._session.client("dynamodb", config=BOTO)
 
     @functools.cached_property
     def ledger(self) -> DynamoDbLedger:
@@ -91,37 +87,9 @@ class Services:
         return DynamoDbClaims(self.dynamodb, self.settings.control_table)
 
     @functools.cached_property
-    def credentials(self) -> AzureCredentials:
-        """The Azure credentials, from AzureAuth in its own region."""
-        client = self._session.client("dynamodb", region_name=self.settings.auth_region, config=_BOTO)
-        return read_credentials(client, self.settings.auth_table, self.settings.auth_item)
-
-    @functools.cached_property
-    def tokens(self) -> TokenSource:
-        """One token source for all clients of this process."""
-        return TokenSource(
-            self.credentials,
-            authority_url=self.settings.azure_authority_url or None,
-            ca_file=self.settings.azure_ca_file or None,
-        )
-
-    def locations(self, run: Run, deadline: Deadline, *, refresh: bool) -> Locations:
-        """Routing locations and zones from the state. If they are unknown or a day old, the subscriptions are asked."""
-        known = read_locations(self.objects)
-        now_at = self.clock(run).now()
-        if known is not None and (not refresh or known.is_fresh(now_at, self.credentials.subscriptions)):
-            return known
-        client = HttpClient(LOCATIONS_API, new_session(connections=8), deadline=deadline)
-        found = fetch_locations(
-            client,
-            self.settings.azure_management_url,
-            headers=self.tokens.headers,
-            subscriptions=self.credentials.subscriptions,
-            now_at=now_at,
-            previous=known,
-        )
-        write_locations(self.objects, found)
-        return found
+    def azure(self) -> AzureAccess:
+        """Signing in, and what the subscriptions say of Azure's geography."""
+        return AzureAccess(self._session, self.settings)
 
     def clock(self, run: Run) -> Clock:
         """The wall clock; on local runs a clock that is set to the run's slot."""
@@ -144,7 +112,7 @@ class Services:
         return EvictionDeps(
             objects=self.objects,
             session=new_session(),
-            tokens=self.tokens,
+            tokens=self.azure.tokens(run),
             turns=DynamoDbTurns(self.dynamodb, self.settings.control_table),
             clock=self.clock(run),
             deadline=deadline,
@@ -153,14 +121,14 @@ class Services:
 
     def placement_deps(self, run: Run, deadline: Deadline, work: Work | None = None) -> PlacementDeps:
         """Dependencies of the placement-score collector; ``work`` names the owed pairs."""
-        subscriptions = self.credentials.subscriptions
-        known = read_locations(self.objects)
+        subscriptions = self.azure.credentials(run).subscriptions
+        known = LOCATIONS.read(self.objects)
         nothing = ZoneMap({}, reference=subscription_digest(subscriptions[0]))
         return PlacementDeps(
             objects=self.objects,
             ledger=self.ledger,
             session=new_session(connections=SCORE_THREADS),
-            tokens=self.tokens,
+            tokens=self.azure.tokens(run),
             subscriptions=subscriptions,
             zones=known.zone_map(subscriptions) if known else nothing,
             clock=self.clock(run),
@@ -171,25 +139,39 @@ class Services:
         )
 
     def prepare_deps(self, run: Run, deadline: Deadline) -> PrepareDeps:
-        """Dependencies of preparing a collection. Signs in if the subscriptions must be asked for locations."""
-        locations = self.locations(run, deadline, refresh=True)
+        """Dependencies of preparing a collection. Signs in if the subscriptions must be asked for locations.
+
+        Without credentials prices are collected all the same, as soon as it is known where.
+        """
+        notes: list[str] = []
+        subscriptions: tuple[str, ...] = ()
+        try:
+            subscriptions = self.azure.credentials(run).subscriptions
+            locations = self.azure.locations(run, self.objects, self.clock(run).now(), deadline, notes.append)
+        except ConfigurationError as error:
+            known = LOCATIONS.read(self.objects)
+            if known is None:
+                raise
+            locations = known
+            notes.append(f"prices alone are collected: {error}")
         full = run.mode.value == "full"
         return PrepareDeps(
             objects=self.objects,
             production=self.production,
             ledger=self.ledger,
             clock=self.clock(run),
-            subscriptions=self.credentials.subscriptions,
+            subscriptions=subscriptions,
             routing=locations.routing,
             settings=self.settings,
             effort_seconds=self.settings.plan_effort_seconds if full else _INCREMENTAL_EFFORT_SECONDS,
+            notes=tuple(notes),
         )
 
     def plan_deps(self, deadline: Deadline) -> PlanDeps:
         """Dependencies of Plan."""
         from spotlake.usecases.plan.plan_run import PlanDeps
 
-        executions = self._session.client("stepfunctions", config=_BOTO)
+        executions = self._session.client("stepfunctions", config=BOTO)
 
         return PlanDeps(
             objects=self.objects,
@@ -242,7 +224,7 @@ class Services:
         from spotlake.usecases.merge.merge_run import MergeDeps
 
         # Off, because botocore's check of 150,000 statements that we made ourselves takes a fifth of the upsert.
-        client = self._session.client("dynamodb", config=_BOTO.merge(Config(parameter_validation=False)))
+        client = self._session.client("dynamodb", config=BOTO.merge(Config(parameter_validation=False)))
         workloads = DynamoDbWorkloads(client, self.settings.workload_table)
         merge = MergeDeps(
             objects=self.objects,
@@ -264,7 +246,7 @@ class Services:
         from spotlake.usecases.notify.notify import NotifyDeps
 
         topic, parameter = self.settings.topic_arn, self.settings.slack_webhook_parameter
-        sns, ssm = self._session.client("sns", config=_BOTO), self._session.client("ssm", config=_BOTO)
+        sns, ssm = self._session.client("sns", config=BOTO), self._session.client("ssm", config=BOTO)
         region = self._session.region_name
 
         def publish(subject: str, text: str) -> None:

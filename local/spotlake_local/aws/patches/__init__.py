@@ -44,8 +44,10 @@ def need(owner: Any, name: str, patch: str) -> Any:
 def install(options: PatchOptions) -> None:
     """Install every patch. Called once, before the emulator serves."""
     from spotlake_local.aws.patches import (
+        account,
         batch,
         batch_resources,
+        cloudformation,
         dynamodb,
         iam,
         lambdas,
@@ -62,3 +64,5 @@ def install(options: PatchOptions) -> None:
     metrics.install()
     dynamodb.install()
     persistence.install()
+    account.install()
+    cloudformation.install()

@@ -61,7 +61,7 @@ class Changes:
             after: The view that the table is to show.
             writing: Values that every item has.
             begun: Views that another merge may have written in part after ``before``. Items that those views changed
-                are written again, whole, even if they equal ``before``. The views are made one by one.
+                are written again, whole, even if they equal ``before``. They are looked at one by one.
             rewrite: Whether too many views have begun to look at each: every item that may exist is then written whole.
         """
         self._after, self._writing = after, writing

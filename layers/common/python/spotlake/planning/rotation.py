@@ -15,13 +15,16 @@ import yaml
 
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
 
+_LARGEST_BYTES = 65_536  # production's own file has a hundred
+
 
 @dataclass(frozen=True)
 class ProductionPosition:
-    """The position in production's file, or the reason why the file is not used. One of the two is None."""
+    """What production's file says: a position and its day, or why it is not used (one of the two)."""
 
     index: int | None
     ignored: str | None
+    day: date | None = None
 
 
 def parse_sps_metadata(body: bytes | None, day: date) -> ProductionPosition:
@@ -39,19 +42,23 @@ def parse_sps_metadata(body: bytes | None, day: date) -> ProductionPosition:
     """
     if body is None:
         return ProductionPosition(None, "production has no sps_metadata.yaml")
+    if len(body) > _LARGEST_BYTES:
+        return ProductionPosition(None, f"production's sps_metadata.yaml has {len(body)} bytes")
     try:
         content: Any = yaml.safe_load(body)
-        index, text = content["desired_count_index"], str(content["workload_date"])
-        written = date.fromisoformat(text)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        index, given = content["desired_count_index"], content["workload_date"]
+        # Anything but a short text or a date may be built of aliases, and grow when it is printed.
+        written = date.fromisoformat(str(given)[:10] if isinstance(given, date) else given)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
         return ProductionPosition(None, f"production's sps_metadata.yaml cannot be read ({type(error).__name__})")
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(DESIRED_COUNTS):
+        shown = str(index)[:20] if isinstance(index, int | float | str) else type(index).__name__
         return ProductionPosition(
-            None, f"production's desired_count_index {index!r} is not 0 to {len(DESIRED_COUNTS) - 1}"
+            None, f"production's desired_count_index {shown} is not 0 to {len(DESIRED_COUNTS) - 1}"
         )
     if not day - timedelta(days=1) <= written <= day:
         return ProductionPosition(None, f"production's sps_metadata.yaml is of {written.isoformat()}")
-    return ProductionPosition(index, None)
+    return ProductionPosition(index, None, written)
 
 
 def count_of_slot(slot_at: datetime) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from spotlake import keys
 from spotlake.models import from_iso, to_iso
-from spotlake.stores.documents import change_json, read_json
+from spotlake.state.kinds import Memory
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 3
@@ -24,7 +25,27 @@ class HealthJson(TypedDict):
     A kind that succeeds has no failure.
     """
 
-    kinds: dict[str, dict[str, str]]
+    kinds: Mapping[str, Mapping[str, str]]
+
+
+type Reported = Mapping[str, Mapping[str, str]]  # kind of run -> failure -> when it was reported (ISO)
+
+
+def _parse(content: Any) -> Reported:
+    if content["schema"] == SCHEMA:
+        kinds: Reported = content["kinds"]
+        return kinds
+    older = content["kinds"] if content["schema"] == _BY_KIND else {"incremental": content}
+    return {kind: {reported["error"]: _LONG_AGO} for kind, reported in older.items() if reported["error"]}
+
+
+def _dump(reported: Reported) -> HealthJson:
+    return {"kinds": reported}
+
+
+HEALTH: Memory[Reported] = Memory(
+    key=keys.HEALTH, schema=SCHEMA, older=_OLDER_SCHEMAS, parse=_parse, dump=_dump, empty=dict
+)
 
 
 def is_news(objects: ReadOnlyObjects, kind: str, failure: str | None, now_at: datetime) -> bool:
@@ -37,8 +58,7 @@ def is_news(objects: ReadOnlyObjects, kind: str, failure: str | None, now_at: da
         failure: Text that distinguishes this failure from others; None for a run that succeeded.
         now_at: Present time of the wall clock.
     """
-    content, _ = read_json(objects, keys.HEALTH, schema=SCHEMA, older=_OLDER_SCHEMAS)
-    reported = _kinds(content).get(kind, {})
+    reported = HEALTH.read(objects).get(kind, {})
     if failure is None:
         return bool(reported)
     return failure not in reported or now_at - from_iso(reported[failure]) >= REPORTED_AGAIN_AFTER
@@ -47,20 +67,9 @@ def is_news(objects: ReadOnlyObjects, kind: str, failure: str | None, now_at: da
 def note_reported(objects: ObjectStore, kind: str, failure: str | None, now_at: datetime) -> None:
     """Store that a failure was reported, or (None) that the recovery was."""
 
-    def note(content: Any) -> HealthJson:
-        kinds = _kinds(content)
-        reported = {**kinds.get(kind, {}), failure: to_iso(now_at)} if failure is not None else {}
+    def note(before: Reported) -> Reported:
+        reported = {**before.get(kind, {}), failure: to_iso(now_at)} if failure is not None else {}
         newest = sorted(reported.items(), key=lambda one: one[1])[-_MOST_FAILURES:]
-        return {"kinds": {**kinds, kind: dict(newest)}}
+        return {**before, kind: dict(newest)}
 
-    change_json(objects, keys.HEALTH, note, schema=SCHEMA, older=_OLDER_SCHEMAS)
-
-
-def _kinds(content: Any) -> dict[str, dict[str, str]]:
-    if content is None:
-        return {}
-    if content["schema"] == SCHEMA:
-        kinds: dict[str, dict[str, str]] = content["kinds"]
-        return kinds
-    older = content["kinds"] if content["schema"] == _BY_KIND else {"incremental": content}
-    return {kind: {reported["error"]: _LONG_AGO} for kind, reported in older.items() if reported["error"]}
+    HEALTH.change(objects, note)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from spotlake import keys
 from spotlake.models import Dataset, from_iso, to_iso
 from spotlake.reports import CollectorReport, PairAccount
-from spotlake.stores.documents import change_json, read_json
+from spotlake.state.kinds import Memory
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
-
-SCHEMA = 1
 
 
 class LastGoodJson(TypedDict):
@@ -44,10 +42,26 @@ class LastGood:
         return last is None or slot_at - from_iso(last) >= timedelta(hours=refresh_hours)
 
 
+def _parse(content: LastGoodJson) -> LastGood:
+    return LastGood(
+        rows=content["rows"], collected_at=content.get("collected_at", {}), ondemand_at=content["ondemand_at"]
+    )
+
+
+def _dump(last_good: LastGood) -> LastGoodJson:
+    return {
+        "rows": last_good.rows,
+        "collected_at": last_good.collected_at,
+        "ondemand_at": last_good.ondemand_at,
+    }
+
+
+LAST_GOOD = Memory(key=keys.LAST_GOOD, schema=1, parse=_parse, dump=_dump, empty=LastGood)
+
+
 def read_last_good(objects: ReadOnlyObjects) -> LastGood:
     """Read the document; empty before the first run."""
-    content, _ = read_json(objects, keys.LAST_GOOD, schema=SCHEMA)
-    return LastGood() if content is None else _last_good(content)
+    return LAST_GOOD.read(objects)
 
 
 def note_last_good(
@@ -64,8 +78,7 @@ def note_last_good(
     listings = [one for one in reports if one.status == "complete" and one.dataset is not Dataset.SPS]
     scored = _whole_regions(accounts)
 
-    def note(content: Any) -> LastGoodJson:
-        before = LastGood() if content is None else _last_good(content)
+    def note(before: LastGood) -> LastGood:
         rows = {region: dict(counts) for region, counts in before.rows.items()}
         collected = {region: dict(slots) for region, slots in before.collected_at.items()}
         ondemand = dict(before.ondemand_at)
@@ -80,9 +93,9 @@ def note_last_good(
                 rows.setdefault(report.region, {})[report.dataset.value] = listed
             if report.dataset is Dataset.PRICE and report.counts.get("ondemand_asked"):
                 ondemand[report.region] = max(slot, ondemand.get(report.region, ""))
-        return {"rows": rows, "collected_at": collected, "ondemand_at": ondemand}
+        return LastGood(rows=rows, collected_at=collected, ondemand_at=ondemand)
 
-    change_json(objects, keys.LAST_GOOD, note, schema=SCHEMA)
+    LAST_GOOD.change(objects, note)
 
 
 def _whole_regions(accounts: Iterable[PairAccount]) -> set[str]:
@@ -91,9 +104,3 @@ def _whole_regions(accounts: Iterable[PairAccount]) -> set[str]:
     for one in accounts:
         whole[one.region] = whole.get(one.region, True) and not one.missing and one.asked > 0
     return {region for region, is_whole in whole.items() if is_whole}
-
-
-def _last_good(content: LastGoodJson) -> LastGood:
-    return LastGood(
-        rows=content["rows"], collected_at=content.get("collected_at", {}), ondemand_at=content["ondemand_at"]
-    )

@@ -1,25 +1,24 @@
-"""Documents of a bucket: JSON with a schema number, replaced on condition; objects that are never overwritten."""
+"""Documents of a bucket: JSON with a schema number; and objects that are never overwritten."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Collection, Mapping
+import zlib
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
 
-from spotlake.errors import ConflictError, StoreError
+from spotlake.errors import ConflictError, DamagedStateError, StoreError
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
-
-_ROUNDS = 16  # few writers write one object at the same time
 
 
 def read_json(store: ReadOnlyObjects, key: str, *, schema: int, older: Collection[int] = ()) -> tuple[Any, str | None]:
     """Read a state object (gzip or plain JSON with a ``schema`` number) and its entity tag.
 
     Args:
-        store: Bucket of the object.
-        key: Key of the object.
+        store: Where.
+        key: Which object.
         schema: Expected schema number.
         older: Other schema numbers that the caller can read. ``content["schema"]`` has the actual number.
 
@@ -27,18 +26,25 @@ def read_json(store: ReadOnlyObjects, key: str, *, schema: int, older: Collectio
         ``(content, etag)``, or ``(None, None)`` when there is none.
 
     Raises:
-        StoreError: The object cannot be read, is damaged, or has another schema number.
+        DamagedStateError: It is damaged, or has another schema number.
+        StoreError: It cannot be read.
     """
     found = store.get(key)
     if found is None:
         return None, None
+    return decode_json(found.body, f"s3://{store.bucket}/{key}", schema=schema, older=older), found.etag
+
+
+def decode_json(body: bytes, key: str, *, schema: int, older: Collection[int] = ()) -> Any:
+    """The content of a state object. Raises DamagedStateError when it is damaged or of a schema not named."""
     try:
-        content = orjson.loads(gzip.decompress(found.body) if key.endswith(".gz") else found.body)
-        if content["schema"] not in (schema, *older):
-            raise StoreError(f"s3://{store.bucket}/{key}: schema {content['schema']!r}, this code reads {schema}")
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"s3://{store.bucket}/{key}: damaged ({type(error).__name__})") from error
-    return content, found.etag
+        content = orjson.loads(gzip.decompress(body) if key.endswith(".gz") else body)
+        found = content["schema"]
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
+        raise DamagedStateError(f"{key}: damaged ({type(error).__name__})") from error
+    if found not in (schema, *older):
+        raise DamagedStateError(f"{key}: schema {found!r}, this code reads {schema}")
+    return content
 
 
 def write_json(
@@ -81,39 +87,3 @@ def encode_json(key: str, content: Mapping[str, object], *, schema: int) -> byte
     """
     body = orjson.dumps({"schema": schema, **content}, option=orjson.OPT_NON_STR_KEYS)
     return gzip.compress(body, compresslevel=6, mtime=0) if key.endswith(".gz") else body
-
-
-def change_json[Content: Mapping[str, object]](
-    store: ObjectStore,
-    key: str,
-    change: Callable[[Any], Content | None],
-    *,
-    schema: int,
-    older: Collection[int] = (),
-) -> None:
-    """Read a state object, change the content, and write it if nobody else wrote meanwhile; else start again.
-
-    So no change of another writer is lost, however many write at once.
-
-    Args:
-        store: Bucket of the object.
-        key: Key of the object.
-        change: Content as read (None when there is no object) -> new content; None leaves the object unchanged. Called
-            again after a conflict, so the result must depend on the argument alone.
-        schema: Schema number to write.
-        older: Other schema numbers that ``change`` can read.
-
-    Raises:
-        StoreError: The object cannot be read or written, or others replaced it too often.
-    """
-    for _ in range(_ROUNDS):
-        content, etag = read_json(store, key, schema=schema, older=older)
-        changed = change(content)
-        if changed is None:
-            return
-        try:
-            write_json(store, key, changed, schema=schema, if_absent=etag is None, if_etag=etag)
-        except ConflictError:
-            continue
-        return
-    raise StoreError(f"s3://{store.bucket}/{key}: others replaced it {_ROUNDS} times in a row")

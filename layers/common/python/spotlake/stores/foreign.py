@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from botocore.exceptions import ClientError
@@ -16,22 +17,28 @@ FOREIGN_CODES: Final = frozenset(
 )
 
 
-def read_if_allowed(store: ReadOnlyObjects, key: str) -> tuple[StoredObject | None, str]:
-    """Read an object of a bucket that may belong to somebody else.
+@dataclass(frozen=True, kw_only=True)
+class ForeignObject:
+    """What came of reading an object of a bucket that may be none of ours.
 
-    Returns:
-        ``(object or None, "")``. Or ``(None, reason)`` when the store has no bucket name, or when S3 answers that the
-        bucket is missing, in another region, or not readable for us.
-
-    Raises:
-        StoreError: S3 did not answer whether the object exists.
+    Attributes:
+        stored: The object; None when it is not there or could not be read.
+        why: Why it could not be read, "" when S3 answered.
+        is_known: Whether S3's answer says that there is nothing for us; False when S3 could not be asked.
     """
+
+    stored: StoredObject | None
+    why: str = ""
+    is_known: bool = True
+
+
+def read_if_allowed(store: ReadOnlyObjects, key: str) -> ForeignObject:
+    """An object of a bucket that may be none of ours; never raises, for nothing depends on it."""
     if not store.bucket:
-        return None, "setting read_bucket is empty"
+        return ForeignObject(stored=None, why="setting read_bucket is empty")
     try:
-        return store.get(key), ""
+        return ForeignObject(stored=store.get(key))
     except StoreError as error:
         refused = error.__cause__
-        if isinstance(refused, ClientError) and refused.response["Error"]["Code"] in FOREIGN_CODES:
-            return None, str(error)
-        raise
+        is_known = isinstance(refused, ClientError) and refused.response["Error"]["Code"] in FOREIGN_CODES
+        return ForeignObject(stored=None, why=str(error), is_known=is_known)

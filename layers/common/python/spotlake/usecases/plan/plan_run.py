@@ -13,7 +13,6 @@ from spotlake.errors import RunInProgressError
 from spotlake.events import PlanResult
 from spotlake.models import Mode, Run, floor_to_slot, from_iso, run_id_of, to_iso
 from spotlake.planning.attempt import AttemptRecord
-from spotlake.planning.catalogue import Catalogue
 from spotlake.planning.run_input import parse_input, require_known_regions, require_known_sizes
 from spotlake.planning.scope import Scope
 from spotlake.settings import Settings
@@ -77,7 +76,7 @@ class _Planning:
         self.given = parse_input(raw, now_at=None if deps.settings.clock == "run" else deps.wall.now())
         self.scope = Scope.of(self.given, deps.settings)
         self.slot_at = self.given.slot_at or floor_to_slot(deps.wall.now())
-        self.catalogue = read_catalogue(deps.objects) or Catalogue()
+        self.catalogue = read_catalogue(deps.objects)
 
     def plan(self) -> PlanResult:
         mode = self._choose_mode()

@@ -11,14 +11,14 @@ from hashlib import sha256
 
 import orjson
 
-from spotlake import keys
 from spotlake.clock import Clock
 from spotlake.models import DESIRED_COUNTS, Dataset, Mode, Run, WorkItem
 from spotlake.planning.attempt import AttemptRecord, Work
 from spotlake.planning.catalogue import Catalogue, pairs_of
 from spotlake.planning.cover import Block, cover_pairs
 from spotlake.planning.lessons import Learnt
-from spotlake.planning.rotation import count_of_slot, parse_sps_metadata
+from spotlake.planning.price_memory import PriceMemory
+from spotlake.planning.rotation import count_of_slot
 from spotlake.planning.run_input import matches
 from spotlake.planning.schedule import Schedule, schedule_calls
 from spotlake.planning.scope import Scope
@@ -27,16 +27,17 @@ from spotlake.planning.urgency import Priorities, Wanted
 from spotlake.scores.quota import QuotaRules
 from spotlake.settings import Settings
 from spotlake.state.attempts import write_work
-from spotlake.state.call_plan import read_plan, write_plan
-from spotlake.state.last_good import LastGood, read_last_good
+from spotlake.state.call_plan import CALL_PLAN, StoredPlan
+from spotlake.state.last_good import LAST_GOOD, LastGood
 from spotlake.state.lessons import read_learnt
-from spotlake.state.sweep import change_sweep, read_sweep
-from spotlake.stores.foreign import read_if_allowed
+from spotlake.state.price_memory import PRICE_MEMORY
+from spotlake.state.sweep import SWEEP
 from spotlake.stores.ledger import QuotaLedger
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, StoredObject
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
+from spotlake.usecases.plan.production_beside import Production, look_at_production
 from spotlake.usecases.plan.slot_answers import SlotAnswers
 
-_PART_EFFORT_SECONDS = 1.0  # effort effort for a plan of some pairs, which is used once
+_PART_EFFORT_SECONDS = 1.0  # effort effort effort for a plan of some pairs, which is used once
 
 type Pairs = Mapping[str, Sequence[str]]  # region -> sizes
 
@@ -54,6 +55,7 @@ class PrepareDeps:
         routing: Routing locations of placement-score calls.
         settings: The settings.
         effort_seconds: Seconds that improving a call plan may take.
+        notes: What had to be done without while this was made ready, for people.
     """
 
     objects: ObjectStore
@@ -64,6 +66,7 @@ class PrepareDeps:
     routing: tuple[str, ...]
     settings: Settings
     effort_seconds: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +112,25 @@ class _Preparation:
 
     def prepare(self, candidates: Sequence[str]) -> Prepared:
         deps, scope = self.deps, self.record.scope
-        learnt, last_good = read_learnt(deps.objects), read_last_good(deps.objects)
-        regions = tuple(sorted({*(scope.regions or self.catalogue.pairs), *candidates}))
+        note = self.notes.append
+        learnt, last_good = read_learnt(deps.objects, note), LAST_GOOD.read(deps.objects, note)
+        memory = PRICE_MEMORY.read(deps.objects, note)
+        due = (region for region in candidates if memory.is_listing_due(region, self.record.run.slot_at))
+        regions = tuple(sorted({*(scope.regions or self.catalogue.pairs), *due}))
         pairs = _pairs_to_score(self.catalogue, scope, learnt, self.record.run.mode)
-        stored = self._production_position()
-        share = self._share_percent(stored)
-        run, schedule, quota_left = self._schedule(pairs, learnt, regions, share, stored)
-        items = {region: self._item(run, region, schedule, share, last_good) for region in regions}
+        production = look_at_production(deps.production, deps.objects, self.record.run.slot_at, note)
+        share = self._share_percent(production)
+        run, schedule, quota_left = self._schedule(pairs, learnt, regions, share, production)
+        witnesses = self._witnesses(memory, regions)
+        items = {}
+        for region in regions:
+            item = self._item(run, region, schedule, share, last_good)
+            items[region] = replace(
+                item,
+                absent_spot=memory.absent_sizes(region, "spot", run.slot_at),
+                absent_ondemand=memory.absent_sizes(region, "ondemand", run.slot_at),
+                witness=region in witnesses,
+            )
         work = Work(
             run=run,
             items=items,
@@ -126,7 +141,7 @@ class _Preparation:
             blocks=schedule.blocks,
             confirmed_at={region: last_good.collected_at.get(region, {}) for region in regions},
         )
-        return Prepared(work=write_work(deps.objects, work), notes=tuple(self.notes))
+        return Prepared(work=write_work(deps.objects, work), notes=(*deps.notes, *dict.fromkeys(self.notes)))
 
     def _schedule(
         self,
@@ -134,7 +149,7 @@ class _Preparation:
         learnt: Learnt,
         regions: Sequence[str],
         share_percent: int,
-        stored: StoredObject | None,
+        production: Production,
     ) -> tuple[Run, Schedule, int]:
         """The attempt with its counts, its calls, and the quota that was free before."""
         deps, settings, scope = self.deps, self.deps.settings, self.record.scope
@@ -149,7 +164,7 @@ class _Preparation:
         window_calls = len(deps.routing) * len(deps.subscriptions) * rules.calls
         short = len(blocks) > window_calls // slots_of_window(settings.quota_window_minutes)
         in_sweep = short and self.record.run.mode is not Mode.FULL and not scope.desired_counts
-        run = self._with_counts(sweep, stored, in_sweep=in_sweep)
+        run = self._with_counts(sweep, production, in_sweep=in_sweep)
         if in_sweep and window_calls:
             hours = cycle_minutes(len(blocks), window_calls, settings.quota_window_minutes) / 60
             self.notes.append(f"with this quota every score is asked again after about {hours:.1f} hours")
@@ -173,15 +188,15 @@ class _Preparation:
         """The call plan for these pairs, and its sweep. Both are stored, unless the input named a part."""
         objects = self.deps.objects
         digest = sha256(orjson.dumps({region: sorted(sizes) for region, sizes in sorted(pairs.items())})).hexdigest()
-        known_digest, known = read_plan(objects)
-        if digest[:16] == known_digest:
-            return known, read_sweep(objects)
+        known = CALL_PLAN.read(objects, self.notes.append)
+        if digest[:16] == known.pairs_digest:
+            return known.blocks, SWEEP.read(objects, self.notes.append)
         if self.record.scope.filtered:
             return cover_pairs(pairs, effort_seconds=_PART_EFFORT_SECONDS).blocks, Sweep()
-        blocks = cover_pairs(pairs, effort_seconds=self.deps.effort_seconds, start=known).blocks
-        change_sweep(objects, lambda sweep: move_to_plan(sweep, known, blocks, pairs))
-        write_plan(objects, digest[:16], blocks)
-        return blocks, read_sweep(objects)
+        blocks = cover_pairs(pairs, effort_seconds=self.deps.effort_seconds, start=known.blocks).blocks
+        SWEEP.change(objects, lambda sweep: move_to_plan(sweep, known.blocks, blocks, pairs), self.notes.append)
+        CALL_PLAN.write(objects, StoredPlan(pairs_digest=digest[:16], blocks=blocks), self.notes.append)
+        return blocks, SWEEP.read(objects, self.notes.append)
 
     def _still_wanted(self, pairs: Pairs, counts: Sequence[int]) -> list[Wanted]:
         """Blocks of the pairs that the slot has no answer for, by count."""
@@ -195,20 +210,11 @@ class _Preparation:
             )
         return wanted
 
-    def _production_position(self) -> StoredObject | None:
-        """Production's configuration of scores, or None. A bucket that we may not read counts as no production."""
-        stored, why = read_if_allowed(self.deps.production, keys.PRODUCTION_SPS_METADATA)
-        if why:
-            self.notes.append(f"no production beside us: {why}")
-        return stored
+    def _share_percent(self, production: Production) -> int:
+        """Our share of the quota: the setting, or half where production may use it too."""
+        return self.deps.settings.quota_share_percent or (50 if production.shares_quota else 100)
 
-    def _share_percent(self, stored: StoredObject | None) -> int:
-        """Our share of the quota: the setting, or half if production's configuration shows that it shares the quota."""
-        if self.deps.settings.quota_share_percent:
-            return self.deps.settings.quota_share_percent
-        return 50 if stored is not None else 100
-
-    def _with_counts(self, sweep: Sweep, stored: StoredObject | None, *, in_sweep: bool) -> Run:
+    def _with_counts(self, sweep: Sweep, production: Production, *, in_sweep: bool) -> Run:
         """The attempt with its counts. Notes say why they were chosen."""
         run, scope = self.record.run, self.record.scope
         if scope.desired_counts:
@@ -220,11 +226,10 @@ class _Preparation:
         if in_sweep:
             self.notes.append(f"the quota is short: desired count {sweep.desired_count} until its sweep is finished")
             return replace(run, desired_counts=(sweep.desired_count,))
-        position = parse_sps_metadata(stored.body if stored else None, run.slot_at.date())
-        if position.index is None:
-            self.notes.append(f"{position.ignored}; the desired count follows the timestamp")
+        if production.index is None:
+            self.notes.append(f"{production.ignored}; the desired count follows the timestamp")
             return replace(run, desired_counts=(count_of_slot(run.slot_at),))
-        return replace(run, desired_counts=(DESIRED_COUNTS[position.index],))
+        return replace(run, desired_counts=(DESIRED_COUNTS[production.index],))
 
     def _with_lost_count(self, run: Run, blocks: Sequence[Block], sweep: Sweep) -> Run:
         """The attempt with its own count and that of a lost slot."""
@@ -233,6 +238,13 @@ class _Preparation:
             return run
         self.notes.append(f"desired count {lost} lost its turn: this run asks it too")
         return replace(run, desired_counts=(*run.desired_counts, lost))
+
+    def _witnesses(self, memory: PriceMemory, regions: Sequence[str]) -> frozenset[str]:
+        """Whose second witness is asked: of a whole incremental run, whose two listings are of one slot."""
+        run, scope = self.record.run, self.record.scope
+        if run.mode is Mode.FULL or scope.filtered or scope.resume:
+            return frozenset()
+        return memory.witnesses_due(filter(self.catalogue.pairs.get, regions), run.slot_at)
 
     def _item(self, run: Run, region: str, schedule: Schedule, share_percent: int, last_good: LastGood) -> WorkItem:
         scope, settings = self.record.scope, self.deps.settings
