@@ -1,4 +1,4 @@
-"""Who may take a role, and the permissions boundary: whatever is granted by mistake, production is not written to."""
+"""Who may take a role, and the permissions boundary: no role can write to production, even if a grant is wrong."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class Monitoring(Construct):
             self._alarm(f"Duration-{name}", slow, size.timeout_seconds * 10 * DURATION_PERCENT, text)
 
     def _watch_prices(self) -> None:
-        """What is new in the price lists is told once; what contradicts or is missing, while it lasts."""
+        """A new finding in the price lists is reported once; contradictions and missing prices, while they last."""
         running = self._settings.running
         self._alarm(
             "UnknownKinds",

@@ -1,4 +1,4 @@
-"""``spotlake image``: build the full run's image and push it, with docker or podman here, or else inside AWS."""
+"""``spotlake image``: builds and pushes the full run's image, with docker or podman here, or else inside AWS."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Build and push; the engine's own words, or the build's log, go to the terminal."""
+    """Build and push. The engine's output, or the build's log, goes to the terminal."""
     if arguments.outputs:
         return _build_what_lacks(arguments.outputs)
     if arguments.repository:
@@ -138,7 +138,7 @@ def commands(engine: str, image: str, latest: str) -> list[list[str]]:
 
 
 def outputs_of_stack(stack: str) -> dict[str, str]:
-    """The outputs of a deployed stack that has a repository. Raises ConfigurationError that says how to go on."""
+    """The outputs of a deployed stack that has a repository. Raises ConfigurationError that says what to do."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 

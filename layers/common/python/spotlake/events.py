@@ -99,7 +99,7 @@ class MergeEvent(TypedDict):
 
 
 class PricesResult(TypedDict):
-    """Part of the result of Merge: what the price lists have that nobody was told of yet."""
+    """Part of the result of Merge: findings in the price lists that are not reported yet."""
 
     new_unknown_kinds: int
     new_price_disagreements: int

@@ -17,8 +17,8 @@ def read_json(store: ReadOnlyObjects, key: str, *, schema: int, older: Collectio
     """Read a state object (gzip or plain JSON with a ``schema`` number) and its entity tag.
 
     Args:
-        store: Where.
-        key: Which object.
+        store: Bucket of the object.
+        key: Key of the object.
         schema: Expected schema number.
         older: Other schema numbers that the caller can read. ``content["schema"]`` has the actual number.
 
