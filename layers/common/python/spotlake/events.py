@@ -120,9 +120,9 @@ class MergeResult(TypedDict):
     sps_calls: int
     throttled_calls: int
     stale_regions: int
-    score_age_median_minutes: float | None
-    score_age_p95_minutes: float | None
-    oldest_score_age_minutes: float | None
+    score_age_median_minutes: int | None
+    score_age_p95_minutes: int | None
+    oldest_score_age_minutes: int | None
     rows_difference_percent: float | None
     unconfirmed_percent: float | None
     new_unknown_kinds: NotRequired[int]
