@@ -200,6 +200,7 @@ class WorkItem:
         filtered: Whether the attempt asked for some sizes only: rows of others are then dropped.
         quota_share_percent: Our share of the placement-score quota as Plan decided it; 0: the setting's.
         last_good_rows: Data set -> rows of the region in its last whole listing, to notice a fall.
+        whole_at: Data set -> slot (ISO) in which the region was last listed whole.
         absent_spot, absent_ondemand: Sizes whose price of that kind a narrow request lately did not find: they are
             counted as unconfirmed, and not asked for narrowly again.
         witness: Whether the second witness of prices is asked for this region in this attempt.
@@ -214,6 +215,7 @@ class WorkItem:
     filtered: bool = False
     quota_share_percent: int = 0
     last_good_rows: Mapping[str, int] = field(default_factory=dict)
+    whole_at: Mapping[str, str] = field(default_factory=dict)
     absent_spot: tuple[str, ...] = ()
     absent_ondemand: tuple[str, ...] = ()
     witness: bool = False
