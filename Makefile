@@ -37,7 +37,7 @@ needed: ## Check that Python, Node and npm are on the PATH
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json
-	@npm ci --loglevel=error --no-audit --no-fund --no-update-notifier
+	@npm ci --loglevel=error --no-audit --no-fund --no-update-notifier >/dev/null
 	@touch $@
 
 # The interpreter of emulated Lambdas: boto3 as in the real runtime, and nothing of the tools.
@@ -51,9 +51,9 @@ build/layers/.ready-%: uv.lock layers/build.py .venv/.ready | $(UV)
 	@touch $@
 
 # Variables of `make run`, given on the command line or in the environment, become flags of `spotlake run`.
-RUN_VARIABLES := TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE STATE_DIR
+RUN_VARIABLES := TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE STATE_DIR RESUME
 export $(RUN_VARIABLES)
-run_flag = $(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)")
+run_flag = $(if $(filter RESUME,$(1)),$(if $(RESUME),--resume),$(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)"))
 # A misspelt variable would change nothing, and the wrong run would begin.
 ifneq ($(filter run,$(MAKECMDGOALS)),)
 given := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
@@ -110,7 +110,7 @@ tests: setup chromium ## Every test, without lint and types
 
 # What the merge is measured against (pandas, Polars, DuckDB) stays out of the project's own environment.
 .tools/bench/.ready: pyproject.toml uv.lock .python-version | $(UV)
-	UV_PROJECT_ENVIRONMENT=.tools/bench $(UV) sync --locked --quiet --group bench
+	@UV_PROJECT_ENVIRONMENT=.tools/bench $(UV) sync --locked --quiet --group bench
 	@touch $@
 
 # REPOSITORY=registry/name pushes elsewhere than to the deployed stack's own repository.
@@ -122,7 +122,7 @@ docs: .venv/.ready ## Build the documentation site into build/site (a broken lin
 	@echo "build/site/index.html; with search: .venv/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
 
 bench: .tools/bench/.ready ## Measure the merge at full size, beside pandas and other libraries
-	.tools/bench/bin/python -m benchmarks.merge
+	@.tools/bench/bin/python -m benchmarks.merge
 
 # Thin over the CDK CLI. CDK_ARGS passes anything on: make deploy CDK_ARGS="-c schedule_enabled=true"
 CDK := SPOTLAKE_NAG=1 node_modules/.bin/cdk

@@ -1,4 +1,4 @@
-"""Findings of cdk-nag's AwsSolutions rules that stand on purpose, each where it applies and with its reason."""
+"""Accepted findings of cdk-nag's AwsSolutions rules, each with its place and reason."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def acknowledge(place: IConstruct, rule: str, reason: str) -> None:
 
 
 def acknowledge_all(stack: cdk.Stack) -> None:
-    """Accept what is reasoned above; places that a setting leaves out are passed over."""
+    """Accept the findings above. A place that a setting leaves out is skipped."""
     reasoned = (
         *_REASONED,
         (

@@ -1,7 +1,7 @@
 """Settings of the stack: one frozen dataclass, read in one place from the context (``cdk.json``, ``-c name=value``).
 
-Settings of the running code (``spotlake.settings.Settings``) are context values of the same names; their
-defaults stand there only. What is wrong is refused before anything is built, in one sentence that names it.
+Settings of the running code (``spotlake.settings.Settings``) are context values of the same names, with the defaults of
+that class. A wrong value is refused before anything is built, in one sentence that names it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, Self
 from spotlake.errors import ConfigurationError
 from spotlake.settings import Settings
 
-# Never ours to write, whatever the settings say.
+# Names that the stack never writes to, whatever the settings say.
 PRODUCTION_BUCKET = "spotlake"
 PRODUCTION_TABLES = ("azure", "AzureAuth")
 PRODUCTION_LOG_GROUP = "Collection-Data-Count"
 
 _DEFAULT_STAGE = "test"
-# Defaults of the running code that hold the stage: another stage gets names of its own.
+# Defaults of the running code that hold the stage. Another stage gets other names.
 _STAGED_NAMES = ("write_bucket", "workload_table", "control_table")
 _MADE_BY_THE_STACK = ("stage", "topic_arn")
 _LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365)
@@ -50,7 +50,7 @@ FUNCTION_SIZES: Mapping[str, FunctionSize] = MappingProxyType(
 
 
 def _flag(value: Any) -> bool:
-    # On the command line everything is text.
+    # Values of the command line are text.
     return {"true": True, "false": False}[str(value).lower()]
 
 
@@ -98,31 +98,31 @@ def _text(default: str, allowed: str, pattern: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
-    """What a deployment can choose.
+    """Settings of a deployment.
 
     Attributes:
-        stage: Goes into every name.
-        create_bucket, create_table, create_control_table: False uses an existing bucket, workload table or
-            control table of that name, and leaves it alone.
-        deletion_protection: Of the tables.
-        aws_region: Empty: that of the credentials at deploy time.
+        stage: Part of every name.
+        create_bucket, create_table, create_control_table: False: use an existing bucket, workload table or control
+            table of that name, without changing it.
+        deletion_protection: Whether the tables are protected from deletion.
+        aws_region: AWS region; empty: that of the credentials at deploy time.
         schedule_enabled: Whether a run starts every ten minutes.
-        schedule_expression: EventBridge Scheduler's own form, in UTC.
-        architecture: "arm64" or "x86_64"; of Lambdas, their layer and the Batch fleet.
-        functions: Memory and time-out by function; what is given replaces that part of the default.
-        log_level: Of functions and job.
-        map_concurrency: Regions collected side by side (an inline Map runs at most 40; AWS quotas, 2026-11).
-        vpc_id, subnet_ids: Where Batch machines run; empty: a small public-only VPC of its own.
-        image_uri: Of the full run's image; empty: the stack's own repository (``make image`` fills it).
-        image_from_dockerfile: Build the image while deploying; needs a container engine.
-        batch_max_vcpus: At most so many at once.
-        batch_vcpus, batch_memory_mb, batch_timeout_seconds: Of one attempt of a full run.
-        log_retention_days: Of every log group.
-        rawdata_expire_days: 0 keeps raw data for ever.
-        old_version_days: How long overwritten versions in the bucket can be had back.
-        budget_usd: A month's bill of the account from which on a mail goes to alert_email; 0: none.
-        alert_email: Subscribed to the topic; empty: nobody.
-        running: Settings of the code.
+        schedule_expression: Expression of EventBridge Scheduler, in UTC.
+        architecture: "arm64" or "x86_64", for Lambdas, their layer and the Batch machines.
+        functions: Memory and time-out by function. A given value replaces that part of the default.
+        log_level: Log level of functions and job.
+        map_concurrency: Number of regions collected side by side (an inline Map runs at most 40; AWS quotas, 2026-11).
+        vpc_id, subnet_ids: VPC and subnets of Batch machines; empty: a small public-only VPC of the stack.
+        image_uri: URI of the full run's image; empty: the stack's own repository, which ``make image`` fills.
+        image_from_dockerfile: Whether to build the image while deploying, which needs a container engine.
+        batch_max_vcpus: Largest number of vCPUs at once.
+        batch_vcpus, batch_memory_mb, batch_timeout_seconds: Limits of one attempt of a full run.
+        log_retention_days: Days that every log group keeps its logs.
+        rawdata_expire_days: Days that raw data is kept; 0: for ever.
+        old_version_days: Days that overwritten versions of objects are kept.
+        budget_usd: Monthly bill of the account, in USD, that sends a mail to alert_email; 0: no mail.
+        alert_email: Address that is subscribed to the topic; empty: none.
+        running: Settings of the running code.
     """
 
     stage: str = _text(_DEFAULT_STAGE, "up to 16 lower-case letters, digits and hyphens", r"[a-z][a-z0-9-]{0,15}")
@@ -160,7 +160,7 @@ class StackSettings:
     running: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself or would write to production, in one sentence."""
+        """Refuse settings that contradict each other or would write to production."""
         if self.running.write_bucket == PRODUCTION_BUCKET:
             raise ConfigurationError(f"setting write_bucket: {PRODUCTION_BUCKET!r} is production's, which is only read")
         for name in ("workload_table", "control_table"):
@@ -174,12 +174,12 @@ class StackSettings:
 
     @property
     def stack_name(self) -> str:
-        """``spotlake-azure-test``; begins every name in the account."""
+        """``spotlake-azure-test``: the beginning of every name in the account."""
         return f"spotlake-azure-{self.stage}"
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:
-        """Read all settings from a CDK context; keys of the CDK itself (with ":" or "@") are passed over.
+        """Read all settings from a CDK context. Keys of the CDK itself (with ":" or "@") are skipped.
 
         Raises:
             ConfigurationError: A name that does not exist, or a value that is not allowed.
@@ -196,7 +196,10 @@ class StackSettings:
 
 
 def _read(one: Any, given: Any) -> Any:
-    """A context value as its setting's type. Raises ConfigurationError naming setting, value, and what is allowed."""
+    """A context value in the type of its setting.
+
+    Raises ConfigurationError that names setting, value and allowed values.
+    """
     try:
         value = one.metadata["read"](given)
         fits = one.metadata["fits"](value)
@@ -208,7 +211,7 @@ def _read(one: Any, given: Any) -> Any:
 
 
 def _read_running(stage: str, given: Mapping[str, Any]) -> Settings:
-    """The running code's settings by their own reader; the stage stands in the names that hold it."""
+    """The settings of the running code. Default names that hold the stage get this stage."""
     defaults = {one.name: one.default for one in fields(Settings)}
     texts = {name: str(defaults[name]).replace(_DEFAULT_STAGE, stage) for name in _STAGED_NAMES}
     texts |= {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}

@@ -1,4 +1,4 @@
-"""``python -m cdk.signed_in``: is this shell signed in to AWS? One sentence where it is not."""
+"""``python -m cdk.signed_in``: checks whether this shell is signed in to AWS."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-_WAY_OUT = "sign in first: `aws configure sso`, then `export AWS_PROFILE=...`; `aws sts get-caller-identity` tells who"
+_WAY_OUT = (
+    "sign in first: `aws configure sso`, then `export AWS_PROFILE=...`; `aws sts get-caller-identity` shows who you are"
+)
 
 
 def main() -> int:
-    """0 when AWS knows who asks; else 1, after a sentence that says what to do."""
+    """Return 0 when AWS knows the caller; else print what to do, and return 1."""
     config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
     try:
         boto3.client("sts", region_name=boto3.Session().region_name or "us-east-1", config=config).get_caller_identity()

@@ -1,4 +1,4 @@
-"""The stack composes the parts and grants; it makes nothing itself."""
+"""The stack: composes the constructs and the grants, and makes no resource itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cdk.settings import StackSettings
 
 
 class CollectorStack(cdk.Stack):
-    """SpotLake Azure Collector, whole: storage, functions, workflow, Batch job, schedule, monitoring."""
+    """The whole stack: storage, functions, workflow, Batch job, schedule, monitoring."""
 
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings, **options: Any) -> None:
         super().__init__(scope, name, **options)

@@ -1,7 +1,7 @@
 """The merge at full size, beside pandas and other libraries: ``make bench``.
 
-Each way runs in a process of its own, on one core, from the same files. Exit code 1 when the outputs differ, or when
-a figure is missed.
+Each way runs in its own process, on one core, from the same files. Only ratios are judged, so a slow machine passes
+too; seconds and megabytes are printed. Exit code 1 when the outputs differ, or when a ratio is missed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from spotlake.merge.files import LATEST_COLUMNS
 
 OURS, NAIVE, CAREFUL = "ours", "naive_pandas", "careful_pandas"
 LIBRARIES = ("numpy", "polars", "duckdb", "pandas")
-MOST_CPU_SECONDS, MOST_MB = 1.2, 300
-LEAST_RATIOS = {NAIVE: 10.0, CAREFUL: 2.0}
+LEAST_RATIOS = {NAIVE: 10.0, CAREFUL: 2.0}  # of CPU seconds
+LEAST_MEMORY_RATIO = 1.3  # of peak memory, careful pandas to ours
 
 
 def main() -> int:
@@ -52,9 +52,13 @@ def main() -> int:
     console.print(ways_table(found))
     console.print(steps_table(steps))
     ratios = {way: found[way]["cpu_seconds"] / found[OURS]["cpu_seconds"] for way in LEAST_RATIOS}
-    console.print(f"the same snapshot: {same}; " + "; ".join(f"{way} {ratio:.1f} x" for way, ratio in ratios.items()))
-    kept = found[OURS]["cpu_seconds"] <= MOST_CPU_SECONDS and found[OURS]["peak_mb"] <= MOST_MB
-    return 0 if same and kept and all(ratios[way] >= least for way, least in LEAST_RATIOS.items()) else 1
+    memory = found[CAREFUL]["peak_mb"] / found[OURS]["peak_mb"]
+    slower = "; ".join(f"{way} {ratio:.1f} x (at least {LEAST_RATIOS[way]:.1f})" for way, ratio in ratios.items())
+    console.print(
+        f"the same snapshot: {same}; CPU: {slower}; memory: {memory:.1f} x (at least {LEAST_MEMORY_RATIO:.1f})"
+    )
+    kept = memory >= LEAST_MEMORY_RATIO and all(ratios[way] >= least for way, least in LEAST_RATIOS.items())
+    return 0 if same and kept else 1
 
 
 def best(module: str, *arguments: Path | str, times: int) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Logical units of the stack, one a file."""
+"""Logical units of the stack, one per file."""

@@ -1,4 +1,4 @@
-"""A budget of the account's month: the cheapest alarm of all (two are free; AWS Budgets pricing, read 2026-11)."""
+"""A monthly budget of the account, which alarms at no cost (two are free; AWS Budgets pricing, read 2026-11)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from constructs import Construct
 
 from cdk.settings import StackSettings
 
-_TOLD_AT_PERCENT = (80, 100)
+_MAIL_AT_PERCENT = (80, 100)
 
 
 class Budget(Construct):
-    """Tells ``alert_email`` when the month's bill nears ``budget_usd``; nothing where either is not given."""
+    """Sends a mail to ``alert_email`` when the month's bill nears ``budget_usd``.
+
+    Without one of the two there is no budget.
+    """
 
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings) -> None:
         super().__init__(scope, name)
         if not settings.budget_usd or not settings.alert_email:
             return
         reader = budgets.CfnBudget.SubscriberProperty(subscription_type="EMAIL", address=settings.alert_email)
-        told = [
+        recipients = [
             budgets.CfnBudget.NotificationWithSubscribersProperty(
                 notification=budgets.CfnBudget.NotificationProperty(
                     notification_type="ACTUAL",
@@ -28,7 +31,7 @@ class Budget(Construct):
                 ),
                 subscribers=[reader],
             )
-            for percent in _TOLD_AT_PERCENT
+            for percent in _MAIL_AT_PERCENT
         ]
         budgets.CfnBudget(
             self,
@@ -39,5 +42,5 @@ class Budget(Construct):
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=settings.budget_usd, unit="USD"),
             ),
-            notifications_with_subscribers=told,
+            notifications_with_subscribers=recipients,
         )

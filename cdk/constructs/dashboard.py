@@ -1,4 +1,4 @@
-"""The dashboard: is all well, how old are the data, what is near its limit, what costs money."""
+"""The dashboard: alarms, age of the data, distance from limits, cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RED = "#d13212"
 
 
 class HealthDashboard(Construct):
-    """What a tired person looks at, from "is anything red" down to what it costs."""
+    """The dashboard, from "is an alarm red" at the top to costs at the bottom."""
 
     def __init__(
         self,

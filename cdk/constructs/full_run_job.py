@@ -1,4 +1,4 @@
-"""The full run: a Batch job on the spot market, that goes on elsewhere when its machine is taken away."""
+"""The full run: a Batch job on spot machines, which continues on another machine when its own is taken away."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from spotlake.usecases.full_run.exit_codes import RECLAIMED
 
 ATTEMPTS = 5
 _KEPT_IMAGES = 5
-# Batch chooses the families of the architecture that the region has; a family that it lacks would be refused.
+# Batch chooses among the families that the region has. AWS would refuse a family that the region lacks.
 _FAMILIES = {"arm64": batch.DefaultInstanceClass.ARM64, "x86_64": batch.DefaultInstanceClass.X86_64}
-# Batch itself lets a job wait for a machine without end; the attempt's time-out begins when it has one
+# Batch lets a job wait for a machine without limit. The attempt's time-out begins only with a machine
 # (docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html, read 2026-11).
 _WAIT_FOR_MACHINE = cdk.Duration.minutes(15)
-# Without it nobody tells a container that its spot machine is to be taken away in two minutes
+# Without this setting a container gets no signal two minutes before its spot machine is taken away
 # (docs.aws.amazon.com/AmazonECS/latest/developerguide/spot-instance-draining-linux-container.html, read 2026-11).
 _DRAINING = "#!/bin/bash\necho ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config"
-_LAST_SECONDS = 120  # of an attempt: what is under way is stored before Batch ends it
+_LAST_SECONDS = 120  # seconds of an attempt to store unfinished work before Batch ends it
 _PLATFORMS = {"arm64": ecr_assets.Platform.LINUX_ARM64, "x86_64": ecr_assets.Platform.LINUX_AMD64}
 
 
@@ -67,7 +67,7 @@ class FullRunJob(Construct):
             )
             subnets = [ec2.Subnet.from_subnet_id(self, f"Subnet{one}", one) for one in settings.subnet_ids]
             return vpc, ec2.SubnetSelection(subnets=subnets)
-        # Public subnets and no NAT gateway: a NAT would cost more than everything else together.
+        # Public subnets and no NAT gateway, which would cost more than the rest of the stack.
         own = ec2.Vpc(
             self,
             "Vpc",
@@ -97,7 +97,7 @@ class FullRunJob(Construct):
         )
 
     def _build_launch_template(self) -> ec2.LaunchTemplate:
-        # Batch adds a part of its own, so it takes no form but multipart.
+        # Batch adds its own part, so the user data must be multipart.
         parts = ec2.MultipartUserData()
         parts.add_part(ec2.MultipartBody.from_user_data(ec2.UserData.custom(_DRAINING)))
         return ec2.LaunchTemplate(self, "Machines", user_data=parts)
@@ -168,7 +168,7 @@ class FullRunJob(Construct):
             retry_strategies=[
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code=str(RECLAIMED))),
-                # Without a last rule that fits everything Batch retries what fits none.
+                # Without a last rule that matches everything, Batch retries whatever matches no rule.
                 batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_reason="*")),
             ],
             propagate_tags=True,

@@ -1,4 +1,4 @@
-"""The Lambdas: one builder, a table of sizes, two layers."""
+"""The Lambda functions: one builder, a table of sizes, two layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Functions(Construct):
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings, topic: sns.ITopic) -> None:
         super().__init__(scope, name)
         self._settings = settings
-        # What this machine compiled of our own sources is no part of them; the built layer's byte code is.
+        # Excludes byte code that this machine made of our sources. The built layer's byte code stays.
         common = self._build_layer("Common", ROOT / "layers/common", exclude=["**/__pycache__"])
         self._layers = [common, self._build_dependencies()]
         self.environment = {**settings.running.to_environment(), "LOG_LEVEL": settings.log_level}
@@ -83,7 +83,7 @@ class Functions(Construct):
 
 
 def _make_layer(architecture: str) -> None:
-    """Build the layer of dependencies, as ``make`` does, for who calls the CDK CLI itself (``cdk bootstrap``)."""
+    """Build the layer of dependencies, as ``make`` does, for direct calls of the CDK CLI (``cdk bootstrap``)."""
     sys.stderr.write(f"making the layer of dependencies for {architecture} (once; some seconds)\n")
     command = [sys.executable, str(ROOT / "layers/build.py"), "--arch", architecture]
     done = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False)
@@ -92,7 +92,7 @@ def _make_layer(architecture: str) -> None:
 
 
 def retention(days: int) -> logs.RetentionDays:
-    """The retention of exactly so many days (the settings let only those pass that exist)."""
+    """The retention of so many days. The settings accept only numbers that CloudWatch Logs offers."""
     return {
         1: logs.RetentionDays.ONE_DAY,
         3: logs.RetentionDays.THREE_DAYS,

@@ -1,4 +1,4 @@
-"""Who may do what: each role has what its handler needs, by key prefix and leading key."""
+"""Grants: each role may do what its handler needs, limited by key prefix and leading key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CONTROL_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 _SHARD_PREFIX = "rawdata/azure/{}/"
 _LOCALFILE_PREFIX = "rawdata/azure/localfile/"
 _ANY_KEY = "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*"
-_SNAPSHOTS = "rawdata/azure/2*"  # the years; the names of the other folders there begin with a letter
+_SNAPSHOTS = "rawdata/azure/2*"  # folders of years; the other folders' names begin with a letter
 
 
 def grant_all(
@@ -81,7 +81,7 @@ class _Granter:
         _allow(role, ["states:DescribeExecution"], [executions])
 
     def collector(self, role: iam.IRole, dataset: Dataset, *, signs_in: bool) -> None:
-        # Its own shards too: one that is stored already is never overwritten.
+        # Its own shards too, because a stored shard is never overwritten.
         own = _SHARD_PREFIX.format(dataset.value)
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, own)
         self._write(role, own, f"{keys.DOUBTS_PREFIX}{dataset.value}/")
@@ -94,11 +94,11 @@ class _Granter:
         self._write(role, keys.PRICE_HISTORY_PREFIX)
 
     def turns(self, role: iam.IRole) -> None:
-        """Turns at Resource Graph, one write a query."""
+        """Turns at Resource Graph: one write per query."""
         self._control(role, "turn#*", write=True)
 
     def quota(self, role: iam.IRole) -> None:
-        """The ledger: items of any location (a call may fall back to another one's)."""
+        """The ledger: items of any location, because a call may fall back to another location."""
         self._control(role, "quota#*", write=True)
 
     def merge(self, role: iam.IRole) -> None:
@@ -108,7 +108,7 @@ class _Granter:
         )  # fmt: skip
         self._read(role, *shards, keys.PRICE_HISTORY_PREFIX, *written)
         self._write(role, *written)
-        # States that the chain does not need any more.
+        # States that the chain no longer needs.
         states = f"{keys.MERGED_STATES_PREFIX}*"
         _allow(role, ["s3:DeleteObject"], [f"{_bucket_arn(self.running.write_bucket)}/{states}"])
         table = self.storage.workloads.table_arn
@@ -116,7 +116,7 @@ class _Granter:
         _allow(role, [f"dynamodb:{action}" for action in actions], [table])
 
     def report(self, role: iam.IRole) -> None:
-        # The page shows what it finds in the snapshot of this run and the one before.
+        # The page compares the snapshot of this run with the one before.
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX, _LOCALFILE_PREFIX, _SNAPSHOTS)
         self._write(role, _LOCALFILE_PREFIX, keys.MANIFEST_PREFIX)
         self._control(role, "claim", write=True)
@@ -227,5 +227,5 @@ def _bucket_arn(name: str) -> str:
 
 
 def _objects(bucket: str, places: Sequence[str]) -> list[str]:
-    """ARNs of objects: a place that ends in "/" is a folder, any other one a key (or a pattern)."""
+    """ARNs of objects. A place that ends in "/" is a folder; any other place is a key or a pattern."""
     return [f"{bucket}/{place}*" if place.endswith("/") else f"{bucket}/{place}" for place in places]

@@ -1,4 +1,4 @@
-"""A build of the full run's image inside AWS, from the deployed source: for who has no container engine."""
+"""Builds the full run's image inside AWS, from the deployed source, for machines without a container engine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cdk.constructs.isolation import own_service
 from cdk.settings import StackSettings
 from spotlake_local.image_source import DOCKERFILE, content_tag
 
-# What the Dockerfile copies, and itself.
+# Files that the Dockerfile copies, and the Dockerfile.
 IMAGE_SOURCES = ("functions/full_run/**", "layers/common/python/**", "pyproject.toml", "uv.lock", ".python-version")
-_MINUTES = 30  # a build takes about four
+_MINUTES = 30  # minutes; a build takes about four
 # The machine has the architecture of the Batch fleet, so nothing is emulated (CodeBuild user guide, "Build environment
 # compute modes and types" and "Docker images provided by CodeBuild", read 2026-11).
 _MACHINES = {

@@ -1,4 +1,4 @@
-"""Who may take a role, and the permissions boundary: whatever is granted by mistake, production is not written to."""
+"""Who may take a role, and the permissions boundary: no role can write to production, even if a grant is wrong."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _DYNAMODB_READS = [
 
 
 def production_boundary(scope: Construct, settings: StackSettings) -> iam.ManagedPolicy:
-    """A managed policy that allows what roles are granted, except every write to production.
+    """A managed policy that allows everything that roles are granted, except writes to production.
 
-    ``NotAction`` denies also what AWS adds tomorrow.
+    ``NotAction`` also denies actions that AWS adds later.
     """
     running = settings.running
     bucket = f"arn:aws:s3:::{running.read_bucket or PRODUCTION_BUCKET}"

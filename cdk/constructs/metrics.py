@@ -18,7 +18,7 @@ DURATION_PERCENT: Final = 80
 def own_metric(
     metric: str, service: str, statistic: str, *, label: str | None = None, period: cdk.Duration = SLOT
 ) -> cloudwatch.Metric:
-    """A metric of ours: one value a period, of one service ("sps") and its data set."""
+    """A metric of ours: one value per period, for one service ("sps") and its data set."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=metric,

@@ -1,4 +1,4 @@
-"""The topic that faults are told to, and the alarms."""
+"""The topic for failures, and the alarms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIGNING_IN = ("plan", "sps", "eviction")
 
 
 class Monitoring(Construct):
-    """Where failures are told, and what is looked at."""
+    """The topic, the alarms and the dashboard."""
 
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings) -> None:
         super().__init__(scope, name)
@@ -38,7 +38,7 @@ class Monitoring(Construct):
                 conditions={"Bool": {"aws:SecureTransport": "false"}},
             )
         )
-        # The policy replaces the topic's default one, which let the account's alarms publish
+        # This policy replaces the topic's default policy, which allowed the account's alarms to publish
         # (repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger, read 2026-11).
         stack = cdk.Stack.of(self)
         alarms = stack.format_arn(
@@ -126,7 +126,7 @@ class Monitoring(Construct):
             )
 
     def _watch_schedule(self) -> None:
-        # A start that is skipped ends as a success, so only what a finished merge publishes counts.
+        # A skipped start ends as a success, so only a finished merge counts.
         merged = own_metric("CoveragePercent", "merge", "SampleCount", period=cdk.Duration.minutes(30))
         self._alarm(
             "NoCompleteRun",
@@ -146,7 +146,7 @@ class Monitoring(Construct):
             self._alarm(f"Duration-{name}", slow, size.timeout_seconds * 10 * DURATION_PERCENT, text)
 
     def _watch_prices(self) -> None:
-        """What is new in the price lists is told once; what contradicts or is missing, while it lasts."""
+        """A new finding in the price lists is reported once; contradictions and missing prices, while they last."""
         running = self._settings.running
         self._alarm(
             "UnknownKinds",

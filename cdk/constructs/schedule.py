@@ -1,4 +1,4 @@
-"""The schedule: every ten minutes, with the scheduled time in the input; off until asked for."""
+"""The schedule: every ten minutes, with the scheduled time in the input. It is off by default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from constructs import Construct
 from cdk.constructs.isolation import own_service
 from cdk.settings import StackSettings
 
-# A start that is nearly a slot late is of no use: the next one is about to come.
+# A start that is nearly a slot late is useless, because the next one is due.
 _MAXIMUM_AGE_SECONDS = 540
 _RETRY_ATTEMPTS = 1
 

@@ -10,16 +10,16 @@ from constructs import Construct
 from cdk.settings import StackSettings
 from spotlake import keys
 
-_OLD_WORK_DAYS = 14  # work, checkpoints and ends of attempts; a later merge of such a slot is refused by name
+_OLD_WORK_DAYS = 14  # work, checkpoints and ends of attempts
 TTL_ATTRIBUTE = "ExpiresAt"
 
 
 class Storage(Construct):
-    """Where data lies; nothing here is removed with the stack, nor with one whose creation failed.
+    """Bucket and tables. They stay when the stack is removed, or when its creation fails.
 
-    What stays has its name still, so the next deployment adopts it (``--import-existing-resources``).
-    ``RetainExceptOnCreate`` is not used: it could remove data that a failed creation had adopted, and a
-    protected table cannot be removed anyway.
+    They keep their names, so the next deployment adopts them (``--import-existing-resources``).
+    ``RetainExceptOnCreate`` is not used, because it could remove data that a failed creation had adopted. A protected
+    table cannot be removed anyway.
     """
 
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings) -> None:
@@ -44,12 +44,12 @@ class Storage(Construct):
 
     def _build_bucket(self, settings: StackSettings) -> s3.Bucket:
         rules = [
-            # Versions let a mistaken overwrite be undone for a while; the archive itself is current objects.
+            # Versions allow to undo a mistaken overwrite for some days. The archive is the current objects.
             s3.LifecycleRule(
                 noncurrent_version_expiration=cdk.Duration.days(settings.old_version_days),
                 abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
             ),
-            # No rule for what is the truth: pruning deletes the merged states that the chain does not name.
+            # No rule for the merged states: the merge deletes those that the chain does not name.
             s3.LifecycleRule(prefix=keys.WORK_PREFIX, expiration=cdk.Duration.days(_OLD_WORK_DAYS)),
             s3.LifecycleRule(prefix=keys.STATE_PREFIX + "work/", expiration=cdk.Duration.days(_OLD_WORK_DAYS)),
         ]

@@ -53,14 +53,14 @@ class Workflow(Construct):
 
 
 def definition(settings: StackSettings) -> str:
-    """The state machine's file with its number and its table; CloudFormation's own substitutions make only texts."""
+    """The state machine's file, with its number and its table filled in. CloudFormation could substitute only texts."""
     text = DEFINITION.read_text(encoding="utf-8")
     text = text.replace('"${FullRunExits}"', json.dumps(failures_by_exit_code(), sort_keys=True))
     return text.replace('"${MapConcurrency}"', json.dumps(settings.map_concurrency))
 
 
 def substitutions(functions: Functions, job: FullRunJob) -> dict[str, str]:
-    """Placeholder to value; a test holds these against the file, both ways."""
+    """Placeholder -> value. A test compares them with the file."""
     arns = {f"{name.capitalize()}FunctionArn": one.function_arn for name, one in functions.by_name.items()}
     return {
         **arns,

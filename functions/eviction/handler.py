@@ -1,4 +1,4 @@
-"""Eviction rates of one region."""
+"""Collects the eviction rates of one region."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spotlake.usecases.collect.region import collect_region
 
 @observed("eviction", "spot_if")
 def lambda_handler(event: CollectEvent, context: LambdaContext) -> CollectorResult:
-    """The attempt and the region to the collector's report in short; the rows lie in the shard."""
+    """Collect for the event's attempt and region. Returns the short report; the rows are in the shard."""
     services, deadline = wiring.services(), wiring.deadline_of(context)
     return collect_region(
         event,

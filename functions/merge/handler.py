@@ -1,4 +1,4 @@
-"""Merge: shards and the last state to the next state, the table, the files, the manifest."""
+"""Merge: makes the next state, the table, the files and the manifest from shards and the last state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spotlake.usecases.merge.finish_run import finish_run
 
 @observed("merge")
 def lambda_handler(event: MergeEvent, context: LambdaContext) -> MergeResult:
-    """The attempt, and what was caught while it collected, to numbers of the slot's manifest."""
+    """Merge the event's attempt, with its failures. Returns numbers of the slot's manifest."""
     run = Run.from_dict(event["run"])
     caught = [*event["failures"], *([event["failure"]] if event["failure"] else [])]
     failures = [Failure.from_dict(one) for one in caught]

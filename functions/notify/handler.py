@@ -1,4 +1,4 @@
-"""Notify: reports a failed or recovered run, once; a failing notifier never fails a run."""
+"""Notify: reports a failed or recovered run once. A failing notifier never fails a run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from spotlake.usecases.notify.notify import notify
 
 @observed("notify")
 def lambda_handler(event: NotifyEvent, context: LambdaContext) -> NotifyResult:
-    """The step that failed, with error and cause (all None when the run ended well), to what was sent."""
+    """Report the failed step, its error and its cause; all are None when the run succeeded. Returns what was sent."""
     del context
     return notify(event, wiring.services().notify_deps())

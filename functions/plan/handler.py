@@ -1,4 +1,4 @@
-"""Plan: check the input, claim the run, choose mode and desired count, prepare the work."""
+"""Plan: checks the input, claims the run, chooses mode and desired counts, prepares the work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spotlake.usecases.plan.plan_run import plan_run
 
 @observed("plan")
 def lambda_handler(event: PlanEvent, context: LambdaContext) -> PlanResult:
-    """The execution's input, ARN and start to what the Map or the job is to do."""
+    """Plan the execution with this input, ARN and start. Returns the work of the Map or the job."""
     return plan_run(
         event["input"],
         execution_id=event["execution_id"],

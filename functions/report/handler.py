@@ -1,4 +1,4 @@
-"""Report: execution statistics, memory samples and the page of a run; gives its claim back."""
+"""Report: writes execution statistics, memory samples and the page of a run, and gives the claim back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from spotlake.usecases.report.report_run import report_run
 
 @observed("report")
 def lambda_handler(event: ReportEvent, context: LambdaContext) -> ReportResult:
-    """The attempt and the results of the steps before to what was written."""
+    """Report the event's attempt, with the results of the steps before. Returns what was written."""
     del context
     return report_run(event, wiring.services().report_deps())

@@ -1,4 +1,4 @@
-"""Placement scores routed through one region, under quota."""
+"""Collects the placement scores that are routed through one region, under the quota."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spotlake.usecases.collect.region import collect_region
 
 @observed("sps", "sps")
 def lambda_handler(event: CollectEvent, context: LambdaContext) -> CollectorResult:
-    """The attempt and the region to the collector's report in short; the rows lie in the shard."""
+    """Collect for the event's attempt and region. Returns the short report; the rows are in the shard."""
     services, deadline = wiring.services(), wiring.deadline_of(context)
     return collect_region(
         event,

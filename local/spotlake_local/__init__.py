@@ -1,1 +1,1 @@
-"""The embedded default: emulated AWS, simulated Azure, and the command line that ties them together."""
+"""Local runs: emulated AWS, simulated Azure, and the command line."""

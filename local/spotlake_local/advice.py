@@ -1,4 +1,4 @@
-"""What to do about a failed execution: by its error's name, and never more than the fault asks for."""
+"""Advice about a failed execution, by the error's name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NETWORK = (
     "see whether this machine reaches login.microsoftonline.com, management.azure.com and prices.azure.com, then run "
     "again; nothing that was collected is lost"
 )
-# First match counts: the more special class stands before its parent.
+# The first match counts, so a class stands before its parent.
 _LIVE: tuple[tuple[type[errors.SpotlakeError], str], ...] = (
     (errors.SignInError, "correct AZURE_TENANT_ID, AZURE_CLIENT_ID or AZURE_CLIENT_SECRET, then run again"),
     (errors.AzureThrottledError, "wait some minutes, then run again: others use the same quota"),
@@ -23,18 +23,18 @@ _ANYWHERE: tuple[tuple[type[errors.SpotlakeError], str], ...] = (
     (errors.InvalidInputError, errors.Recovery.FIX_INPUT.value),
     (errors.ConfigurationError, errors.Recovery.FIX_SETUP.value),
     (errors.CoverageError, "see with `spotlake show` what got no answer and why, then run again"),
-    (errors.DeadlineError, "run again with --resume: it goes on where it stopped"),
-    (errors.ReclaimedError, "run again with --resume: it goes on where it stopped"),
+    (errors.DeadlineError, "run again with --resume: it continues where it stopped"),
+    (errors.ReclaimedError, "run again with --resume: it continues where it stopped"),
 )
 
 
 def advice(error: str, *, source: str, log_file: Path) -> str:
-    """One sentence for the person who started the run.
+    """One sentence of advice for the person who started the run.
 
     Args:
-        error: The error's name, as the state machine or the job gave it.
+        error: Name of the error, from the state machine or the job.
         source: "live" or "simulated".
-        log_file: What the emulated AWS has written.
+        log_file: Log of the emulated AWS.
     """
     kind = getattr(errors, error, None)
     known = (*_LIVE, *_ANYWHERE) if source == "live" else _ANYWHERE

@@ -1,4 +1,4 @@
-"""Reading an archive from the command line: local runs' files, or a deployed stack's bucket."""
+"""Reads an archive for the command line: files of local runs, or the bucket of a deployed stack."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def open_archive(arguments: argparse.Namespace) -> ReadOnlyObjects:
-    """The objects to read from."""
+    """The archive that the arguments name."""
     if arguments.bucket:
         import boto3
 
@@ -33,7 +33,7 @@ def open_archive(arguments: argparse.Namespace) -> ReadOnlyObjects:
 
 
 def no_runs_yet(arguments: argparse.Namespace) -> str:
-    """What is said where an archive holds no finished run."""
+    """The message for an archive without a finished run."""
     if arguments.bucket:
         return f"no finished runs in s3://{arguments.bucket} yet"
     return f"no finished runs in {workspace_of(arguments).outputs} yet: `make run` collects one"
@@ -74,7 +74,7 @@ def slot_text(run_id: str) -> str:
 
 
 def scores_waiting(run: Mapping[str, Any]) -> str:
-    """What the quota made wait in a run, by its manifest or summary.
+    """Scores of a run that wait for quota, from the run's manifest or summary.
 
     >>> scores_waiting({"calls_waiting": 0, "oldest_waiting_minutes": 0.0, "waits": False})
     'none'
@@ -91,7 +91,7 @@ def scores_waiting(run: Mapping[str, Any]) -> str:
 
 
 def score_ages(run: Mapping[str, Any]) -> str:
-    """How old the newest scores are, over all counts.
+    """Ages of the newest scores, over all counts.
 
     >>> score_ages({"score_age_median_minutes": 10, "score_age_p95_minutes": 80, "oldest_score_age_minutes": 2900})
     'median 10, 95 % within 80, oldest 2,900 minutes'
@@ -103,7 +103,7 @@ def score_ages(run: Mapping[str, Any]) -> str:
 
 
 def coverage_text(run: Mapping[str, Any], name: str) -> str:
-    """A data set's coverage, or why there is none.
+    """A data set's coverage, or the reason why there is none.
 
     >>> coverage_text({"coverage": {"sps": None}, "coverage_reasons": {"sps": "no quota"}}, "sps")
     'none (no quota)'
@@ -113,7 +113,7 @@ def coverage_text(run: Mapping[str, Any], name: str) -> str:
 
 
 def read_manifest(objects: ReadOnlyObjects, run_id: str) -> JudgedManifest:
-    """One run's manifest with its verdict. Raises InvalidInputError when there is none, or the id has a wrong form."""
+    """One run's manifest with its verdict. Raises InvalidInputError for a wrong or unknown id."""
     try:
         key = manifest(slot_of_run_id(run_id))
     except ValueError:

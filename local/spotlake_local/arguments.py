@@ -1,4 +1,4 @@
-"""What the commands share: their look, their flags, and the check of a number."""
+"""Shared parts of the commands: help format, flags, and the check of a number."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from spotlake_local.workspace import ROOT, Workspace
 
 
 def add_command(subparsers: Any, name: str, *, summary: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    """A command whose help ends with ``epilog`` as it is written, line by line."""
+    """Add a command. The lines of ``epilog`` stay as written."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         name,
         help=summary,
         description=description,
         epilog=epilog,
         formatter_class=KeepEpilog,
-        allow_abbrev=False,  # a flag is written in one way, as `make run` takes it
+        allow_abbrev=False,  # flags must not be abbreviated, as for `make run`
     )
     return parser
 
@@ -46,14 +46,14 @@ def workspace_of(arguments: argparse.Namespace) -> Workspace:
 
 
 def whole_number(field: str, text: str, low: int, high: int) -> int:
-    """The number in a flag. Raises InvalidInputError naming the flag."""
+    """The number in a flag. Raises InvalidInputError that names the flag."""
     if not text.isdecimal() or not low <= int(text) <= high:
         raise InvalidInputError(field, text, f"a whole number from {low} to {high}")
     return int(text)
 
 
 class KeepEpilog(argparse.HelpFormatter):
-    """Fills paragraphs to the terminal's width, but leaves lines alone that somebody has broken (examples)."""
+    """Fills paragraphs to the terminal's width. Lines with manual breaks (examples) stay as written."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if "\n" in text:

@@ -1,4 +1,4 @@
-"""The synthesised stack, made again only when something that goes into it has changed."""
+"""Synthesises the stack, unless nothing that goes into the stack has changed."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _BROKEN_NODE = ("_NodeProcess", "BrokenPipeError", "No such file or directory: '
 
 
 def synthesise(assembly: Path, context: Mapping[str, str]) -> None:
-    """Make ``assembly`` from the CDK app with the given context, unless it has been made from the same already.
+    """Make ``assembly`` from the CDK app and the context, unless it was already made from the same inputs.
 
     Raises:
-        ConfigurationError: The app refused; the text is its last line.
+        ConfigurationError: The app failed; the text is its last line.
     """
     mark = assembly.with_suffix(".sha256")
     fingerprint = _fingerprint(context)
     if (assembly / "manifest.json").exists() and mark.exists() and mark.read_text() == fingerprint:
         return
     mark.unlink(missing_ok=True)
-    # The CLI would add cdk.json's context; without the CLI (half the time) we do.
+    # The CLI would add the context of cdk.json. Without the CLI, which takes half the time, this code adds it.
     defaults = orjson.loads((ROOT / "cdk.json").read_bytes()).get("context", {})
     environment = {
         **os.environ,
@@ -47,7 +47,7 @@ def synthesise(assembly: Path, context: Mapping[str, str]) -> None:
 
 
 def _reason(words: str) -> str:
-    """The app's last line; where the fault is the disk's or Node's, with the way out.
+    """The app's last line, with advice for faults of the disk or of Node.
 
     >>> _reason("RuntimeError: ENOSPC: no space left on device, copyfile")
     'no room is left on the disk: make room, or give another STATE_DIR'

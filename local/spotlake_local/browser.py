@@ -1,4 +1,4 @@
-"""A browser of this machine, for pictures and tests of the report page; none is ever downloaded."""
+"""Finds a browser of this machine, for pictures and tests of the report page. No browser is downloaded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def find_chromium() -> str:
     """Chromium or Chrome of this machine.
 
     Raises:
-        ConfigurationError: There is none; says how to get it.
+        ConfigurationError: There is none; the text says how to install one.
     """
     for name in _NAMES:
         found = shutil.which(name)

@@ -1,4 +1,4 @@
-"""The command line: ``spotlake COMMAND``; one module a command under ``commands/``."""
+"""The command line: ``spotlake COMMAND``, with one module per command in ``commands/``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         parsed = parser.parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = parsed.command
-        # A terminated command must stop what it started, as an interrupted one does.
+        # A terminated command must stop the processes that it started, as an interrupted one does.
         signal.signal(signal.SIGTERM, _interrupt)
         return _without_traceback(command, parsed)
     except KeyboardInterrupt:
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _without_traceback(command: Callable[[argparse.Namespace], int], parsed: argparse.Namespace) -> int:
-    """Run a command; what it cannot do is said in a sentence or two, without a traceback."""
+    """Run a command. An error is printed in a sentence or two, without a traceback."""
     try:
         return command(parsed)
     except InvalidInputError as error:
@@ -74,12 +74,12 @@ def _without_traceback(command: Callable[[argparse.Namespace], int], parsed: arg
         bucket = getattr(parsed, "bucket", None)
         return _fail(error, "check the bucket's name and this shell's AWS sign-in" if bucket else "", _EXIT_FAILED)
     except SpotlakeError as error:
-        # What this machine lacks is said with its way out where it is found: no general advice fits a disk and a role.
-        is_told = isinstance(error, ConfigurationError) or error.recovery is Recovery.TRY_LATER
-        return _fail(error, "" if is_told else error.recovery.value, _EXIT_FAILED)
+        # An error about this machine has its own advice, because no general advice fits a disk and a role.
+        has_advice = isinstance(error, ConfigurationError) or error.recovery is Recovery.TRY_LATER
+        return _fail(error, "" if has_advice else error.recovery.value, _EXIT_FAILED)
     except OSError as error:
         if error.filename is None and error.errno not in _FULL_DISK:
-            raise  # not about a file: a fault of ours
+            raise  # not about a file: our own fault
         way_out = "make room, or choose another place" if error.errno in _FULL_DISK else "choose another place"
         return _fail(error, way_out, _EXIT_FAILED)
 

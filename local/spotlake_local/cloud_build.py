@@ -1,4 +1,4 @@
-"""The full run's image, built by the stack's CodeBuild project: its log is followed to the end."""
+"""Builds the full run's image with the stack's CodeBuild project, and follows the log to the end."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _LIMITED = "AccountLimitExceededException"
 
 @dataclass(frozen=True)
 class CloudBuild:
-    """One project of the account of a session.
+    """One CodeBuild project of a session's account.
 
     Attributes:
         codebuild, ecr, logs: boto3 clients.
-        project: Its name.
-        say: Takes each line that people see.
-        wait: Passes the seconds between two looks.
+        project: Name of the project.
+        say: Prints a line for people.
+        wait: Waits for the given seconds.
     """
 
     codebuild: Any
@@ -37,11 +37,11 @@ class CloudBuild:
 
     @classmethod
     def of(cls, session: Any, project: str) -> CloudBuild:
-        """With clients of a boto3 session."""
+        """Make the clients of a boto3 session."""
         return cls(session.client("codebuild"), session.client("ecr"), session.client("logs"), project)
 
     def target(self) -> tuple[str, str]:
-        """Repository and tag that the deployed source is built to. Raises ConfigurationError without a project."""
+        """Repository and tag of the deployed source. Raises ConfigurationError without a project."""
         try:
             found = self.codebuild.batch_get_projects(names=[self.project])["projects"]
         except (ClientError, BotoCoreError) as error:
@@ -52,7 +52,7 @@ class CloudBuild:
         return given["REPOSITORY"], given["TAG"]
 
     def is_there(self, repository: str, tag: str) -> bool:
-        """Whether the repository has this tag, and as ``latest``, which is what the job pulls."""
+        """Whether the repository has an image with this tag and ``latest``, which the job pulls."""
         wanted = {"repositoryName": repository.partition("/")[2], "imageIds": [{"imageTag": tag}]}
         try:
             found = self.ecr.describe_images(**wanted)["imageDetails"]
@@ -63,7 +63,7 @@ class CloudBuild:
         return any("latest" in one.get("imageTags", ()) for one in found)
 
     def build(self) -> None:
-        """Build and push; phases and log go to ``say`` as they come. Raises ConfigurationError when it fails."""
+        """Build and push. Phases and log go to ``say``. Raises ConfigurationError when the build fails."""
         try:
             build_id = self.codebuild.start_build(projectName=self.project)["build"]["id"]
             self.say(f"building in AWS (CodeBuild, about five minutes): {build_id}")
@@ -100,13 +100,13 @@ class CloudBuild:
 
 
 class _Lines:
-    """The lines of a log stream that were not seen yet."""
+    """Reads new lines of a log stream."""
 
     def __init__(self, client: Any) -> None:
         self._client, self._token = client, ""
 
     def new(self, place: Mapping[str, str]) -> Iterator[str]:
-        """What came since the last time; nothing while there is no stream."""
+        """Lines since the last call; none while there is no stream."""
         if not place.get("groupName") or not place.get("streamName"):
             return
         while True:
@@ -119,7 +119,7 @@ class _Lines:
                 return
             for event in answer["events"]:
                 yield event["message"].rstrip("\n")
-            # The same token again is the stream's end for now (CloudWatch Logs, GetLogEvents, read 2026-11).
+            # A repeated token marks the present end of the stream (CloudWatch Logs, GetLogEvents, read 2026-11).
             is_end, self._token = answer["nextForwardToken"] == self._token, answer["nextForwardToken"]
             if is_end or not answer["events"]:
                 return

@@ -1,4 +1,4 @@
-"""Objects of a bucket as plain files in a folder: what local runs leave behind, readable by key."""
+"""Objects of a bucket as plain files in a folder, by key."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FileObjects:
 
 
 def copy_objects(source: ReadOnlyObjects, wanted: list[str], folder: Path) -> None:
-    """Copy objects into files, each whole or not at all; keys that there are none of are passed over."""
+    """Copy objects into files, each whole or not at all. Missing keys are skipped."""
     for key in wanted:
         found = source.get(key)
         if found is None:
@@ -47,7 +47,8 @@ def copy_objects(source: ReadOnlyObjects, wanted: list[str], folder: Path) -> No
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part")
-        # The bucket holds pages and JSON packed, and says so to who asks (Content-Encoding); a file cannot.
+        # The bucket holds pages and JSON compressed, with a Content-Encoding. A file has no such header, so it is
+        # plain.
         is_packed = found.body.startswith(_GZIP_MAGIC) and not key.endswith(".gz")
         partial.write_bytes(unpack(found.body) if is_packed else found.body)
         partial.replace(path)

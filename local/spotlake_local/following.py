@@ -1,4 +1,4 @@
-"""Following an execution: which state it is in, how many shards there are, how long each state took."""
+"""Follows an execution: its state, the number of stored shards, the seconds of each state."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _PLANNING_STATES = frozenset({"Plan", "PlanInstead"})
 
 @dataclass
 class Progress:
-    """Where an execution stands; told after every look.
+    """Progress of an execution, reported after every look.
 
     Attributes:
-        state: The state it is in ("Plan"), or "" before the first.
-        attempt: The newest attempt's number; None before Plan has claimed one.
-        expected: Shards that it will leave; None until Plan (or the full run's job) has said so.
-        stored: Shards of it that are stored so far.
+        state: Present state ("Plan"); "" before the first one.
+        attempt: Number of the newest attempt; None before Plan has claimed one.
+        expected: Number of shards that the attempt will write; None until the plan is stored.
+        stored: Number of the attempt's shards that are stored.
     """
 
     state: str = ""
@@ -44,8 +44,8 @@ class Ended:
 
     Attributes:
         status: SUCCEEDED, FAILED, TIMED_OUT or ABORTED.
-        error, cause: As Step Functions gives them when it did not.
-        seconds_by_state: From a state's entry to the next one's.
+        error, cause: Error and cause from Step Functions; None after success.
+        seconds_by_state: Seconds from the entry of a state to the entry of the next one.
     """
 
     status: str
@@ -60,9 +60,9 @@ def follow(
     *,
     objects: ReadOnlyObjects,
     slot_at: datetime,
-    tell: Callable[[Progress], None],
+    show: Callable[[Progress], None],
 ) -> Ended:
-    """Look at an execution until it has ended."""
+    """Watch an execution until it ends."""
     progress = Progress()
     while True:
         described = client.describe_execution(executionArn=execution_arn)
@@ -71,10 +71,10 @@ def follow(
             return _ended(described, entered)
         if entered:
             progress.state = entered[-1][0]
-        # After collecting too: the last look must not be one that came before the last shard.
+        # Also after collecting, so that the last shard is counted.
         if progress.state in COLLECTING_STATES or progress.expected:
             _count_shards(progress, objects, slot_at)
-        tell(progress)
+        show(progress)
         time.sleep(POLL_SECONDS)
 
 

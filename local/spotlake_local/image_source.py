@@ -1,4 +1,4 @@
-"""What goes into the full run's image, and the tag that is made from it."""
+"""The files of the full run's image, and the tag that is made from them."""
 
 from __future__ import annotations
 

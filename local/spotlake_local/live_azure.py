@@ -1,4 +1,4 @@
-"""``AZURE=live``: the credentials of the real Azure, from the environment of whoever runs it."""
+"""``AZURE=live``: reads the credentials of the real Azure from the environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VARIABLES = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE
 
 @dataclass(frozen=True)
 class LiveCredentials:
-    """What AzureAuth should hold; the names are those of ``azure.simulated.SimulatedAzure``."""
+    """Credentials for AzureAuth, with the field names of ``azure.simulated.SimulatedAzure``."""
 
     tenant_id: str
     client_id: str
@@ -21,7 +21,7 @@ class LiveCredentials:
 
 
 def live_credentials() -> LiveCredentials:
-    """Read them from the environment. Raises ConfigurationError naming the variables that are missing."""
+    """Read the credentials. Raises ConfigurationError that names missing variables."""
     missing = [variable for variable in VARIABLES if not os.environ.get(variable, "").strip(" ,")]
     if missing:
         raise ConfigurationError(f"AZURE=live needs the environment variables {', '.join(missing)}")

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 STACK = "spotlake-azure-test"
 _PORTS = ("aws", "azure", "token")
-_MAP_CONCURRENCY = "8"  # two cores: more only makes them wait (docs/decisions)
+_MAP_CONCURRENCY = "8"  # for two cores; more regions at once would only wait (docs/decisions)
 
 
 class LocalRun:
-    """What ``spotlake run`` does, in order."""
+    """The steps of ``spotlake run``."""
 
     def __init__(
         self,
@@ -55,18 +55,18 @@ class LocalRun:
         live_credentials: LiveCredentials | None,
         lock: int,
     ) -> None:
-        """Nothing is started yet.
+        """Prepare the run; nothing is started.
 
         Args:
-            workspace: Where the state lies.
-            wanted: The execution's input, checked.
-            floored: Whether the timestamp was moved to its slot (said to the user).
-            subscriptions: Of the simulated Azure.
-            live_credentials: Of the real Azure, which is then asked (``live_azure``); None: the simulated one is.
-            lock: From ``Workspace.alone``.
+            workspace: Folder of the state.
+            wanted: Checked input of the execution.
+            floored: Whether the timestamp was moved to its slot, for a message.
+            subscriptions: Number of subscriptions of the simulated Azure.
+            live_credentials: Credentials of the real Azure (``live_azure``); None: use the simulated Azure.
+            lock: Result of ``Workspace.alone``.
 
         Raises:
-            InvalidInputError: The workspace holds data of the other Azure; merged, nobody could tell them apart.
+            InvalidInputError: The workspace holds data of the other Azure, which must not be mixed with this one's.
         """
         self.workspace, self.wanted, self.floored = workspace, wanted, floored
         self.subscriptions, self.live_credentials, self.lock = subscriptions, live_credentials, lock
@@ -81,7 +81,7 @@ class LocalRun:
         self.wanted["timestamp"] = to_iso(self.slot_at)
 
     def run(self) -> int:
-        """Run; 0 only if the execution succeeded."""
+        """Run. Returns 0 only if the execution succeeded."""
         began = time.monotonic()
         if self.floored:
             self.console.print(f"the timestamp was moved to its ten-minute slot, {to_iso(self.slot_at)}")
@@ -161,7 +161,7 @@ class LocalRun:
             "architecture": host_architecture(),
             "map_concurrency": _MAP_CONCURRENCY,
             "deletion_protection": "false",
-            "plan_effort_seconds": "2",  # one call in a hundred more, half a minute less
+            "plan_effort_seconds": "2",  # one percent more calls, half a minute less
             "image_uri": "local/full-run:not-built",  # the emulator starts the entry point itself
             "clock": "wall" if azure is None else "run",
             **(azure.settings() if azure else {}),
@@ -169,9 +169,9 @@ class LocalRun:
         synthesise(self.workspace.assembly, context)
 
     def _deploy(self, aws: EmulatedAws, azure: SimulatedAzure | None) -> str:
-        """Make what exists outside the stack, and the stack; returns the state machine's ARN."""
+        """Make what exists outside the stack, then the stack. Returns the state machine's ARN."""
         settings = Settings()
-        # No configuration of production stands beside the real Azure: the whole quota is ours then.
+        # With the real Azure there is no configuration of production, so the whole quota is ours.
         seed_production(aws, settings, production_objects(self.slot_at) if azure else {})
         credentials = azure or self.live_credentials
         if credentials is None:
@@ -189,7 +189,7 @@ class LocalRun:
         return outputs["StateMachineArn"]
 
     def _execute(self, aws: EmulatedAws, azure: SimulatedAzure | None, machine_arn: str) -> tuple[Ended, Ended | None]:
-        """Start, follow to the end, and follow what it has started beside it."""
+        """Start the execution, follow it to the end, then follow the full run that it started."""
         client = cast("SFNClient", aws.client("stepfunctions"))
         objects = S3Objects(cast("S3Client", aws.client("s3")), Settings().write_bucket)
         if azure is not None:
@@ -200,13 +200,13 @@ class LocalRun:
             stateMachineArn=machine_arn, name=name, input=orjson.dumps(self.wanted).decode()
         )
         beside = None
-        with progress(self.console) as tell:
-            ended = follow(client, started["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
-            # The daily full run goes on beside the slot: the emulator must not be stopped under it.
+        with progress(self.console) as show:
+            ended = follow(client, started["executionArn"], objects=objects, slot_at=self.slot_at, show=show)
+            # The daily full run works beside the slot, and the emulator must not stop before it ends.
             for other in client.list_executions(stateMachineArn=machine_arn)["executions"]:
                 is_later = other["startDate"] >= started["startDate"]
                 if is_later and other["executionArn"] != started["executionArn"]:
-                    beside = follow(client, other["executionArn"], objects=objects, slot_at=self.slot_at, tell=tell)
+                    beside = follow(client, other["executionArn"], objects=objects, slot_at=self.slot_at, show=show)
         return ended, beside
 
     def _keep(self, objects: S3Objects, summary: dict[str, Any]) -> None:
@@ -225,7 +225,7 @@ class LocalRun:
 
 
 def production_objects(slot_at: datetime) -> dict[str, bytes]:
-    """Production's configuration as the local runs' stand-in has it, fresh for the slot's day."""
+    """Production's configuration for local runs, fresh for the slot's day."""
     slot_number = int(slot_at.timestamp()) // (SLOT_MINUTES * 60)
     metadata = {"desired_count_index": slot_number % 11, "workload_date": slot_at.strftime("%Y-%m-%d")}
     maps = {"region_map": {"koreacentral": "KR Central"}, "instance_map": {}}

@@ -1,4 +1,4 @@
-"""The four things an operator does with a deployed stack: pause, resume, run a slot again, replace the secret."""
+"""Operations on a deployed stack: pause, resume, run a slot again, replace the secret."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _SCHEDULE_FIELDS = (
 
 
 class Operations:
-    """What can be done with one deployed stack."""
+    """Operations on one deployed stack."""
 
     def __init__(self, session: Any, stage: str, *, wait: Callable[[float], None] = time.sleep) -> None:
-        """No request is made yet.
+        """Prepare without any request.
 
         Args:
             session: A boto3 session that is signed in.
-            stage: Of the stack.
-            wait: Passes the seconds between two looks.
+            stage: Stage of the stack.
+            wait: Waits for the given seconds.
         """
         self._session, self._wait = session, wait
         self.stack = f"spotlake-azure-{stage}"
 
     def switch_schedule(self, *, on: bool) -> bool:
-        """Let runs begin by themselves, or not; whether that changed anything.
+        """Switch the schedule on or off. Returns whether this changed anything.
 
-        While they do not, the alarm on missing runs tells nobody.
+        While the schedule is off, the alarm on missing runs sends no mail.
 
         Raises:
             ConfigurationError: There is no such stack.
@@ -61,7 +61,7 @@ class Operations:
         return bool(found["State"] != state)
 
     def start_again(self, slot_at: datetime, *, past: bool) -> str:
-        """Start an execution that collects what a slot lacks; its ARN.
+        """Start an execution that collects what a slot lacks. Returns its ARN.
 
         Raises:
             ConfigurationError: There is no such stack.
@@ -77,14 +77,14 @@ class Operations:
         return str(started["executionArn"])
 
     def ended(self, execution_arn: str) -> Mapping[str, Any]:
-        """Wait for an execution; as ``describe_execution`` has it at the end."""
+        """Wait for the end of an execution. Returns it as ``describe_execution`` does."""
         client = self._session.client("stepfunctions")
         while (found := client.describe_execution(executionArn=execution_arn))["status"] == "RUNNING":
             self._wait(_POLL_SECONDS)
         return dict(found)
 
     def replace_secret(self, secret: str) -> AzureCredentials:
-        """Sign in to Azure with a new secret, and only then put it into the item; who signed in.
+        """Sign in to Azure with a new secret, and only then put it into the item. Returns who signed in.
 
         Raises:
             ConfigurationError: There is no such stack, table or item.
@@ -124,7 +124,7 @@ class Operations:
         return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
 
     def _settings(self) -> Settings:
-        """The running code's: its functions have them in their environment."""
+        """Settings of the running code, from its functions' environment."""
         try:
             found = self._session.client("lambda").get_function_configuration(FunctionName=f"{self.stack}-plan")
         except ClientError as error:

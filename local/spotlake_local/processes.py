@@ -1,4 +1,4 @@
-"""Processes that must not outlive the one that started them."""
+"""Processes that must not outlive their parent."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
         return
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:  # it died before the call above
+    if os.getppid() != parent:  # the parent died before the call above
         os.kill(os.getpid(), number)
 
 
 def stop(process: subprocess.Popen[str], *, grace_seconds: float) -> None:
-    """Terminate a process, and kill it when it does not end in time."""
+    """Terminate a process, and kill it if it does not end in time."""
     if process.poll() is not None:
         return
     process.terminate()

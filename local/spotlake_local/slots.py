@@ -1,4 +1,4 @@
-"""Which slot a local run collects: the first free one, never one that has passed, never one that has been collected."""
+"""Chooses the slot of a local run: the first free one, never a past or collected one."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ _SLOT = timedelta(minutes=SLOT_MINUTES)
 
 
 def is_collected(workspace: Workspace, slot_at: datetime) -> bool:
-    """Whether a finished run of that slot lies in the folder, however it ended."""
+    """Whether the folder holds a finished run of that slot."""
     return (workspace.outputs / keys.manifest(slot_at)).exists()
 
 
 def newest_allowed_at(workspace: Workspace, now_at: datetime) -> datetime:
-    """The moment whose next slot is the last one that may be named.
+    """The moment after which only the next slot may be named.
 
-    The simulated Azure can be asked for slots that the clock has not come to, but only for the next one of those
-    already begun: with a slip in the year all later runs would be of that year.
+    The simulated Azure accepts slots of the future, but only the one after the last slot that was begun. Otherwise a
+    typing error in the year would move all later runs to that year.
     """
     last = workspace.last_slot_at()
     return now_at if last is None else max(now_at, last)
 
 
 def choose_slot(workspace: Workspace, *, now_at: datetime, is_live: bool, resumes: bool) -> datetime:
-    """The slot of a run that names none.
+    """Choose the slot of a run that names none.
 
     Args:
-        workspace: What has been collected so far.
-        now_at: The wall's time.
-        is_live: Whether the real Azure is asked: it knows the present only.
-        resumes: Whether the run goes on with a slot: with the one begun last.
+        workspace: Folder with the slots collected so far.
+        now_at: Present time of the wall clock.
+        is_live: Whether the real Azure is asked, which knows only the present.
+        resumes: Whether the run continues the slot that was begun last.
 
     Raises:
-        InvalidInputError: The real Azure is asked, and this slot and the next one have been collected.
+        InvalidInputError: The real Azure is asked, and both the present and the next slot have been collected.
     """
     slot_at = floor_to_slot(now_at)
     if resumes:

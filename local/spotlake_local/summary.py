@@ -1,4 +1,4 @@
-"""What came of a local run: for people on the screen, for programs in ``summary.json``."""
+"""The summary of a local run: on the screen for people, in ``summary.json`` for programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spotlake_local.archive import coverage_text, judged, score_ages, scores_wai
 from spotlake_local.following import COLLECTING_STATES, Ended
 from spotlake_local.workspace import Workspace
 
-# From the manifest, with the run's verdict, and what stands for it when nothing was merged.
+# Fields of the judged manifest, with the values for a run without a merge.
 _FROM_MANIFEST: dict[str, Any] = {
     "mode": None,
     "verdict": "failed",
@@ -55,18 +55,18 @@ def summarise(
     deploy_seconds: float,
     beside: Ended | None = None,
 ) -> dict[str, Any]:
-    """The summary of an ended execution, from its manifest and statistics where there are any.
+    """Summarise an ended execution from its manifest and statistics, if there are any.
 
     Args:
         objects: The write bucket.
         slot_at: The run's slot.
-        ended: The execution.
+        ended: The ended execution.
         source: "live" or "simulated".
-        deploy_seconds: How long deploying took.
-        beside: The daily full run that went on beside it, when there was one.
+        deploy_seconds: Duration of deploying.
+        beside: The daily full run beside the slot, if there was one.
     """
     seconds = ended.seconds_by_state
-    # What lies there when this execution did not come past Merge, or Report, is an earlier one's of the same slot.
+    # If this execution did not pass Merge, or Report, the stored file is that of an earlier attempt at the slot.
     manifest = judged(objects, keys.manifest(slot_at)) if "CheckCoverage" in seconds else None
     execution = statistics(objects, run_id_of(slot_at)) if "ChooseEnd" in seconds else None
     jobs = list(job_record_keys(manifest["run_id"], manifest["attempts"]).values()) if manifest else []
@@ -99,7 +99,7 @@ def summarise(
 
 
 def _failure(ended: Ended, manifest: JudgedManifest | None) -> dict[str, str | None]:
-    """Error and cause of an execution: of a failed job its own sentence, which the state machine never sees."""
+    """Error and cause of an execution. For a failed job, its own sentence, which the state machine never sees."""
     if not ended.error:
         return {"error": None, "cause": None}
     if manifest and manifest["error"] and "FullRun" in ended.seconds_by_state:
@@ -108,7 +108,7 @@ def _failure(ended: Ended, manifest: JudgedManifest | None) -> dict[str, str | N
 
 
 def print_summary(console: Console, summary: dict[str, Any], workspace: Workspace) -> None:
-    """Print what a run ends with: its figures, why it failed if it did, and where to look."""
+    """Print the summary of a run: figures, cause of a failure, and paths."""
     title = f"run {summary['run_id']}: {summary['status']}"
     if summary["verdict"] not in (summary["status"], "complete"):
         title += f", {summary['verdict']}"
@@ -118,7 +118,7 @@ def print_summary(console: Console, summary: dict[str, Any], workspace: Workspac
     console.print(table)
 
     def say(name: str, text: str) -> None:
-        # Whole and as it is, so that it can be copied: a path is not broken, a bracket in a cause is no markup.
+        # Whole and unchanged, so that it can be copied: a path is not broken, and a bracket in a cause is no markup.
         console.print(f"{name}: {text}", soft_wrap=True, markup=False, highlight=False)
 
     if summary["azure"] == "simulated":
@@ -138,7 +138,7 @@ def print_summary(console: Console, summary: dict[str, Any], workspace: Workspac
 
 
 def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Name and text of each figure; a run that merged nothing has few."""
+    """Name and text of each figure. A run without a merge has few figures."""
     seconds = {name: value for name, value in summary["seconds"].items() if value}
     if summary["mode"] is not None:
         yield "mode, Azure", f"{summary['mode']}, {summary['azure']}"

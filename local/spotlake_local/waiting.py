@@ -1,4 +1,4 @@
-"""Something to look at while one waits: a spinner with the seconds so far (terminals only)."""
+"""A spinner with the elapsed seconds, on terminals only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 @contextmanager
 def waiting(console: Console, words: str) -> Iterator[None]:
-    """Show the words and the seconds so far, and nothing of them afterwards; a log is spared."""
+    """Show the words and the elapsed seconds, and remove them afterwards. A log gets nothing."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
         shown.add_task(words, total=None)

@@ -1,4 +1,4 @@
-"""Where local runs keep things: ``.local/`` in the checkout, and what lies in it."""
+"""The folder of local runs, ``.local/`` in the checkout, and its contents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class FolderBusyError(SpotlakeError):
-    """Another command is using the folder; this one has done nothing."""
+    """Another command is using the folder. This command has done nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,22 @@ class Workspace:
 
     @property
     def outputs(self) -> Path:
-        """What the write bucket holds, as plain files, by key."""
+        """Contents of the write bucket, as plain files by key."""
         return self.folder / "spotlake-test"
 
     @contextmanager
     def alone(self) -> Iterator[int]:
-        """Make the folder and keep every other command out of it; gives the lock's file descriptor.
+        """Make the folder, and keep every other command out of it. Yields the lock's file descriptor.
 
-        Two emulators on one state would each overwrite what the other has saved. The lock ends with the last of
-        the processes that have it open: this one, and the emulator that it hands it to.
+        Two emulators on one state would overwrite each other's data. The lock ends with the last process that has it
+        open: this one, or the emulator that inherits it.
 
         Raises:
             FolderBusyError: Another command is using the folder.
-            InvalidInputError: It cannot be made or written.
+            InvalidInputError: The folder cannot be made or written.
         """
         try:
-            # The table AzureAuth is kept here too, with a live Azure's secret: for its owner alone.
+            # The folder also keeps the table AzureAuth, with the secret of a live Azure. So only its owner may read it.
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = (self.folder / "lock").open("w")
         except OSError as error:
@@ -86,17 +86,17 @@ class Workspace:
             yield lock.fileno()
 
     def last_slot_at(self) -> datetime | None:
-        """The slot that was last begun, or None on a first run. Raises ConfigurationError when it cannot be read."""
+        """The slot that was last begun; None before the first run. Raises ConfigurationError for a damaged file."""
         last = self._last()
         return from_iso(last["slot_at"]) if last else None
 
     def source(self) -> str | None:
-        """Whose data lie here, "simulated" or "live"; None before the first run."""
+        """Source of the folder's data, "simulated" or "live"; None before the first run."""
         last = self._last()
         return last["azure"] if last else None
 
     def remember(self, slot_at: datetime, source: str) -> None:
-        """Keep the slot as the last one begun, and whose data it brings."""
+        """Store the slot that was last begun, and the source of its data."""
         _write_whole(self._last_file, orjson.dumps({"slot_at": to_iso(slot_at), "azure": source}))
 
     @property
@@ -108,14 +108,14 @@ class Workspace:
             return None
         last = _read_json(self._last_file)
         if not isinstance(last, dict) or set(last) != {"slot_at", "azure"}:
-            way_out = "delete it to go on with the present slot, or `make clean-local` to begin anew"
+            way_out = "delete it to continue with the present slot, or `make clean-local` to begin again"
             raise ConfigurationError(f"{self._last_file} is damaged or of another version: {way_out}")
         return last
 
     def ports(self, names: tuple[str, ...]) -> dict[str, int]:
         """A free port for each name: those of the last run where they are still free.
 
-        The stack's settings hold the simulator's addresses; the same ports spare a new synthesis.
+        The stack's settings hold the simulator's addresses, so the same ports avoid a new synthesis.
         """
         path = self.folder / "ports.json"
         known = _read_json(path) if path.exists() else None
@@ -137,14 +137,14 @@ def _read_json(path: Path) -> Any:
 
 
 def _write_whole(path: Path, body: bytes) -> None:
-    """A process that is killed, or a full disk, leaves the old file rather than half of the new one."""
+    """Replace the file as a whole: after a kill, or on a full disk, the old file stays."""
     partial = path.with_name(path.name + ".part")
     partial.write_bytes(body)
     partial.replace(path)
 
 
 def _free_port(wanted: int, taken: set[int]) -> int:
-    """``wanted`` when it is free, else any free port of 127.0.0.1."""
+    """``wanted`` if it is free, else any free port of 127.0.0.1."""
     for port in (wanted, 0, 0, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

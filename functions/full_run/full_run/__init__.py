@@ -1,1 +1,1 @@
-"""The full run's door: ``python -m full_run --run JSON`` in the Batch image."""
+"""Entry point of the full run: ``python -m full_run --run JSON`` in the Batch image."""

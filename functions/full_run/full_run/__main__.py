@@ -1,4 +1,4 @@
-"""Parse, call, write the job's record, and end with an exit code that says what to do."""
+"""Runs the job, writes its record, and ends with an exit code that says what to do."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from spotlake.usecases.full_run.run_full import run_full
 from spotlake.usecases.report.report_run import SERVICES
 
 _SERVICE = "full_run"
-_DEFAULT_SECONDS = 3600.0  # where the job definition does not say how long an attempt may take
+_DEFAULT_SECONDS = 3600.0  # used when the job definition does not limit an attempt
 _NOTHING_BEFORE = JobRecord(attempts=0, seconds=0.0, instance_type=None, collectors=[], memory=[])
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the job; see functions/full_run/README.md for the exit codes."""
+    """Run the job. functions/full_run/README.md explains the exit codes."""
     parser = argparse.ArgumentParser(prog="python -m full_run", description="Collect everything of one run.")
     parser.add_argument("--run", required=True, metavar="JSON", help="the Run, as Plan returned it")
     parsed = parser.parse_args(arguments)
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         run = _read_run(parsed.run)
         telemetry.logger.append_keys(run_id=run.run_id)
         _Job(run, stopping, telemetry).work()
-    except Exception as error:  # the last door: every end has a code and one line
+    except Exception as error:  # every end has an exit code and one line
         code = exit_code_of(error)
         telemetry.logger.exception(type(error).__name__)
         sys.stderr.write(f"{type(error).__name__}: {_said(error)} ({cause_of_exit(code)[1]})\n")
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _said(error: Exception) -> str:
-    """An error's own sentence; of a fault of ours its name alone, for nobody knows what its text holds."""
+    """The error's own sentence. For an unexpected error only its class name, because its text may hold a secret."""
     return str(error) if isinstance(error, SpotlakeError) else type(error).__name__
 
 
@@ -73,20 +73,20 @@ class _Job:
         self.counts: Counter[str] = Counter()
 
     def work(self) -> None:
-        """Collect, sampling memory meanwhile; the record is written however it ends."""
+        """Collect, and sample memory meanwhile. The record is written in any case."""
         sampler = MemorySampler(self.services.wall, service=_SERVICE)
         sampler.start()
         began = time.monotonic()
         limit = Deadline.after(float(os.environ.get("FULL_RUN_SECONDS", _DEFAULT_SECONDS)))
-        # Told to stop, there is no time left: collectors end at their next request.
+        # After SIGTERM no time is left, so collectors end at their next request.
         deadline = Deadline(lambda: 0.0 if self.stopping.is_set() else limit.seconds_left())
         try:
             run_full(self.run, self.services.full_run_deps(self.run, deadline, self.stopping.is_set, self._log_report))
         except Exception as error:
-            with contextlib.suppress(SpotlakeError):  # what went wrong first is what is told
+            with contextlib.suppress(SpotlakeError):  # the first error is the one to report
                 self._write_record(round(time.monotonic() - began, 3), sampler.stop(), error)
             if isinstance(error, DeadlineError) and self.stopping.is_set():
-                raise ReclaimedError(f"told to stop; {error}") from error
+                raise ReclaimedError(f"the machine is taken away; {error}") from error
             raise
         self._write_record(round(time.monotonic() - began, 3), sampler.stop())
 
@@ -108,7 +108,7 @@ class _Job:
         self.telemetry.logger.info(f"{report.dataset.value} of {report.region}: {report.status}", extra=dict(entry))
 
     def _write_record(self, seconds: float, samples: list[MemorySample], error: Exception | None = None) -> None:
-        """The record of this start, added to that of the starts before it; the newest says what ended it."""
+        """Write the record of this start, added to the starts before. Error and cause are those of this start."""
         before = read_job_record(self.services.objects, self.run) or _NOTHING_BEFORE
         attempts = int(os.environ.get("AWS_BATCH_JOB_ATTEMPT", "1"))
         content: JobRecord = {

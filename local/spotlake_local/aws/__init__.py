@@ -1,4 +1,4 @@
-"""The emulated AWS: ministack in a process of its own, with what it lacks closed by ``patches``.
+"""The emulated AWS: ministack in its own process, with ``patches`` for what ministack lacks.
 
-Everything about the emulator stays in this package; the product knows nothing of it.
+Only this package knows the emulator; the product does not.
 """

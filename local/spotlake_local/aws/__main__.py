@@ -1,7 +1,7 @@
-"""``python -m spotlake_local.aws``: the emulated AWS as a process of its own (see ``launcher``).
+"""``python -m spotlake_local.aws``: the emulated AWS as a process (see ``launcher``).
 
-Its settings come by the environment, which the launcher makes from nothing. It ends when its parent
-does, and takes its Lambda workers and Batch jobs along.
+The launcher passes settings in a new environment. The process ends with its parent, and ends its Lambda workers and
+Batch jobs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from ministack import app
 from spotlake_local.aws.patches import PatchOptions, install
 from spotlake_local.processes import die_with_parent
 
-# A table of 150,000 items is five million objects: looking through them again and again cost a fifth of an upsert
-# and two thirds of loading the state.
+# A table of 150,000 items is five million objects. Garbage collection of them took a fifth of an upsert and two thirds
+# of loading the state.
 _RARE_COLLECTIONS = (200_000, 50, 1000)
 
 
 def main() -> None:
-    """Serve until terminated; the state is saved then."""
+    """Serve until terminated; then save the state."""
     die_with_parent()
     gc.set_threshold(*_RARE_COLLECTIONS)
     endpoint_url = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
@@ -37,10 +37,10 @@ def main() -> None:
     try:
         app.main()
     finally:
-        # Workers and jobs are in this process's group (the launcher gave it its own); nothing may stay.
+        # Workers and jobs are in the group of this process, which the launcher made. None may stay.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.killpg(0, signal.SIGTERM)
-    os._exit(0)  # all is saved: taking five million objects apart one by one would last three seconds
+    os._exit(0)  # the state is saved; freeing five million objects one by one would take three seconds
 
 
 if __name__ == "__main__":

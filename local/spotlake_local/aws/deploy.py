@@ -1,4 +1,4 @@
-"""Deploying a synthesised stack without the CDK CLI: two seconds instead of fifteen, no bootstrap, no images."""
+"""Deploys a synthesised stack without the CDK CLI, in two seconds instead of fifteen."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def deploy_assembly(aws: EmulatedAws, assembly: Path, stack_name: str) -> dict[s
         The stack's outputs.
 
     Raises:
-        StoreError: A resource failed; the text names it and why.
+        StoreError: A resource failed; the text names the resource and the reason.
     """
     s3 = cast("S3Client", aws.client("s3"))
     ssm = cast("SSMClient", aws.client("ssm"))
@@ -50,7 +50,7 @@ def deploy_assembly(aws: EmulatedAws, assembly: Path, stack_name: str) -> dict[s
 
 
 def _upload_assets(s3: S3Client, assembly: Path, stack_name: str) -> str:
-    """Upload every file asset that is not there yet; returns the template's key."""
+    """Upload every missing file asset. Returns the template's key."""
     manifest = orjson.loads((assembly / f"{stack_name}.assets.json").read_bytes())
     present = {
         entry["Key"]

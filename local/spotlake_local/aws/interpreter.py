@@ -1,4 +1,4 @@
-"""The interpreter of emulated Lambdas: Python as on AWS, with boto3 and nothing of the tools."""
+"""The interpreter of emulated Lambdas: Python as on AWS, with boto3 and without the tools."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from spotlake.errors import ConfigurationError
 
 
 def lambda_python(root: Path) -> Path:
-    """Where `make setup` has put it. Raises ConfigurationError when it has not."""
+    """Path of the interpreter that `make setup` made. Raises ConfigurationError when there is none."""
     python = root / ".tools/lambda-python/bin/python"
     if not python.exists():
         raise ConfigurationError(f"{python} is missing: run `make setup`")

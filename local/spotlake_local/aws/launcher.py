@@ -1,4 +1,4 @@
-"""Starting and stopping the emulated AWS: a clean environment, a folder of its own, nothing left behind."""
+"""Starts and stops the emulated AWS, in a clean environment and without leaving processes behind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class EmulatedAws:
 
     Attributes:
         endpoint_url: ``http://127.0.0.1:PORT``.
-        log_file: What it wrote.
+        log_file: Log of the emulator.
     """
 
     endpoint_url: str
@@ -53,18 +53,19 @@ class EmulatedAws:
         extra_environment: Mapping[str, str] | None = None,
         lock: int | None = None,
     ) -> Iterator[Self]:
-        """Start an emulator and stop it at the end, also on Ctrl-C; it ends too when this process is killed.
+        """Start an emulator, and stop it at the end, also on Ctrl-C. It also ends when this process is killed.
 
         Args:
-            state: Folder that keeps buckets, tables and stacks between starts; None keeps nothing.
-            lambda_python: See ``interpreter.lambda_python``.
-            job_python_path: Folders that stand for the packages inside the Batch image.
-            port: 0 = any free one.
-            extra_environment: For the emulator's process.
-            lock: File descriptor of the state's lock: while the emulator of a killed command still saves, it holds.
+            state: Folder that keeps buckets, tables and stacks between starts; None: keep nothing.
+            lambda_python: Interpreter of Lambdas (``interpreter.lambda_python``).
+            job_python_path: Folders in place of the packages inside the Batch image.
+            port: Port to listen on; 0: any free port.
+            extra_environment: More variables for the emulator's process.
+            lock: File descriptor of the state's lock. The emulator holds the lock while it saves, even if the command
+                was killed.
 
         Raises:
-            ConfigurationError: It did not start; the text is its last words.
+            ConfigurationError: The emulator did not start; the text is the end of its log.
         """
         port = port or _free_port()
         with tempfile.TemporaryDirectory(prefix="spotlake-aws-", ignore_cleanup_errors=True) as folder:
@@ -94,7 +95,7 @@ class EmulatedAws:
                 _kill_group(process.pid)
 
     def environment(self) -> dict[str, str]:
-        """What a subprocess (the AWS CLI, cdk) needs to use this emulator as its root user."""
+        """Environment for a subprocess (the AWS CLI, cdk) that uses this emulator as its root user."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": _ROOT_KEY,
@@ -104,7 +105,7 @@ class EmulatedAws:
         }
 
     def session(self) -> boto3.Session:
-        """A boto3 session of the root user; clients are to be made by ``client``."""
+        """A boto3 session of the root user. Make clients with ``client``."""
         return boto3.Session(aws_access_key_id=_ROOT_KEY, aws_secret_access_key=_ROOT_KEY, region_name=REGION)
 
     def client(self, service: str, *, region: str = REGION) -> object:
@@ -132,7 +133,7 @@ class EmulatedAws:
 
 
 def _environment(folder: Path, state: Path | None, port: int) -> dict[str, str]:
-    """A clean environment: Lambdas would inherit everything else."""
+    """A clean environment, because Lambdas inherit it."""
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(folder),
@@ -158,7 +159,7 @@ def _environment(folder: Path, state: Path | None, port: int) -> dict[str, str]:
 
 
 def _kill_group(group: int) -> None:
-    """Workers and jobs of an emulator that was itself killed."""
+    """End workers and jobs of an emulator that was killed."""
     try:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Sessions of the stack's roles on the emulated AWS, to see what they may do and what not."""
+"""Sessions of the stack's roles on the emulated AWS, to see what the roles may do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def role_of_function(aws: EmulatedAws, function: str) -> str:
 def credentials_of_role(aws: EmulatedAws, role_arn: str) -> dict[str, str]:
     """A session of a role, as environment variables (AWS_ACCESS_KEY_ID, ...).
 
-    Roles trust services only, so for a moment this one trusts the root user; what it may do stays as it is.
+    Roles trust only services. So this role trusts the root user for a moment; its rights do not change.
     """
     iam, sts = cast("IAMClient", aws.client("iam")), cast("STSClient", aws.client("sts"))
     name = role_arn.rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""What exists outside the stack: production's bucket with its configuration, and the table AzureAuth."""
+"""Makes what exists outside the stack: production's bucket with its configuration, and the table AzureAuth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def seed_production(aws: EmulatedAws, settings: Settings, objects: Mapping[str, bytes]) -> None:
-    """Make production's bucket and put its configuration objects; doing it again changes nothing."""
+    """Make production's bucket and its configuration objects. A second call changes nothing."""
     s3 = cast("S3Client", aws.client("s3"))
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=settings.read_bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -55,7 +55,7 @@ def seed_credentials(
 
 
 def stop_leftover_executions(aws: EmulatedAws) -> int:
-    """Abort executions that a killed local run left RUNNING in the saved state; returns how many."""
+    """Abort executions that a killed local run left RUNNING in the saved state. Returns their number."""
     client = cast("SFNClient", aws.client("stepfunctions"))
     stopped = 0
     for machine in client.list_state_machines()["stateMachines"]:

@@ -1,4 +1,4 @@
-"""What ``spotlake doctor --aws`` asks: each check reads one thing and says "passed" or what to do, in one sentence."""
+"""The checks of ``spotlake doctor --aws``. Each check reads one thing, and says "passed" or what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHECKS: tuple[tuple[str, Callable[[Account], Verdict]], ...] = (*BEFORE, *AFTER)
 
 
 def check_all(session: Any, *, stage: str, bucket: str = "") -> Iterator[tuple[str, Verdict]]:
-    """Name and verdict of every check, as each is made; without a sign-in only the first."""
+    """Yield name and verdict of every check. Without a sign-in there is only the first."""
     account = Account(session, stage, bucket)
     for name, check in CHECKS:
         verdict = _asked(check, account)

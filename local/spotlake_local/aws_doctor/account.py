@@ -1,4 +1,4 @@
-"""The account that is looked at, and what a check says of it."""
+"""The account to check, and the verdict of a check."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _EMPTY = ("ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a check found, or what to do, in one sentence.
+    """The verdict of a check, in one sentence.
 
     Attributes:
-        passed: Whether the thing is as it must be.
-        said: The sentence.
-        later: Not passed, but only for want of a deployment, which comes next: no fault.
+        passed: Whether the check passed.
+        said: What was found, or what to do.
+        later: Whether only the next deployment is missing, which is no fault.
     """
 
     passed: bool
@@ -27,17 +27,17 @@ class Verdict:
 
 
 def passed(said: str) -> Verdict:
-    """All is well; what was found."""
+    """A passed check, with what was found."""
     return Verdict(passed=True, said=said)
 
 
 def to_do(said: str) -> Verdict:
-    """Something is to be done; what."""
+    """A failed check, with what to do."""
     return Verdict(passed=False, said=said)
 
 
 def after_deployment() -> Verdict:
-    """The thing comes with the deployment."""
+    """A check that the deployment will pass."""
     return Verdict(passed=False, later=True, said="comes with `make deploy`")
 
 
@@ -45,7 +45,7 @@ class Account:
     """The AWS account of a session, and a stack's names in it.
 
     Attributes:
-        bucket: The write bucket: what was given, else that of the deployed stack, else the default of its stage.
+        bucket: The write bucket: the given one, else that of the deployed stack, else the default of the stage.
     """
 
     def __init__(self, session: Any, stage: str, bucket: str = "") -> None:
@@ -55,7 +55,7 @@ class Account:
 
     @property
     def region(self) -> str:
-        """Of the session; empty when there is none."""
+        """Region of the session; empty when there is none."""
         return str(self.session.region_name or "")
 
     @property
@@ -65,7 +65,7 @@ class Account:
 
     @property
     def is_deployed(self) -> bool:
-        """Whether the stack is there and whole."""
+        """Whether the stack exists and is complete."""
         return bool(self.outputs)
 
     def client(self, service: str) -> Any:
@@ -74,7 +74,7 @@ class Account:
 
     @functools.cached_property
     def outputs(self) -> dict[str, str]:
-        """Of the stack; none while it is not there or not whole."""
+        """Outputs of the stack; none while it is missing or incomplete."""
         try:
             (found,) = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
         except ClientError as error:

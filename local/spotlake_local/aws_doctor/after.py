@@ -1,4 +1,4 @@
-"""What a deployed stack must have to work and to tell when it does not."""
+"""Checks of a deployed stack: what it needs to work, and to report failures."""
 
 from __future__ import annotations
 

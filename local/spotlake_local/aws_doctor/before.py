@@ -1,4 +1,4 @@
-"""What an account must have before the first deployment."""
+"""Checks of an account before the first deployment."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ _BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_LEAST = 6  # the rule that the CDK writes into the template
 _SPOT_VCPUS = "L-34B43A08"  # "All Standard Spot Instance Requests" (Service Quotas, read 2026-11)
 _VCPUS_LEAST = 4  # setting batch_max_vcpus
-_LAMBDAS_LEAST = 200  # three times the default map_concurrency, and room for what else the account runs
+_LAMBDAS_LEAST = 200  # three times the default map_concurrency, and room for other code of the account
 _LAMBDAS_A_REGION = 3
 _LAMBDA_QUOTA = "L-B99A9384"  # "Concurrent executions" (Service Quotas, read 2026-11)
-# What Batch chooses from for default_arm64 and default_x86_64 (AWS Batch user guide, "Compute resource", read 2026-11).
+# Families that Batch chooses from for default_arm64 and default_x86_64 (AWS Batch user guide, "Compute resource", read
+# 2026-11).
 _FAMILIES = {"default_arm64": ("m6g", "c6g", "r6g", "c7g"), "default_x86_64": ("m6i", "c6i", "r6i", "c7i")}
 
 
 def identity(account: Account) -> Verdict:
-    """Who asks, and where."""
+    """Check the caller's identity and region."""
     if not account.region:
         return to_do("no region: set AWS_DEFAULT_REGION, or `region` of the profile")
     return passed(f"{account.client('sts').get_caller_identity()['Arn']} in {account.region}")
@@ -55,7 +56,7 @@ def _bucket(account: Account) -> Verdict:
 
 
 def _tables(account: Account) -> Verdict:
-    """The tables of a stack are there; before, tables of its names are either not there or as the code needs them."""
+    """Check the tables: those of a stack exist; before a deployment, tables of these names must fit the code."""
     client = account.client("dynamodb")
     kept = {f"azure-{account.stage}": ["InstanceType", "Workload"], f"{account.stack}-control": ["Key", "Sort"]}
     names = account.named("AWS::DynamoDB::Table") if account.is_deployed else list(kept)
@@ -76,7 +77,7 @@ def _tables(account: Account) -> Verdict:
 
 
 def side_by_side(quota: int) -> int:
-    """The ``map_concurrency`` that takes half of an account's Lambdas, so that what else runs has the other half."""
+    """The ``map_concurrency`` that uses half of an account's Lambdas, and leaves the other half to other code."""
     return max(1, quota // (2 * _LAMBDAS_A_REGION))
 
 
@@ -116,7 +117,7 @@ def _families(account: Account) -> Verdict:
 
 
 def _machine(account: Account) -> Verdict:
-    """The state machine of this checkout, judged by Step Functions itself before CloudFormation makes it."""
+    """Check the state machine of this checkout with Step Functions, before CloudFormation makes it."""
     text = MACHINE_FILE.read_text(encoding="utf-8")
     text = text.replace('"${FullRunExits}"', "{}").replace('"${MapConcurrency}"', "1")
     arn = f"arn:aws:lambda:{account.region}:000000000000:function:any"

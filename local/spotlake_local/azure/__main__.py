@@ -1,6 +1,6 @@
-"""``python -m spotlake_local.azure``: the simulated Azure as a process of its own.
+"""``python -m spotlake_local.azure``: the simulated Azure as a process.
 
-Prints one JSON line when it is ready. It ends when its parent does.
+Prints one JSON line when it is ready. Ends with its parent.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--token-port", type=int, default=0, help="of the token endpoint (https)")
     arguments = parser.parse_args()
     die_with_parent()
-    # The client secret comes by the environment: command lines are seen by everybody.
+    # The client secret is in the environment, because everybody can see command lines.
     entra = Entra(TENANT, CLIENT, os.environ["SIMULATED_AZURE_SECRET"])
     simulator = AzureSimulator(World(arguments.seed), entra, subscription_ids(arguments.subscriptions))
     simulator.quota.keep_in(arguments.folder / "quota.log")
@@ -58,7 +58,7 @@ async def _serve(simulator: AzureSimulator, arguments: argparse.Namespace) -> No
         log_level="warning",
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=0,  # else it waits for idle TLS connections to say goodbye
+        timeout_graceful_shutdown=0,  # otherwise it waits until idle TLS connections close
     )
     configurations = [configure(), configure(ssl_certfile=certificate, ssl_keyfile=key)]
     servers = [uvicorn.Server(configuration) for configuration in configurations]
@@ -81,7 +81,7 @@ async def _serve(simulator: AzureSimulator, arguments: argparse.Namespace) -> No
 
 
 def _bind(port: int) -> socket.socket:
-    # With the protocol named, asyncio sets TCP_NODELAY; without it each answer waits 40 ms for an ACK.
+    # A named protocol makes asyncio set TCP_NODELAY. Otherwise each answer waits 40 ms for an ACK.
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""Answers, refusals, and the account of both."""
+"""Answers, refusals, and counts of both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 
 class RefusalError(Exception):
-    """A request that is answered with an error; the account knows it by its reason."""
+    """A request that is answered with an error. It is counted by its reason."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class RefusalError(Exception):
         self.content_type = content_type or ("text/plain" if isinstance(body, str) else "application/json")
 
     def response(self) -> Response:
-        """What is sent."""
+        """The response to send."""
         body = self.body if isinstance(self.body, str) else orjson.dumps(self.body)
         return Response(body, self.status, self.headers, self.content_type)
 
@@ -38,7 +38,7 @@ class RefusalError(Exception):
 def arm_refusal(
     status: int, code: str, message: str, *, target: str = "", headers: Mapping[str, str] | None = None
 ) -> RefusalError:
-    """A refusal in ARM's envelope; the code is the reason."""
+    """A refusal in ARM's form. The code is the reason."""
     error = {"code": code, "message": message} | ({"target": target} if target else {})
     return RefusalError(status, code, {"error": error}, headers=headers)
 
@@ -50,12 +50,12 @@ def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | No
 
 @dataclass
 class Account:
-    """What was answered since the last reset.
+    """Counts of answers since the last reset.
 
     Attributes:
-        answers: By API and status ("sps 200").
-        refused: By API and reason ("sps InvalidParameter").
-        calls_by_pair: Placement-score calls that arrived, by "subscription location".
+        answers: Number of answers by API and status ("sps 200").
+        refused: Number of refusals by API and reason ("sps InvalidParameter").
+        calls_by_pair: Number of placement-score calls by route ("subscription location").
     """
 
     answers: Counter[str] = field(default_factory=Counter)
@@ -63,13 +63,13 @@ class Account:
     calls_by_pair: Counter[str] = field(default_factory=Counter)
 
     def count(self, api: str, status: int, reason: str = "") -> None:
-        """One answer more."""
+        """Count one answer."""
         self.answers[f"{api} {status}"] += 1
         if reason:
             self.refused[f"{api} {reason}"] += 1
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Set all counts to 0."""
         self.answers.clear()
         self.refused.clear()
         self.calls_by_pair.clear()

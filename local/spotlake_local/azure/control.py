@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Control:
-    """What tests turn and read."""
+    """Endpoints that tests use to change and read the simulator."""
 
     def __init__(self, simulator: AzureSimulator) -> None:
         """For one simulator."""
@@ -41,7 +41,7 @@ class Control:
         ]
 
     async def clock(self, request: Request) -> Response:
-        """POST ``{"now": iso}`` puts it; both ways answer with the time it is."""
+        """POST ``{"now": iso}`` sets the clock. GET and POST answer with the present time."""
         if request.method == "POST":
             self.simulator.set_clock(from_iso((await request.json())["now"]))
         return json_answer({"now": self.simulator.now().isoformat()})
@@ -59,7 +59,7 @@ class Control:
         return json_answer({"rules": [rule.to_dict() for rule in rules]})
 
     async def options(self, request: Request) -> Response:
-        """Turn numbers by name (``_options``); an unknown one is refused."""
+        """Set options by name (``_options``). An unknown name is refused."""
         options = self._options()
         wanted = (await request.json()).items()
         for name, _ in wanted:
@@ -68,12 +68,12 @@ class Control:
                 return json_answer({"error": text}, status=400)
         for name, value in wanted:
             owner, attribute = options[name]
-            # Lists arrive for what is a set here.
+            # JSON has lists where the simulator has sets.
             setattr(owner, attribute, set(value) if isinstance(value, list) else value)
         return json_answer({})
 
     async def stats(self, request: Request) -> Response:
-        """What was answered and refused, quota used, calls answered more than once in a slot, CPU and memory."""
+        """Counts: answers, refusals, quota used, calls answered more than once in a slot, CPU and memory."""
         del request
         account = self.simulator.account
         return json_answer(
@@ -89,7 +89,7 @@ class Control:
         )
 
     async def truth(self, request: Request) -> Response:
-        """What is true of one pair: ``?region=&size=[&at=iso][&count=1]``; 404 when it is not in the catalogue."""
+        """The truth about one pair: ``?region=&size=[&at=iso][&count=1]``; 404 when it is not in the catalogue."""
         query, world = request.query_params, self.simulator.world
         region, size = query.get("region", ""), query.get("size", "")
         at = from_iso(query["at"]) if "at" in query else self.simulator.now()
@@ -109,7 +109,7 @@ class Control:
         return json_answer(truth)
 
     async def reset(self, request: Request) -> Response:
-        """Forget faults, counts, quota history and options; the clock and issued tokens stay."""
+        """Reset faults, counts, quota history and options. The clock and issued tokens stay."""
         del request
         simulator = self.simulator
         simulator.resets += 1
@@ -129,7 +129,7 @@ class Control:
         return json_answer({})
 
     async def health(self, request: Request) -> Response:
-        """200 when it answers at all."""
+        """Answer 200."""
         del request
         return json_answer({})
 

@@ -1,6 +1,6 @@
 """The token endpoint (Microsoft Entra), and the tokens that were issued.
 
-Bodies and texts as seen in public code and threads until 2026-11.
+Bodies and texts follow public code and threads up to 2026-11.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _AADSTS_NO_TENANT = (
 
 @dataclass
 class Entra:
-    """Who may sign in, and with what.
+    """Credentials that may sign in.
 
     Attributes:
-        tenant_id, client_id, client_secret: The one principal.
-        lifetime_seconds: ``expires_in`` of a token.
-        secret_expired: Answer as for an expired secret.
+        tenant_id, client_id, client_secret: The only principal.
+        lifetime_seconds: Lifetime of a token (``expires_in``).
+        secret_expired: Whether to answer as for an expired secret.
     """
 
     tenant_id: str
@@ -92,7 +92,7 @@ class Entra:
         return {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token}
 
     def _new_token(self, now_at: datetime) -> str:
-        """A token in the form of a JWT: clients that look into it find what they expect; the signature is chance."""
+        """A token in the form of a JWT, for clients that read it. The signature is random."""
         claims = {
             "aud": "https://management.azure.com",
             "iss": f"https://sts.windows.net/{self.tenant_id}/",

@@ -1,4 +1,4 @@
-"""Faults by rule: what to answer instead of the truth, to which requests, and how often."""
+"""Fault rules: which requests get a wrong answer, which one, and how often."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _ids = itertools.count(1)
 
 @dataclass
 class Fault:
-    """One rule; the first that fits a request is used.
+    """One rule. The first rule that matches a request applies.
 
     Attributes:
         api: "token", "locations", "sps", "graph" or "retail"; "" = any.
         location: Routing location (sps) or region of the filter or query (retail, graph); "" = any.
         region: One of the desired regions (sps); "" = any.
         subscription: In the URL; "" = any.
-        after: Requests that fit are let through that often first.
-        times: Then so many are answered by this rule; 0 = all.
+        after: Number of matching requests to answer truthfully first.
+        times: Number of requests that the rule then applies to; 0: all.
         status: Answer with this status and ``body``, ``content_type`` and ``headers``; 0 = the true answer.
-        latency_seconds: Wait first.
-        drop: Close the connection without an answer.
-        truncate: Send only the first half of the true answer (with a length that fits it).
-        part: Of the true answer only the first so many rows (sps).
-        empty: An answer of status 200 that holds nothing (no rows, no scores, no items).
+        latency_seconds: Seconds to wait before answering.
+        drop: Whether to close the connection without an answer.
+        truncate: Whether to send only the first half of the true answer, with a matching length.
+        part: Number of rows of the true answer to send (sps).
+        empty: Whether to answer 200 without rows, scores or items.
     """
 
     api: str = ""
@@ -53,7 +53,7 @@ class Fault:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """From the control API; ValueError names an unknown field."""
+        """Read a rule from the control API. A ValueError names an unknown field."""
         known = {one.name for one in fields(cls)} - {"fault_id", "seen", "used"}
         for name in data:
             if name not in known:
@@ -61,11 +61,11 @@ class Fault:
         return cls(**data)
 
     def to_dict(self) -> dict[str, Any]:
-        """For the control API, with how often it was seen and used."""
+        """Return the form of the control API, with the counts of matches and uses."""
         return asdict(self)
 
     def fits(self, api: str, location: str, subscription: str, regions: Sequence[str]) -> bool:
-        """Whether this rule takes the request; counts it."""
+        """Whether this rule applies to the request. Counts the request."""
         asked = ((self.api, api), (self.location, location), (self.subscription, subscription))
         if any(rule and rule != actual for rule, actual in asked) or (self.region and self.region not in regions):
             return False
@@ -86,16 +86,16 @@ class Faults:
     def find(
         self, api: str, *, location: str = "", subscription: str = "", regions: Sequence[str] = ()
     ) -> Fault | None:
-        """The first rule that takes the request."""
+        """The first rule that applies to the request."""
         return next((rule for rule in self.rules if rule.fits(api, location, subscription, regions)), None)
 
 
 class DroppedConnectionError(Exception):
-    """The connection is to be closed without an answer."""
+    """Close the connection without an answer."""
 
 
 async def before_answer(fault: Fault | None) -> Response | None:
-    """What a fault answers instead of the truth; None to go on."""
+    """The answer of a fault; None: answer truthfully."""
     if fault is None:
         return None
     if fault.latency_seconds:
@@ -108,7 +108,7 @@ async def before_answer(fault: Fault | None) -> Response | None:
 
 
 def after_answer(fault: Fault | None, response: Response) -> Response:
-    """The true answer, cut in half when the fault says so."""
+    """The true answer, cut in half if the fault says so."""
     if fault is None or not fault.truncate:
         return response
     half = bytes(response.body)[: len(response.body) // 2]

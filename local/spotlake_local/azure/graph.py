@@ -1,4 +1,4 @@
-"""Resource Graph as far as spot resources go: scope, paging, throttling, odd answers.
+"""Resource Graph for spot resources: scope, paging, throttling, odd answers.
 
 Facts: Microsoft Learn, "Azure Resource Graph" (guidance for throttled requests, paging), read 2026-11; the 429 and
 400 bodies as seen in public code.
@@ -33,11 +33,11 @@ _CACHED_QUERIES = 16
 
 @dataclass
 class Throttle:
-    """Queries in a window, per user.
+    """Limit of queries per user in a window.
 
     Attributes:
-        queries: How many.
-        window_seconds: In so long.
+        queries: Number of queries.
+        window_seconds: Length of the window.
     """
 
     queries: int = 15
@@ -45,7 +45,7 @@ class Throttle:
     times: deque[datetime] = field(default_factory=deque)
 
     def take(self, now_at: datetime) -> tuple[bool, dict[str, str]]:
-        """Count a query: whether it is let through, and the headers that every reply carries."""
+        """Count a query. Returns whether it is allowed, and the headers of every reply."""
         while self.times and abs((now_at - self.times[0]).total_seconds()) >= self.window_seconds:
             self.times.popleft()
         allowed = len(self.times) < self.queries
@@ -63,21 +63,21 @@ class Throttle:
 
 
 class ResourceGraph:
-    """Answers queries over the eviction rates and the spot prices of the world.
+    """Answers queries about eviction rates and spot prices of the world.
 
     Attributes:
-        wrong_price_share: Pairs whose price here is a sixth of the price list's (seen in 2021, azure-docs#72349).
+        wrong_price_share: Share of pairs whose price is a sixth of the price list's (seen in 2021, azure-docs#72349).
     """
 
     def __init__(self, world: World) -> None:
-        """With the documented limit of 15 queries in 5 seconds."""
+        """Start with the documented limit of 15 queries in 5 seconds."""
         self.world = world
         self.wrong_price_share = 0.0
         self.throttle = Throttle()
         self._cached: OrderedDict[tuple[str, int, float], tuple[Query, list[dict[str, Any]]]] = OrderedDict()
 
     def answer(self, body: Any, now_at: datetime, headers: dict[str, str]) -> dict[str, Any]:
-        """The JSON of a page. Raises RefusalError (400) when query or options make no sense."""
+        """The JSON of a page. Raises RefusalError (400) for an invalid query or invalid options."""
         try:
             text, options = _text_and_options(body)
             query, rows = self._found(text, now_at)
@@ -87,7 +87,7 @@ class ResourceGraph:
             in_table = _is_table(options.get("resultFormat", "objectArray"))
         except QueryError as error:
             raise _bad_query(error, now_at, headers) from None
-        # The table lives at tenant scope: a query that names subscriptions finds nothing (observed 2025).
+        # The table has tenant scope, so a query that names subscriptions finds no row (observed 2025).
         if body.get("subscriptions") or body.get("managementGroups"):
             rows = []
         if not query.is_ordered and start:
@@ -96,7 +96,7 @@ class ResourceGraph:
         return _page(query, rows, start=start, top=top, in_table=in_table)
 
     def locations_of(self, body: Any) -> frozenset[str]:
-        """The locations that a query names, for fault rules; none when it cannot be read."""
+        """Locations that a query names, for fault rules; none for an invalid query."""
         try:
             return parse_query(str(body["query"])).locations or frozenset()
         except (QueryError, TypeError, KeyError):
@@ -114,7 +114,7 @@ class ResourceGraph:
         return self._cached[key]
 
     def _rows(self, query: Query, now_at: datetime) -> list[dict[str, Any]]:
-        # The other tables are there, and the principal's subscriptions hold nothing in them.
+        # The other tables exist and are empty for the principal's subscriptions.
         rows = self._source_rows(query, now_at) if query.table == "spotresources" else iter(())
         return query.answer(rows)
 
@@ -136,7 +136,7 @@ class ResourceGraph:
             yield _row(EVICTION_TYPE, region, size, {"evictionRate": band or ""})
 
     def _prices(self, region: str, size: str, now_at: datetime) -> Iterator[Row]:
-        """One row per operating system: the present price and those of the months before, newest first."""
+        """One row per operating system: present and past prices, newest first."""
         prices: list[tuple[datetime, float]] = []
         at = now_at
         for _ in range(_MONTHS_OF_PRICES):
@@ -190,7 +190,7 @@ def _page(query: Query, rows: list[dict[str, Any]], *, start: int, top: int, in_
 
 
 def throttled(now_at: datetime, headers: dict[str, str]) -> RefusalError:
-    """The 429."""
+    """The refusal with status 429."""
     detail = {
         "code": "RateLimiting",
         "message": "Client application has been throttled and should not attempt to repeat the request until an "

@@ -1,8 +1,7 @@
-"""The part of Resource Graph's query language that queries of spot data use: parse it, or refuse it (pure).
+"""Parses the part of Resource Graph's query language that queries of spot data use (pure).
 
 ``table | where | project | extend | order by | limit | top | distinct | summarize | count``, with comments, ``and``,
-``or``, ``not``, parentheses, parts of dynamic columns and the functions of ``kusto_values``. Anything else is refused,
-as Azure refuses what it does not know.
+``or``, ``not``, parentheses, parts of dynamic columns and the functions of ``kusto_values``. Anything else is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ __all__ = ["Column", "Query", "QueryError", "Row", "parse_query"]
 
 type Rows = list[dict[str, Any]]
 type Stream = Iterable[dict[str, Any]]
-type Stage = Callable[[Stream], Stream]  # as few rows are made as the answer needs
+type Stage = Callable[[Stream], Stream]  # makes only as many rows as the answer needs
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,13 @@ class Query:
 
     Attributes:
         table: Lower case.
-        stages: What is done with the table's rows, in order.
-        columns: Of the output.
-        is_ordered: Whether the output has an order of its own.
-        is_limited: Whether it ends in a limit; such a query has one page only.
-        locations: That a ``where`` needs, lower case; None: all.
-        types: The same of the rows' type.
-        sizes: The same of ``sku.name``.
+        stages: Operations on the table's rows, in order.
+        columns: Columns of the output.
+        is_ordered: Whether the query orders its output.
+        is_limited: Whether the query ends in a limit. Such a query has only one page.
+        locations: Locations that a ``where`` requires, in lower case; None: all.
+        types: Row types that a ``where`` requires; None: all.
+        sizes: Values of ``sku.name`` that a ``where`` requires; None: all.
     """
 
     table: str
@@ -55,7 +54,7 @@ class Query:
 
     @property
     def has_pages(self) -> bool:
-        """Whether there is a token to go on: not after ``limit``, nor when every column is dynamic."""
+        """Whether a page has a token for the next: not after ``limit``, nor if every column is dynamic."""
         return not self.is_limited and any(column.is_scalar for column in self.columns)
 
     def answer(self, rows: Iterable[Row]) -> Rows:
@@ -106,12 +105,12 @@ class _Stages(Parser):
     def _where(self) -> None:
         condition: Condition = self.condition()
         self.stages.append(lambda rows: (row for row in rows if condition.test(row)))
-        if set(COLUMNS) <= set(self.scalars):  # else a column may be another one's namesake
+        if set(COLUMNS) <= set(self.scalars):  # otherwise a column could have the name of another
             for column, values in condition.needs.items():
                 self.needs[column] = self.needs.get(column, values) & values
 
     def _named(self) -> list[tuple[str, Value]]:
-        """``name = value`` or a value with a name of its own, parted by commas."""
+        """``name = value``, or a value with its own name, separated by commas."""
         found = [self._one_named()]
         while self.take(","):
             found.append(self._one_named())
@@ -147,7 +146,7 @@ class _Stages(Parser):
 
     def _key(self) -> tuple[Value, bool]:
         value = self.value()
-        # Kusto sorts downwards unless told otherwise.
+        # Kusto sorts in descending order by default.
         descending = not self.take("asc")
         self.take("desc")
         return value, descending
@@ -226,7 +225,7 @@ class _Stages(Parser):
 
 
 def _rank(value: object) -> tuple[int, float, str]:
-    """Nothing first, then numbers, then text."""
+    """Sort key: no value first, then numbers, then text."""
     if value is None:
         return 0, 0.0, ""
     return (1, float(value), "") if isinstance(value, int | float) else (2, 0.0, str(value))

@@ -38,8 +38,8 @@ class QueryError(Exception):
     """The query cannot be understood.
 
     Attributes:
-        position: Where, from 0.
-        token: What stands there.
+        position: Position in the query, from 0.
+        token: Token at the position.
     """
 
     def __init__(self, position: int = 0, token: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The filter grammar of the retail prices API: eq, and, or, parentheses, contains; what it refuses (pure)."""
+"""The filter grammar of the retail prices API: eq, and, or, parentheses, contains (pure)."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class FilterError(Exception):
 
 @dataclass(frozen=True)
 class Filter:
-    """A parsed filter: the test, and the region that every row of it is in, if there is one (for speed)."""
+    """A parsed filter: the test, and the one region of all matching rows, if there is one (for speed)."""
 
     test: Test
     region: str | None
 
 
 def parse_filter(text: str, *, case_sensitive: bool) -> Filter:
-    """Parse ``$filter``; an empty text lets everything through. Raises FilterError."""
+    """Parse ``$filter``. An empty text matches everything. Raises FilterError."""
     if not text.strip():
         return Filter(lambda _: True, None)
     return _Parser(text, case_sensitive=case_sensitive).parse()
@@ -58,7 +58,7 @@ class _Parser:
         while self._take("or"):
             tests.append(self._both())
         if len(tests) > 1:
-            del self.regions[outside:]  # what one alternative asks for, not every row has to be of
+            del self.regions[outside:]  # a condition in one alternative does not bind every row
         return tests[0] if len(tests) == 1 else lambda row: any(test(row) for test in tests)
 
     def _both(self) -> Test:

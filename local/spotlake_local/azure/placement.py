@@ -1,7 +1,7 @@
 """Placement scores as Azure answers them: limits, texts, zones, odd rows.
 
-Texts marked "observed" are those of public production code (2025-09 to 2026-06); for the limits 8 x 5 only the
-status and the code are known, the wording is ours.
+Texts marked "observed" come from public production code (2025-09 to 2026-06). For the limits 8 x 5 only status and code
+are known; the wording is ours.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PREFERENCES = {"High": 10, "Medium": 6, "Low": 2, "InsufficientQuota": 1}
 
 @dataclass(frozen=True)
 class Question:
-    """A checked request body; ``preview``: in the shape of 2026-10-05-preview."""
+    """A checked request body. ``preview``: the shape is that of 2026-10-05-preview."""
 
     regions: tuple[str, ...]
     sizes: tuple[str, ...]
@@ -34,7 +34,7 @@ class Question:
     preview: bool = False
 
     def echo(self) -> dict[str, Any]:
-        """What an answer repeats of it."""
+        """Fields that an answer repeats."""
         return {
             "desiredLocations": self.regions,
             "desiredSizes": [{"sku": size} for size in self.sizes],
@@ -44,17 +44,17 @@ class Question:
 
 
 class PlacementScores:
-    """The API's state: names that it refuses, and what was asked (for the tests' accounts)."""
+    """State of the API: names that it refuses, and the history of questions, for tests."""
 
     def __init__(self, world: World) -> None:
-        """An empty history."""
+        """Start with an empty history."""
         self.world = world
         self.answered: Counter[str] = Counter()
         self.invalid_regions: set[str] = set()
         self.invalid_sizes: set[str] = set()
 
     def check(self, body: Any, *, location: str, version: str = STABLE_VERSION) -> Question:
-        """Check the body. Raises RefusalError for the first fault: types, limits, regions, then sizes."""
+        """Check the body. Raises RefusalError for the first fault, in the order types, limits, regions, sizes."""
         if not isinstance(body, dict):
             raise _invalid_body("The request body is not valid.")
         preview = version == PREVIEW_VERSION
@@ -86,7 +86,7 @@ class PlacementScores:
         return [_preview_row(row) for row in rows] if question.preview else rows
 
     def repeated(self) -> dict[str, int]:
-        """Questions that were answered more than once in one ten-minute slot, and how often."""
+        """Questions that were answered more than once in one slot, with the number of answers."""
         return {asked: times for asked, times in self.answered.items() if times > 1}
 
     def _check_regions(self, regions: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
-"""The quota of placement scores, kept by Azure's side and enforced on its own account.
+"""The quota of placement scores, as the simulated Azure counts and enforces it.
 
-Ten calls in a sliding hour for each (subscription, routing location) is what public production code found
-(2025-09); its size and scope are turned for tests, since sources disagree.
+Public production code found ten calls in a sliding hour for each (subscription, routing location) (2025-09). Sources
+disagree, so tests can change size and scope.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Quota:
     """Calls in a sliding window.
 
     Attributes:
-        calls: How many.
-        window_seconds: Of the window.
-        per_location: Whether each routing location of a subscription has a quota of its own.
+        calls: Number of calls.
+        window_seconds: Length of the window.
+        per_location: Whether each routing location of a subscription has its own quota.
         counts_invalid: Whether a call that is answered with 400 counts.
         retry_after: Whether a 429 carries Retry-After.
     """
@@ -34,7 +34,7 @@ class Quota:
     _log: TextIO | None = field(default=None, repr=False)
 
     def take(self, subscription: str, location: str, now_at: datetime) -> bool:
-        """Count a call; False when it is refused (a refused call is not counted)."""
+        """Count a call. Returns False for a refused call, which is not counted."""
         at = now_at.timestamp()
         # Times ahead of a clock that was put back count too, unless they are a whole window ahead.
         recent = [time for time in self._of(subscription, location) if abs(at - time) < self.window_seconds]
@@ -47,11 +47,11 @@ class Quota:
         return allowed
 
     def used(self) -> dict[str, int]:
-        """Calls in the window, by "subscription location"; of each pair as of its last call."""
+        """Calls in the window by route ("subscription location"), as of the route's last call."""
         return {" ".join(pair).strip(): len(times) for pair, times in self.history.items() if times}
 
     def keep_in(self, file: Path) -> None:
-        """Take up the history in a file, and write to it from now on, so that a restart forgets nothing."""
+        """Load the history from a file, and append to the file from now on, so that a restart loses nothing."""
         calls = _read(file) if file.exists() else []
         newest = max((at for _, _, at in calls), default=0.0)
         calls = [call for call in calls if newest - call[2] < self.window_seconds]
@@ -59,11 +59,11 @@ class Quota:
             self._of(subscription, location).append(at)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(f"{name} {location} {at:.3f}\n" for name, location, at in calls), encoding="utf-8")
-        # A line is written at once: a simulator that is killed loses none.
+        # Each line is written at once, so a killed simulator loses none.
         self._log = file.open("a", buffering=1, encoding="utf-8")
 
     def clear(self) -> None:
-        """Forget the history, that of the file too."""
+        """Clear the history, also in the file."""
         self.history.clear()
         if self._log is not None:
             self._log.truncate(0)

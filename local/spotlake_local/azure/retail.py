@@ -33,7 +33,7 @@ _LEFT_HEADER = "x-ms-ratelimit-remaining-retailPrices-requests"
 _BAD_FILTER = "Invalid OData parameters supplied"
 
 
-_UNLIMITED = 9  # what a first answer tells is left
+_UNLIMITED = 9  # quota left in a first answer
 
 
 @dataclass

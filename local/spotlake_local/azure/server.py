@@ -37,11 +37,11 @@ class AzureSimulator:
     """All four APIs over one world and one clock.
 
     Attributes:
-        authority_url: Of the token endpoint, as the discovery document gives it; set by whoever serves.
+        authority_url: URL of the token endpoint in the discovery document; the server sets it.
         no_role: Subscriptions on which the principal has no role.
         unlisted_regions: Regions that sell and stand in no list of locations (observed: swedensouth).
         score_versions: API versions of placement scores that are served.
-        resets: How often everything was forgotten.
+        resets: Number of resets.
         leading_blank_location: Whether the list of supported locations begins with an empty name (observed).
     """
 
@@ -67,7 +67,7 @@ class AzureSimulator:
         return datetime.now(UTC) + self._offset
 
     def set_clock(self, now_at: datetime) -> None:
-        """Put the hands; the clock goes on at normal speed from there."""
+        """Set the clock, which then runs at normal speed."""
         self._offset = now_at - datetime.now(UTC)
 
     def app(self) -> Starlette:
@@ -166,7 +166,7 @@ class AzureSimulator:
             self.check_version(request, *graph.API_VERSIONS)
             if self.no_role.issuperset(self.subscriptions):  # one that can be read is enough
                 self.check_role(self.subscriptions[0], "Microsoft.ResourceGraph/resources/read")
-            # Real seconds: the window is five of them, and slots follow each other faster than that.
+            # Real seconds, because the window is five seconds and local slots follow each other faster.
             allowed, headers = self.graph.throttle.take(datetime.now(UTC))
             if not allowed:
                 raise graph.throttled(self.now(), headers)
@@ -180,7 +180,7 @@ class AzureSimulator:
         return with_arm_headers(request, answer)
 
     def front_door(self, request: Request) -> None:
-        """What ARM checks first. Raises RefusalError."""
+        """Checks that ARM makes first. Raises RefusalError."""
         self.entra.check(request.headers.get("authorization", ""), self.now())
         if not request.query_params.get("api-version"):
             text = "The api-version query parameter (?api-version=) is required for all requests."
@@ -250,13 +250,13 @@ class AzureSimulator:
     async def answer(
         self, api: str, work: Work, *, location: str = "", subscription: str = "", regions: Sequence[str] = ()
     ) -> Response:
-        """What a fault rule says, else what ``work`` makes; entered in the account either way."""
+        """Answer by a fault rule, or else with ``work``. The answer is counted in any case."""
         fault = self.faults.find(api, location=location, subscription=subscription, regions=regions)
         reason = "fault" if fault else ""
         resets = self.resets
         try:
             response = await before_answer(fault)
-            if self.resets != resets:  # it slept through a reset: nobody waits for it, and it counts for nobody
+            if self.resets != resets:  # the request slept through a reset, so it is not counted
                 return Response(b"", 503)
             response = response or after_answer(fault, work(fault))
         except RefusalError as error:
@@ -274,7 +274,7 @@ def _json_of(body: bytes) -> Any:
 
 
 async def _drop(request: Request, error: Exception) -> Response:
-    """Close the connection: a response whose body never comes as announced."""
+    """Close the connection, by a response whose body never comes."""
     del request, error
     return Response(b"", 200, {"Content-Length": "1000", "Connection": "close"})
 

@@ -1,4 +1,4 @@
-"""The simulated Azure as others use it: start, settings, clock, faults, counts."""
+"""The simulated Azure for its users: start, settings, clock, faults, counts."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class SimulatedAzure:
 
     Attributes:
         url: Of the management and the retail prices API (http, 127.0.0.1).
-        authority_url: Of the token endpoint (https).
-        ca_file: What signed its certificate.
-        tenant_id, client_id, client_secret, subscriptions: What AzureAuth should hold.
-        seed: Of its world.
+        authority_url: URL of the token endpoint (https).
+        ca_file: Certificate of the authority that signed the server's certificate.
+        tenant_id, client_id, client_secret, subscriptions: Credentials for AzureAuth.
+        seed: Seed of the world.
     """
 
     url: str
@@ -50,18 +50,18 @@ class SimulatedAzure:
     def start(
         cls, folder: Path, *, subscriptions: int = 48, seed: int = 1, port: int = 0, token_port: int = 0
     ) -> Iterator[Self]:
-        """Start a simulator and stop it at the end; it also ends when this process dies.
+        """Start a simulator, and stop it at the end. It also ends with this process.
 
         Args:
             folder: For its certificates, and the quota's history: what was used in the last hour counts after a
                 restart too.
-            subscriptions: How many there are.
-            seed: Another seed is another world.
-            port: Of the plain APIs; 0 = any free one.
-            token_port: Of the token endpoint; the same.
+            subscriptions: Number of subscriptions.
+            seed: Seed of the world; another seed makes another world.
+            port: Port of the plain APIs; 0: any free port.
+            token_port: Port of the token endpoint; 0: any free port.
 
         Raises:
-            ConfigurationError: It did not start; the text is its last words.
+            ConfigurationError: The simulator did not start; the text is the end of its output.
         """
         secret = secrets.token_urlsafe(24)
         command = [
@@ -98,11 +98,11 @@ class SimulatedAzure:
         }
 
     def world(self) -> World:
-        """What is true there: the yardstick of tests."""
+        """The truth in the simulator, which tests compare with."""
         return World(self.seed)
 
     def set_clock(self, now_at: datetime) -> None:
-        """Put its clock; it goes on at normal speed."""
+        """Set the clock, which then runs at normal speed."""
         self._control("POST", "clock", {"now": to_iso(now_at)})
 
     def fault(self, **rule: Any) -> None:
@@ -114,7 +114,7 @@ class SimulatedAzure:
         self._control("DELETE", "faults")
 
     def options(self, **numbers: Any) -> None:
-        """Turn the numbers of ``AzureSimulator.control_options``."""
+        """Set options (``AzureSimulator.control_options``)."""
         self._control("POST", "options", numbers)
 
     def stats(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class SimulatedAzure:
         return self._control("GET", "stats")
 
     def reset(self) -> None:
-        """Forget faults, counts and quota history."""
+        """Reset faults, counts and quota history."""
         self._control("POST", "reset")
 
     def _control(self, method: str, name: str, body: Any = None) -> dict[str, Any]:

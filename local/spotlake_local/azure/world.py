@@ -1,8 +1,8 @@
-"""The world that the simulated Azure tells of: what is true at a time (pure; the tests' yardstick).
+"""The world of the simulated Azure: all that is true at a time (pure). Tests compare with it.
 
-Shapes follow the real data of spring 2026: discounts of 69 to 84 % with tails, 47 or so spot prices at or
-above on-demand, a wave that changes a quarter of all prices on each of the first three days of a month, about
-3,000 pairs without a spot price on days 1 and 2, a hundredth of the prices changing on other days.
+Shapes follow the real data of spring 2026. Discounts are 69 to 84 % with tails, and about 47 spot prices are at or
+above on-demand. A wave changes a quarter of all prices on each of the first three days of a month. On days 1 and 2
+about 3,000 pairs have no spot price. On other days a hundredth of the prices change.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def chance(*parts: object) -> float:
 
 
 class World:
-    """Everything that is true, by seed and time."""
+    """The truth, by seed and time."""
 
     def __init__(self, seed: int = 1) -> None:
         """Read the catalogue (0.1 s); all else is computed when asked."""
@@ -169,7 +169,7 @@ class World:
         return tuple(0.6 * 150.0**level for level in levels)
 
     def _moved(self, region: str, size: str, now_at: datetime) -> float:
-        """What the month's wave, and a day of its own, make of a spot price."""
+        """The factor of a spot price from the month's wave and the pair's own day."""
         drawn = chance(self.seed, "wave", region, size, self._price_month(region, size, now_at))
         factor = 1.0 if drawn < _UNMOVED_SHARE else 0.92 + 0.12 * (drawn - _UNMOVED_SHARE) / (1.0 - _UNMOVED_SHARE)
         one_day = chance(self.seed, "day", region, size, now_at.date()) < 0.005

@@ -1,1 +1,1 @@
-"""One module a command: ``add_parser(subparsers)`` says what it takes, ``command`` does it."""
+"""One module per command: ``add_parser(subparsers)`` declares the arguments, ``command`` runs the command."""

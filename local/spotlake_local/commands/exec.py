@@ -1,4 +1,4 @@
-"""``spotlake exec -- COMMAND``: the emulated AWS on the saved state, for as long as a command runs."""
+"""``spotlake exec -- COMMAND``: runs a command against the emulated AWS on the saved state."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ def add_parser(subparsers: Any) -> None:
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Run it; the exit code is the command's own."""
+    """Run the command. The exit code is that of the command."""
     workspace = workspace_of(arguments)
     if not workspace.aws.exists():
         raise InvalidInputError("--state-dir", str(arguments.state_dir), "a folder that `make run` has made")
-    # Half a second of imports that no other command needs.
+    # These imports take half a second, and no other command needs them.
     from rich.console import Console
 
     from spotlake_local.aws.interpreter import lambda_python
     from spotlake_local.aws.launcher import EmulatedAws
     from spotlake_local.waiting import waiting
 
-    console = Console(stderr=True)  # standard output is the command's own
+    console = Console(stderr=True)  # standard output belongs to the command
     with workspace.alone() as lock, ExitStack() as stack:
         with waiting(console, "starting the emulated AWS on the saved state"):
             started = EmulatedAws.start(workspace.aws, lambda_python=lambda_python(ROOT), lock=lock)
@@ -73,7 +73,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _environment(aws: EmulatedAws, role: str | None) -> dict[str, str]:
-    """The command's: this shell's with the emulator's endpoint and somebody's credentials."""
+    """The command's environment: that of this shell, with the emulator's endpoint and credentials."""
     from spotlake_local.aws.roles import credentials_of_role, role_of_function
 
     # The project's own tools (the AWS CLI, cdk) come first.

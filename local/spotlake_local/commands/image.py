@@ -1,4 +1,4 @@
-"""``spotlake image``: build the full run's image and push it, with docker or podman here, or else inside AWS."""
+"""``spotlake image``: builds and pushes the full run's image, with docker or podman here, or else inside AWS."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Build and push; the engine's own words, or the build's log, go to the terminal."""
+    """Build and push. The engine's output, or the build's log, goes to the terminal."""
     if arguments.outputs:
         return _build_what_lacks(arguments.outputs)
     if arguments.repository:
@@ -116,7 +116,7 @@ def _build_what_lacks(file: Path) -> int:
 
 def find_engine() -> str:
     """The first of docker and podman that works. Raises ConfigurationError when none does."""
-    # A client without a daemon or without buildx is there on many machines.
+    # Many machines have a client without a daemon or without buildx.
     for engine, tries in (("docker", (["info"], ["buildx", "version"])), ("podman", (["info"],))):
         if shutil.which(engine) and all(
             subprocess.run([engine, *words], capture_output=True, check=False).returncode == 0 for words in tries
@@ -126,7 +126,7 @@ def find_engine() -> str:
 
 
 def commands(engine: str, image: str, latest: str) -> list[list[str]]:
-    """What the engine is told, one after the other."""
+    """Commands for the engine, in order."""
     if engine == "docker":
         tags = ("--tag", image, "--tag", latest)
         return [["buildx", "build", "--platform", PLATFORMS, "--file", DOCKERFILE, *tags, "--push", "."]]
@@ -138,7 +138,7 @@ def commands(engine: str, image: str, latest: str) -> list[list[str]]:
 
 
 def outputs_of_stack(stack: str) -> dict[str, str]:
-    """The outputs of a deployed stack that has a repository. Raises ConfigurationError that says how to go on."""
+    """The outputs of a deployed stack that has a repository. Raises ConfigurationError that says what to do."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -157,7 +157,7 @@ def _repository_of(outputs: dict[str, str]) -> str:
 
 
 def _sign_in(engine: str, repository: str) -> None:
-    """To ECR with the AWS sign-in of this shell; other registries are the engine's own affair."""
+    """Sign in to ECR with the AWS sign-in of this shell. For other registries the engine must be signed in."""
     match = _ECR.match(repository)
     if match is None:
         return
@@ -170,7 +170,7 @@ def _sign_in(engine: str, repository: str) -> None:
     except (ClientError, BotoCoreError) as error:
         raise ConfigurationError(f"ECR of {repository}: {error}") from None
     _, _, password = base64.b64decode(given["authorizationToken"]).partition(b":")
-    # By standard input: arguments can be read by anybody on the machine.
+    # By standard input, because everybody on the machine can read arguments.
     words: Sequence[str] = (engine, "login", "--username", "AWS", "--password-stdin", match[0])
     if subprocess.run(words, input=password, capture_output=True, check=False).returncode:
         raise ConfigurationError(f"{engine} cannot sign in to {match[0]}: has this account the right to push there?")

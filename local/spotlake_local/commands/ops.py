@@ -1,4 +1,4 @@
-"""``spotlake ops``: what an operator does with a deployed stack."""
+"""``spotlake ops``: operations on a deployed stack."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Do it; 0 when it is done."""
+    """Run the operation. Returns 0 on success."""
     import boto3
 
     from spotlake_local.operations import Operations
@@ -97,7 +97,7 @@ def _rerun(operations: Operations, arguments: argparse.Namespace) -> int:
 
 
 def _replace_secret(operations: Operations, _: argparse.Namespace) -> int:
-    # By standard input: arguments can be read by anybody on the machine, and stay in the shell's history.
+    # By standard input, because everybody on the machine can read arguments, and the shell keeps them.
     secret = (getpass.getpass("new client secret: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
     if not secret:
         raise InvalidInputError("client secret", "", "the new secret's value (not its id), on standard input")

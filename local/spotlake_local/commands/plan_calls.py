@@ -1,4 +1,4 @@
-"""``spotlake plan-calls``: the fewest placement-score calls that cover a catalogue."""
+"""``spotlake plan-calls``: plans the fewest placement-score calls that cover a catalogue."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Plan, write the plan, print what it came to."""
+    """Plan the calls, write the plan, print its size."""
     from rich.console import Console
 
     console = Console()
@@ -123,7 +123,7 @@ def _checked_rows(file: TextIO, path: Path) -> csv.DictReader[str]:
 
 
 def filtered(pairs: Catalogue, regions: list[str], globs: list[str]) -> Catalogue:
-    """Only some regions and sizes; regions without any are left out."""
+    """Keep some regions and sizes. A region without sizes is dropped."""
     found = {
         region: {size for size in sizes if matches(size, globs)}
         for region, sizes in pairs.items()

@@ -1,4 +1,4 @@
-"""``spotlake report [RUN ...]``: the page of a run, or of several beside each other."""
+"""``spotlake report [RUN ...]``: makes the page of one run, or of several runs side by side."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def command(arguments: argparse.Namespace) -> int:
         console.print(no_runs_yet(arguments), markup=False)
         return 0
     for run_id in wanted:
-        read_manifest(archive, run_id)  # says which runs there are when this is none
+        read_manifest(archive, run_id)  # an unknown run raises an error that lists known runs
     page = render([gather(archive, slot_of_run_id(run_id)) for run_id in wanted])
     path = arguments.out or workspace_of(arguments).folder / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)

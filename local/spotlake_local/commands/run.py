@@ -1,4 +1,4 @@
-"""``spotlake run``: one slot, end to end, on this machine."""
+"""``spotlake run``: collects one slot, end to end, on this machine."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def command(arguments: argparse.Namespace) -> int:
     credentials = live_credentials() if live else None
     if not live:
         _require_known_pairs(request)
-    # What follows takes a second to import; a refused value is told before.
+    # These imports take a second, so values are checked before.
     from spotlake_local.local_run import LocalRun
 
     if request.slot_at is not None:
@@ -136,7 +136,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def execution_input(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The state machine's input for the flags given (those not given are left out)."""
+    """The state machine's input for the given flags."""
     wanted: dict[str, Any] = {"mode": arguments.mode}
     if arguments.timestamp is not None:
         wanted["timestamp"] = arguments.timestamp

@@ -1,4 +1,4 @@
-"""``spotlake runs``: the last runs, a line each."""
+"""``spotlake runs``: lists the last runs, one line each."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def command(arguments: argparse.Namespace) -> int:
     last = whole_number("--last", arguments.last, 1, MOST_RUNS)
     archive = open_archive(arguments)
     listed = [(one, statistics(archive, one["run_id"])) for one in manifests(archive, last=last)]
-    plain = Console(soft_wrap=True, highlight=False, markup=False)  # causes whole, as they are
+    plain = Console(soft_wrap=True, highlight=False, markup=False)  # prints causes whole and unchanged
     if not listed:
         plain.print(no_runs_yet(arguments))
         return 0
-    # Run ids are there to be copied: a narrow terminal breaks lines, it does not cut them.
+    # Run ids must be copyable, so a narrow terminal breaks lines and does not cut them.
     Console(width=max(Console().width, TABLE_WIDTH)).print(runs_table(listed))
     for one in [one for one, _ in listed if one["error"]][:MOST_CAUSES]:
         plain.print(f"{one['run_id']}: {one['error']}: {one['cause']}")
@@ -70,7 +70,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def runs_table(listed: list[tuple[JudgedManifest, Execution | None]]) -> Table:
-    """A table of what runs say, each with its execution statistics, newest first."""
+    """A table of runs with their execution statistics, newest first."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
@@ -98,7 +98,7 @@ def runs_table(listed: list[tuple[JudgedManifest, Execution | None]]) -> Table:
 
 
 def _counts(counts: list[int]) -> str:
-    """Desired counts in few signs.
+    """Desired counts in few characters.
 
     >>> _counts([1, 5]), _counts([1, 5, 10, 15])
     ('1,5', '1..15')

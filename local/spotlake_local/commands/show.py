@@ -1,4 +1,4 @@
-"""``spotlake show [RUN]``: one run as a person wants to read it."""
+"""``spotlake show [RUN]``: shows one run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def command(arguments: argparse.Namespace) -> int:
     archive = open_archive(arguments)
     wanted = arguments.run_id if arguments.run_id != "latest" else None
     manifest = read_manifest(archive, wanted) if wanted else next(manifests(archive, last=1), None)
-    console = Console(soft_wrap=True, highlight=False, markup=False)  # keys and reasons whole, as they are
+    console = Console(soft_wrap=True, highlight=False, markup=False)  # prints keys and reasons whole and unchanged
     if manifest is None:
         console.print(no_runs_yet(arguments))
         return 0
@@ -80,7 +80,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def facts_table(manifest: JudgedManifest, statistics: Execution | None) -> Table:
-    """Two columns: what, and how much."""
+    """A table of names and values."""
     from rich.table import Table
 
     table = Table(show_header=False, title=f"run {manifest['run_id']}: {manifest['verdict']}")
@@ -103,7 +103,7 @@ def facts_table(manifest: JudgedManifest, statistics: Execution | None) -> Table
 
 
 def attempt_text(one: AttemptEntry) -> str:
-    """An attempt in a line: what it was, what it planned, what stopped it."""
+    """An attempt in one line: mode, plan and failure."""
     counts = ", ".join(map(str, one["desired_counts"]))
     planned = f"{one['calls_planned']:,} calls planned" if one["planned"] else "nothing planned"
     asked = ", ".join(name for name, is_so in (("filtered", one["filtered"]), ("resumed", one["resumed"])) if is_so)

@@ -34,6 +34,11 @@ def test_a_misspelt_variable_is_refused_before_the_wrong_run_begins() -> None:
     assert make("-n", "lint", "REGION=eastus", path=os.environ["PATH"]).returncode == 0
 
 
+def test_a_slot_is_resumed_by_a_variable() -> None:
+    assert "--resume" in make("-n", "run", "RESUME=1", path=os.environ["PATH"]).stdout
+    assert "--resume" not in make("-n", "run", path=os.environ["PATH"]).stdout
+
+
 @pytest.mark.parametrize(
     ("python", "said"), [("", "Python 3.13 is needed"), (sys.executable, "Node 20 or later")], ids=["python", "node"]
 )

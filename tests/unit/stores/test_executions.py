@@ -38,5 +38,5 @@ def test_one_that_nobody_remembers_holds_nothing() -> None:
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
 def test_what_cannot_be_told_is_a_store_error_that_plan_is_tried_again_for(code: str) -> None:
     client, _ = stubbed(error=code)
-    with pytest.raises(StoreError, match="cannot tell whether"):
+    with pytest.raises(StoreError, match="cannot find out whether"):
         is_running(client, ARN)  # type: ignore[arg-type]

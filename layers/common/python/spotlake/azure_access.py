@@ -1,4 +1,4 @@
-"""Access to Azure: the credentials, one token for everything, and what the subscriptions say of its geography."""
+"""Access to Azure: the credentials, one token source, routing locations and zones."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from spotlake.state.locations import LOCATIONS
 from spotlake.stores.objects import ObjectStore
 
 _LOG = logging.getLogger(__name__)
-_REFRESH_SECONDS = 8.0  # what learning locations anew may take when those of yesterday are known
+_REFRESH_SECONDS = 8.0  # longest time for a refresh of known locations
 # botocore owns the retries of AWS calls: throttles and 5xx, with jitter.
 BOTO = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, max_pool_connections=32)
 
 
 class AzureAccess:
-    """Kept for the life of the process; nothing is asked before it is needed."""
+    """Each part is read at first use, and kept as long as the process lives."""
 
     def __init__(self, session: boto3.Session, settings: Settings) -> None:
         """Bind the AWS session in whose account the credentials are kept."""
@@ -39,10 +39,12 @@ class AzureAccess:
         self._signing_in = threading.Lock()
 
     def credentials(self, run: Run) -> AzureCredentials:
-        """From AzureAuth, in its own region: read once an attempt, so a rotated secret counts at the next run.
+        """The credentials from AzureAuth, in its own region.
+
+        They are read once per attempt, so a rotated secret counts at the next run.
 
         Raises:
-            ConfigurationError: The table or its item is missing or wrong, and this process never read it.
+            ConfigurationError: The table or its item is missing or wrong, and this process has no earlier copy.
         """
         with self._signing_in:
             before = self._credentials
@@ -62,7 +64,7 @@ class AzureAccess:
             return found
 
     def tokens(self, run: Run) -> TokenSource:
-        """One token for everything, kept while this process lives and its credentials stay the same."""
+        """One token source for all clients, kept while the credentials stay the same."""
         credentials = self.credentials(run)
         with self._signing_in:
             if self._token_source is None:
@@ -74,13 +76,13 @@ class AzureAccess:
             return self._token_source
 
     def locations(self, run: Run, objects: ObjectStore, now_at: datetime, deadline: Deadline, note: Note) -> Locations:
-        """Routing locations and zones: those known, learnt anew when they are a day old or there are none.
+        """Routing locations and zones. If they are unknown or a day old, the subscriptions are asked.
 
-        A refresh that fails or hangs costs a few seconds: what is known is used, and ``note`` is told.
+        A refresh that fails or hangs costs a few seconds. Then the known values are used, and ``note`` is called.
 
         Raises:
             ConfigurationError: There are no credentials.
-            SpotlakeError: Nothing is known, and it cannot be learnt.
+            SpotlakeError: No value is known, and the subscriptions did not answer.
         """
         known = LOCATIONS.read(objects, note)
         subscriptions = self.credentials(run).subscriptions

@@ -37,7 +37,7 @@ class Recovery(Enum):
     SKIP = "nothing to do: another run is at it"
     TRY_LATER = "the next run tries again by itself"
     KEEP_OLD_DATA = "the last good data stay in place; look if it repeats"
-    RESUME = "start again: it goes on where it stopped"
+    RESUME = "start again: it continues where it stopped"
 
 
 class SpotlakeError(Exception):

@@ -99,7 +99,7 @@ class MergeEvent(TypedDict):
 
 
 class PricesResult(TypedDict):
-    """Part of the result of Merge: what the price lists have that nobody was told of yet."""
+    """Part of the result of Merge: findings in the price lists that are not reported yet."""
 
     new_unknown_kinds: int
     new_price_disagreements: int
@@ -120,9 +120,9 @@ class MergeResult(TypedDict):
     sps_calls: int
     throttled_calls: int
     stale_regions: int
-    score_age_median_minutes: float | None
-    score_age_p95_minutes: float | None
-    oldest_score_age_minutes: float | None
+    score_age_median_minutes: int | None
+    score_age_p95_minutes: int | None
+    oldest_score_age_minutes: int | None
     rows_difference_percent: float | None
     unconfirmed_percent: float | None
     new_unknown_kinds: NotRequired[int]

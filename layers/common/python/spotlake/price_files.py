@@ -1,4 +1,4 @@
-"""Types of what a run's manifest says of prices. The meaning of every field is in docs/data.md."""
+"""Types of the manifest's part on prices. docs/data.md has the meaning of every field."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from spotlake.reports import RowSample
 
 
 class WitnessSize(TypedDict):
-    """A size of which the two witnesses say different prices."""
+    """A size whose price differs between the two sources."""
 
     instance_type: str
     listed_usd_per_hour: float
@@ -16,7 +16,7 @@ class WitnessSize(TypedDict):
 
 
 class WitnessSystem(TypedDict):
-    """Sizes of one operating system: on how many the witnesses agree, and the worst of those on which they do not."""
+    """Sizes of one operating system: how many prices agree, and the largest differences."""
 
     agreeing: int
     disagreeing: int
@@ -26,7 +26,7 @@ class WitnessSystem(TypedDict):
 
 
 class WitnessEntry(TypedDict):
-    """Second witness of one region's spot prices; ``systems``: "linux" and "windows" -> what the comparison found."""
+    """Comparison of one region's spot prices; ``systems``: "linux" and "windows" -> result."""
 
     region: str
     attempt: int
@@ -36,21 +36,21 @@ class WitnessEntry(TypedDict):
 
 
 class UnknownKinds(TypedDict):
-    """Rows of the price lists that no rule knows: how many, and one of each of a few kinds."""
+    """Rows of the price lists that no rule knows: their number, and one row of each of a few kinds."""
 
     rows: int
     samples: list[RowSample]
 
 
 class Disagreements(TypedDict):
-    """Prices of which two meters say two values: how many rows, and a few sizes with their region."""
+    """Prices that differ between two meters: number of rows, and a few sizes with their region."""
 
     rows: int
     sizes: list[str]
 
 
 class UnconfirmedSizes(TypedDict):
-    """Pairs of one region that no listing confirmed: how many, and their sizes, a few hundred at most."""
+    """Pairs of one region that no listing confirmed: their number, and at most a few hundred sizes."""
 
     pairs: int
     sizes: list[str]
@@ -65,7 +65,7 @@ class Unconfirmed(TypedDict):
 
 
 class PriceFindings(TypedDict):
-    """What a slot's price listings found odd."""
+    """Odd findings of a slot's price listings."""
 
     unknown_kinds: UnknownKinds
     price_disagreements: Disagreements

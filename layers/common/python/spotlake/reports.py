@@ -71,8 +71,8 @@ class Findings:
         unrestricted_pairs: Pairs remembered as restricted that some subscription may use (size as ``join_key``).
         restricted_for: Digest of a subscription -> pairs that this subscription may not use and another may.
         refused_subscriptions: Digest of a subscription that Azure refused -> the error's code.
-        locations: By routing location.
-        unconfirmed_sizes: Of prices: sizes of the catalogue that neither the listing nor a narrow request confirmed.
+        locations: Routing location -> counts of its calls.
+        unconfirmed_sizes: For prices: sizes of the catalogue that neither the listing nor a narrow request confirmed.
         unknown_kinds: Of prices: a few rows that no rule knows, their telling fields, one of each kind.
         absent_spot, absent_ondemand: Of prices: sizes whose price of that kind a narrow request did not find either.
         disagreeing_sizes: Of prices: a few sizes of which two meters say two prices, "spot Standard_D2s_v5".

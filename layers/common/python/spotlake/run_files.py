@@ -141,9 +141,9 @@ class Manifest(Collected, Written):
     rows: dict[str, int]
     rows_difference_percent: float | None
     score_ages: list[AgesEntry]
-    score_age_median_minutes: float | None
-    score_age_p95_minutes: float | None
-    oldest_score_age_minutes: float | None
+    score_age_median_minutes: int | None
+    score_age_p95_minutes: int | None
+    oldest_score_age_minutes: int | None
     seconds: dict[str, float]
     merged_at: str
     outputs: list[str]

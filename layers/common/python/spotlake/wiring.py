@@ -61,8 +61,6 @@ class Services:
         self.wall = WallClock()
         self._session = boto3.Session()
 
-    # -- stores ----------------------------------------------------------------------------------
-
     @functools.cached_property
     def objects(self) -> S3Objects:
         """The write bucket."""
@@ -93,8 +91,6 @@ class Services:
         """Signing in, and what the subscriptions say of Azure's geography."""
         return AzureAccess(self._session, self.settings)
 
-    # -- what each door hands to its use case ----------------------------------------------------
-
     def clock(self, run: Run) -> Clock:
         """The wall clock; on local runs a clock that is set to the run's slot."""
         if self.settings.clock == "wall":
@@ -124,7 +120,7 @@ class Services:
         )
 
     def placement_deps(self, run: Run, deadline: Deadline, work: Work | None = None) -> PlacementDeps:
-        """For the placement-score collector; ``work`` says which pairs are owed."""
+        """Dependencies of the placement-score collector; ``work`` names the owed pairs."""
         subscriptions = self.azure.credentials(run).subscriptions
         known = LOCATIONS.read(self.objects)
         nothing = ZoneMap({}, reference=subscription_digest(subscriptions[0]))
@@ -143,7 +139,7 @@ class Services:
         )
 
     def prepare_deps(self, run: Run, deadline: Deadline) -> PrepareDeps:
-        """For preparing a collection; signs in when the locations have to be learnt.
+        """Dependencies of preparing a collection. Signs in if the subscriptions must be asked for locations.
 
         Without credentials prices are collected all the same, as soon as it is known where.
         """
@@ -227,7 +223,7 @@ class Services:
         from spotlake.usecases.merge.finish_run import FinishDeps
         from spotlake.usecases.merge.merge_run import MergeDeps
 
-        # 150,000 statements of our own making: botocore's check of each parameter costs a fifth of the upsert.
+        # Off, because botocore's check of 150,000 statements that we made ourselves takes a fifth of the upsert.
         client = self._session.client("dynamodb", config=BOTO.merge(Config(parameter_validation=False)))
         workloads = DynamoDbWorkloads(client, self.settings.workload_table)
         merge = MergeDeps(

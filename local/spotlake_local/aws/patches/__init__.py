@@ -1,7 +1,7 @@
-"""What the emulator lacks, a module a family. Its names are private, so each is asserted before use.
+"""Patches for what the emulator lacks, one module per service. Each private name is checked before use.
 
-The emulator is pinned to one exact version (pyproject.toml); with another one these modules refuse to
-start and say which name they miss.
+The emulator is pinned to one exact version (pyproject.toml). With another version these modules refuse to start, and
+name what they miss.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from spotlake.errors import ConfigurationError
 
 @dataclass(frozen=True, kw_only=True)
 class PatchOptions:
-    """What the patches are told by the launcher.
+    """Options of the patches, from the launcher.
 
     Attributes:
         lambda_python: Interpreter of Lambdas and Batch jobs, without the tools' packages.
         cache: Folder for unpacked layers.
-        job_python_path: Folders that stand for the packages inside the Batch image.
-        endpoint_url: Of this emulator.
+        job_python_path: Folders in place of the packages inside the Batch image.
+        endpoint_url: URL of this emulator.
     """
 
     lambda_python: Path
@@ -31,7 +31,7 @@ class PatchOptions:
 
 
 def need(owner: Any, name: str, patch: str) -> Any:
-    """A private name of the emulator. Raises ConfigurationError when this version has none."""
+    """Return a private name of the emulator. Raises ConfigurationError when this version lacks the name."""
     try:
         return getattr(owner, name)
     except AttributeError:
@@ -42,7 +42,7 @@ def need(owner: Any, name: str, patch: str) -> Any:
 
 
 def install(options: PatchOptions) -> None:
-    """Close every gap; called once, before the emulator serves."""
+    """Install every patch. Called once, before the emulator serves."""
     from spotlake_local.aws.patches import (
         account,
         batch,

@@ -1,6 +1,6 @@
-"""What an account has besides: quotas, families of machines, a judge of state machines, builds that push an image.
+"""More of an account: quotas, machine families, validation of state machines, builds that push an image.
 
-The SSM parameter ``/emulated-account`` (JSON) is where a test makes an account poor: ``{"spot_vcpus": 0}``,
+With the SSM parameter ``/emulated-account`` (JSON) a test limits the account: ``{"spot_vcpus": 0}``,
 ``{"families": []}``, ``{"lambdas": 10}``, ``{"build": "FAILED"}``.
 """
 
@@ -31,7 +31,7 @@ _MANIFEST = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distributi
 
 
 def install() -> None:
-    """Without it these five are unknown, always well, or do nothing."""
+    """Without this patch these five are unknown, always succeed, or do nothing."""
     need(app, "SERVICE_HANDLERS", "service quotas")["servicequotas"] = _service_quotas
     need(ec2, "_ACTION_MAP", "families of a region")["DescribeInstanceTypeOfferings"] = _offerings
     need(ssm, "_parameters", "the account's switch")
@@ -76,7 +76,7 @@ def _lambda_settings(answer: Any) -> Any:
 
 
 def _validate(data: dict[str, Any]) -> Any:
-    """With the validator that the tests use too: AWS's own is not to be had."""
+    """Uses the validator of the tests, because AWS's own is not available."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "machine.asl.json"
         file.write_text(data["definition"], encoding="utf-8")
@@ -89,7 +89,7 @@ def _validate(data: dict[str, Any]) -> Any:
 
 
 def _built(answer: Any) -> Any:
-    """A build that has run: nothing is built, but an image is there if the project's role may push it."""
+    """A finished build. Nothing is built, but an image exists if the project's role may push it."""
     status, headers, body = answer
     if status != 200:
         return answer

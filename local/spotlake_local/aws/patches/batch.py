@@ -1,4 +1,4 @@
-"""Batch jobs that run: the job definition's command as a process, with the job role's credentials.
+"""Runs Batch jobs: the job definition's command as a process, with the job role's credentials.
 
 Done: command with parameters, environment, job role (IAM enforced), log group, retry strategy with
 ``evaluateOnExit``, attempt time-out, TerminateJob, a spot reclaim on request, and ``submitJob(.sync)`` of
@@ -29,13 +29,13 @@ from spotlake_local.aws.patches.batch_resources import lower_camel
 RECLAIM_PATH = "/v1/reclaimjob"  # ours: {"jobId", "graceSeconds"}: the host of the job's attempt is taken away
 RECLAIM_REASON = "Host EC2 (instance i-0123456789abcdef0) terminated."
 _STOPPED_EXIT_CODES = {signal.SIGTERM: 143, signal.SIGKILL: 137}
-_NOT_STARTED_EXIT_CODE = 127  # as a shell has it for a command that is not there
+_NOT_STARTED_EXIT_CODE = 127  # exit code of a shell for a missing command
 _POLL_SECONDS = 0.05
 _running: dict[str, _Attempt] = {}
 
 
 class _Attempt:
-    """One attempt's process, and why it was stopped if it was."""
+    """The process of one attempt, and the reason if it was stopped."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -65,13 +65,13 @@ class _Attempt:
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         timer = threading.Timer(seconds, action)
-        timer.daemon = True  # or the emulator could not stop before it has fired
+        timer.daemon = True  # otherwise the emulator could not stop before the timer fires
         self._timers.append(timer)
         timer.start()
 
 
 def install(options: PatchOptions) -> None:
-    """Without it a submitted job says SUCCEEDED and does nothing."""
+    """Without this patch a submitted job says SUCCEEDED and does nothing."""
     dispatch = need(batch, "_DISPATCH", "Batch jobs")
     integrations = need(stepfunctions, "_SERVICE_DISPATCH", "Batch jobs")
     for owner, name in ((batch, "_json"), (sts, "register_session"), (cloudwatch_logs, "_put_log_events")):
@@ -87,7 +87,7 @@ def install(options: PatchOptions) -> None:
 
 
 def _without_running(get_state: Any) -> Any:
-    """A state to persist: jobs that run cannot come back."""
+    """State to save, without running jobs, which cannot come back."""
     state = get_state()
     for job in list(state["jobs"]._data.values()):
         if job["status"] not in ("SUCCEEDED", "FAILED"):
@@ -130,7 +130,7 @@ class _Runner:
         return batch._json(200, {"jobId": job_id, "jobName": job["jobName"], "jobArn": job["jobArn"]})
 
     def run_task(self, resource: str, arguments: dict[str, Any]) -> Any:
-        """The integration of Step Functions: waits for the true result with ``.sync``."""
+        """The integration of Step Functions, which waits for the real result with ``.sync``."""
         status, _, body = self.submit(lower_camel(arguments))
         answer = json.loads(body)
         if status != 200:
@@ -209,7 +209,7 @@ class _Runner:
 
 
 def _definition_of(reference: str) -> dict[str, Any] | None:
-    """The definition that an ARN, ``name:revision`` or name means; active ones only."""
+    """The active definition of an ARN, a ``name:revision`` or a name."""
     name, _, revision = reference.rsplit("/", 1)[-1].partition(":")
     active = [one for one in batch._job_definitions.get(name, []) if one["status"] == "ACTIVE"]
     if revision:
@@ -222,7 +222,7 @@ def _resolved(word: str, parameters: dict[str, str]) -> str:
 
 
 def _credentials(role_arn: str, job_id: str) -> dict[str, str]:
-    """A session of the job role, as the instance's credentials endpoint would give it; none without a role."""
+    """A session of the job role, as the credentials endpoint of an instance gives it; none without a role."""
     if not role_arn:
         return {}
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
@@ -251,7 +251,7 @@ def _write_log(container: dict[str, Any], job_id: str, process: subprocess.Popen
 
 
 def _wants_retry(strategy: dict[str, Any], exit_code: int, reason: str) -> bool:
-    """The first rule all of whose patterns fit decides; a strategy without rules retries."""
+    """The first rule with only matching patterns decides. A strategy without rules retries."""
     rules = strategy.get("evaluateOnExit") or []
     for rule in rules:
         facts = (("onExitCode", str(exit_code)), ("onStatusReason", reason), ("onReason", reason))
@@ -261,7 +261,7 @@ def _wants_retry(strategy: dict[str, Any], exit_code: int, reason: str) -> bool:
 
 
 def _terminate(payload: dict[str, Any]) -> Any:
-    """TerminateJob: SIGTERM, then SIGKILL; no further attempt."""
+    """TerminateJob: SIGTERM, then SIGKILL, and no further attempt."""
     attempt = _running.get(payload.get("jobId", ""))
     if attempt:
         attempt.terminated, attempt.status_reason = True, str(payload.get("reason", "terminated"))
@@ -270,7 +270,7 @@ def _terminate(payload: dict[str, Any]) -> Any:
 
 
 def _reclaim(payload: dict[str, Any]) -> Any:
-    """The spot host is taken away: SIGTERM (unless the grace is 0), SIGKILL after it, reason "Host EC2 ..."."""
+    """Take the spot host away: SIGTERM (unless the grace time is 0), then SIGKILL, reason "Host EC2 ..."."""
     attempt = _running.get(payload.get("jobId", ""))
     if attempt:
         attempt.status_reason = RECLAIM_REASON

@@ -11,11 +11,11 @@ from ministack.services.cloudformation import provisioners
 from spotlake.errors import StoreError
 from spotlake_local.aws.patches import need
 
-_FREE_FORM = frozenset({"Tags", "Parameters", "Options"})  # their keys are the user's own
+_FREE_FORM = frozenset({"Tags", "Parameters", "Options"})  # keys of these maps belong to the user
 
 
 def install() -> None:
-    """Without it a template with ``AWS::Batch::*`` is refused."""
+    """Without this patch a template with ``AWS::Batch::*`` is refused."""
     handlers = need(provisioners, "_RESOURCE_HANDLERS", "CloudFormation for Batch")
     for name in ("_create_compute_environment", "_create_job_queue", "_register_job_definition"):
         need(batch, name, "CloudFormation for Batch")
@@ -44,7 +44,7 @@ def _body(answer: tuple[int, Any, bytes]) -> dict[str, Any]:
 def _create_environment(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
     wanted = lower_camel(props)
     wanted.setdefault("computeEnvironmentName", f"{stack_name}-{logical_id}")
-    batch._compute_envs.pop(wanted["computeEnvironmentName"], None)  # an update makes it anew
+    batch._compute_envs.pop(wanted["computeEnvironmentName"], None)  # an update makes a new one
     arn = _body(batch._create_compute_environment(wanted))["computeEnvironmentArn"]
     return arn, {"ComputeEnvironmentArn": arn}
 

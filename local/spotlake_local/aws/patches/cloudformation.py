@@ -1,4 +1,4 @@
-"""CloudFormation: a bucket that a change set adopts is not one whose name somebody else has taken; budgets."""
+"""CloudFormation: adopted buckets, whose names are not taken by somebody else; budgets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _adopted: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar("adopt
 
 
 def install() -> None:
-    """Without it ``--import-existing-resources`` takes over tables and no bucket, and a budget is refused."""
+    """Without this patch ``--import-existing-resources`` adopts tables and no bucket, and a budget is refused."""
     deploy = need(stacks, "_deploy_stack_async", "buckets that are adopted")
     conflict = need(provisioners, "s3_bucket_name_conflict", "buckets that are adopted")
 
@@ -37,7 +37,7 @@ def _create_budget(logical_id: str, properties: dict[str, Any], stack_name: str)
     del logical_id, stack_name
     limit = properties["Budget"]["BudgetLimit"]
     budget = {**properties["Budget"], "BudgetLimit": {**limit, "Amount": str(limit["Amount"])}}
-    budgets._budgets.pop(budget["BudgetName"], None)  # an update makes it anew
+    budgets._budgets.pop(budget["BudgetName"], None)  # an update makes a new one
     status, _, body = budgets._create_budget({**properties, "Budget": budget})
     if status != 200:
         raise StoreError(str(json.loads(body)))

@@ -1,7 +1,6 @@
-"""DynamoDB: nothing but speed, for an upsert of 150,000 items.
+"""DynamoDB: speed alone, for an upsert of 150,000 items.
 
-A PartiQL text is parsed once, its parameters are put into what came of it; items are copied as the plain values they
-are.
+Each PartiQL text is parsed once, and parameters are put into the parsed form. Items are copied as plain values.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ type _Value = dict[str, Any]
 
 
 def install() -> None:
-    """Without it an upsert of a full run takes twice as long."""
+    """Without this patch an upsert of a full run takes twice as long."""
     need(dynamodb, "copy", "items copied quickly")
     dynamodb.parse_partiql_statement = parsing_once(need(dynamodb, "parse_partiql_statement", "PartiQL parsed once"))
     dynamodb.copy = SimpleNamespace(deepcopy=copied, copy=copy.copy)
 
 
 def parsing_once(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """The same as ``parse(text, parameters)``, quicker when a text comes again."""
+    """The same result as ``parse(text, parameters)``, but quicker for a repeated text."""
     templates = functools.lru_cache(_KEPT_TEXTS)(functools.partial(_template, parse))
 
     def parse_once(text: str, parameters: Sequence[_Value] | None) -> Any:
         if not parameters or not all(isinstance(one, dict) and len(one) == 1 for one in parameters):
-            return parse(text, parameters)  # to be refused in the emulator's own words
+            return parse(text, parameters)  # the emulator then refuses it in its own words
         template, slots = templates(text, tuple(next(iter(one)) for one in parameters))
         if len(slots) != len(parameters):
             return parse(text, parameters)
@@ -43,7 +42,7 @@ def parsing_once(parse: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def copied(value: Any) -> Any:
-    """A deep copy of JSON's types and bytes; others go to ``copy``."""
+    """A deep copy of JSON types and bytes. Other types go to ``copy``."""
     kind = type(value)
     if kind is dict:
         return {name: one if type(one) is str else copied(one) for name, one in value.items()}
@@ -55,8 +54,8 @@ def copied(value: Any) -> Any:
 def _template(parse: Callable[..., Any], text: str, types: tuple[str, ...]) -> tuple[Any, tuple[int, ...]]:
     """A parsed statement with a slot for each parameter, and the slots' identities.
 
-    The parser checks the types of parameters, so each combination has a template. No slots: the parser looks
-    into values too (or refuses the text), and must see the real ones.
+    The parser checks types of parameters, so each combination has its own template. Without slots the parser needs the
+    real values, or refuses the text.
     """
     slots = [{kind: "0"} for kind in types]
     try:

@@ -19,7 +19,7 @@ _ACCOUNT_FIELD, _REGION_FIELD = 4, 3
 
 
 def install() -> None:
-    """Close the five gaps."""
+    """Install the five patches."""
     _trust_loopback()
     _name_partiql_actions()
     _keep_boundaries()
@@ -28,7 +28,7 @@ def install() -> None:
 
 
 def _trust_loopback() -> None:
-    """Without it every bucket with ``enforce_ssl`` locks out everybody: loopback is plain http."""
+    """Without this patch a bucket with ``enforce_ssl`` refuses everybody, because loopback is plain http."""
     resolve = need(iam_evaluator, "_resolve_condition_key", "loopback as TLS")
 
     def resolve_trusting(key: str, context: Any) -> Any:
@@ -38,7 +38,7 @@ def _trust_loopback() -> None:
 
 
 def _name_partiql_actions() -> None:
-    """Without it a PartiQL batch is checked as an action that IAM does not know, and nobody may do it.
+    """Without this patch a PartiQL batch is checked as an action that IAM does not know, and is always refused.
 
     AWS checks each statement as PartiQLInsert, PartiQLUpdate, ... on its table (service authorization
     reference, 2026-11).
@@ -58,7 +58,7 @@ def _name_partiql_actions() -> None:
 
 
 def _keep_boundaries() -> None:
-    """Without it the permissions boundary of a role in a template is dropped, and bounds nothing."""
+    """Without this patch the permissions boundary of a role in a template is ignored."""
     handlers = need(provisioners, "_RESOURCE_HANDLERS", "boundaries of roles")
     create, update = handlers["AWS::IAM::Role"]["create"], handlers["AWS::IAM::Role"]["update"]
 
@@ -76,7 +76,7 @@ def _keep_boundaries() -> None:
 
 
 def is_allowed(role_arn: str, action: str, resource_arn: str) -> bool:
-    """Whether a role's policies and boundary allow an action (trust and resource policies are not looked at)."""
+    """Whether a role's policies and boundary allow an action. Trust and resource policies are not checked."""
     fields = role_arn.split(":")
     account, name = fields[_ACCOUNT_FIELD], role_arn.rsplit("/", 1)[-1]
     context = iam_evaluator.EvalContext(
@@ -93,7 +93,7 @@ def is_allowed(role_arn: str, action: str, resource_arn: str) -> bool:
 
 
 def _enforce_state_machine_roles() -> None:
-    """Without it a role without any policy may invoke everything."""
+    """Without this patch a role without any policy may invoke everything."""
     for name in ("_gather_role_policies", "_permissions_boundary", "evaluate", "EvalContext"):
         need(iam_evaluator, name, "roles of Step Functions")
     run = need(stepfunctions, "_run_execution", "roles of Step Functions")
@@ -122,7 +122,7 @@ def _enforce_state_machine_roles() -> None:
 
 
 def _action_of(resource: str, data: Any) -> tuple[str, str] | None:
-    """The IAM action and resource of a task; None for what is not looked at."""
+    """The IAM action and resource of a task; None for a task that is not checked."""
     if "states:::lambda:invoke" in resource:
         return "lambda:InvokeFunction", str(data.get("FunctionName", ""))
     if ":lambda:" in resource and ":function:" in resource:
@@ -133,7 +133,7 @@ def _action_of(resource: str, data: Any) -> tuple[str, str] | None:
 
 
 def _enforce_scheduler_roles() -> None:
-    """Without it a schedule's role need not be allowed to start its target."""
+    """Without this patch a schedule's role needs no right to start its target."""
     invoke = need(eventbridge, "_invoke_target", "roles of Scheduler")
 
     def invoke_if_allowed(target: dict[str, Any], event: dict[str, Any], rule: Any, view: Any = None) -> Any:

@@ -22,7 +22,7 @@ _REPORTED = '"error": str(e), "trace": traceback.format_exc()'
 
 
 def install(options: PatchOptions) -> None:
-    """Close the four gaps."""
+    """Install the four patches."""
     _use_interpreter(options.lambda_python)
     _name_exceptions()
     _unpack_layers_once(options.cache)
@@ -30,7 +30,7 @@ def install(options: PatchOptions) -> None:
 
 
 def _use_interpreter(python: Path) -> None:
-    """Without it Lambdas run on the emulator's interpreter and see all its packages."""
+    """Without this patch Lambdas run on the emulator's interpreter and see all its packages."""
     need(lambda_runtime, "_detect_runtime_binary", "interpreter")
     script = need(lambda_runtime, "_PYTHON_WORKER_SCRIPT", "interpreter")
     del script  # replaced by _name_exceptions; read at each spawn
@@ -38,7 +38,7 @@ def _use_interpreter(python: Path) -> None:
 
 
 def _name_exceptions() -> None:
-    """Without it every exception is called Runtime.HandlerError, and no Retry or Catch by name matches."""
+    """Without this patch every exception is named Runtime.HandlerError, and no Retry or Catch by name matches."""
     script: str = need(lambda_runtime, "_PYTHON_WORKER_SCRIPT", "exception names")
     if script.count(_REPORTED) != 1:
         raise ConfigurationError("the emulator's worker reports errors in another way: patch 'exception names'")
@@ -63,7 +63,7 @@ def _name_exceptions() -> None:
 
 
 def _unpack_layers_once(cache: Path) -> None:
-    """Without it every worker unpacks every layer: seconds and tens of megabytes each."""
+    """Without this patch every worker unpacks every layer, which takes seconds and tens of megabytes."""
     need(lambda_runtime, "zipfile", "layers unpacked once")
 
     class LayerZip(zipfile.ZipFile):
@@ -96,7 +96,7 @@ def _unpack_layers_once(cache: Path) -> None:
 
 
 def _measure_memory() -> None:
-    """Without it the REPORT line shows the largest child of all times."""
+    """Without this patch the REPORT line shows the largest child of all invocations."""
     need(lambda_svc, "_probe_peak_memory_mb", "memory per invocation")
     invoke = lambda_runtime.Worker.invoke
 

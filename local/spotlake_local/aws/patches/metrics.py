@@ -11,7 +11,7 @@ from spotlake_local.aws.patches import need
 
 
 def install() -> None:
-    """Without it EMF records stay text in the log, and no alarm sees them."""
+    """Without this patch EMF records stay text in the log, and no alarm sees them."""
     append = need(cloudwatch_logs, "_append_log_events", "EMF to metrics")
     put = need(cloudwatch, "_put_metric_data", "EMF to metrics")
 

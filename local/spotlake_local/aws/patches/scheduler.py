@@ -12,7 +12,7 @@ from spotlake_local.aws.patches import need
 
 
 def install() -> None:
-    """Without it ``<aws.scheduler.scheduled-time>`` arrives as that very text."""
+    """Without this patch ``<aws.scheduler.scheduled-time>`` arrives as this literal text."""
     invoke = need(eventbridge, "_invoke_target", "scheduler attributes")
 
     def invoke_with_attributes(target: dict[str, Any], event: dict[str, Any], rule: Any, view: Any = None) -> Any:

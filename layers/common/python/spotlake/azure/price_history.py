@@ -129,7 +129,7 @@ def compare_prices(
     Args:
         listed: Size (any casing) -> USD per hour, from the price list.
         history: From ``read_history``.
-        at: The slot.
+        at: Time of the slot.
         system: "linux" or "windows": whose prices ``listed`` are.
         tolerance: Share of the list's price by which the two may differ.
     """

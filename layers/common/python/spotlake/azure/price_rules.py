@@ -47,7 +47,7 @@ REJECTED_KINDS = (
     "losing_candidate",
 )
 MOST_SAMPLES, MOST_DISAGREEING, _LONGEST_SAMPLE_TEXT = 5, 20, 80
-ROUNDING = 0.001  # of a price: candidates that are closer agree
+ROUNDING = 0.001  # share of a price; candidates that are closer agree
 _SAMPLE_FIELDS = ("productName", "skuName", "meterName", "armSkuName", "type", "retailPrice")
 _SIZE = re.compile(r"(?:standard|basic)_[a-z]{1,4}\d")
 _HOST_SIZE = re.compile(r"[_\s-]type\s?\d+$")
@@ -81,11 +81,11 @@ class ChosenPrices:
 
     Attributes:
         spot, ondemand: The prices.
-        rejected: Rows left out, by ``REJECTED_KINDS``.
-        unpriced: Sizes (``join_key``) with a row at 0, which means unknown.
-        disagreements: Losing candidates of another meter whose price differs by more than rounding.
+        rejected: Number of rejected rows, by ``REJECTED_KINDS``.
+        unpriced: Sizes (``join_key``) with a price of 0, which means unknown.
+        disagreements: Number of losing rows of another meter whose price differs by more than rounding.
         disagreeing: Which sizes those are of, ``MOST_DISAGREEING`` at most: "spot Standard_D2s_v5".
-        respelt_regions: Rows whose region is spelt in another way than it was asked for.
+        respelt_regions: Number of rows whose region is not spelt as in the request.
         unknown: Kind (``words_of_kind``) -> a row of it: that kind and its telling fields; ``MOST_SAMPLES`` kinds at
             most, and which ones depends on the rows alone.
         windows: Rows of Windows spot prices, where they were asked for.
@@ -134,7 +134,7 @@ def choose_prices(
     Args:
         items: Rows as the API serves them.
         region: ARM code that was asked for.
-        now_at: The run's time; rows that are not in force then are left out.
+        now_at: Time of the run. Rows that are not in force at this time are rejected.
         keep_windows: Whether rows of Windows are kept, for ``windows_spot``.
     """
     chosen = ChosenPrices()

@@ -98,8 +98,8 @@ class GraphPages:
             data = body.get("data")
             if not _is_rows(data) or str(body.get("resultTruncated")).lower() == "true":
                 raise UntrustedAnswerError(API, f"{region}: page {self.pages} is truncated or has no rows")
-            told = body.get("totalRecords")
-            self.total = told if self.total is None and type(told) is int else self.total
+            announced = body.get("totalRecords")
+            self.total = announced if self.total is None and type(announced) is int else self.total
             for row in data:
                 words = tuple(f"{name}={str(row[name]).lower()}" for name in sorted(row))
                 if words in seen:

@@ -132,8 +132,8 @@ class PricePages:
     def _keep_to_budget(self, headers: Mapping[str, str]) -> None:
         """Wait for a new window when the budget of this address is used up, to avoid a refusal."""
         if headers.get(_LEFT_HEADER) == "0":
-            told = headers.get(_WAIT_HEADER, "")
-            wait = float(told) if told.isdecimal() else _WINDOW_SECONDS
+            asked = headers.get(_WAIT_HEADER, "")
+            wait = float(asked) if asked.isdecimal() else _WINDOW_SECONDS
             self.client.deadline.check(f"{API}: budget of this address", needs_seconds=wait + 1.0)
             self.client.counts.add(waited_seconds=wait)
             self.client.sleep(wait)

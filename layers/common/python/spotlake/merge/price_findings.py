@@ -1,4 +1,4 @@
-"""What a slot's price listings found odd, for its manifest (pure). Its form: docs/data.md."""
+"""Odd findings of a slot's price listings, for the manifest (pure). Fields: docs/data.md."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from spotlake.reports import CollectorReport, RowSample
 
 MOST_SAMPLES = 5
 MOST_NAMED_DISAGREEMENTS = 20
-MOST_NAMED_SIZES = 400  # of a region; the number is always whole
+MOST_NAMED_SIZES = 400  # named sizes of a region; the number always counts all of them
 
 
 def price_findings(slot: SlotRead) -> PriceFindings:
     """Rows of unknown kinds, prices that disagree, and pairs that no listing confirmed: counted, and some named.
 
-    Of a region that several attempts listed the newest whole listing counts.
+    If several attempts listed a region, the newest whole listing counts.
     """
     reports, known = _listings(slot)
     unconfirmed = {
@@ -48,7 +48,7 @@ def price_findings(slot: SlotRead) -> PriceFindings:
 
 
 def _listings(slot: SlotRead) -> tuple[dict[str, CollectorReport], int]:
-    """Region -> its newest whole listing of all its sizes, and how many pairs those were to confirm."""
+    """Region -> newest whole listing of all its sizes, and number of pairs that the listing should confirm."""
     reports: dict[str, CollectorReport] = {}
     known: dict[str, int] = {}
     for attempt in slot.attempts:

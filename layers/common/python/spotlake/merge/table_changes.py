@@ -55,15 +55,15 @@ class Changes:
     def __init__(
         self, before: View | None, after: View, writing: Writing, *, begun: Iterable[View] = (), rewrite: bool = False
     ) -> None:
-        """Compare; nothing is made yet.
+        """Compare the views; items are made later.
 
         Args:
-            before: What the table shows; None when it is empty.
-            after: What it is to show.
-            writing: What stands in every item.
-            begun: Views that somebody began to write after ``before`` and may have written in part: what they
-                changed is written again, whole, even where it is as it was before. They are looked at one by one.
-            rewrite: More than can be looked at have begun: every item that may be there is written whole.
+            before: The view that the table shows; None when the table is empty.
+            after: The view that the table is to show.
+            writing: Values that every item has.
+            begun: Views that another merge may have written in part after ``before``. Items that those views changed
+                are written again, whole, even if they equal ``before``. They are looked at one by one.
+            rewrite: Whether too many views have begun to look at each: every item that may exist is then written whole.
         """
         self._after, self._writing = after, writing
         self._was_live, self._differences, self._whole = _compared(before, after)

@@ -42,7 +42,7 @@ def improve(
     best = packing
     spent = 0
 
-    def tell(step: int) -> None:
+    def report(step: int) -> None:
         if on_progress is not None:
             on_progress((spent + step) / steps)
 
@@ -50,7 +50,7 @@ def improve(
     while len(best) > max(target, 1) and spent < steps:
         search = _Search(best, need, rng)
         search.drop_one()
-        spent += search.run(steps - spent, tell)
+        spent += search.run(steps - spent, report)
         if search.uncovered:
             break
         best = search.packing()
@@ -91,7 +91,7 @@ class _Search:
         for size in self.need:
             self._count(size)
 
-    def run(self, steps: int, tell: Callable[[int], None]) -> int:
+    def run(self, steps: int, report: Callable[[int], None]) -> int:
         """Step until no pair is uncovered or the steps are used up; return the number of steps taken."""
         open_sizes = [size for size, mask in self.none.items() if mask]
         for step in range(steps):
@@ -101,7 +101,7 @@ class _Search:
             if step % _REFRESH_STEPS == 0:
                 open_sizes = [size for size, mask in self.none.items() if mask]
                 if step % _TELL_STEPS == 0:
-                    tell(step)
+                    report(step)
             size = open_sizes[int(self.rng.random() * len(open_sizes))]
             if self.none[size]:
                 self._step(size)

@@ -94,15 +94,15 @@ def _pack(rest: dict[int, int], target: int, steps: int, on_progress: Callable[[
         return improve(anew, rest, target=target, steps=steps, on_progress=on_progress)
     first = min(steps, max(steps // _FIRST_PART, STEPS_PER_EFFORT_SECOND))
 
-    def tell(part: float) -> None:
+    def report(part: float) -> None:
         if on_progress is not None:
             on_progress(part * first / steps)
 
     def tell_more(part: float) -> None:
-        tell(1.0 + part * (steps - first) / first)
+        report(1.0 + part * (steps - first) / first)
 
     few = target - len(grouped)
-    packing = grouped + improve(packing, open_masks, target=few, steps=first, on_progress=tell)
+    packing = grouped + improve(packing, open_masks, target=few, steps=first, on_progress=report)
     more = int((steps - first) * _STEPS_A_STEP)
     return improve(packing, rest, target=target, steps=more, on_progress=tell_more)
 

@@ -1,6 +1,6 @@
-"""What price listings have taught (pure): what sells nothing, which prices are not there, what was told already.
+"""Lessons from price listings (pure): regions that sell nothing, absent prices, findings that were reported.
 
-It is advice: without it everything is asked again, and told again.
+This memory is advice: without it, everything is asked and reported again.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from math import ceil
 from spotlake.models import Dataset, from_iso, to_iso
 from spotlake.reports import CollectorReport, Findings
 
-# A region that listed nothing so often, on so many full runs, is asked once a week from then on.
+# After this many full runs without a price, a region is listed once a week.
 LOOKS_UNTIL_WEEKLY = 3
 UNSOLD_AGAIN_AFTER = timedelta(days=7)
 # Holes of 2026 lasted 6 to 18 hours, and a listing shows by itself what is back; on-demand is listed once a day.
 ABSENT_AGAIN_AFTER = {"spot": timedelta(hours=6), "ondemand": timedelta(days=7)}
 WITNESS_AGAIN_AFTER = timedelta(hours=24)
 _WITNESS_ROUND_SLOTS = 72  # so many slots ask all regions once: half a day, so a lost slot is made good
-_TOLD_FOR = timedelta(days=40)  # what was not seen so long is told again
+_TOLD_FOR = timedelta(days=40)  # a finding not seen for this long is reported again
 _MOST_TOLD = 1000
 UNKNOWN_KIND, DISAGREEMENT = "unknown_kind", "price_disagreement"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unsold:
-    """A region that Azure lists and that listed no price: slot (ISO) of the last look, and how many looks."""
+    """A listed region without any price: slot of the last look (ISO), and number of looks."""
 
     at: str
     looks: int
@@ -35,7 +35,7 @@ class Unsold:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """Slots (ISO) in which something odd was first and last seen."""
+    """Slots in which an odd finding was first and last seen (ISO)."""
 
     first: str
     last: str
@@ -43,7 +43,7 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """The last comparison of a region's two witnesses: its slot (ISO), and the sizes, None without an answer."""
+    """The last comparison of a region's two price sources: its slot (ISO), and the sizes; None without an answer."""
 
     at: str
     agreeing: int | None = None
@@ -51,21 +51,21 @@ class Compared:
 
     @property
     def disagreement_percent(self) -> float | None:
-        """Percent of the sizes of which the two say different prices; None when nothing was compared."""
+        """Percent of the sizes whose prices differ between the sources; None when nothing was compared."""
         both = (self.agreeing or 0) + (self.disagreeing or 0)
         return round(100 * (self.disagreeing or 0) / both, 2) if both else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriceMemory:
-    """What is remembered.
+    """The memory of price listings.
 
     Attributes:
-        unsold: Region -> when it was last seen to sell nothing.
-        absent: Region -> "spot" or "ondemand" -> size (ARM casing) -> slot (ISO) in which a narrow request did not
-            find the price either.
-        told: ``UNKNOWN_KIND`` or ``DISAGREEMENT`` -> its name -> when it was seen.
-        witnessed: Region -> its last comparison.
+        unsold: Region -> when the region was last seen to sell nothing.
+        absent: Region -> "spot" or "ondemand" -> size (ARM casing) -> slot in which a narrow request found no price
+            either (ISO).
+        told: ``UNKNOWN_KIND`` or ``DISAGREEMENT`` -> name of the finding -> when it was seen.
+        witnessed: Region -> last comparison of the region.
     """
 
     unsold: Mapping[str, Unsold] = field(default_factory=dict)
@@ -74,19 +74,19 @@ class PriceMemory:
     witnessed: Mapping[str, Compared] = field(default_factory=dict)
 
     def is_listing_due(self, region: str, slot_at: datetime) -> bool:
-        """Whether a region outside the catalogue is to be listed: one that sells nothing once a week."""
+        """Whether to list a region outside the catalogue. A region that sells nothing is listed once a week."""
         seen = self.unsold.get(region)
         if seen is None or seen.looks < LOOKS_UNTIL_WEEKLY:
             return True
         return slot_at - from_iso(seen.at) >= UNSOLD_AGAIN_AFTER
 
     def absent_sizes(self, region: str, kind: str, slot_at: datetime) -> tuple[str, ...]:
-        """Sizes whose price of this kind is known not to be there: not asked for narrowly again yet."""
+        """Sizes without a price of this kind, which are not asked for narrowly again yet."""
         found = self.absent.get(region, {}).get(kind, {})
         return tuple(sorted(size for size, at in found.items() if slot_at - from_iso(at) < ABSENT_AGAIN_AFTER[kind]))
 
     def witnesses_due(self, regions: Iterable[str], slot_at: datetime) -> frozenset[str]:
-        """Regions whose second witness is asked in this slot: few, those that wait longest."""
+        """The few regions whose price history is asked in this slot: those that wait longest."""
         asked = sorted(regions)
         due = [
             region
@@ -97,12 +97,12 @@ class PriceMemory:
         return frozenset(due[: ceil(len(asked) / _WITNESS_ROUND_SLOTS)])
 
     def new_in(self, kind: str, slot_at: datetime) -> int:
-        """How many oddities of a kind were seen in this slot for the first time."""
+        """Number of odd findings of a kind that were first seen in this slot."""
         slot = to_iso(slot_at)
         return sum(one.first == slot for one in self.told.get(kind, {}).values())
 
     def worst_disagreement_percent(self) -> float | None:
-        """The largest share of a region's sizes that its two witnesses differ on, by their last comparisons."""
+        """The largest share of a region's sizes whose prices differ, by the last comparisons."""
         shares = [one.disagreement_percent for one in self.witnessed.values()]
         return max((share for share in shares if share is not None), default=None)
 
@@ -113,13 +113,13 @@ def fold_prices(
     reports: Iterable[CollectorReport],
     compared: Mapping[str, Compared],
 ) -> PriceMemory:
-    """What is remembered after a slot; folding a slot twice changes nothing.
+    """Add a slot to the memory. Adding a slot twice changes nothing.
 
     Args:
-        memory: Before.
+        memory: The memory before the slot.
         slot_at: The slot.
-        reports: Of collectors that listed whole regions; those of prices that are complete count.
-        compared: Region -> the comparison of its witnesses in this slot.
+        reports: Reports of collectors that listed whole regions. Complete reports of prices count.
+        compared: Region -> comparison of its two price sources in this slot.
     """
     slot = to_iso(slot_at)
     listings = [one for one in reports if one.dataset is Dataset.PRICE and one.status == "complete"]
@@ -149,7 +149,7 @@ def fold_prices(
 
 
 def note_listing(memory: PriceMemory, slot_at: datetime, region: str, *, sells: bool) -> PriceMemory:
-    """What is remembered after one region was listed: whether it sells anything at all."""
+    """Add whether a listed region sells anything."""
     slot, before = to_iso(slot_at), memory.unsold.get(region)
     if before is not None and before.at >= slot:
         return memory
@@ -162,7 +162,7 @@ def note_listing(memory: PriceMemory, slot_at: datetime, region: str, *, sells: 
 def _absent_after(
     before: Mapping[str, Mapping[str, str]], report: CollectorReport, slot: str
 ) -> dict[str, dict[str, str]]:
-    """What a listing found stands no more in it; what was not looked for stays as it was."""
+    """Remove prices that a listing found. Prices that were not asked for stay."""
     found = report.found
     unconfirmed = frozenset(found.unconfirmed_sizes)
     kinds = {"spot": found.absent_spot, "ondemand": found.absent_ondemand}
@@ -182,6 +182,6 @@ def _oddities(region: str, found: Findings) -> dict[str, set[str]]:
 
 
 def _kept(names: Mapping[str, Told], oldest: str) -> dict[str, Told]:
-    """The newest, without what was not seen for long."""
+    """Keep the newest findings, and drop those not seen for long."""
     ordered = sorted(names.items(), key=lambda one: (one[1].last, one[0]), reverse=True)
     return {name: one for name, one in ordered[:_MOST_TOLD] if one.last >= oldest}

@@ -114,9 +114,9 @@ class SlotAccount:
     """What all attempts of a slot asked, and what Azure answered. Each part is by (scored region, desired count).
 
     Attributes:
-        scored: How many of the sizes that the attempts were to ask have a score, from the rows that were read.
-        without_score: Of those, sizes with an answer but no score -> reason.
-        unanswered: Of those, sizes without an answer -> reason.
+        scored: Number of asked sizes with a score in the rows.
+        without_score: Asked sizes with an answer but no score -> reason.
+        unanswered: Asked sizes without an answer -> reason.
     """
 
     scored: Mapping[Key, int] = field(default_factory=dict)
@@ -140,15 +140,15 @@ class SlotAccount:
             for reason, sizes in one.unanswered.items():
                 unanswered[key].update((size, reason) for size in sizes if size not in unanswered[key])
         rest = {key: sizes - scored.get(key, set()) for key, sizes in asked.items()}
-        told = {
+        refused = {
             key: {size: without[key][size] for size in sizes if size in without[key]} for key, sizes in rest.items()
         }
         missing = {
-            key: {size: unanswered[key].get(size, NO_REPORT) for size in sizes if size not in told[key]}
+            key: {size: unanswered[key].get(size, NO_REPORT) for size in sizes if size not in refused[key]}
             for key, sizes in rest.items()
         }
         got = {key: len(sizes) - len(rest[key]) for key, sizes in asked.items()}
-        return cls(scored=got, without_score=told, unanswered=missing)
+        return cls(scored=got, without_score=refused, unanswered=missing)
 
     def accounts(self) -> tuple[PairAccount, ...]:
         """By scored region and desired count, in that order."""

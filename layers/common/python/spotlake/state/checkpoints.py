@@ -59,7 +59,7 @@ class Checkpoint:
         }
         write_json(self.objects, key, content, schema=SCHEMA)
         if self.stopping():
-            raise ReclaimedError(f"{self.region}: told to stop after call {answer.call_id}")
+            raise ReclaimedError(f"{self.region}: the machine is taken away after call {answer.call_id}")
 
 
 def job_record_key(run: Run) -> str:

@@ -59,12 +59,12 @@ FULL_RUNS = Memory(key=keys.FULL_RUNS, schema=1, parse=_parse, dump=_dump, empty
 
 
 def read_full_runs(objects: ReadOnlyObjects) -> FullRuns:
-    """The document; empty before the first full run."""
+    """Read the document; empty before the first full run."""
     return FULL_RUNS.read(objects)
 
 
 def note_full_run(objects: ObjectStore, slot_at: datetime, *, done: bool) -> None:
-    """Note that a slot's full run was begun, or is done; an older slot changes nothing."""
+    """Note that a slot's full run has begun, or is done. An older slot changes nothing."""
 
     def note(before: FullRuns) -> FullRuns:
         begun_at = max(slot_at, before.begun_at or slot_at)

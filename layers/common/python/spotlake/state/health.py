@@ -1,4 +1,4 @@
-"""The document ``health.json``: of which failures of each kind of run somebody was told, and when."""
+"""The document ``health.json``: reported failures of each kind of run, and when."""
 
 from __future__ import annotations
 
@@ -15,58 +15,61 @@ SCHEMA = 3
 _BY_KIND = 2  # one error class a kind of run; before, in schema 1, one for all kinds
 _OLDER_SCHEMAS = (1, _BY_KIND)
 _LONG_AGO = "1970-01-01T00:00:00Z"
-TOLD_AGAIN_AFTER = timedelta(days=1)
+REPORTED_AGAIN_AFTER = timedelta(days=1)
 _MOST_FAILURES = 20  # of a kind of run between two runs that end well
 
 
 class HealthJson(TypedDict):
-    """The document: kind of run -> failure -> when somebody was told (ISO). A kind that is well has none."""
+    """The document: kind of run -> failure -> when the failure was reported (ISO).
+
+    A kind that succeeds has no failure.
+    """
 
     kinds: Mapping[str, Mapping[str, str]]
 
 
-type Told = Mapping[str, Mapping[str, str]]  # kind of run -> failure -> when somebody was told (ISO)
+type Reported = Mapping[str, Mapping[str, str]]  # kind of run -> failure -> when it was reported (ISO)
 
 
-def _parse(content: Any) -> Told:
+def _parse(content: Any) -> Reported:
     if content["schema"] == SCHEMA:
-        kinds: Told = content["kinds"]
+        kinds: Reported = content["kinds"]
         return kinds
     older = content["kinds"] if content["schema"] == _BY_KIND else {"incremental": content}
-    return {kind: {told["error"]: _LONG_AGO} for kind, told in older.items() if told["error"]}
+    return {kind: {reported["error"]: _LONG_AGO} for kind, reported in older.items() if reported["error"]}
 
 
-def _dump(told: Told) -> HealthJson:
-    return {"kinds": told}
+def _dump(reported: Reported) -> HealthJson:
+    return {"kinds": reported}
 
 
-HEALTH: Memory[Told] = Memory(
+HEALTH: Memory[Reported] = Memory(
     key=keys.HEALTH, schema=SCHEMA, older=_OLDER_SCHEMAS, parse=_parse, dump=_dump, empty=dict
 )
 
 
 def is_news(objects: ReadOnlyObjects, kind: str, failure: str | None, now_at: datetime) -> bool:
-    """Whether nobody was told yet of a failure, or not for a day; of a run that ended well: after a failure.
+    """Whether to report: a failure that was not reported in the last day, or a success after a failure.
 
     Args:
         objects: The write bucket.
-        kind: Of run, "incremental" or "full": a full run that fails every hour is one failure, however well the
-            ten-minute runs beside it go.
-        failure: What tells this failure from others; None for a run that ended well.
-        now_at: The wall's time.
+        kind: Kind of run, "incremental" or "full". A full run that fails every hour is one failure, even if the
+            ten-minute runs beside it succeed.
+        failure: Text that distinguishes this failure from others; None for a run that succeeded.
+        now_at: Present time of the wall clock.
     """
-    told = HEALTH.read(objects).get(kind, {})
+    reported = HEALTH.read(objects).get(kind, {})
     if failure is None:
-        return bool(told)
-    return failure not in told or now_at - from_iso(told[failure]) >= TOLD_AGAIN_AFTER
+        return bool(reported)
+    return failure not in reported or now_at - from_iso(reported[failure]) >= REPORTED_AGAIN_AFTER
 
 
-def note_told(objects: ObjectStore, kind: str, failure: str | None, now_at: datetime) -> None:
-    """Remember that somebody was told of a failure, or (None) that all is well again."""
+def note_reported(objects: ObjectStore, kind: str, failure: str | None, now_at: datetime) -> None:
+    """Store that a failure was reported, or (None) that the recovery was."""
 
-    def note(before: Told) -> Told:
-        told = {**before.get(kind, {}), failure: to_iso(now_at)} if failure is not None else {}
-        newest = sorted(told.items(), key=lambda one: one[1])[-_MOST_FAILURES:]
+    def note(before: Reported) -> Reported:
+        reported = {**before.get(kind, {}), failure: to_iso(now_at)} if failure is not None else {}
+        newest = sorted(reported.items(), key=lambda one: one[1])[-_MOST_FAILURES:]
         return {**before, kind: dict(newest)}
 
     HEALTH.change(objects, note)

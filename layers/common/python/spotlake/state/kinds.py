@@ -1,10 +1,10 @@
-"""The three kinds of state documents, and what each does when its document is missing, damaged or out of reach.
+"""The three kinds of state documents, and what happens when a document is missing, damaged or unreadable.
 
-* **Truth** (``merged_states``, ``attempts``, ``checkpoints``) is what the archive holds. It is never started empty:
-  damage is an error that names the document and the way out.
-* **Memory** is what runs know of earlier runs. It is changed on condition, so no change is lost. A damaged
-  document is started empty, and the run says so.
-* **Advice** makes runs better and is never needed. What cannot be read, for whatever reason, is done without.
+* **Truth** (``merged_states``, ``attempts``, ``checkpoints``) is the content of the archive. It never starts empty:
+  damage is an error that names the document and what to do.
+* **Memory** is what runs know of earlier runs. It is changed on condition, so no change is lost. A damaged document
+  starts empty, and the run says so.
+* **Advice** makes runs better and is never needed. If a document cannot be read, the run works without it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spotlake.stores.documents import decode_json, write_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 _LOG = logging.getLogger(__name__)
-_ROUNDS = 16  # writers of one document at the same time are few
+_ROUNDS = 16  # few writers write one document at the same time
 
 type Note = Callable[[str], None]
 
@@ -29,12 +29,12 @@ class Memory[Content]:
     """What runs know of earlier runs.
 
     Attributes:
-        key: Of the document.
-        schema: Number that is written.
-        older: Numbers of past schemas that ``parse`` reads too.
-        parse: Makes the content of the document's JSON; ``["schema"]`` says which schema it is.
-        dump: Makes the JSON of the content.
-        empty: Makes the content of a document that is not there.
+        key: Key of the document.
+        schema: Schema number to write.
+        older: Past schema numbers that ``parse`` can read.
+        parse: Makes the content from the document's JSON; ``["schema"]`` is its schema number.
+        dump: Makes the JSON from the content.
+        empty: Makes the content for a missing document.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Memory[Content]:
     empty: Callable[[], Content]
 
     def read(self, objects: ReadOnlyObjects, note: Note = _LOG.warning) -> Content:
-        """The content; empty when there is none, or when it is damaged: then ``note`` is told.
+        """Read the content; empty for a missing or damaged document. ``note`` is called for a damaged one.
 
         Raises:
             StoreError: The store cannot be read.
@@ -53,21 +53,21 @@ class Memory[Content]:
         return self._read(objects, note)[0]
 
     def change(self, objects: ObjectStore, change: Callable[[Content], Content], note: Note = _LOG.warning) -> Content:
-        """Read the document, change it, and write it if it is still as it was read; else from the start.
+        """Read the document, change it, and write it if nobody else wrote meanwhile; else start again.
 
-        So no change of another writer is lost, however many there are at once.
+        So no change of another writer is lost, however many write at once.
 
         Args:
             objects: The write bucket.
-            change: Content before -> content after; equal contents are not written. It is called again after a
-                conflict, so it must depend on its argument alone.
-            note: Told of a damaged document, which is replaced.
+            change: Content before -> content after. Equal contents are not written. Called again after a conflict, so
+                the result must depend on the argument alone.
+            note: Called for a damaged document, which is replaced.
 
         Returns:
             The content after the change.
 
         Raises:
-            StoreError: It cannot be read or written, or others replaced it too often.
+            StoreError: The document cannot be read or written, or others replaced it too often.
         """
         for _ in range(_ROUNDS):
             before, etag = self._read(objects, note)
@@ -99,10 +99,10 @@ class Memory[Content]:
 
 @dataclass(frozen=True, kw_only=True)
 class Advice[Content](Memory[Content]):
-    """What makes runs better; nothing about it ever stops one."""
+    """Documents that make runs better. A fault of such a document never stops a run."""
 
     def read(self, objects: ReadOnlyObjects, note: Note = _LOG.warning) -> Content:
-        """The content; empty when it cannot be had, for whatever reason: then ``note`` is told."""
+        """Read the content. If it cannot be read, ``note`` is called, and the content is empty."""
         try:
             return super().read(objects, note)
         except StoreError as error:
@@ -110,7 +110,10 @@ class Advice[Content](Memory[Content]):
             return self.empty()
 
     def change(self, objects: ObjectStore, change: Callable[[Content], Content], note: Note = _LOG.warning) -> Content:
-        """As ``Memory.change``; when it cannot be read or written, an empty one is changed, and not kept."""
+        """As ``Memory.change``.
+
+        If the document cannot be read or written, an empty content is changed and not stored.
+        """
         try:
             return super().change(objects, change, note)
         except StoreError as error:
@@ -118,7 +121,7 @@ class Advice[Content](Memory[Content]):
             return change(self.empty())
 
     def write(self, objects: ObjectStore, content: Content, note: Note = _LOG.warning) -> None:
-        """Replace the document, whatever stands there."""
+        """Replace the document, whatever its content."""
         try:
             write_json(objects, self.key, self.dump(content), schema=self.schema)
         except StoreError as error:

@@ -60,7 +60,7 @@ LAST_GOOD = Memory(key=keys.LAST_GOOD, schema=1, parse=_parse, dump=_dump, empty
 
 
 def read_last_good(objects: ReadOnlyObjects) -> LastGood:
-    """The state; empty before the first run."""
+    """Read the document; empty before the first run."""
     return LAST_GOOD.read(objects)
 
 

@@ -111,7 +111,7 @@ def read_learnt(objects: ReadOnlyObjects, note: Note = _LOG.warning) -> Learnt:
 
 
 def read_invalid_names(objects: ReadOnlyObjects) -> InvalidNames:
-    """Names that are left out of the calls."""
+    """Read the names that calls leave out."""
     return INVALID.read(objects)
 
 

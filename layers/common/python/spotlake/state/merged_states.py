@@ -57,15 +57,15 @@ class Head:
     """The chain as read.
 
     Attributes:
-        version: Grows with each commit, and is at least the clock's milliseconds, so a new chain over an old table
-            wins; items of the table carry it.
-        runs: What is merged, by slot.
+        version: Grows with each commit, and is at least the clock's milliseconds, so that a new chain over an old table
+            wins. Items of the table hold the version.
+        runs: Merged slots, oldest first.
         table_version, table_key: The state that the table shows.
-        begun: States that somebody began to write to the table since, at most three.
-        rewrite: More were begun: every item that may be there is written whole.
-        cut: The last upsert that ran out of time, if it is not made good yet.
-        due: Slots (run ids) whose snapshots are to be written: their states have changed.
-        etag: Of the object as read; None when there is none.
+        begun: States that a merge has begun to write to the table since, at most three.
+        rewrite: Whether more states have begun: every item that may exist is then written whole.
+        cut: The last upsert that ran out of time, if no later one has finished it.
+        due: Run ids of slots whose snapshots must be written, because their states have changed.
+        etag: Entity tag of the object as read; None when there is no object.
     """
 
     version: int = 0
@@ -83,7 +83,7 @@ class Head:
         return next((one for one in self.runs if one.run_id == run_id), None)
 
     def with_begun(self, key: str) -> Head:
-        """The same, once somebody has begun to write a state to the table; what is remembered of it is bounded."""
+        """The chain with one more begun state. Their number is bounded."""
         if self.rewrite or key in self.begun:
             return self
         if len(self.begun) == _MOST_BEGUN:
@@ -103,7 +103,7 @@ class MergedStates:
         self._objects = objects
 
     def head(self) -> Head:
-        """The chain as it is now. Raises StoreError when it is damaged."""
+        """Read the chain. Raises StoreError when the object is damaged."""
         content, etag = read_json(self._objects, keys.MERGED_CHAIN, schema=SCHEMA, older=_OLDER_SCHEMAS)
         return Head() if content is None else _head(content, etag)
 

@@ -1,7 +1,7 @@
-"""Price histories: what Resource Graph told of a region's spot prices in one attempt, as it told it; never overwritten.
+"""Price histories: Resource Graph's rows on a region's spot prices, per attempt. They are never overwritten.
 
 Gzip JSON lines like a shard: a header with ``rows``, then each row ``{"skuName", "osType", "location", "spotPrices"}``,
-the last as JSON text. It is kept beside the shards as evidence, and so that 90 days of the past are there.
+the last as JSON text. It is stored beside the shards as evidence, and covers the last 90 days.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def write_price_history(
     source: str,
     collected_at: datetime,
 ) -> None:
-    """Store the rows of a region; what an earlier try of the same attempt has stored stays. Raises StoreError."""
+    """Store the rows of a region. Rows that an earlier try of the attempt stored stay. Raises StoreError."""
     header = {
         "schema": SCHEMA,
         "run_id": run.run_id,
@@ -48,7 +48,7 @@ def write_price_history(
 def read_price_history(
     objects: ReadOnlyObjects, slot_at: datetime, region: str, attempt: int
 ) -> list[dict[str, object]] | None:
-    """The rows, or None when there are none. Raises StoreError when they cannot be read or are damaged."""
+    """Read the rows; None when there are none. Raises StoreError when they cannot be read or are damaged."""
     key = keys.price_history(slot_at, region, attempt)
     stored = objects.get(key)
     if stored is None:

@@ -1,4 +1,4 @@
-"""The document ``price_memory.json.gz``: what price listings have taught (``planning/price_memory.py``)."""
+"""The document ``price_memory.json.gz``: lessons from price listings (``planning/price_memory.py``)."""
 
 from __future__ import annotations
 

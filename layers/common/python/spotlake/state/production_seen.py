@@ -1,4 +1,4 @@
-"""The document ``production_seen.json``: production's position in its rotation, and since when it stands there."""
+"""The document ``production_seen.json``: production's position in its rotation, and since when."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class SeenJson(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class ProductionSeen:
-    """Where production was when a run last looked.
+    """Production's position when a run last looked.
 
     Attributes:
-        position: Its day and index, as text; "" before the first look.
-        since: Slot (ISO) in which a run first saw it there.
+        position: Day and index, as text; "" before the first look.
+        since: Slot in which a run first saw this position (ISO).
     """
 
     position: str = ""

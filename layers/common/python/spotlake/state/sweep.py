@@ -13,7 +13,7 @@ SWEEP = Memory(key=keys.SWEEP, schema=1, parse=Sweep.from_dict, dump=Sweep.to_di
 
 
 def read_sweep(objects: ReadOnlyObjects) -> Sweep:
-    """The sweep; a fresh one before the first run."""
+    """Read the sweep; a new one before the first run."""
     return SWEEP.read(objects)
 
 

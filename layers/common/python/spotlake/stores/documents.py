@@ -14,13 +14,13 @@ from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 
 def read_json(store: ReadOnlyObjects, key: str, *, schema: int, older: Collection[int] = ()) -> tuple[Any, str | None]:
-    """A state object (gzip or plain JSON with a ``schema`` number) and its entity tag.
+    """Read a state object (gzip or plain JSON with a ``schema`` number) and its entity tag.
 
     Args:
-        store: Where.
-        key: Which object.
-        schema: The schema number that is expected.
-        older: Other schema numbers that the caller reads too; ``content["schema"]`` says which it is.
+        store: Bucket of the object.
+        key: Key of the object.
+        schema: Expected schema number.
+        older: Other schema numbers that the caller can read. ``content["schema"]`` has the actual number.
 
     Returns:
         ``(content, etag)``, or ``(None, None)`` when there is none.

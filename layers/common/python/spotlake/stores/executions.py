@@ -23,4 +23,4 @@ def is_running(client: SFNClient, arn: str) -> bool:
     except client.exceptions.ExecutionDoesNotExist:
         return False
     except (ClientError, BotoCoreError) as error:
-        raise StoreError(f"cannot tell whether {arn} still runs: {type(error).__name__}") from error
+        raise StoreError(f"cannot find out whether {arn} still runs: {type(error).__name__}") from error

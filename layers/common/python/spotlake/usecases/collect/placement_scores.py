@@ -234,7 +234,7 @@ class _Collection:
 
     def _write(self) -> CollectorReport:
         if self.deps.stopping():
-            raise ReclaimedError(f"{self.item.region}: told to stop before its shard was written")
+            raise ReclaimedError(f"{self.item.region}: the machine is taken away before its shard was written")
         kept = unique_rows(self.rows)
         report = self._report(kept)
         return write_shard(self.deps.objects, self.run, report, kept, source=self.deps.settings.azure_source,

@@ -1,7 +1,7 @@
-"""Ask the second witness of a region's prices, after its eviction rates; whatever goes wrong costs only itself.
+"""Asks for the history of a region's spot prices, after its eviction rates. A failure affects nothing else.
 
-It is asked of a few regions a slot, once a day each: that needs no claim of its own, and one query waits at a time,
-so that the rates of all other regions lose one turn a query at most (``stores/turns.py``).
+A few regions are asked per slot, each once a day. One query waits at a time, so the rates of other regions lose at most
+one turn per query (``stores/turns.py``).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def collect_price_history(
     Args:
         run: The attempt.
         region: ARM code.
-        pages: With the query of the history.
+        pages: Reader with the query of the history.
         objects: The write bucket.
         source: "live" or "simulated".
-        collected_at: When it is asked.
+        collected_at: Time of the request.
 
     Returns:
-        Whether it is stored; the log says why it is not.
+        Whether the history is stored; the log says why not.
     """
     try:
         rows: list[Mapping[str, Any]] = list(pages.rows(region))

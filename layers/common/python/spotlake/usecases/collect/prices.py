@@ -155,7 +155,7 @@ def _findings(chosen: ChosenPrices, item: WorkItem, narrow: _Narrow, run: Run) -
 
 
 def _ask_narrowly(chosen: ChosenPrices, item: WorkItem, pages: PricePages, run: Run) -> _Narrow:
-    """Ask once more for what the listing lacks; whatever goes wrong here costs nothing of what is known.
+    """Ask once more for sizes that the listing lacks. An error here loses no known price.
 
     What an earlier run did not find in this way either is left out for some hours (``planning/price_memory.py``).
     """

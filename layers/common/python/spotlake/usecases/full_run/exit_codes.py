@@ -22,8 +22,8 @@ _CODES: tuple[tuple[type[SpotlakeError], int, str], ...] = (
     (InvalidInputError, 64, "the run's input is wrong; correct it and start again"),
     (SignInError, 77, "Azure refused the sign-in; correct AzureAuth and start again"),
     (ConfigurationError, 78, "a setting or permission is wrong; correct it and start again (which: see the job's log)"),
-    (AzureError, 69, "Azure failed for good; the next full run tries again by itself"),
-    (StoreError, 74, "S3 or DynamoDB failed for good; the next full run tries again by itself"),
+    (AzureError, 69, "Azure failed after all retries; the next full run tries again by itself"),
+    (StoreError, 74, "S3 or DynamoDB failed after all retries; the next full run tries again by itself"),
 )
 
 
@@ -43,8 +43,8 @@ def cause_of_exit(code: int) -> tuple[str, str]:
 
 def failures_by_exit_code() -> dict[str, dict[str, str]]:
     """Table for the state machine: exit code as text -> ``{"error", "cause"}``."""
-    told = {code: cause_of_exit(code) for code in (BUG, *(code for _, code, _ in _CODES))}
+    failures = {code: cause_of_exit(code) for code in (BUG, *(code for _, code, _ in _CODES))}
     return {
         str(code): {"error": error, "cause": f"the job ended with exit code {code}: {sentence}"}
-        for code, (error, sentence) in sorted(told.items())
+        for code, (error, sentence) in sorted(failures.items())
     }

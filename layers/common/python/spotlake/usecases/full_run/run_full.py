@@ -194,14 +194,16 @@ class _FullRun:
     def _collect(self, dataset: Dataset, item: WorkItem, collect: Collect) -> None:
         """Collect one shard, unless the attempt has stored it already."""
         if self.deps.stopping():
-            raise ReclaimedError(f"{item.region}: told to stop")
+            raise ReclaimedError(f"{item.region}: the machine is taken away")
         if stored_report(self.deps.objects, dataset, self.run, item.region) is not None:
             return
         try:
             report = collect(self.run, item)
         except (AzureError, DeadlineError) as error:
             if self.deps.stopping():
-                raise ReclaimedError(f"{dataset.value} of {item.region}: told to stop in the middle") from error
+                raise ReclaimedError(
+                    f"{dataset.value} of {item.region}: the machine is taken away in the middle"
+                ) from error
             report = self._write_failed(dataset, item.region, error)
         self.reports.append(report)
         self.deps.on_report(report)

@@ -101,7 +101,7 @@ def _note_listing(merged: Merged, objects: ObjectStore, settings: Settings) -> N
 
 
 def _note_answers(slot: SlotRead, objects: ObjectStore) -> None:
-    """Note which blocks of the stored plan were answered at which count; blocks of a part's own plan are not in it."""
+    """Record which blocks of the stored plan were answered, at which count. A part's own plan has other blocks."""
     plan = [block_id(block) for block in CALL_PLAN.read(objects).blocks]
     known = frozenset(plan)
     answered: dict[int, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Hold the price list of a slot against what Resource Graph told of the same slot, where it was asked."""
+"""Compares a slot's price list with Resource Graph's price history of the same slot."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Witnesses:
-    """A region whose second witness was asked.
+    """A region whose price history was asked.
 
     Attributes:
         region: ARM code.
-        attempt: Which asked.
-        systems: "linux" and "windows" -> the comparison; empty when either source gave no answer.
-        odd_rows: Rows of the history that could not be used.
+        attempt: Number of the attempt that asked.
+        systems: "linux" and "windows" -> comparison; empty when either source gave no answer.
+        odd_rows: Number of rows of the history that could not be used.
     """
 
     region: str
@@ -40,7 +40,7 @@ class Witnesses:
     odd_rows: int = 0
 
     def compared(self, slot_at: datetime) -> Compared:
-        """In short, both systems together."""
+        """The comparison in short, over both systems."""
         found = self.systems.values()
         return Compared(
             at=to_iso(slot_at),
@@ -49,7 +49,7 @@ class Witnesses:
         )
 
     def to_dict(self) -> WitnessEntry:
-        """For the manifest."""
+        """Return the form that the manifest holds."""
         return {
             "region": self.region,
             "attempt": self.attempt,
@@ -60,7 +60,10 @@ class Witnesses:
 
 
 def compare_witnesses(objects: ReadOnlyObjects, slot: SlotRead) -> list[Witnesses]:
-    """Every region that an attempt of the slot was to ask; what cannot be read counts as no answer."""
+    """Compare every region whose history an attempt of the slot planned to ask.
+
+    A history that cannot be read counts as no answer.
+    """
     found = []
     for attempt in slot.attempts:
         for region, item in attempt.work.items.items() if attempt.work else ():
@@ -97,7 +100,7 @@ def _by_system(
 def _listed(
     objects: ReadOnlyObjects, slot_at: datetime, region: str, attempt: int
 ) -> dict[str, Mapping[str, float]] | None:
-    """System -> size -> spot price, from the price list's shard of the same attempt; None without one."""
+    """System -> size -> spot price, from the attempt's price shard; None without a shard."""
     key = keys.shard(Dataset.PRICE, slot_at, region, attempt)
     stored = objects.get(key)
     if stored is None:

@@ -1,6 +1,6 @@
-"""Failures and recoveries, told once: SNS and, where a webhook is set, Slack. Never fails a run.
+"""Reports failures and recoveries, each once: by SNS and, if a webhook is set, by Slack. Never fails a run.
 
-A failure counts as told only after somebody was told. One that lasts is told again after a day.
+A failure counts as reported only after a message was sent. A lasting failure is reported again after a day.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from spotlake.clock import Clock
 from spotlake.errors import SpotlakeError
 from spotlake.events import NamedRun, NotifyEvent, NotifyResult
 from spotlake.models import Mode
-from spotlake.state.health import is_news, note_told
+from spotlake.state.health import is_news, note_reported
 from spotlake.stores.claims import Claims
 from spotlake.stores.objects import ObjectStore
 
@@ -66,7 +66,7 @@ def notify(event: NotifyEvent, deps: NotifyDeps) -> NotifyResult:
         senders.append(lambda: _post_to_slack(webhook_url(), f"*{subject}*\n{text}"))
     delivered = [_attempt(problems, sender) for sender in senders]
     if any(delivered) or not senders:
-        _attempt(problems, lambda: note_told(deps.objects, kind, failure, now_at))
+        _attempt(problems, lambda: note_reported(deps.objects, kind, failure, now_at))
     return NotifyResult(status="sent" if all(delivered) else "failed", problems=problems)
 
 
@@ -75,7 +75,7 @@ def _kind(event: NotifyEvent) -> str:
 
 
 def _failure(event: NotifyEvent) -> str | None:
-    """What tells a failure from others: state, error, and cause without numbers and ids, which differ each time.
+    """Text that distinguishes a failure: state, error, and cause without numbers and ids, which differ each time.
 
     >>> _failure({"execution_id": "", "state": "Merge", "error": "StoreError", "cause": "batch 17 of b", "run": None})
     'Merge StoreError batch # of b'

@@ -37,7 +37,7 @@ from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 from spotlake.usecases.plan.production_beside import Production, look_at_production
 from spotlake.usecases.plan.slot_answers import SlotAnswers
 
-_PART_EFFORT_SECONDS = 1.0  # effort for a plan of some pairs, which is used once
+_PART_EFFORT_SECONDS = 1.0  # effort effort effort for a plan of some pairs, which is used once
 
 type Pairs = Mapping[str, Sequence[str]]  # region -> sizes
 
@@ -53,8 +53,8 @@ class PrepareDeps:
         clock: Clock of the run; quota is looked up at this time.
         subscriptions: Ids of the subscriptions, the reference first.
         routing: Routing locations of placement-score calls.
-        settings: All of them.
-        effort_seconds: How long a call plan may be improved.
+        settings: The settings.
+        effort_seconds: Seconds that improving a call plan may take.
         notes: What had to be done without while this was made ready, for people.
     """
 
@@ -215,7 +215,7 @@ class _Preparation:
         return self.deps.settings.quota_share_percent or (50 if production.shares_quota else 100)
 
     def _with_counts(self, sweep: Sweep, production: Production, *, in_sweep: bool) -> Run:
-        """The attempt with its counts; notes say why they were chosen."""
+        """The attempt with its counts. Notes say why they were chosen."""
         run, scope = self.record.run, self.record.scope
         if scope.desired_counts:
             return replace(run, desired_counts=scope.desired_counts)

@@ -1,4 +1,4 @@
-"""Production beside us: which desired count it is at, and whether it uses the quota too. It is never needed."""
+"""Production beside us: its desired count, and whether it uses the quota too. A run works without it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ STANDS_STILL = timedelta(minutes=30)  # production moves on with each of its ten
 
 @dataclass(frozen=True, kw_only=True)
 class Production:
-    """What a run knows of production.
+    """Production as a run knows it.
 
     Attributes:
-        index: Its position in the rotation of desired counts; None when it is not to be followed.
-        ignored: Why it is not followed, "" when it is.
-        shares_quota: Whether it may be using the quota of the same subscriptions.
+        index: Production's position in the rotation of desired counts; None when a run does not follow production.
+        ignored: Why a run does not follow production; "" when it does.
+        shares_quota: Whether production may use the quota of the same subscriptions.
     """
 
     index: int | None = None
@@ -32,13 +32,13 @@ class Production:
 
 
 def look_at_production(production: ReadOnlyObjects, objects: ObjectStore, slot_at: datetime, note: Note) -> Production:
-    """Read production's configuration of scores; whatever is wrong with it costs nothing but its advice.
+    """Read production's configuration of scores. If it is wrong, the run only lacks its advice.
 
     Args:
-        production: Its bucket, perhaps somebody else's.
-        objects: The write bucket, which remembers since when production stands where it is.
+        production: Production's bucket, which may belong to another account.
+        objects: The write bucket, which stores since when production has its position.
         slot_at: The run's slot.
-        note: Told why it cannot be read.
+        note: Called with the reason when the configuration cannot be read.
     """
     found = read_if_allowed(production, keys.PRODUCTION_SPS_METADATA)
     if found.why:
@@ -55,7 +55,7 @@ def look_at_production(production: ReadOnlyObjects, objects: ObjectStore, slot_a
 
 
 def _standing_since(objects: ObjectStore, position: str, slot_at: datetime, note: Note) -> datetime:
-    """The slot in which a run first saw production where it is now."""
+    """The slot in which a run first saw production's present position."""
     seen = PRODUCTION_SEEN.read(objects, note)
     if seen.position == position:
         return from_iso(seen.since)
