@@ -81,7 +81,7 @@ def test_the_live_list_is_read_without_any_credentials(monkeypatch: pytest.Monke
     objects = MemoryObjects()
     session, script = scripted_session(answered(page(*captured("D2s_v3"))))
     services = wiring.Services({"AWS_REGION": "us-west-2"})
-    for name in ("credentials", "tokens", "dynamodb"):
+    for name in ("azure", "dynamodb"):
         monkeypatch.setattr(wiring.Services, name, property(refused))
     monkeypatch.setattr(wiring.Services, "objects", property(lambda _: objects))
     monkeypatch.setattr(wiring, "services", lambda: services)

@@ -1,6 +1,6 @@
-"""Events and results of the workflow's steps: what two Lambdas, or a Lambda and the state machine, say to each other.
+"""Events and results of the workflow's steps, as Lambdas and the state machine exchange them.
 
-The shapes are those of the state machine's JSON (statemachine/README.md). Rows never travel here: they lie in S3.
+The shapes are those of the state machine's JSON (statemachine/README.md). Events never hold rows; rows are in S3.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class CollectEvent(TypedDict):
 
 
 class CollectorResult(TypedDict):
-    """Result of a collector, or what the state machine says of one that failed. Counts are named whole numbers."""
+    """Result of a collector; for a failed collector the state machine makes it. Counts are named whole numbers."""
 
     dataset: str
     region: str
@@ -54,7 +54,7 @@ class CollectorResult(TypedDict):
 
 
 class FailureJson(TypedDict):
-    """What the state machine caught; data set and region are missing when a whole step failed."""
+    """A failure that the state machine caught. Data set and region are missing when a whole step failed."""
 
     dataset: NotRequired[str]
     region: NotRequired[str]
@@ -155,7 +155,7 @@ class NotifyEvent(TypedDict):
 
 
 class NotifyResult(TypedDict):
-    """Result of Notify: "sent", "known" or "failed", and what went wrong while sending."""
+    """Result of Notify: "sent", "known" or "failed", and the errors of sending."""
 
     status: str
     problems: list[str]

@@ -1,4 +1,4 @@
-"""The words everything else speaks: slot, run, data set, desired count, placement-score call."""
+"""The central types: slot, run, data set, desired count, placement-score call, work item."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_id_of(slot_at: datetime) -> str:
 
 
 def slot_of_run_id(run_id: str) -> datetime:
-    """The inverse of ``run_id_of``; ValueError on any other text."""
+    """The inverse of ``run_id_of``. Raises ValueError for any other text."""
     return datetime.strptime(run_id, "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
 
 
@@ -91,19 +91,19 @@ class ScoreCallJson(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One attempt at a slot's run: it goes from step to step and names all that the attempt writes.
+    """One attempt at a slot's run. It passes from step to step and names everything that the attempt writes.
 
-    A run is everything that was collected for a slot. Each execution or job that collects for the slot is
-    one attempt; attempts add to each other and overwrite nothing.
+    A run is everything that was collected for a slot. Each execution that collects for the slot is one attempt.
+    Attempts add to each other and overwrite nothing.
 
     Attributes:
         run_id: The slot, ``20251215T1000Z``.
-        attempt: The attempt's number: the fence of its claim. Unique in a deployment, and it only grows.
-            0 stands for what was stored before attempts had numbers.
+        attempt: Number of the attempt: the fence of its claim. Numbers are unique in a deployment and only grow. 0
+            stands for data that was stored before attempts had numbers.
         mode: incremental (the Map over regions) or full (the Batch job).
-        desired_counts: The counts asked; one, or several.
-        started_at: When the execution began, by the wall; the run's clock is set by it.
-        owner: Who holds the claim: the execution's ARN.
+        desired_counts: Desired counts that the attempt asks, at least one.
+        started_at: When the execution began, by the wall clock. The run's clock is set by this time.
+        owner: ARN of the execution that holds the claim.
     """
 
     run_id: str
@@ -120,7 +120,10 @@ class Run:
 
     @classmethod
     def from_dict(cls, data: RunJson) -> Self:
-        """From the state machine's JSON. Raises KeyError, ValueError or TypeError when it is no run."""
+        """Read a run from the state machine's JSON.
+
+        Raises KeyError, ValueError or TypeError when the JSON is no run.
+        """
         return cls(
             run_id=data["run_id"],
             attempt=data["attempt"],
@@ -131,7 +134,7 @@ class Run:
         )
 
     def to_dict(self) -> RunJson:
-        """For the state machine's JSON."""
+        """Return the form of the state machine's JSON."""
         return {
             "run_id": self.run_id,
             "attempt": self.attempt,
@@ -147,8 +150,8 @@ class ScoreCall:
     """One placement-score call: every size in every region, one desired count.
 
     Attributes:
-        call_id: Names the call within its run; the same in every attempt ("c0042", for a count "c0042-5").
-        location: The routing location it is sent through; need not be one of ``regions``.
+        call_id: Name of the call within its run ("c0042-5"); equal in every attempt.
+        location: Routing location that the call is sent through; need not be one of ``regions``.
         regions: ARM codes, at most 8.
         instance_types: ARM sizes, at most 5.
         desired_count: Machines asked for.
@@ -162,7 +165,7 @@ class ScoreCall:
 
     @classmethod
     def from_dict(cls, data: ScoreCallJson) -> Self:
-        """From a work item."""
+        """Read a call from a work item's JSON."""
         return cls(
             call_id=data["call_id"],
             location=data["location"],
@@ -172,7 +175,7 @@ class ScoreCall:
         )
 
     def to_dict(self) -> ScoreCallJson:
-        """For a work item."""
+        """Return the form of a work item's JSON."""
         return {
             "call_id": self.call_id,
             "location": self.location,
@@ -184,19 +187,19 @@ class ScoreCall:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkItem:
-    """What the collectors of one region are to do in one attempt.
+    """The work of one region's collectors in one attempt.
 
     Attributes:
         region: ARM code.
         instance_types: The region's sizes in the catalogue, ARM casing, after the attempt's filter.
-        calls: Placement-score calls to send, in order of importance. A location is routed by one
-            region's collector only: its own region's, or where it has none, one that Plan chose.
-        datasets: Data sets to collect; a resumed attempt leaves out those that the slot has whole.
-        fallback_locations: Where to send a call whose own location fails, healthiest first.
-        ondemand: Whether on-demand prices are refreshed besides spot prices.
-        filtered: Whether the attempt asked for some sizes only: rows of others are then dropped.
-        quota_share_percent: Our share of the placement-score quota as Plan decided it; 0: the setting's.
-        last_good_rows: Data set -> rows of the region in its last whole listing, to notice a fall.
+        calls: Placement-score calls to send, most important first. Only one region's collector sends calls through a
+            location: that of the location's own region, or else one that Plan chose.
+        datasets: Data sets to collect. A resumed attempt leaves out data sets that the slot has whole.
+        fallback_locations: Locations for a call whose own location fails, healthiest first.
+        ondemand: Whether to refresh on-demand prices too.
+        filtered: Whether the attempt asks for some sizes only. Rows of other sizes are then dropped.
+        quota_share_percent: Our share of the placement-score quota, as Plan decided; 0: use the setting.
+        last_good_rows: Data set -> number of rows in the region's last whole listing, to notice a fall.
     """
 
     region: str
@@ -210,7 +213,7 @@ class WorkItem:
     last_good_rows: Mapping[str, int] = field(default_factory=dict)
 
     def is_due(self, dataset: Dataset) -> bool:
-        """Whether this data set is to be collected: scores need calls, listings do not."""
+        """Whether to collect this data set. Scores need calls; listings do not."""
         return dataset in self.datasets and (dataset is not Dataset.SPS or bool(self.calls))
 
 
@@ -220,12 +223,12 @@ type Item = Mapping[str, Value]  # an item of the workload table: docs/data.md
 
 
 class ItemChange(NamedTuple):
-    """An item of the workload table that is to be written.
+    """A change to one item of the workload table.
 
     Attributes:
-        item: All its attributes.
-        is_new: Whether the table has none yet.
-        only: Names of the attributes that changed; None when all are to be written.
+        item: All attributes of the item.
+        is_new: Whether the table has no such item yet.
+        only: Names of the attributes that changed; None: write all attributes.
     """
 
     item: Item

@@ -1,7 +1,7 @@
 """Settings of the running code: one frozen dataclass, read from ``SPOTLAKE_*`` environment variables.
 
-The CDK app writes them with ``to_environment``; the code reads them with ``from_environment``. A
-default stands here only, and both sides use it.
+The CDK app writes the variables with ``to_environment``; the code reads them with ``from_environment``. Both sides use
+the defaults of this module.
 """
 
 from __future__ import annotations
@@ -33,37 +33,39 @@ def _between(low: float, high: float) -> Callable[[Any], bool]:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What can be set; names carry units. Lists are comma separated in the environment.
+    """The settings. Names carry units. Lists are comma separated in the environment.
 
     Attributes:
-        stage: Which deployment; part of log fields and of nothing that readers know.
-        read_bucket: Production's bucket, only read; one that cannot be read, or empty: no production beside us.
-        write_bucket: Ours.
-        workload_table: One item a workload.
-        control_table: Claims and quota ledger.
-        auth_table, auth_region, auth_item: Where the Azure credentials lie (read-only).
+        stage: Name of the deployment, for log fields only.
+        read_bucket: Production's bucket, which is only read. Empty, or a bucket that cannot be read: there is no
+            production.
+        write_bucket: Name of our bucket.
+        workload_table: Name of the table with one item per workload.
+        control_table: Name of the table with claims, quota ledger and turns.
+        auth_table, auth_region, auth_item: Table, region and item of the Azure credentials (only read).
         clock: "wall", or "run" for local runs whose slots follow each other at once.
-        azure_source: "live" or "simulated"; stands in every row.
-        azure_management_url, azure_retail_url: The APIs.
-        azure_authority_url, azure_ca_file: Another token endpoint than Microsoft's, and its CA.
+        azure_source: "live" or "simulated"; every row holds it.
+        azure_management_url, azure_retail_url: Base URLs of the APIs.
+        azure_authority_url, azure_ca_file: Another token endpoint than Microsoft's, and the certificate file of its
+            authority.
         regions, instance_types: Collect only these (ARM codes; globs of ARM sizes). Empty: all.
-        priority_regions, priority_instance_types: Whose scores wait half as long when quota is short.
-        quota_calls: Placement-score calls per (subscription, routing location) in a window.
-        quota_window_minutes: The sliding window (Azure's hour, and two minutes to be safe).
-        quota_share_percent: Our share of it; 0 = half beside a production that uses it too, else all.
-        ondemand_refresh_hours: On-demand prices are asked again after so long.
-        catalogue_days: A pair stays in the catalogue so long after it was last listed.
-        eviction_max_fall_percent: A larger fall of eviction rows than this is not believed.
-        price_max_fall_percent: The same for spot prices of a region.
-        minimum_coverage_percent: Less than this ends a run as failed (after merging what there is). It is the
-            mean over the three data sets, so the default lets one of them be out without failing runs.
-        rows_alarm_percent: A data set whose rows differ by more from those of a day before raises an alarm.
-        score_age_alarm_hours: A score older than this raises an alarm. With one subscription every count of every
-            pair is asked again after about 40 hours.
-        retire_after_days: A workload that was not listed so long is retired.
-        retired_ttl_days: A retired item is removed so long after.
-        name_casing: "source" as production's readers compare, or "lower".
-        plan_effort_seconds: How long the full run may improve the call plan.
+        priority_regions, priority_instance_types: Scores of these wait half as long when quota is short.
+        quota_calls: Placement-score calls per route in a window.
+        quota_window_minutes: Length of the sliding window (Azure's hour, and two minutes for safety).
+        quota_share_percent: Our share of the quota. 0: half if production uses the quota too, else all.
+        ondemand_refresh_hours: Hours after which on-demand prices are asked again.
+        catalogue_days: Days that a pair stays in the catalogue after its last listing.
+        eviction_max_fall_percent: Largest fall of eviction rows that is believed.
+        price_max_fall_percent: Largest fall of a region's spot prices that is believed.
+        minimum_coverage_percent: A run with a lower coverage fails, after its data is merged. Coverage is the mean over
+            the three data sets, so with the default one data set may be missing.
+        rows_alarm_percent: Difference from the day before, in rows of a data set, that raises an alarm.
+        score_age_alarm_hours: Age of a score that raises an alarm. With one subscription every score is asked again
+            after about 40 hours.
+        retire_after_days: Days without a listing after which a workload is retired.
+        retired_ttl_days: Days after which a retired item is removed.
+        name_casing: Casing of sizes: "source", as production's readers compare, or "lower".
+        plan_effort_seconds: Seconds that the full run may spend on improving the call plan.
         topic_arn: SNS topic for failures and recoveries; empty: none.
         slack_webhook_parameter: Name of a secure SSM parameter; empty: none.
     """
@@ -114,7 +116,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read ``SPOTLAKE_<NAME>`` variables; what is absent has its default.
+        """Read ``SPOTLAKE_<NAME>`` variables. A missing variable has its default.
 
         Raises:
             ConfigurationError: Names the variable and its value.
@@ -132,7 +134,7 @@ class Settings:
         return cls(**values)
 
     def to_environment(self) -> dict[str, str]:
-        """The variables that give these settings back; defaults are left out."""
+        """The variables that ``from_environment`` reads these settings from, without defaults."""
         return {
             _PREFIX + one.name.upper(): _written(getattr(self, one.name))
             for one in fields(self)

@@ -1,7 +1,7 @@
-"""What every entry point says of itself: duration, peak memory, cold start, counts, one log line.
+"""Metrics and logs of every entry point: duration, peak memory, cold start, counts, one log line.
 
-Powertools writes the metrics as EMF into the log (namespace ``SpotLake/AzureTest``, dimensions service
-and dataset; the region is metadata, not a dimension, or every region would be a metric to pay for).
+Powertools writes the metrics as EMF into the log: namespace ``SpotLake/AzureTest``, dimensions service and dataset. The
+region is metadata and no dimension; otherwise every region would be a metric that costs money.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class PeakMemory:
     """The largest resident memory since ``start``, in MB, as the kernel counts it (VmHWM)."""
 
     def start(self) -> None:
-        """Begin anew; where the kernel refuses, the peak of the whole process is reported."""
+        """Reset the peak. If the kernel refuses, the peak of the whole process counts."""
         try:
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # 5 = reset the peak, proc(5)
         except OSError:
@@ -98,7 +98,7 @@ def _status_mb(name: str) -> float:
 
 @dataclass(frozen=True)
 class Telemetry:
-    """Logger and metrics of one service; made at its first use, then kept."""
+    """Logger and metrics of one service. They are made at first use, then kept."""
 
     service: str
     dataset: str
@@ -109,7 +109,7 @@ class Telemetry:
     def of(cls, service: str, dataset: str) -> Telemetry:
         """The telemetry of a service ("sps") and data set ("sps", or "all")."""
         logger = Logger(service=service, level=os.environ.get("LOG_LEVEL", "INFO"))
-        logging.getLogger(_LIBRARY)  # registered, so that its lines have the same form, keys and level
+        logging.getLogger(_LIBRARY)  # registered, so that its lines get the same form
         copy_config_to_registered_loggers(source_logger=logger, include={_LIBRARY})
         return cls(service, dataset, logger)
 
@@ -120,8 +120,8 @@ class Telemetry:
         self.logger.exception(type(error).__name__, extra={"recovery": text})
 
     def publish(self, result: Json, *, measured: Mapping[str, float], region: str | None) -> None:
-        """Write one EMF record: what was measured, and the numbers of ``result`` that have a metric."""
-        # Ephemeral: the usual Metrics share their dimensions over the process, and the job has several data sets.
+        """Write one EMF record: the measurements, and the numbers of ``result`` that have a metric."""
+        # Ephemeral, because the usual Metrics share dimensions across the process and the job has several data sets.
         metrics = EphemeralMetrics(namespace=NAMESPACE, service=self.service)
         metrics.add_dimension(name="dataset", value=self.dataset)
         for name, value in measured.items():
@@ -172,11 +172,11 @@ type Handler[Event: Json, Result: Json] = Callable[[Event, LambdaContext], Resul
 def observed[Event: Json, Result: Json](
     service: str, dataset: str = "all"
 ) -> Callable[[Handler[Event, Result]], Handler[Event, Result]]:
-    """Wrap a Lambda handler: logs and metrics around it, and what was measured in its result.
+    """Wrap a Lambda handler: write logs and metrics, and add the measurements to its result.
 
-    The result gets ``began_at`` (ISO, UTC), ``seconds``, ``peak_memory_mb`` and ``memory_limit_mb``. The
-    handler's exception goes on unchanged (its class is the state machine's error name) after one log line with
-    its class, message and recovery.
+    The result gets ``began_at`` (ISO, UTC), ``seconds``, ``peak_memory_mb`` and ``memory_limit_mb``. An exception of
+    the handler gets one log line with class, message and recovery, and is raised unchanged, because its class is the
+    state machine's error name.
     """
 
     def wrap(handler: Handler[Event, Result]) -> Handler[Event, Result]:

@@ -1,7 +1,7 @@
-"""The locations a placement-score call can be routed through, and each subscription's zone numbers.
+"""Asks for the routing locations of placement-score calls, and for each subscription's zone numbers.
 
 ``GET /subscriptions/{id}/locations?api-version=2022-12-01`` (Azure REST, subscriptions - list locations;
-read 2026-11). Learnt once a day and kept in the state, so that no run has to ask.
+read 2026-11). The answers are kept in the state for a day, so that few runs have to ask.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ def fetch_locations(
     now_at: datetime,
     previous: Locations | None = None,
 ) -> Locations:
-    """Ask every subscription; what one of them does not answer stays as ``previous`` has it.
+    """Ask every subscription. A subscription that does not answer keeps its values in ``previous``.
 
     Args:
-        client: For this API ("locations").
+        client: HTTP client for this API ("locations").
         management_url: ``https://management.azure.com``.
-        headers: The token source's.
-        subscriptions: Ids, the reference first.
-        now_at: Becomes ``fetched_at``.
-        previous: The last known, if any.
+        headers: Returns the headers of the token source.
+        subscriptions: Ids of the subscriptions, the reference first.
+        now_at: Present time; becomes ``fetched_at``.
+        previous: The last known answers, if any.
 
     Raises:
-        AzureError: No subscription answered, or the reference did not and nothing is known of it.
+        AzureError: No subscription answered, or the reference did not answer and has no known values.
         SignInError, SignInUnavailableError: As the token source raises them.
     """
     answers, errors = _ask_all(client, management_url, headers, subscriptions)
@@ -89,7 +89,7 @@ def _ask_all(
         except AzureError as error:
             return error
 
-    headers()  # what keeps us from signing in keeps us from every subscription
+    headers()  # without a sign-in no subscription would answer
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         found = dict(zip(subscriptions, pool.map(ask, subscriptions), strict=True))
     answers = {name: answer for name, answer in found.items() if not isinstance(answer, AzureError)}
@@ -122,7 +122,7 @@ def _list_locations(
 
 
 def _routing_of(listed: list[LocationEntry]) -> tuple[str, ...]:
-    """Physical locations only: the list also has logical ones ("asia"), edge zones and stages."""
+    """Names of the physical locations. The list also has logical locations ("asia"), edge zones and stages."""
     return tuple(sorted({entry["name"] for entry in listed if _is_physical(entry)}))
 
 
@@ -134,7 +134,7 @@ def _is_physical(entry: LocationEntry) -> bool:
 
 
 def _zones_of(listed: list[LocationEntry]) -> RegionZones:
-    """Mappings that name both zones; every property of one is optional in Azure's own model."""
+    """Mappings that name both zones. In Azure's model every property of a mapping is optional."""
     found: RegionZones = {}
     for entry in listed:
         mappings = entry["availabilityZoneMappings"]

@@ -1,8 +1,9 @@
-"""Which row of the price list is the price of a size: written rules, never the order of arrival (pure).
+"""Chooses the row of the price list that is the price of a size, by written rules (pure).
 
-A row is a price only if everything about it is known to be right: type, service, currency, unit, tier, region,
-size, product, meter, validity, value (docs/prices.md; captures of 2026). Else it is rejected under the name of the
-first rule that it breaks; what no rule knows is ``unknown_kind``. So the counts add up to the rows read.
+A row is a price only if all its fields pass the rules: type, service, currency, unit, tier, region, size, product,
+meter, validity, value (docs/prices.md; captures of 2026). Any other row is rejected under the name of the first rule
+that it breaks; a row that no rule knows is ``unknown_kind``. So the counts add up to the rows read. The order of the
+rows never matters.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ REJECTED_KINDS = (
     "losing_candidate",
 )
 MOST_SAMPLES = 5
-ROUNDING = 0.001  # of a price: candidates that are closer agree
+ROUNDING = 0.001  # share of a price; candidates that are closer agree
 _SAMPLE_FIELDS = ("productName", "skuName", "meterName", "armSkuName", "type", "retailPrice")
 _LONGEST_SAMPLE_TEXT = 80
 _SIZE = re.compile(r"(?:standard|basic)_[a-z]{1,4}\d")
@@ -54,12 +55,12 @@ _HOST_SIZE = re.compile(r"[_\s-]type\s?\d+$")
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """One price in force.
+    """A price that is in force.
 
     Attributes:
-        usd_per_hour: The price.
-        meter_id: Azure's meter.
-        effective_start_at: When its tier began (ISO, as served); not an observation time.
+        usd_per_hour: The price, in USD per hour.
+        meter_id: Id of Azure's meter.
+        effective_start_at: When the price tier began (ISO, as served). This is no observation time.
         instance_type: Size, ARM casing, without blanks.
         region_name: Billing name of the region ("KR Central").
     """
@@ -71,21 +72,21 @@ class Price:
     region_name: str
 
 
-type Sample = dict[str, str | float | None]  # field -> value, cut
+type Sample = dict[str, str | float | None]  # field -> value, shortened
 
 
 @dataclass
 class ChosenPrices:
-    """Prices by ``join_key`` of the size, and why the other rows were left out.
+    """Prices by ``join_key`` of the size, and the reasons why other rows were rejected.
 
     Attributes:
         spot, ondemand: The prices.
-        rejected: Rows left out, by ``REJECTED_KINDS``.
-        unpriced: Sizes (``join_key``) with a row at 0, which means unknown.
-        disagreements: Losing candidates of another meter whose price differs by more than rounding.
-        respelt_regions: Rows whose region is spelt in another way than it was asked for.
-        unknown_samples: At most ``MOST_SAMPLES`` rows of an unknown kind, their telling fields only; which ones
-            depends on the rows alone.
+        rejected: Number of rejected rows, by ``REJECTED_KINDS``.
+        unpriced: Sizes (``join_key``) with a price of 0, which means unknown.
+        disagreements: Number of losing rows of another meter whose price differs by more than rounding.
+        respelt_regions: Number of rows whose region is not spelt as in the request.
+        unknown_samples: At most ``MOST_SAMPLES`` rows of an unknown kind, with their most informative fields. The
+            choice depends on the rows alone.
     """
 
     spot: dict[str, Price] = field(default_factory=dict)
@@ -97,7 +98,7 @@ class ChosenPrices:
     unknown_samples: list[Sample] = field(default_factory=list)
 
     def add_missing(self, narrow: ChosenPrices) -> int:
-        """Take the prices that only a narrower request found; how many sizes they are of."""
+        """Add the prices that only a narrower request found; return the number of sizes."""
         healed: set[str] = set()
         for mine, found in ((self.spot, narrow.spot), (self.ondemand, narrow.ondemand)):
             new = found.keys() - mine.keys()
@@ -113,14 +114,13 @@ class ChosenPrices:
 def choose_prices(items: Iterable[RetailItem], *, region: str, now_at: datetime) -> ChosenPrices:
     """Choose the Linux spot and on-demand price of every size of one region.
 
-    Of several rows for one size that of the plainest product counts (fewest words besides "Virtual Machines <family>
-    Series"), then the one whose tier began last, then the higher meter id, then the higher price: a rule that
-    depends on the rows alone.
+    If a size has several rows, the plainest product wins (fewest words besides "Virtual Machines <family> Series").
+    Then the latest tier wins, then the higher meter id, then the higher price. The choice depends on the rows alone.
 
     Args:
         items: Rows as the API serves them.
         region: ARM code that was asked for.
-        now_at: The run's time; rows that are not in force then are left out.
+        now_at: Time of the run. Rows that are not in force at this time are rejected.
     """
     chosen = ChosenPrices()
     candidates: dict[tuple[bool, str], list[tuple[_Rank, Price]]] = {}
@@ -145,7 +145,7 @@ def choose_prices(items: Iterable[RetailItem], *, region: str, now_at: datetime)
         chosen.rejected["losing_candidate"] += len(ranked) - 1
         chosen.disagreements += sum(_disagree(best, price) for _, price in ranked)
         (chosen.spot if is_spot else chosen.ondemand)[size] = best
-    chosen.rejected += Counter()  # kinds that were counted as 0 do not stand in it
+    chosen.rejected += Counter()  # drops kinds with a count of 0
     return chosen
 
 
@@ -153,7 +153,7 @@ type _Rank = tuple[int, datetime, str, float]
 
 
 def _judge(item: RetailItem, region: str, now_at: datetime) -> tuple[str | None, bool]:
-    """The first rule that leaves a row out, or None; and whether it is a spot price."""
+    """The first rule that rejects a row (None: no rule does), and whether the row is a spot price."""
     try:
         reason = _reject_by_kind(item, region) or _reject_by_product(item)
         if reason is not None:
@@ -179,7 +179,7 @@ def _reject_by_kind(item: RetailItem, region: str) -> str | None:
 
 
 def _reject_by_terms(item: RetailItem) -> str | None:
-    """Whose price it is, in which money, for how much."""
+    """Check the service, the currency, the unit and the tier of a row."""
     if str(item["serviceName"]).strip().lower() != "virtual machines":
         return "other_service"
     if str(item["currencyCode"]).strip().upper() != "USD":
@@ -197,7 +197,7 @@ def _reject_by_product(item: RetailItem) -> str | None:
     if not _SIZE.match(size) or _HOST_SIZE.search(size):
         return "no_size"
     if product.kind is Product.PROMO and not size.endswith("_promo"):
-        # Most are expired too; that is what their meters say.
+        # Most promotions are expired too, and their meters say so.
         meter = read_meter(str(item["skuName"]), str(item["meterName"]), size)
         return "expired" if meter is Meter.EXPIRED else "promo"
     is_own_family = product.family[:1] == split_tier(size)[1][:1]
@@ -227,7 +227,7 @@ def _rank_of(item: RetailItem, price: Price) -> _Rank:
 
 
 def _disagree(best: Price, other: Price) -> bool:
-    """Whether another meter says another price; one meter's older start is no disagreement."""
+    """Whether another meter has another price. An older tier of the same meter is no disagreement."""
     far = abs(best.usd_per_hour - other.usd_per_hour) > ROUNDING * best.usd_per_hour
     return far and (best.meter_id != other.meter_id or best.effective_start_at == other.effective_start_at)
 
@@ -245,7 +245,7 @@ def _short(value: object) -> str | float | None:
 
 
 def _identity(item: RetailItem) -> tuple[str, ...]:
-    """What makes a row the same row again (pages repeat their boundary)."""
+    """Fields that identify a row, because a page may repeat the last row of the page before."""
     names = ("armRegionName", "armSkuName", "type", "skuName", "productName", "meterId", "effectiveStartDate")
     return tuple(str(item.get(name)) for name in (*names, "effectiveEndDate", "retailPrice"))
 

@@ -1,6 +1,6 @@
-"""Rows of shards, read and checked, in columns (pure).
+"""Reads and checks the rows of shards, and keeps them in columns (pure).
 
-A shard with one row that cannot be is refused as a whole: what else is wrong with it nobody knows.
+A shard with one impossible row is refused as a whole, because its other rows may be wrong too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spotlake.models import DESIRED_COUNTS, Dataset
 from spotlake.names import join_key
 from spotlake.shards import RawShard
 
-ZONES: Final = ("1", "2", "3", "Single")  # the place of a zone is its code
+ZONES: Final = ("1", "2", "3", "Single")  # a zone's index is its code
 _PLACES = {count: place for place, count in enumerate(DESIRED_COUNTS)}
 _ZONE_CODES: dict[str | None, int] = {zone: code for code, zone in enumerate(ZONES)}
 _KEYS_KEPT = 8192  # there are 1,700 sizes
@@ -58,7 +58,7 @@ _SCORES = msgspec.json.Decoder(_ScoreRow)
 
 
 class _Numbers[Key](dict[Key, int]):
-    """Numbers its keys in order of appearance."""
+    """A dictionary that numbers its keys in order of appearance."""
 
     def __missing__(self, key: Key) -> int:
         number = self[key] = len(self)
@@ -66,15 +66,16 @@ class _Numbers[Key](dict[Key, int]):
 
 
 class Columns:
-    """Rows of one run, in columns. Pairs and texts stand there as numbers, in order of appearance.
+    """Rows of one run, in columns. Columns hold numbers in place of pairs and texts, in order of appearance.
 
     Attributes:
         regions: Region code -> billing name.
-        pairs: (region, size) as spelt in the rows -> number.
+        pairs: (region, size), spelt as in the rows -> number.
         texts: Eviction bands and physical zones -> number.
-        prices: pair, spot, ondemand (nan: unknown).
-        evictions: pair, band, frequency (nan: unknown).
-        scores: pair, zone (its code), physical ("" where unknown), place (of the desired count), score (0: unknown).
+        prices: Columns pair, spot, ondemand (USD per hour; nan: unknown).
+        evictions: Columns pair, band, frequency (nan: unknown).
+        scores: Columns pair, zone (code), physical ("": unknown), place (index of the desired count), score (0:
+            unknown).
     """
 
     def __init__(self) -> None:
@@ -95,13 +96,13 @@ class Columns:
         regions: frozenset[str] | None = None,
         wanted: Callable[[str], bool] | None = None,
     ) -> None:
-        """Append the rows of a shard, or none of them when one of them cannot be.
+        """Append the rows of a shard, or no row at all when one row is impossible.
 
         Args:
-            shard: As opened.
-            key: Its key, for the refusal.
-            regions: Regions of the attempt; score rows of any other are refused. None: any region.
-            wanted: Whether a size was asked for; rows of others are left out. None: all sizes.
+            shard: The opened shard.
+            key: The shard's key, for the refusal.
+            regions: Regions of the attempt. A score row of another region is refused. None: any region is accepted.
+            wanted: Whether the attempt asked for a size. Rows of other sizes are dropped. None: all sizes are kept.
 
         Raises:
             ShardRefusedError: With the reason.
@@ -114,10 +115,10 @@ class Columns:
             self._read_evictions(shard, key, wanted)
 
     def settle(self) -> None:
-        """Leave one row of each thing where several attempts have one.
+        """Keep one row per pair or zone where several attempts have one.
 
-        Of prices and rates the last known value counts (attempts are read in order), of scores the lowest known
-        one; no score where there is none.
+        For prices and rates the last known value counts, because attempts are read in order. For scores the lowest
+        known score counts; a row without a score counts only where no attempt has a score.
         """
         prices, rates, scores = self.prices, self.evictions, self.scores
         pairs = np.unique(prices["pair"])
@@ -206,7 +207,7 @@ class Columns:
     def _read_scores(
         self, shard: RawShard, key: str, regions: frozenset[str] | None, wanted: Callable[[str], bool] | None
     ) -> None:
-        """Rows without a zone say nothing of any workload and are left out."""
+        """Drop rows without a zone: they describe no workload."""
         rows = _decoded(_SCORES, shard, key)
         others = set() if regions is None else {row.region for row in rows} - regions
         if others:
@@ -234,7 +235,7 @@ def _wanted[Row: (_PriceRow, _EvictionRow, _ScoreRow)](
 
 
 def _last_known(pair: Column, values: Column, pairs: Column) -> Column:
-    """For each of ``pairs`` (sorted) the last value of it that is not nan, else nan."""
+    """For each pair in ``pairs`` (sorted): the pair's last value that is not nan, else nan."""
     found = np.full(len(pairs), np.nan)
     known = np.flatnonzero(~np.isnan(values))
     last = known[np.lexsort((known, pair[known]))]
@@ -244,7 +245,7 @@ def _last_known(pair: Column, values: Column, pairs: Column) -> Column:
 
 
 def _last_of_each(ordered: Column) -> Column:
-    """Whether each element is the last of its run of equals."""
+    """For each element: whether it is the last of equal neighbours."""
     last = np.ones(len(ordered), bool)
     last[:-1] = ordered[1:] != ordered[:-1]
     return last
@@ -260,7 +261,7 @@ def _decoded[Row](decoder: msgspec.json.Decoder[Row], shard: RawShard, key: str)
 
 
 def _check_one_region(rows: Sequence[_PriceRow] | Sequence[_EvictionRow], region: str, key: str) -> None:
-    """Rows of the shard's own region, each size once however it is spelt."""
+    """Rows of the shard's own region. Each size occurs once, whatever its spelling."""
     others = {row.region for row in rows} - {region}
     if others:
         raise ShardRefusedError(key, "other_region", min(others))

@@ -1,7 +1,8 @@
-"""The files that readers know: snapshot, latest, query selector (pure). Columns and forms: docs/data.md.
+"""Makes the files that readers know: snapshot, latest, query selector (pure). docs/data.md describes them.
 
-Unknown is -1 or "N/A" in them, and only here. A row's text is put together from texts that many rows share: of
-its pair, of its zone with its scores, of its times. Written field by field it would take ten times as long.
+These files write an unknown value as -1 or "N/A"; no other part of the code does. A row's text is assembled from texts
+that many rows share: those of the pair, of the zone with its scores, and of the times. Writing each field would take
+ten times as long.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from spotlake.scores.thresholds import UNKNOWN
 CSV_COLUMNS = (
     "InstanceTier", "InstanceType", "Region", "OndemandPrice", "SpotPrice", "Savings", "IF", "DesiredCount",
     "AvailabilityZone", "Score", "Time", "T2", "T3",
-    # Ours, after those that SpotLake's readers know:
+    # New columns, after the columns that SpotLake's readers know:
     "RegionCode", "ArmSkuName", "PhysicalZone", "PriceTime", "IFTime", "ScoreTime",
 )  # fmt: skip
 LATEST_COLUMNS = CSV_COLUMNS[:13]
@@ -37,11 +38,11 @@ _ZONE_NAMES = (*ZONES, NO_ZONE)
 
 
 class Files:
-    """The files of one view, as bytes. What they share is made once.
+    """The files of one view, as bytes. Texts that the files share are made once.
 
     Args:
-        view: What they show.
-        casing: See ``Settings.name_casing``.
+        view: The workloads to show.
+        casing: Casing of sizes; see ``Settings.name_casing``.
     """
 
     def __init__(self, view: View, casing: str) -> None:
@@ -56,7 +57,7 @@ class Files:
         )
 
     def snapshot(self, slot_at: datetime, count: int) -> bytes:
-        """Gzip csv of the live workloads, Score as last answered at ``count``; no index column."""
+        """Gzip CSV of the live workloads, without an index column. Score is the last answer at ``count``."""
         state, pair = self._state, self._pair.tolist()
         sizes = self._by_text("size", lambda size: ",".join(map(_csv_field, map(self._cased, split_tier(size)))))
         names = self._by_text("region", lambda region: _csv_field(self._shown(region)))
@@ -80,7 +81,10 @@ class Files:
         return pack_parts(_chunks(",".join(CSV_COLUMNS) + "\n", lines, end=""))
 
     def latest(self, slot_at: datetime) -> bytes:
-        """Gzip of a strict JSON array of the live workloads at count 1; ``id`` from 1 without holes, no blanks."""
+        """Gzip of a strict JSON array of the live workloads at count 1, without blanks.
+
+        ``id`` counts from 1 without gaps.
+        """
         firsts = [
             f'{named},"OndemandPrice":{ondemand},"SpotPrice":{spot},"Savings":{savings},"IF":{frequency},"DesiredCount":1'
             for named, (ondemand, spot, savings, frequency) in zip(self._named(), self._figures, strict=True)
@@ -108,7 +112,7 @@ class Files:
         return self._cased(self._state.regions.get(region, region))
 
     def _by_text(self, name: str, form: Callable[[str], str]) -> list[str]:
-        """By pair: the text that is made of its region or size, made once for each."""
+        """By pair: a text made from the region or the size, computed once per region or size."""
         numbers = self._state.pair[name]
         made = {number: form(self._state.texts[number]) for number in _values(numbers).tolist()}
         return [made[number] for number in numbers.tolist()]
@@ -124,7 +128,7 @@ class Files:
         return [f"{size}{region}" for size, region in zip(self._by_text("size", sized), regions, strict=True)]
 
     def _asked(self, count: int, form: Callable[[str, int, int, int], str]) -> list[str]:
-        """By live workload: the text of its zone, score at ``count``, T2 and T3, made once for equal ones."""
+        """By live workload: the text of zone, score at ``count``, T2 and T3, computed once per distinct combination."""
         scores = self._of_row(self._state.workloads["score"][:, DESIRED_COUNTS.index(count)]).astype(np.int64)
         scores[scores == 0] = UNKNOWN
         view, numbers = self._view, self._numbers
@@ -136,7 +140,7 @@ class Files:
         return [texts[one] for one in of_distinct]
 
     def _of_row(self, column: Column) -> Column:
-        """A column of the state's rows, by live workload; 0 for zone N/A."""
+        """A column of the state's workloads, by live workload; 0 for zone N/A."""
         return np.where(self._row >= 0, column[self._row] if len(column) else 0, 0)
 
 
@@ -172,7 +176,7 @@ def _distinct(numbers: Column) -> tuple[list[int], list[int]]:
 
 
 def _csv_field(text: str) -> str:
-    """As csv has it: quoted where it must be."""
+    """Text as a CSV field: quoted where necessary."""
     if not any(sign in text for sign in ',"\r\n'):
         return text
     written = io.StringIO()
@@ -181,7 +185,7 @@ def _csv_field(text: str) -> str:
 
 
 def _chunks(begin: str, rows: Iterator[str], *, end: str) -> Iterator[bytes]:
-    """The text in parts: as a whole it would take 40 MB."""
+    """Yield the text in parts; the whole text would take 40 MB."""
     yield begin.encode()
     for part in batched(rows, _CHUNK_ROWS, strict=False):
         yield "".join(part).encode()

@@ -1,9 +1,9 @@
-"""The merged state: what is known of every pair and every workload, in columns (pure).
+"""The merged state: all that is known of every pair and every workload, in columns (pure).
 
-A pair is (region, size) and carries prices and eviction rate; a workload is (pair, zone) and carries
-scores. Rows are only ever appended. Times are slot numbers: ten-minute slots since the epoch, 0 = never.
-In S3 it is gzip of one line of JSON (schema number, slot, names) and after it the columns, little-endian, in the
-order in which they stand below: as JSON they would take twice the memory and a fifth of a merge's time.
+A pair is (region, size) and has prices and an eviction rate. A workload is (pair, zone) and has scores. Pairs and
+workloads are only ever appended. Times are slot numbers: ten-minute slots since the epoch, 0 = never. In S3 the state
+is gzip: one line of JSON (schema number, slot, names), then the columns in the order below, little-endian. As JSON the
+columns would take twice the memory and a fifth of a merge's time.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ PAIR_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
     "frequency": ("<f4", (), np.nan),
     "band": ("<u4", (), 0),
     "frequency_began": ("<u4", (), 0),
-    "listed": ("<u4", (), 0),  # last slot in which any part of the pair was seen
+    "listed": ("<u4", (), 0),  # last slot in which any value of the pair was seen
 }
 WORKLOAD_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
     "pair": ("<u4", (), 0),
     "zone": ("<i1", (), 0),  # index into ``ZONES``
     "physical": ("<u4", (), 0),
-    "answered": ("<u4", (), 0),  # last slot in which the workload stood in an answer
+    "answered": ("<u4", (), 0),  # last slot in which an answer held the workload
     "seen": ("<u4", (COUNTS, 3), 0),  # last slot of each score by count; index 0 = score 1
     "score": ("<i1", (COUNTS,), 0),  # last known score by count, 0 = never
     "score_began": ("<u4", (COUNTS,), 0),
@@ -51,7 +51,7 @@ WORKLOAD_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
 
 
 def slot_number(moment: datetime) -> int:
-    """Ten-minute slots since the epoch."""
+    """Number of ten-minute slots since the epoch."""
     return int(moment.timestamp()) // _SLOT_SECONDS
 
 
@@ -67,12 +67,12 @@ def _empty(spec: tuple[str, tuple[int, ...], float], rows: int = 0) -> Column:
 
 @dataclass
 class MergedState:
-    """Everything that is known.
+    """Everything that is known of pairs and workloads.
 
     Attributes:
         slot: The newest slot merged (0 = none).
         regions: Region code -> billing name.
-        texts: Every name once: regions, sizes in ARM casing, eviction bands, physical zones. The first is "".
+        texts: Regions, sizes in ARM casing, eviction bands and physical zones, each name once. The first is "".
         pair, workloads: The columns (``PAIR_COLUMNS``, ``WORKLOAD_COLUMNS``).
     """
 
@@ -91,14 +91,14 @@ class MergedState:
         return [(texts[region], texts[size]) for region, size in zip(regions, sizes, strict=True)]
 
     def text_numbers(self, texts: Iterable[str]) -> Column:
-        """Numbers of texts; those that are new are appended."""
+        """Numbers of the given texts. New texts are appended."""
         known = {text: number for number, text in enumerate(self.texts)}
         numbers = [known.setdefault(text, len(known)) for text in texts]
         self.texts = list(known)
         return np.array(numbers, np.int64)
 
     def add_pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Append pairs of which nothing is known yet."""
+        """Append pairs without any known value."""
         named = list(pairs)
         self.pair = _longer(
             self.pair,
@@ -108,11 +108,11 @@ class MergedState:
         )
 
     def add_workloads(self, pairs: Column, zones: Column) -> None:
-        """Append workloads of which nothing is known yet: numbers of their pairs, codes of their zones."""
+        """Append workloads without any known value, given the numbers of their pairs and the codes of their zones."""
         self.workloads = _longer(self.workloads, WORKLOAD_COLUMNS, pair=pairs, zone=zones)
 
     def copy(self, *, without: str = "") -> MergedState:
-        """The same, to be changed by itself; one column of the workloads may be left out."""
+        """A copy that can be changed on its own. One column of the workloads may be left out."""
         return replace(
             self,
             regions=dict(self.regions),
@@ -137,7 +137,7 @@ class MergedState:
 
 
 def decode(body: bytes, key: str) -> MergedState:
-    """A state from its bytes. Raises StoreError when they are damaged or of another schema."""
+    """Read a state from bytes. Raises StoreError when the bytes are damaged or have another schema."""
     try:
         content = unpack(body)
         end = content.index(b"\n")
@@ -164,7 +164,7 @@ def decode(body: bytes, key: str) -> MergedState:
 def _longer(
     columns: dict[str, Column], specs: dict[str, tuple[str, tuple[int, ...], float]], **given: Column
 ) -> dict[str, Column]:
-    """Columns with rows appended, unknown where nothing is given."""
+    """Columns with appended entries; a value that is not given is unknown."""
     (rows,) = {len(one) for one in given.values()}
     return {
         name: np.concatenate([columns[name], given[name].astype(spec[0]) if name in given else _empty(spec, rows)])

@@ -1,4 +1,4 @@
-"""What the page shows of one run, gathered from the objects that the run has written."""
+"""Gathers what the page shows of one run, from the objects that the run wrote."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ class RunFacts(TypedDict):
 
 
 def gather(objects: ReadOnlyObjects, slot_at: datetime, *, compare: bool = True) -> RunFacts:
-    """The facts of a finished run, as the page's script reads them.
+    """Gather the facts of a finished run, as the page's script reads them.
 
     Args:
         objects: The write bucket, or a copy of it.
         slot_at: The run's slot.
-        compare: Whether to read the run before too, for what changed.
+        compare: Whether to read the run before too, to show changes.
 
     Raises:
         StoreError: There is no manifest of that slot, or an object cannot be read or is damaged.
@@ -116,7 +116,8 @@ def gather(objects: ReadOnlyObjects, slot_at: datetime, *, compare: bool = True)
 def counts_asked(manifest: Manifest, figures: SnapshotFigures | None) -> list[AskedCount]:
     """Desired counts that were asked so far, each with how many live workloads have a score at it.
 
-    A manifest of the first schema does not say; then those of its own run, and those that T3 and T2 name.
+    A manifest of the first schema does not name them. Then the counts of its own run count, and those that T3 and T2
+    name.
     """
     if manifest["score_ages"]:
         return [{"count": one["desired_count"], "scored": one["scored"]} for one in manifest["score_ages"]]
@@ -131,14 +132,14 @@ def counts_asked(manifest: Manifest, figures: SnapshotFigures | None) -> list[As
 def what_came(manifest: JudgedManifest) -> dict[tuple[str, str], str]:
     """(Region, data set) -> "complete", "partial" or "failed"; nothing where nothing was asked.
 
-    Scores are told of the region that was scored, whichever region's collector sent the calls.
+    Scores count for the scored region, whichever region's collector sent the calls.
     """
     came: dict[tuple[str, str], str] = {}
     for one in manifest["collectors"]:
         place = one["region"], one["dataset"]
         is_listing = one["dataset"] != Dataset.SPS.value
         if is_listing or not manifest["accounts"]:
-            # Of several attempts the best counts: they add to each other.
+            # Of several attempts the best one counts, because attempts add to each other.
             came[place] = min(one["status"], came.get(place, "failed"), key=_BEST_FIRST.index)
     for account in manifest["accounts"]:
         place = account["region"], Dataset.SPS.value
@@ -165,7 +166,7 @@ def _collector(one: CollectorEntry) -> CollectorLine:
 
 
 def _manifest_before(objects: ReadOnlyObjects, slot_at: datetime) -> str | None:
-    """The newest manifest before the slot, of its day or the one before."""
+    """The newest manifest before the slot, from the same day or the day before."""
     own = keys.manifest(slot_at)
     for day in (slot_at, slot_at - timedelta(days=1)):
         found = [key for key in objects.keys(keys.manifest_day(day)) if key.endswith(".json") and key < own]

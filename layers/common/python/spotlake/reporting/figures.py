@@ -1,6 +1,6 @@
-"""Distributions of a merged snapshot, and what differs from the one before (pure).
+"""Counts distributions in a snapshot, and changes since the snapshot before (pure).
 
-The snapshot (docs/data.md) has 150,000 rows; they are counted as they pass, never held.
+A snapshot (docs/data.md) has 150,000 rows. The rows are counted one after the other and never kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ THRESHOLDS = (0, *DESIRED_COUNTS)
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 SAVINGS_STEP_PERCENT = 5
 PRICE_BINS_PER_DECADE = 4
-# How long values have stood: upper ends of all but the last, open, class; 0: they began with the run.
+# Ages of values: upper ends of all classes except the last one, which is open. 0: the value began with the run.
 HELD_MINUTES = (0, 60, 360, 1440, 4320)
 type Row = tuple[str, ...]
 type Before = Mapping[str, tuple[str, ...]]
@@ -74,7 +74,7 @@ def snapshot_rows(body: bytes) -> Iterator[Row]:
     """The rows of a snapshot (gzip csv), in the order of the columns above.
 
     Raises:
-        OSError, EOFError, ValueError: It is damaged, or lacks a column.
+        OSError, EOFError, ValueError: The snapshot is damaged or lacks a column.
     """
     with gzip.open(io.BytesIO(body), "rt", encoding="utf-8", newline="") as lines:
         reader = csv.reader(lines)
@@ -83,18 +83,18 @@ def snapshot_rows(body: bytes) -> Iterator[Row]:
 
 
 def compared_values(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
-    """By workload: the values in which two snapshots are compared."""
+    """Workload -> the values that are compared between two snapshots."""
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}
     get = itemgetter(*_COMPARED.values())
-    # Many workloads have the same values: one tuple for all of them saves half of the memory.
+    # Many workloads have the same values. One shared tuple saves half of the memory.
     return {_name(row): shared.setdefault(values, values) for row in rows for values in (get(row),)}
 
 
 class Figures:
-    """Counts a snapshot's rows; with ``before``, also what went up and down since."""
+    """Counts a snapshot's rows; with ``before``, also the values that rose and fell since."""
 
     def __init__(self, slot_at: datetime, before: Before | None = None) -> None:
-        """Nothing is counted yet."""
+        """Start with nothing counted."""
         self._slot_at, self._before = slot_at, before
         self._counts = {index: Counter[tuple[str, str]]() for index in (_SCORE, _T2, _T3, _SCORE_AT)}
         self._pairs: dict[tuple[str, ...], None] = {}
@@ -168,7 +168,7 @@ class Figures:
         }
 
     def _held(self, times: Iterable[tuple[str, int]]) -> list[int]:
-        """How many values began how long ago; unknown ones are not counted."""
+        """Number of values by age. Unknown values are not counted."""
         counts = [0] * (len(HELD_MINUTES) + 1)
         by_time: Counter[str] = Counter()
         for began, number in times:
@@ -181,7 +181,7 @@ class Figures:
 
 
 def known(pairs: Iterable[tuple[str, ...]], index: int) -> list[float]:
-    """The values at ``index`` that are known, in order of size."""
+    """The known values at ``index``, sorted."""
     return sorted(float(pair[index]) for pair in pairs if pair[index] != _UNKNOWN)
 
 

@@ -1,7 +1,7 @@
-"""The documents of an attempt: its record, its work, and how its collecting ended. None is ever overwritten.
+"""The documents of an attempt: its record, its work and its end. They are never overwritten.
 
-The record is written when the claim is taken, the work when the calls are planned, the end when the merge
-begins. A repeated step finds what was stored first and goes by that.
+Plan writes the record when it takes the claim, and the work when it has planned the calls. Merge writes the end when it
+begins. A repeated step finds the stored document and uses it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class RecordJson(TypedDict):
 
 
 class RegionWorkJson(TypedDict):
-    """A region's work item, without what all items share."""
+    """A region's work item, without the values that all items share."""
 
     instance_types: Sequence[str]
     calls: list[ScoreCallJson]
@@ -61,7 +61,7 @@ class WorkJson(TypedDict):
 
 
 def write_record(objects: ObjectStore, record: AttemptRecord) -> AttemptRecord:
-    """Store what an attempt was asked; returns what is stored: the first one, when Plan is repeated."""
+    """Store an attempt's record. Returns the stored record, which is the first one when Plan is repeated."""
     run = record.run
     key = keys.attempt_record(run.slot_at, run.attempt)
     content: RecordJson = {"run": run.to_dict(), "scope": record.scope.to_dict(), "includes": record.includes}
@@ -71,7 +71,7 @@ def write_record(objects: ObjectStore, record: AttemptRecord) -> AttemptRecord:
 
 
 def read_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord:
-    """What an attempt was asked. Raises StoreError when it was never planned, or so long ago that it is gone."""
+    """Read an attempt's record. Raises StoreError when there is none, or when the record has expired."""
     record = _find_record(objects, slot_at, attempt)
     if record is None:
         raise StoreError(f"{keys.attempt_record(slot_at, attempt)} is missing: the attempt was never planned")
@@ -79,9 +79,10 @@ def read_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> At
 
 
 def known_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord:
-    """What an attempt of the chain was asked; when the bucket has forgotten it, that of an attempt at everything.
+    """Read the record of an attempt in the chain. If the record has expired, return that of an attempt at everything.
 
-    Records go after some days, raw shards and the chain stay: what they hold is merged again without them.
+    Records expire after some days; raw shards and the chain stay. So old attempts are merged again without their
+    records.
     """
     forgotten = Run(
         run_id=run_id_of(slot_at),
@@ -104,7 +105,7 @@ def _find_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> A
 
 
 def write_work(objects: ObjectStore, work: Work) -> Work:
-    """Store what an attempt planned; returns what is stored: the first one, when the step is repeated."""
+    """Store an attempt's work. Returns the stored work, which is the first one when the step is repeated."""
     key = keys.work(work.run.slot_at, work.run.attempt)
     body = encode_json(key, _work_content(work), schema=WORK_SCHEMA)
     stored = put_once(objects, key, body, content_type=_CONTENT_TYPE)
@@ -112,7 +113,7 @@ def write_work(objects: ObjectStore, work: Work) -> Work:
 
 
 def read_work(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> Work | None:
-    """What an attempt planned; None when it ended before. Raises StoreError when it is damaged."""
+    """Read an attempt's work; None when the attempt ended before planning. Raises StoreError when it is damaged."""
     if attempt == FIRST_FORM:
         first = read_first_form(objects, slot_at)
         return None if first is None else Work(run=first[0], items=first[2])
@@ -122,7 +123,7 @@ def read_work(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> Work
 
 
 def write_end(objects: ObjectStore, run: Run, failures: Sequence[Failure]) -> tuple[Failure, ...]:
-    """Store what was caught while an attempt collected; returns what is stored, as ``write_work``."""
+    """Store the failures of an attempt's collecting. Returns the stored failures, as ``write_work``."""
     key = keys.attempt_end(run.slot_at, run.attempt)
     body = encode_json(key, {"failures": [one.to_dict() for one in failures]}, schema=END_SCHEMA)
     stored = put_once(objects, key, body, content_type=_CONTENT_TYPE)
@@ -130,13 +131,13 @@ def write_end(objects: ObjectStore, run: Run, failures: Sequence[Failure]) -> tu
 
 
 def read_end(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> tuple[Failure, ...] | None:
-    """What was caught while an attempt collected; None when it never came to its merge."""
+    """Read the failures of an attempt's collecting; None when the attempt never reached its merge."""
     content, _ = read_json(objects, keys.attempt_end(slot_at, attempt), schema=END_SCHEMA)
     return None if content is None else tuple(Failure.from_dict(one) for one in content["failures"])
 
 
 def attempts_of(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[int, ...]:
-    """Numbers of the slot's attempts, in order; 0 among them when there is a record without a number."""
+    """Sorted numbers of the slot's attempts. 0 stands for a record without a number."""
     prefix = keys.attempts_of_slot(slot_at)
     numbered = {int(key.removeprefix(prefix).split("/", 1)[0]) for key in objects.keys(prefix)}
     if objects.get(keys.first_form_record(slot_at)) is not None:
@@ -163,7 +164,7 @@ def _record(content: RecordJson, key: str) -> AttemptRecord:
 
 
 def _work_content(work: Work) -> WorkJson:
-    """Names that stand in many items once each: the object is read by every collector."""
+    """Values that many items share are written once, because every collector reads this object."""
     shared = next(iter(work.items.values()), WorkItem(region=""))
     return {
         "run": work.run.to_dict(),

@@ -1,4 +1,4 @@
-"""The first form of a slot's record: one per slot, before attempts had numbers. It is only read, as attempt 0."""
+"""Reads the first form of a slot's record, as attempt 0. It is from before attempts had numbers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SCHEMA = 1
 
 
 def read_first_form(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[Run, Scope, Mapping[str, WorkItem]] | None:
-    """A slot's attempt 0: the run, its scope, and its regions with the data sets that they should have left.
+    """Attempt 0 of a slot: the run, its scope, and the data sets that each region should have written.
 
-    What its calls asked is not in this form: its scores have no account beside their rows.
+    This form does not say what the calls asked, so the scores have rows and no account.
     """
     content, _ = read_json(objects, keys.first_form_record(slot_at), schema=SCHEMA)
     if content is None:

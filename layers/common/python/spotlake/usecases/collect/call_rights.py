@@ -1,4 +1,4 @@
-"""Rights to send: what a collector has reserved in the ledger and not used yet."""
+"""Rights to send: calls that a collector has reserved in the ledger and not sent yet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spotlake.errors import StoreError
 from spotlake.scores.quota import QuotaRules, rest_end
 from spotlake.stores.ledger import QuotaLedger, Reservation
 
-# Calls that were under way together are refused together; the rest that is written down already will do.
+# Calls that were under way together are refused together, so the rest that is already stored is enough.
 _SAME_REFUSAL = timedelta(seconds=60)
 
 
@@ -24,7 +24,7 @@ class _Held:
 
 @dataclass
 class _AtLocation:
-    """What is held at one location; its lock is held while the ledger is asked for more."""
+    """The rights held at one location. Its lock is held while the ledger is asked for more."""
 
     expected: int = 0
     unexpected: int = 0
@@ -35,10 +35,10 @@ class _AtLocation:
 
 
 class CallRights:
-    """Hands out rights one by one and reserves several at a time. Safe for threads.
+    """Hands out rights one by one, and reserves several at a time. Safe for threads.
 
-    A right is good for one send, a retry needs one of its own. What is not used in time (see
-    ``QuotaRules.usable_seconds``) goes back to the ledger, since it was surely never sent.
+    A right allows one send; a retry needs a right of its own. A right that is not used within
+    ``QuotaRules.usable_seconds`` goes back to the ledger, because its call was certainly never sent.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class CallRights:
         clock: Clock,
         expected: Mapping[str, int],
     ) -> None:
-        """Nothing is reserved yet.
+        """Start without any reservation.
 
         Args:
-            ledger: Where rights come from.
-            subscriptions: Ids that may be used.
-            rules: Ours.
-            clock: The run's.
-            expected: Calls to be sent by location: so many are reserved at once.
+            ledger: Ledger to reserve from.
+            subscriptions: Ids of the subscriptions that may be used.
+            rules: Rules of the quota.
+            clock: Clock of the run.
+            expected: Location -> number of calls to send; so many are reserved at once.
         """
         self._ledger = ledger
         self._subscriptions = subscriptions
@@ -69,7 +69,7 @@ class CallRights:
 
     @property
     def usable_subscriptions(self) -> list[str]:
-        """Those that Azure has not refused altogether in this run."""
+        """Subscriptions that Azure has not refused in this run."""
         return [name for name in self._subscriptions if name not in self._refused]
 
     def take(
@@ -81,14 +81,14 @@ class CallRights:
         only: str | None = None,
         again: bool = False,
     ) -> str | None:
-        """The subscription to send one call through, or None when there is no quota.
+        """Take a right: the subscription to send one call through, or None when there is no quota.
 
         Args:
             location: Routing location.
-            avoid: Subscriptions that will not do.
-            shun: Subscriptions to be used only if there is no other.
-            only: The one subscription that will do (a retry through the same route).
-            again: Whether it is for a call that had a right here before.
+            avoid: Subscriptions that must not be used.
+            shun: Subscriptions to use only if there is no other.
+            only: The one subscription to use, for a retry through the same route.
+            again: Whether the call had a right at this location before.
 
         Raises:
             StoreError: The ledger does not answer.
@@ -101,7 +101,7 @@ class CallRights:
             special = bool(avoid) or only is not None
             wanted = 1 if special else self._calls_to_reserve(there, again=again)
             if len(better) < len(allowed):
-                # What is held for others will serve the calls to come, so one more is enough for this one.
+                # Rights of other subscriptions serve the later calls, so one more right is enough for this call.
                 more = 1 if any(one.left for one in there.held) else wanted
                 taken = self._take_held(there, better) or self._reserve(location, there, more, better)
                 if taken is not None:
@@ -111,7 +111,7 @@ class CallRights:
             return taken
 
     def rest(self, location: str, subscription: str, *, seconds: float = 0.0) -> None:
-        """Azure refused this route: nobody uses it for so long, or (0) until its window is over."""
+        """Let a refused route rest for ``seconds``; 0: until its window is over."""
         there = self._location(location)
         with there.lock:
             there.held = [one for one in there.held if one.reservation.subscription != subscription]
@@ -123,11 +123,11 @@ class CallRights:
                 there.rested[subscription] = until_at
 
     def refuse(self, subscription: str) -> None:
-        """Azure refused this subscription everywhere: this run uses it no more."""
+        """Stop using a subscription in this run, because Azure refused it everywhere."""
         self._refused.add(subscription)
 
     def give_back(self) -> bool:
-        """Free all that is left at the end; False when the ledger did not take it (it lapses by itself)."""
+        """Give back all rights at the end. False when the ledger did not take them; they then lapse by themselves."""
         with self._lock:
             places = list(self._at.values())
         try:
@@ -144,7 +144,7 @@ class CallRights:
             return self._at.setdefault(location, _AtLocation())
 
     def _calls_to_reserve(self, there: _AtLocation, *, again: bool) -> int:
-        """All that is still to be sent here; of what nobody expected, a little more each time."""
+        """Number of calls to reserve: all that are still expected here; for unexpected calls one more each time."""
         expected = max(0, there.expected)
         if again:
             return expected + 1

@@ -24,22 +24,22 @@ from spotlake.stores.objects import ObjectStore
 from spotlake.stores.turns import Turns
 from spotlake.usecases.collect.stored_shards import write_shard
 
-# Turns keep all regions together below the limit; what is refused all the same waits as long as it is told to.
+# Turns keep all regions together below the limit. A request that is refused anyway waits as long as Azure asks.
 _POLICY = RetryPolicy(attempts=40, backoff_seconds=1.0, longest_wait_seconds=30.0, timeout_seconds=(5.0, 60.0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvictionDeps:
-    """What the collector works with.
+    """Dependencies of the collector.
 
     Attributes:
         objects: The write bucket.
-        session: For HTTP.
-        tokens: Sign-in.
-        turns: Shared by the collectors of all regions.
-        clock: The run's.
-        deadline: Of the Lambda or job.
-        settings: API address, source, the largest fall that is believed.
+        session: HTTP session.
+        tokens: Source of tokens.
+        turns: Turns that the collectors of all regions share.
+        clock: Clock of the run.
+        deadline: Deadline of the Lambda or job.
+        settings: Settings: API address, source, largest fall that is believed.
         sleep, monotonic, epoch, jitter: Waiting, measuring, the wall clock and chance; tests pass their own.
     """
 
@@ -60,8 +60,8 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     """Ask Resource Graph, map the bands, write the shard.
 
     Raises:
-        UntrustedAnswerError: No row, or far fewer than the last good run had: the old rates stay.
-        AzureError: The API failed for good; the same.
+        UntrustedAnswerError: No row, or far fewer rows than the last whole listing. The old rates stay.
+        AzureError: The API failed after all retries. The old rates stay.
         SignInError, SignInUnavailableError: Azure refused the credentials, or did not answer.
         StoreError: The shard cannot be written.
     """
@@ -104,7 +104,7 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
 
 
 def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -> None:
-    """Status 200 with nothing in it has lasted for days (2024, 2025): it is not the truth of a region with sizes."""
+    """Refuse an answer with too few rows. Azure has answered 200 without rows for days (2024, 2025)."""
     if not found and item.instance_types:
         raise UntrustedAnswerError(API, f"{item.region}: no eviction rate at all")
     before = item.last_good_rows.get(Dataset.EVICTION.value, 0)
@@ -116,7 +116,7 @@ def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -
 
 
 def _rows(bands: Mapping[str, str], item: WorkItem, template: EvictionRow, counts: Counter[str]) -> list[EvictionRow]:
-    """A row for each size, with the casing of the catalogue; a filtered attempt keeps its own sizes alone."""
+    """One row per size, in the casing of the catalogue. A filtered attempt keeps only its own sizes."""
     casing = {join_key(size): size for size in item.instance_types}
     counts["unknown_bands"] = sum(band not in BANDS for band in bands.values())
     counts["unknown_sizes"] = len(bands.keys() - casing.keys())
@@ -133,7 +133,7 @@ def _rows(bands: Mapping[str, str], item: WorkItem, template: EvictionRow, count
 
 
 def _band_of_each(found: Iterable[GraphRow], region: str, counts: Counter[str]) -> dict[str, str]:
-    """Size (``join_key``) -> band; a size with two different bands has none: which is true, nobody knows."""
+    """Size (``join_key``) -> band. A size with two different bands is dropped, because neither is known to be true."""
     bands: dict[str, str] = {}
     torn: set[str] = set()
     for row in found:

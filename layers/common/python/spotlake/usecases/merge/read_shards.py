@@ -1,4 +1,4 @@
-"""Reading what a slot's attempts collected: what they planned, and every shard that they should have left."""
+"""Reads what a slot's attempts collected: their plans, and every shard that they should have written."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _READ_THREADS = 16
 
 
 def read_slot(objects: ReadOnlyObjects, slot_at: datetime, attempts: Sequence[int]) -> SlotRead:
-    """Every shard that the attempts should have left; one that is missing or refused costs only itself.
+    """Read every shard that the attempts should have written. A missing or refused shard affects no other shard.
 
     Raises:
-        StoreError: A record or shard cannot be read (other than a shard that is not there).
+        StoreError: A record or an existing shard cannot be read.
     """
     read = SlotRead(slot_at=slot_at, attempts=[])
     digest = blake2b(digest_size=8)
@@ -54,7 +54,7 @@ def read_slot(objects: ReadOnlyObjects, slot_at: datetime, attempts: Sequence[in
 
 
 def _read_attempt(objects: ReadOnlyObjects, attempt: AttemptRead, columns: Columns) -> Iterable[bytes | None]:
-    """Read an attempt's shards into the columns; yields their bodies, None for those that are not there."""
+    """Read an attempt's shards into the columns. Yields the bodies of the shards, None for a missing one."""
     run = attempt.record.run
     expected = _expected(objects, attempt)
     regions = None if attempt.work is None else frozenset(attempt.work.items)
@@ -85,7 +85,7 @@ def _read_attempt(objects: ReadOnlyObjects, attempt: AttemptRead, columns: Colum
 
 
 def _expected(objects: ReadOnlyObjects, attempt: AttemptRead) -> list[tuple[Dataset, str]]:
-    """The shards that an attempt should have left; of one that planned nothing, those that are there."""
+    """The shards that an attempt should have written; for an attempt without a plan, the stored shards."""
     if attempt.work is not None:
         return attempt.work.shards()
     run = attempt.record.run
@@ -99,7 +99,7 @@ def _expected(objects: ReadOnlyObjects, attempt: AttemptRead) -> list[tuple[Data
 
 
 def _asked(attempts: Iterable[AttemptRead]) -> dict[Key, set[str]]:
-    """(scored region, desired count) -> owed sizes that the attempts' calls were to ask."""
+    """(scored region, desired count) -> owed sizes that the attempts' calls ask."""
     asked: defaultdict[Key, set[str]] = defaultdict(set)
     for attempt in attempts:
         if attempt.work is None:

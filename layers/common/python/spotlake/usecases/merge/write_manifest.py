@@ -1,4 +1,4 @@
-"""The manifest of a slot: put together from what was merged, and written last, never over that of more attempts."""
+"""Writes the manifest of a slot, last of all. It never replaces the manifest of more attempts."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _NOTHING_WRITTEN = Written(
 
 @dataclass(frozen=True, kw_only=True)
 class Merged:
-    """What a merge came to.
+    """The result of a merge.
 
     Attributes:
         run: The attempt that was merged.
-        slot: Its slot, with all attempts, without the rows.
+        slot: The attempt's slot with all attempts, without rows.
         newest: The newest state.
-        rows: Rows by data set, and live workloads after the slot ("merged").
+        rows: Number of rows by data set, and of live workloads after the slot ("merged").
         listed: Region -> sizes with a spot price in this slot.
-        upserted: What was written to the table.
-        outputs: Keys that were written.
-        seconds: How long each part took.
+        upserted: Result of the upsert.
+        outputs: Written keys.
+        seconds: Duration of each part.
         merged_at: When the merge ended.
     """
 
@@ -56,7 +56,7 @@ class Merged:
 
 
 def write_manifest(objects: ObjectStore, merged: Merged, settings: Settings) -> None:
-    """Write the slot's manifest, unless a merge of more attempts has written it.
+    """Write the slot's manifest, unless a merge of more attempts has written one.
 
     Raises:
         StoreError: It cannot be read or written.
@@ -85,7 +85,7 @@ def write_manifest(objects: ObjectStore, merged: Merged, settings: Settings) -> 
 
 
 def result_of(objects: ObjectStore, run: Run) -> MergeResult:
-    """What Merge returns to the state machine: numbers of the slot's manifest. Raises StoreError."""
+    """The result of Merge for the state machine: numbers of the slot's manifest. Raises StoreError."""
     key = keys.manifest(run.slot_at)
     stored = objects.get(key)
     if stored is None:
@@ -125,10 +125,10 @@ def _content(objects: ObjectStore, merged: Merged, settings: Settings, key: str)
 
 
 def _written(upserted: Upserted, before: Written | None) -> Written:
-    """What was written to the table for this slot, over all its merges: a repeated merge writes nothing more."""
+    """Numbers of the table's writes for this slot, over all its merges."""
     old = _NOTHING_WRITTEN if before is None else before
     return {
-        # What an earlier merge had left is among what this one found changed.
+        # Items that an earlier merge left are among the changes of this merge.
         "changed_rows": old["changed_rows"] - old["items_left"] + upserted.done + upserted.left,
         "written_items": old["written_items"] + upserted.written,
         "overtaken_items": old["overtaken_items"] + upserted.overtaken,
@@ -139,7 +139,7 @@ def _written(upserted: Upserted, before: Written | None) -> Written:
 
 
 def _rows_difference(objects: ObjectStore, merged: Merged) -> float | None:
-    """Against the same slot of the day before, unless only a part of that was asked."""
+    """Difference from the same slot of the day before; None if that slot collected only a part."""
     key = keys.manifest(merged.run.slot_at - timedelta(days=1))
     stored = objects.get(key)
     if stored is None:

@@ -1,7 +1,7 @@
-"""After the merge: execution statistics, memory samples, the page to look at, and the claim given back.
+"""Report: writes execution statistics, memory samples and the page, and gives the claim back.
 
-Both files have one schema for both ways of running (docs/data.md): a Lambda contributes its peak, the
-Batch job a sample every ten seconds.
+Map and Batch job write files of the same schema (docs/data.md). A Lambda contributes its peak memory; the Batch job
+contributes a sample every ten seconds.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _LOG = logging.getLogger(__name__)
 EXECUTION_SCHEMA = 1
 # Data set -> the function that collects it.
 SERVICES = {Dataset.SPS.value: "sps", Dataset.PRICE.value: "price", Dataset.EVICTION.value: "eviction"}
-# The first four as the environment before this one wrote them; further ones only after.
+# The first four columns are those of the environment before this one. New columns come after them.
 MEMORY_COLUMNS = ("Timestamp", "Service", "PID", "Memory_MB", "Kind", "Region")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportDeps:
-    """What reporting needs.
+    """Dependencies of Report.
 
     Attributes:
         objects: The write bucket.
-        claims: Where the run's claim is given back.
-        wall: The wall's time: durations are real.
-        azure: "live" or "simulated": the page must say so.
+        claims: Claims, to give the run's claim back.
+        wall: Wall clock, for real durations.
+        azure: "live" or "simulated", for the page.
     """
 
     objects: ObjectStore
@@ -56,11 +56,11 @@ class ReportDeps:
 def report_run(event: ReportEvent, deps: ReportDeps) -> ReportResult:
     """Write ``execution.json``, ``memory.csv.gz`` and the page of a run, and release its claim.
 
-    Both files are the slot's: those of its newest attempt, as its manifest tells of all of them.
+    Both files belong to the slot and describe its newest attempt. The manifest describes all attempts.
 
     Args:
-        event: The attempt, and the results of the steps before.
-        deps: Stores and clock.
+        event: Attempt, and results of the steps before.
+        deps: Dependencies.
     """
     run = Run.from_dict(event["run"])
     finished_at = deps.wall.now()
@@ -81,7 +81,10 @@ def report_run(event: ReportEvent, deps: ReportDeps) -> ReportResult:
 
 
 def _write_page(run: Run, objects: ObjectStore) -> list[str]:
-    """The page's key; none when it cannot be made: a page to look at is no reason for a run to fail."""
+    """Write the page and return its key.
+
+    If the page cannot be made, log a warning: a run must not fail for its page.
+    """
     key = keys.report_page(run.slot_at)
     try:
         page = render([gather(objects, run.slot_at)])
@@ -148,7 +151,7 @@ def _entry(service: str, result: StepResult, *, region: str | None = None) -> Ex
 
 
 def _by_function(entries: Iterable[ExecutionEntry]) -> dict[str, FunctionUse]:
-    """By service: invocations, the first one's beginning, seconds, the largest peak and what it is given."""
+    """By service: number of invocations, first beginning, seconds, largest peak, and memory limit."""
     functions: dict[str, FunctionUse] = {}
     for entry in entries:
         one = functions.setdefault(
@@ -184,7 +187,7 @@ def _job_use(job: JobRecord) -> FunctionUse:
 
 
 def _collection_seconds(entries: Iterable[ExecutionEntry]) -> float:
-    """From the beginning of the first collector to the end of the last."""
+    """Seconds from the beginning of the first collector to the end of the last one."""
     timed = [
         (datetime.fromisoformat(one["began_at"]), timedelta(seconds=one["seconds"]))
         for one in entries
