@@ -16,16 +16,18 @@ from spotlake.state.merged_states import MergedStates
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
+from spotlake_local.azure.world import World as AzureWorld
 
 
-def prepare(folder: Path, share: float = 1.0) -> None:
+def prepare(folder: Path, share: float = 1.0, azure: AzureWorld | None = None) -> None:
     """Fill ``folder``: the objects of the first run merged, and the shards of the second.
 
     Args:
         folder: Empty.
         share: Of the regions; less than all makes a small world for tests.
+        azure: Another catalogue than today's.
     """
-    world, objects = FullWorld(share), MemoryObjects()
+    world, objects = FullWorld(share, azure), MemoryObjects()
     first = run_at(0)
     world.write_run(objects, first)
     deps = MergeDeps(

@@ -66,10 +66,10 @@ class Pair:
 class FullWorld:
     """Pairs with their values; ``change`` makes 5 % of the workloads differ."""
 
-    def __init__(self, share: float = 1.0) -> None:
-        """Read the catalogue; a smaller share of the regions makes a smaller world (tests)."""
+    def __init__(self, share: float = 1.0, azure: AzureWorld | None = None) -> None:
+        """Read the catalogue, or take another one; a smaller share of the regions makes a smaller world (tests)."""
         self._random = Random(_SEED)  # noqa: S311 - no secret
-        azure = AzureWorld()
+        azure = azure or AzureWorld()
         regions = [code for code in azure.regions if azure.spot_sizes(code)]
         self.names = {code: azure.regions[code].location for code in regions[: max(1, round(len(regions) * share))]}
         self.pairs = [self._pair(azure, code, size) for code in self.names for size in azure.spot_sizes(code)]

@@ -48,6 +48,7 @@ def grant_all(
     granter.collector(roles["price"], Dataset.PRICE, signs_in=False)
     granter.collector(roles["eviction"], Dataset.EVICTION, signs_in=True)
     granter.turns(roles["eviction"])
+    granter.price_history(roles["eviction"])
     granter.quota(roles["sps"])
     granter.merge(roles["merge"])
     granter.report(roles["report"])
@@ -87,6 +88,11 @@ class _Granter:
         if signs_in:
             self._sign_in(role)
 
+    def price_history(self, role: iam.IRole) -> None:
+        """The second witness of prices, which the collector of eviction rates asks."""
+        self._read(role, keys.PRICE_HISTORY_PREFIX)
+        self._write(role, keys.PRICE_HISTORY_PREFIX)
+
     def turns(self, role: iam.IRole) -> None:
         """Turns at Resource Graph, one write a query."""
         self._control(role, "turn#*", write=True)
@@ -100,7 +106,7 @@ class _Granter:
         written = (
             _SNAPSHOTS, keys.LATEST, keys.QUERY_SELECTOR, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX
         )  # fmt: skip
-        self._read(role, *shards, *written)
+        self._read(role, *shards, keys.PRICE_HISTORY_PREFIX, *written)
         self._write(role, *written)
         # States that the chain does not need any more.
         states = f"{keys.MERGED_STATES_PREFIX}*"

@@ -66,6 +66,7 @@ class Monitoring(Construct):
         """Make the alarms and the dashboard."""
         self._watch_runs(machine, dead_letters)
         self._watch_data()
+        self._watch_prices()
         self._watch_sign_in()
         if self._settings.schedule_enabled:
             self._watch_schedule()
@@ -143,6 +144,38 @@ class Monitoring(Construct):
             slow = functions.by_name[name].metric_duration(period=SLOT, statistic="Maximum")
             text = f"Function {name} nears its time-out: is Azure slow, or is the time-out too short?"
             self._alarm(f"Duration-{name}", slow, size.timeout_seconds * 10 * DURATION_PERCENT, text)
+
+    def _watch_prices(self) -> None:
+        """What is new in the price lists is told once; what contradicts or is missing, while it lasts."""
+        running = self._settings.running
+        self._alarm(
+            "UnknownKinds",
+            own_metric("NewUnknownKinds", "merge", "Maximum"),
+            1,
+            "The price list has rows of a kind that no rule knows, and they are left out: `unknown_kinds` of the "
+            "manifest shows some. Is a rule of docs/prices.md to be added?",
+        )
+        self._alarm(
+            "PriceDisagreements",
+            own_metric("NewPriceDisagreements", "merge", "Maximum"),
+            1,
+            "Two meters say different prices of one size, and the plainer product's was taken: "
+            "`price_disagreements` of the manifest names the sizes.",
+        )
+        self._alarm(
+            "Unconfirmed",
+            own_metric("UnconfirmedPercent", "merge", "Maximum"),
+            running.unconfirmed_alarm_percent,
+            "Too many pairs keep an old price because the price list lacks them: `unconfirmed` of the manifest "
+            "names them. Is a region or a family of sizes missing from the list?",
+        )
+        self._alarm(
+            "PriceWitness",
+            own_metric("WitnessDisagreementPercent", "merge", "Maximum"),
+            running.witness_alarm_percent,
+            "Resource Graph says other spot prices of a region than the price list: `price_witness` of the manifests "
+            "of the last day names the region and sizes.",
+        )
 
     def _alarm(
         self,

@@ -226,6 +226,8 @@ METRICS = {
         "WriteUnits",
         "OldestScoreAgeMinutes",
         "ScoreAgeP95Minutes",
+        "NewUnknownKinds",
+        "NewPriceDisagreements",
     },
     "report": set(),
     "notify": set(),

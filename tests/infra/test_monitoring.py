@@ -14,7 +14,8 @@ from tests.infra.conftest import Synthesised
 from tests.infra.templates import Template
 
 SIGN_IN = {"SignInFailures"}
-SOMETIMES = {"plan": SIGN_IN, "sps": SIGN_IN, "price": SIGN_IN, "eviction": SIGN_IN, "merge": {"RowsDifferencePercent"}}
+OF_WHOLE_RUNS = {"RowsDifferencePercent", "UnconfirmedPercent", "WitnessDisagreementPercent"}
+SOMETIMES = {"plan": SIGN_IN, "sps": SIGN_IN, "price": SIGN_IN, "eviction": SIGN_IN, "merge": OF_WHOLE_RUNS}
 DATASETS = {"sps": "sps", "price": "spot_price", "eviction": "spot_if"}
 
 

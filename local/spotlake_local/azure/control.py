@@ -15,7 +15,7 @@ from spotlake_local.azure.answers import json_answer
 from spotlake_local.azure.faults import Fault
 from spotlake_local.azure.graph import Throttle
 from spotlake_local.azure.placement import SCORE_VERSIONS
-from spotlake_local.azure.retail import Budget, Holes
+from spotlake_local.azure.retail import Budget, Holes, Novelties
 
 if TYPE_CHECKING:
     from spotlake_local.azure.server import AzureSimulator
@@ -122,7 +122,7 @@ class Control:
         quota.calls, quota.window_seconds = 10, 3600.0
         quota.per_location, quota.counts_invalid, quota.retry_after = True, True, False
         simulator.graph.throttle, simulator.graph.wrong_price_share = Throttle(), 0.0
-        simulator.retail.budget, simulator.retail.holes = Budget(), Holes()
+        simulator.retail.budget, simulator.retail.holes, simulator.retail.novelties = Budget(), Holes(), Novelties()
         simulator.no_role, simulator.leading_blank_location = set(), False
         simulator.unlisted_regions, simulator.score_versions = set(), SCORE_VERSIONS
         simulator.entra.secret_expired, simulator.entra.lifetime_seconds = False, 3599
@@ -153,6 +153,8 @@ class Control:
             "retail_retry_after": (budget, "retry_after"),
             "retail_holes": (simulator.retail.holes, "rows"),
             "retail_holes_narrow": (simulator.retail.holes, "narrow"),
+            "retail_new_kinds": (simulator.retail.novelties, "kinds"),
+            "retail_second_meters": (simulator.retail.novelties, "second_meters"),
             "no_role": (simulator, "no_role"),
             "unlisted_regions": (simulator, "unlisted_regions"),
             "score_versions": (simulator, "score_versions"),

@@ -15,7 +15,7 @@ import orjson
 
 from spotlake_local.azure.answers import RefusalError
 from spotlake_local.azure.odata import Filter, FilterError, parse_filter
-from spotlake_local.azure.retail_rows import PriceList, Row, with_savings_plan
+from spotlake_local.azure.retail_rows import PriceList, Row, with_new_kind, with_savings_plan, with_second_meters
 from spotlake_local.azure.world import World, chance
 
 PATH = "/api/retail/prices"
@@ -55,6 +55,29 @@ class Holes:
             return rows
         first = int(chance("hole", region) * max(len(rows) - width, 1))
         return rows[:first] + rows[first + width :]
+
+
+@dataclass
+class Novelties:
+    """What the list has besides, by region.
+
+    Attributes:
+        kinds: Words that stand where a spot meter says "Spot" ("Spot Plus").
+        second_meters: How many sizes have a second Linux spot meter, of another price.
+    """
+
+    kinds: dict[str, str] = field(default_factory=dict)
+    second_meters: dict[str, int] = field(default_factory=dict)
+
+    def added(self, region: str, rows: list[Row]) -> list[Row]:
+        """The rows that are served."""
+        if region in self.kinds:
+            rows = with_new_kind(rows, self.kinds[region])
+        return with_second_meters(rows, self.second_meters[region]) if region in self.second_meters else rows
+
+    def of(self, region: str) -> tuple[object, ...]:
+        """What tells one list of a region from another."""
+        return self.kinds.get(region), self.second_meters.get(region)
 
 
 @dataclass
@@ -148,6 +171,7 @@ class RetailPrices:
         self.prices = PriceList(world)
         self.budget = Budget()
         self.holes = Holes()
+        self.novelties = Novelties()
         self._lists: OrderedDict[tuple[object, ...], list[bytes]] = OrderedDict()
         self._lengths: dict[tuple[object, ...], int] = {}
 
@@ -194,7 +218,7 @@ class RetailPrices:
         rows: list[bytes] = []
         start = 0
         for code in regions:
-            hole = (self.holes.rows.get(code, 0), self.holes.narrow)
+            hole = (self.holes.rows.get(code, 0), self.holes.narrow, self.novelties.of(code))
             key = (query.filter_text, query.version, query.money, query.primary_only, now_at.date(), code, hole)
             if key in self._lengths and start + self._lengths[key] <= first:
                 start += self._lengths[key]
@@ -219,7 +243,8 @@ class RetailPrices:
     def _tested(self, query: Query, region: str, now_at: datetime) -> list[Row]:
         # Of the day, not of the minute: the pages of one reading fit together.
         day_at = now_at.replace(hour=0, minute=0, second=0, microsecond=0)
-        listed = self.holes.left(region, self.prices.rows(region, day_at), query.filter_text)
+        listed = self.novelties.added(region, self.prices.rows(region, day_at))
+        listed = self.holes.left(region, listed, query.filter_text)
         rows = [row for row in listed if query.filter.test(row)]
         return [row for row in rows if row["isPrimaryMeterRegion"]] if query.primary_only else rows
 

@@ -201,6 +201,45 @@ def with_savings_plan(row: Row) -> Row:
     return {**row, "savingsPlan": [{"unitPrice": one, "retailPrice": one, "term": term} for term, one in offers]}
 
 
+def with_new_kind(rows: list[Row], words: str) -> list[Row]:
+    """The rows, and beside each Linux spot price one of a kind that nobody knows ("Spot Plus"), younger and dearer."""
+    added = [
+        {
+            **row,
+            **{name: row[name].removesuffix("Spot") + words for name in ("meterName", "skuName")},
+            "retailPrice": round(row["retailPrice"] * 1.5, 6),
+            "meterId": _guid(chance("new kind", row["meterId"])),
+            "effectiveStartDate": CLOUD_SERVICES_SINCE,
+        }
+        for row in _linux_spot(rows)
+    ]
+    return rows + added
+
+
+def with_second_meters(rows: list[Row], number: int) -> list[Row]:
+    """The rows, and for so many sizes a second Linux spot meter of another price, of a product named less plainly."""
+    added = [
+        {
+            **row,
+            "productName": f"{row['productName']} Linux",
+            "retailPrice": round(row["retailPrice"] * 2.0, 6),
+            "meterId": _guid(chance("second meter", row["meterId"])),
+        }
+        for row in _linux_spot(rows)[:number]
+    ]
+    return rows + added
+
+
+def _linux_spot(rows: list[Row]) -> list[Row]:
+    return [
+        row
+        for row in rows
+        if row["type"] == "Consumption"
+        and row["meterName"].endswith(" Spot")
+        and row["productName"].endswith(" Series")
+    ]
+
+
 def _guid(drawn: float) -> str:
     """A meter's id: in the form of Azure's, ordered by ``drawn``."""
     digits = f"{int(drawn * 2**63):016x}"

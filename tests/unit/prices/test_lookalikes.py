@@ -214,7 +214,7 @@ def test_five_different_samples_of_unknown_rows_are_kept_whatever_their_order_an
     assert len({str(sample) for sample in one.unknown_samples}) == 5
     assert max(len(str(sample)) for sample in one.unknown_samples) < 400
     assert set(one.unknown_samples[0]) == {
-        *("productName", "skuName", "meterName", "armSkuName", "type", "retailPrice")
+        *("kind", "productName", "skuName", "meterName", "armSkuName", "type", "retailPrice")
     }
 
 

@@ -89,7 +89,7 @@ class Collector:
             deadline=Deadline(lambda: self.seconds_left),
             settings=Settings(azure_source="simulated"),
             sleep=self.sleep,
-            monotonic=lambda: 0.0,
+            monotonic=lambda: -self.seconds_left,
             epoch=lambda: 1.7e9,
             jitter=lambda: 1.0,
         )

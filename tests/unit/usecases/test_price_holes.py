@@ -75,6 +75,30 @@ def test_a_hole_of_any_width_heals_in_one_run(lacking: int) -> None:
     assert (report.rows, report.counts["healed_sizes"], report.found) == (700, lacking, Findings())
 
 
+def test_what_is_known_to_be_absent_is_named_and_not_asked_for_again() -> None:
+    collector = Collector(answered(listed(*SIZES[:5])), answered(listed(SIZES[5])))
+    report = collector.collect(replace(HALF, absent_spot=(SIZES[7],)))
+    assert narrow_questions(collector) == [SIZES[5:7]]
+    assert report.found == Findings(unconfirmed_sizes=tuple(SIZES[6:]), absent_spot=(SIZES[6],))
+
+
+def test_only_what_was_asked_and_answered_is_known_to_be_absent() -> None:
+    sizes = [f"Standard_D{number}s_v5" for number in range(100, 160)]
+    collector = Collector(answered(listed(*sizes[:35])), answered(page()), made(404))
+    report = collector.collect(replace(ITEM, instance_types=tuple(sizes)))
+    assert report.found.unconfirmed_sizes == tuple(sizes[35:])
+    assert report.found.absent_spot == tuple(sizes[35:50])
+
+
+def test_an_absent_ondemand_price_is_known_by_itself() -> None:
+    collector = Collector(answered(page(spot(), of_size("Standard_D4s_v3"))), answered(page(spot(), ondemand())))
+    item = replace(ITEM, instance_types=("Standard_D2s_v3", "Standard_D4s_v3"), ondemand=True)
+    report = collector.collect(item)
+    assert (report.found.absent_spot, report.found.absent_ondemand) == ((), ("Standard_D4s_v3",))
+    again = Collector(answered(page(spot(), ondemand(), of_size("Standard_D4s_v3"))))
+    assert again.collect(replace(item, absent_ondemand=("Standard_D4s_v3",))).counts["narrow_requests"] == 0
+
+
 def test_no_narrow_request_is_longer_than_the_api_allows() -> None:
     longest = [f"Standard_NC{number}lds_xl_RTXPRO6000BSE_v6" for number in range(128, 143)]
     known = [f"Standard_D{number}s_v5" for number in range(100, 200)]

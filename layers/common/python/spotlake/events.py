@@ -98,6 +98,14 @@ class MergeEvent(TypedDict):
     failure: FailureJson | NoFailure
 
 
+class PricesResult(TypedDict):
+    """Part of the result of Merge: what the price lists have that nobody was told of yet."""
+
+    new_unknown_kinds: int
+    new_price_disagreements: int
+    witness_disagreement_percent: float | None
+
+
 class MergeResult(TypedDict):
     """Result of Merge: numbers of the slot's manifest, for the state machine and the metrics."""
 
@@ -116,6 +124,10 @@ class MergeResult(TypedDict):
     score_age_p95_minutes: float | None
     oldest_score_age_minutes: float | None
     rows_difference_percent: float | None
+    unconfirmed_percent: float | None
+    new_unknown_kinds: NotRequired[int]
+    new_price_disagreements: NotRequired[int]
+    witness_disagreement_percent: NotRequired[float | None]
     manifest_key: str
 
 

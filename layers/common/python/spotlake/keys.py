@@ -34,12 +34,16 @@ RESTRICTED_PAIRS = STATE_PREFIX + "restricted_pairs.json.gz"
 LOCATIONS = STATE_PREFIX + "locations.json.gz"
 LOCATION_HEALTH = STATE_PREFIX + "location_health.json.gz"
 LAST_GOOD = STATE_PREFIX + "last_good.json.gz"
+PRICE_MEMORY = STATE_PREFIX + "price_memory.json.gz"
 FULL_RUNS = STATE_PREFIX + "full_runs.json"
 HEALTH = STATE_PREFIX + "health.json"
 PRODUCTION_SEEN = STATE_PREFIX + "production_seen.json"
 
 # Written: what attempts were asked and planned; nothing here is ever overwritten.
 WORK_PREFIX = "work/azure/"
+
+# Written: the second witness of prices, as Resource Graph told it, beside the shards.
+PRICE_HISTORY_PREFIX = "rawdata/azure/price_history/"
 
 
 def _day(slot_at: datetime) -> str:
@@ -59,6 +63,11 @@ def shard(dataset: Dataset, slot_at: datetime, region: str, attempt: int) -> str
 def shards_of_slot(dataset: Dataset, slot_at: datetime) -> str:
     """The folder of a slot's shards of one data set, of all regions and attempts."""
     return f"rawdata/azure/{dataset.value}/{_slot(slot_at)}/"
+
+
+def price_history(slot_at: datetime, region: str, attempt: int) -> str:
+    """Resource Graph's price history of a region, as read in one attempt."""
+    return f"{PRICE_HISTORY_PREFIX}{_slot(slot_at)}/{region}.{attempt}.jsonl.gz"
 
 
 def region_and_attempt(shard_key: str) -> tuple[str, int]:

@@ -58,6 +58,9 @@ class LocationAnswers:
     median_seconds: float | None = None
 
 
+type RowSample = Mapping[str, str | float | None]  # a row of the price list: its telling fields
+
+
 @dataclass(frozen=True, kw_only=True)
 class Findings:
     """Findings of a collector, for later runs and for people. Sizes are in ARM casing unless noted.
@@ -68,9 +71,12 @@ class Findings:
         unrestricted_pairs: Pairs remembered as restricted that some subscription may use (size as ``join_key``).
         restricted_for: Digest of a subscription -> pairs that this subscription may not use and another may.
         refused_subscriptions: Digest of a subscription that Azure refused -> the error's code.
-        locations: Routing location -> counts of its calls.
-        unconfirmed_sizes: For prices: sizes of the catalogue that neither the listing nor a narrow request confirmed.
-        unknown_kinds: For prices: a few rows that no rule knows, with their most informative fields.
+        locations: By routing location.
+        unconfirmed_sizes: Of prices: sizes of the catalogue that neither the listing nor a narrow request confirmed.
+        unknown_kinds: Of prices: a few rows that no rule knows, their telling fields, one of each kind.
+        absent_spot, absent_ondemand: Of prices: sizes whose price of that kind a narrow request did not find either.
+        disagreeing_sizes: Of prices: a few sizes of which two meters say two prices, "spot Standard_D2s_v5".
+        windows_spot_usd_per_hour: Of prices, where the second witness is asked: size -> Windows spot price.
     """
 
     invalid_regions: tuple[str, ...] = ()
@@ -81,7 +87,11 @@ class Findings:
     refused_subscriptions: Mapping[str, str] = field(default_factory=dict)
     locations: Mapping[str, LocationAnswers] = field(default_factory=dict)
     unconfirmed_sizes: tuple[str, ...] = ()
-    unknown_kinds: tuple[Mapping[str, str | float | None], ...] = ()
+    unknown_kinds: tuple[RowSample, ...] = ()
+    absent_spot: tuple[str, ...] = ()
+    absent_ondemand: tuple[str, ...] = ()
+    disagreeing_sizes: tuple[str, ...] = ()
+    windows_spot_usd_per_hour: Mapping[str, float] = field(default_factory=dict)
 
 
 type CollectorStatus = Literal["complete", "partial", "failed"]

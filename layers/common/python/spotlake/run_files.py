@@ -12,6 +12,7 @@ import orjson
 
 from spotlake.checked import checked
 from spotlake.errors import StoreError
+from spotlake.price_files import Disagreements, Unconfirmed, UnknownKinds, WitnessEntry
 
 MANIFEST_SCHEMA = 2
 FIRST_SCHEMA = 1  # before attempts had numbers
@@ -146,6 +147,11 @@ class Manifest(Collected, Written):
     seconds: dict[str, float]
     merged_at: str
     outputs: list[str]
+    unknown_kinds: NotRequired[UnknownKinds]  # since 0.2.0, as the next four
+    price_disagreements: NotRequired[Disagreements]
+    unconfirmed: NotRequired[Unconfirmed]
+    unconfirmed_percent: NotRequired[float | None]
+    price_witness: NotRequired[list[WitnessEntry]]
 
 
 class MemorySample(TypedDict):

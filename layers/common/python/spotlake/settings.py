@@ -49,23 +49,26 @@ class Settings:
         azure_authority_url, azure_ca_file: Another token endpoint than Microsoft's, and the certificate file of its
             authority.
         regions, instance_types: Collect only these (ARM codes; globs of ARM sizes). Empty: all.
-        priority_regions, priority_instance_types: Scores of these wait half as long when quota is short.
-        quota_calls: Placement-score calls per route in a window.
-        quota_window_minutes: Length of the sliding window (Azure's hour, and two minutes for safety).
-        quota_share_percent: Our share of the quota. 0: half if production uses the quota too, else all.
-        ondemand_refresh_hours: Hours after which on-demand prices are asked again.
-        catalogue_days: Days that a pair stays in the catalogue after its last listing.
-        eviction_max_fall_percent: Largest fall of eviction rows that is believed.
-        price_max_fall_percent: Largest fall of a region's spot prices that is believed.
-        minimum_coverage_percent: A run with a lower coverage fails, after its data is merged. Coverage is the mean over
-            the three data sets, so with the default one data set may be missing.
-        rows_alarm_percent: Difference from the day before, in rows of a data set, that raises an alarm.
-        score_age_alarm_hours: Age of a score that raises an alarm. With one subscription every score is asked again
-            after about 40 hours.
-        retire_after_days: Days without a listing after which a workload is retired.
-        retired_ttl_days: Days after which a retired item is removed.
-        name_casing: Casing of sizes: "source", as production's readers compare, or "lower".
-        plan_effort_seconds: Seconds that the full run may spend on improving the call plan.
+        priority_regions, priority_instance_types: Whose scores wait half as long when quota is short.
+        quota_calls: Placement-score calls per (subscription, routing location) in a window.
+        quota_window_minutes: The sliding window (Azure's hour, and two minutes to be safe).
+        quota_share_percent: Our share of it; 0 = half beside a production that uses it too, else all.
+        ondemand_refresh_hours: On-demand prices are asked again after so long.
+        catalogue_days: A pair stays in the catalogue so long after it was last listed.
+        eviction_max_fall_percent: A larger fall of eviction rows than this is not believed.
+        price_max_fall_percent: The same for spot prices of a region.
+        minimum_coverage_percent: Less than this ends a run as failed (after merging what there is). It is the
+            mean over the three data sets, so the default lets one of them be out without failing runs.
+        rows_alarm_percent: A data set whose rows differ by more from those of a day before raises an alarm.
+        unconfirmed_alarm_percent: More pairs than this whose price the listings did not confirm raise an alarm. On the
+            first two days of a month some 5 % have no spot price.
+        witness_alarm_percent: More sizes of a region than this whose price Resource Graph contradicts raise an alarm.
+        score_age_alarm_hours: A score older than this raises an alarm. With one subscription every count of every
+            pair is asked again after about 40 hours.
+        retire_after_days: A workload that was not listed so long is retired.
+        retired_ttl_days: A retired item is removed so long after.
+        name_casing: "source" as production's readers compare, or "lower".
+        plan_effort_seconds: How long the full run may improve the call plan.
         topic_arn: SNS topic for failures and recoveries; empty: none.
         slack_webhook_parameter: Name of a secure SSM parameter; empty: none.
     """
@@ -97,6 +100,8 @@ class Settings:
     price_max_fall_percent: int = _setting(50, int, _between(1, 100))
     minimum_coverage_percent: int = _setting(50, int, _between(0, 100))
     rows_alarm_percent: int = _setting(30, int, _between(1, 1000))
+    unconfirmed_alarm_percent: int = _setting(10, int, _between(1, 100))
+    witness_alarm_percent: int = _setting(10, int, _between(1, 100))
     score_age_alarm_hours: int = _setting(72, int, _between(1, 2000))
     retire_after_days: int = _setting(14, int, _between(1, 365))
     retired_ttl_days: int = _setting(90, int, _between(1, 3650))

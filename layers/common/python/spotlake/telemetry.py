@@ -43,6 +43,10 @@ _METRICS: dict[str, tuple[str, MetricUnit]] = {
     "score_age_p95_minutes": ("ScoreAgeP95Minutes", MetricUnit.Count),
     "oldest_score_age_minutes": ("OldestScoreAgeMinutes", MetricUnit.Count),
     "rows_difference_percent": ("RowsDifferencePercent", MetricUnit.Percent),
+    "unconfirmed_percent": ("UnconfirmedPercent", MetricUnit.Percent),
+    "new_unknown_kinds": ("NewUnknownKinds", MetricUnit.Count),
+    "new_price_disagreements": ("NewPriceDisagreements", MetricUnit.Count),
+    "witness_disagreement_percent": ("WitnessDisagreementPercent", MetricUnit.Percent),
 }
 type Json = Mapping[str, object]
 _process = {"cold": True}

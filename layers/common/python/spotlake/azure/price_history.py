@@ -117,20 +117,26 @@ def read_history(rows: Iterable[GraphRow], *, region: str) -> PriceHistory:
 
 
 def compare_prices(
-    listed: Mapping[str, float], history: PriceHistory, *, at: datetime, tolerance: float = TOLERANCE
+    listed: Mapping[str, float],
+    history: PriceHistory,
+    *,
+    at: datetime,
+    system: str = "linux",
+    tolerance: float = TOLERANCE,
 ) -> Comparison:
-    """Compare the list's Linux spot prices with the history's at the same time.
+    """Compare the list's spot prices with the history's at the same time.
 
     Args:
         listed: Size (any casing) -> USD per hour, from the price list.
         history: From ``read_history``.
-        at: Time of the slot.
+        at: The slot.
+        system: "linux" or "windows": whose prices ``listed`` are.
         tolerance: Share of the list's price by which the two may differ.
     """
     theirs = {
         size: price
-        for system, size in history.prices
-        if system == "linux" and (price := history.at(system, size, at)) is not None
+        for of_system, size in history.prices
+        if of_system == system and (price := history.at(system, size, at)) is not None
     }
     ours = {join_key(size): (size, price) for size, price in listed.items() if price > 0.0}
     apart = [

@@ -24,6 +24,8 @@ _MEMORY = re.compile(r"(?:very)?(?:high|medium)mem(?:ory)?$")
 _SERIES = "series"
 _MACHINES = "virtualmachines"
 _USUAL_WORDS = ("virtual", "machines", _SERIES)
+_USUAL_IN_NAMES = frozenset((*_USUAL_WORDS, "srs", "linux", "basic", "standard"))
+_WINDOWS = re.compile(r"\bwin(?:dows)?\b|windows$", re.IGNORECASE)
 _PLAIN_TAILS = frozenset({"", "linux", "basic", "basiclinux"})
 _CACHED = 1024  # a region has about 300 products
 
@@ -139,12 +141,43 @@ def read_meter(sku_name: str, meter_name: str, instance_type: str) -> Meter:
     return Meter.EXPIRED if said == {Meter.EXPIRED, Meter.SPOT} else Meter.UNKNOWN
 
 
+def words_of_kind(product_name: str, sku_name: str, meter_name: str, instance_type: str) -> str:
+    """What tells one unknown kind of row from another, whatever the size: the words that make it unknown.
+
+    >>> words_of_kind("Virtual Machines Easv5 Series", "E4as v5 Spot Plus", "E4as v5 Spot Plus", "Standard_E4as_v5")
+    'plus spot'
+    >>> words_of_kind("Virtual Machines Easv5 Batch Series", "E4as v5", "E4as v5", "Standard_E4as_v5")
+    'batch'
+    """
+    size = frozenset(words_of(instance_type))
+    found = {word for name in (sku_name, meter_name) for word in words_of(name)[_end_of_size(words_of(name), size) :]}
+    if read_product(product_name).kind is Product.UNKNOWN:
+        found |= {*words_of(product_name)} - _USUAL_IN_NAMES
+    return " ".join(sorted(word for word in found if "spot" in word or not any(map(str.isdigit, word))))
+
+
+def without_windows(product_name: str) -> str:
+    """The name of the Linux product that a Windows one stands beside.
+
+    >>> without_windows("Virtual Machines Easv5 Series Windows")
+    'Virtual Machines Easv5 Series '
+    """
+    return _WINDOWS.sub("", product_name)
+
+
+def _is_of_size(word: str, size: frozenset[str]) -> bool:
+    return word in size or word in ("standard", "basic") or any(map(str.isdigit, word))
+
+
+def _end_of_size(words: tuple[str, ...], size: frozenset[str]) -> int:
+    return next((number for number, word in enumerate(words) if not _is_of_size(word, size)), len(words))
+
+
 def _kind_of(name: str, size: frozenset[str]) -> Meter:
     words = words_of(name)
-    is_size = [word in size or word in ("standard", "basic") or any(map(str.isdigit, word)) for word in words]
-    ends_at = next((number for number, yes in enumerate(is_size) if not yes), len(words))
+    ends_at = _end_of_size(words, size)
     tail = "".join(words[ends_at:])
-    if ends_at == 0 or any(is_size[ends_at:]):
+    if ends_at == 0 or any(_is_of_size(word, size) for word in words[ends_at:]):
         return Meter.UNKNOWN  # no size at all, or something after the words of the kind
     if not tail:
         # "Spot2" has a digit. A name that contains "spot" without being the known word is no machine's price.

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 
-from spotlake.azure.price_names import Meter, Product, read_meter, read_product
+from spotlake.azure.price_names import Meter, Product, read_meter, read_product, without_windows, words_of_kind
 from spotlake.azure.retail import RetailItem
 from spotlake.models import from_iso
 from spotlake.names import is_collected_region, join_key, region_key, split_tier
+from spotlake.reports import RowSample
 
 REJECTED_KINDS = (
     "unreadable",
@@ -45,10 +46,9 @@ REJECTED_KINDS = (
     "duplicate",
     "losing_candidate",
 )
-MOST_SAMPLES = 5
-ROUNDING = 0.001  # share of a price; candidates that are closer agree
+MOST_SAMPLES, MOST_DISAGREEING, _LONGEST_SAMPLE_TEXT = 5, 20, 80
+ROUNDING = 0.001  # of a price: candidates that are closer agree
 _SAMPLE_FIELDS = ("productName", "skuName", "meterName", "armSkuName", "type", "retailPrice")
-_LONGEST_SAMPLE_TEXT = 80
 _SIZE = re.compile(r"(?:standard|basic)_[a-z]{1,4}\d")
 _HOST_SIZE = re.compile(r"[_\s-]type\s?\d+$")
 
@@ -81,12 +81,14 @@ class ChosenPrices:
 
     Attributes:
         spot, ondemand: The prices.
-        rejected: Number of rejected rows, by ``REJECTED_KINDS``.
-        unpriced: Sizes (``join_key``) with a price of 0, which means unknown.
-        disagreements: Number of losing rows of another meter whose price differs by more than rounding.
-        respelt_regions: Number of rows whose region is not spelt as in the request.
-        unknown_samples: At most ``MOST_SAMPLES`` rows of an unknown kind, with their most informative fields. The
-            choice depends on the rows alone.
+        rejected: Rows left out, by ``REJECTED_KINDS``.
+        unpriced: Sizes (``join_key``) with a row at 0, which means unknown.
+        disagreements: Losing candidates of another meter whose price differs by more than rounding.
+        disagreeing: Which sizes those are of, ``MOST_DISAGREEING`` at most: "spot Standard_D2s_v5".
+        respelt_regions: Rows whose region is spelt in another way than it was asked for.
+        unknown: Kind (``words_of_kind``) -> a row of it: that kind and its telling fields; ``MOST_SAMPLES`` kinds at
+            most, and which ones depends on the rows alone.
+        windows: Rows of Windows spot prices, where they were asked for.
     """
 
     spot: dict[str, Price] = field(default_factory=dict)
@@ -94,8 +96,15 @@ class ChosenPrices:
     rejected: Counter[str] = field(default_factory=Counter)
     unpriced: set[str] = field(default_factory=set)
     disagreements: int = 0
+    disagreeing: set[str] = field(default_factory=set)
     respelt_regions: int = 0
-    unknown_samples: list[Sample] = field(default_factory=list)
+    unknown: dict[str, RowSample] = field(default_factory=dict)
+    windows: list[RetailItem] = field(default_factory=list)
+
+    @property
+    def unknown_samples(self) -> list[RowSample]:
+        """The rows of ``unknown``, in order of their kinds."""
+        return [sample for _, sample in sorted(self.unknown.items())]
 
     def add_missing(self, narrow: ChosenPrices) -> int:
         """Add the prices that only a narrower request found; return the number of sizes."""
@@ -108,10 +117,15 @@ class ChosenPrices:
         self.rejected += narrow.rejected
         self.unpriced |= narrow.unpriced
         self.disagreements += narrow.disagreements
+        self.disagreeing |= narrow.disagreeing
+        for sample in narrow.unknown_samples:
+            _keep_sample(self.unknown, sample)
         return len(healed)
 
 
-def choose_prices(items: Iterable[RetailItem], *, region: str, now_at: datetime) -> ChosenPrices:
+def choose_prices(
+    items: Iterable[RetailItem], *, region: str, now_at: datetime, keep_windows: bool = False
+) -> ChosenPrices:
     """Choose the Linux spot and on-demand price of every size of one region.
 
     If a size has several rows, the plainest product wins (fewest words besides "Virtual Machines <family> Series").
@@ -120,7 +134,8 @@ def choose_prices(items: Iterable[RetailItem], *, region: str, now_at: datetime)
     Args:
         items: Rows as the API serves them.
         region: ARM code that was asked for.
-        now_at: Time of the run. Rows that are not in force at this time are rejected.
+        now_at: The run's time; rows that are not in force then are left out.
+        keep_windows: Whether rows of Windows are kept, for ``windows_spot``.
     """
     chosen = ChosenPrices()
     candidates: dict[tuple[bool, str], list[tuple[_Rank, Price]]] = {}
@@ -132,7 +147,9 @@ def choose_prices(items: Iterable[RetailItem], *, region: str, now_at: datetime)
         if reason is not None:
             chosen.rejected[reason] += 1
             if reason == "unknown_kind":
-                _keep_sample(chosen.unknown_samples, item)
+                _keep_sample(chosen.unknown, item)
+            elif reason == "windows" and keep_windows:
+                chosen.windows.append(item)
             elif reason == "zero_price":
                 chosen.unpriced.add(join_key(str(item["armSkuName"])))
             continue
@@ -143,10 +160,20 @@ def choose_prices(items: Iterable[RetailItem], *, region: str, now_at: datetime)
     for (is_spot, size), ranked in candidates.items():
         best = max(ranked, key=lambda one: one[0])[1]
         chosen.rejected["losing_candidate"] += len(ranked) - 1
-        chosen.disagreements += sum(_disagree(best, price) for _, price in ranked)
+        differing = sum(_disagree(best, price) for _, price in ranked)
+        if differing:
+            chosen.disagreements += differing
+            chosen.disagreeing.add(f"{'spot' if is_spot else 'ondemand'} {best.instance_type}")
         (chosen.spot if is_spot else chosen.ondemand)[size] = best
     chosen.rejected += Counter()  # drops kinds with a count of 0
     return chosen
+
+
+def windows_spot(chosen: ChosenPrices, *, region: str, now_at: datetime) -> dict[str, float]:
+    """Windows spot prices by size (ARM casing), by the same rules, of rows that ``choose_prices`` has kept."""
+    beside = ({**item, "productName": without_windows(str(item["productName"]))} for item in chosen.windows)
+    found = choose_prices(beside, region=region, now_at=now_at)
+    return {price.instance_type: price.usd_per_hour for price in found.spot.values()}
 
 
 type _Rank = tuple[int, datetime, str, float]
@@ -232,12 +259,19 @@ def _disagree(best: Price, other: Price) -> bool:
     return far and (best.meter_id != other.meter_id or best.effective_start_at == other.effective_start_at)
 
 
-def _keep_sample(samples: list[Sample], item: RetailItem) -> None:
-    sample = {name: _short(item.get(name)) for name in _SAMPLE_FIELDS}
-    if sample not in samples:
-        samples.append(sample)
-        samples.sort(key=lambda one: [str(value) for value in one.values()])
-        del samples[MOST_SAMPLES:]
+def _keep_sample(kept: dict[str, RowSample], item: RetailItem) -> None:
+    """One row of each kind, the first in order of its text; of the kinds the first few in order of their words."""
+    sample: dict[str, str | float | None] = {name: _short(item.get(name)) for name in _SAMPLE_FIELDS}
+    kind = words_of_kind(*(str(sample[name]) for name in ("productName", "skuName", "meterName", "armSkuName")))
+    kind = sample["kind"] = kind if sample["type"] == "Consumption" else f"{sample['type']} {kind}".strip()
+    if kind not in kept or _text_of(sample) < _text_of(kept[kind]):
+        kept[kind] = sample
+    if len(kept) > MOST_SAMPLES:
+        del kept[max(kept)]
+
+
+def _text_of(sample: RowSample) -> list[str]:
+    return [str(value) for value in sample.values()]
 
 
 def _short(value: object) -> str | float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 
@@ -43,6 +43,9 @@ class RegionWorkJson(TypedDict):
     ondemand: bool
     filtered: bool
     last_good_rows: Mapping[str, int]
+    absent_spot: NotRequired[Sequence[str]]  # since 0.2.0, as the next two
+    absent_ondemand: NotRequired[Sequence[str]]
+    witness: NotRequired[bool]
 
 
 class WorkJson(TypedDict):
@@ -184,6 +187,9 @@ def _work_content(work: Work) -> WorkJson:
                 "ondemand": item.ondemand,
                 "filtered": item.filtered,
                 "last_good_rows": item.last_good_rows,
+                "absent_spot": item.absent_spot,
+                "absent_ondemand": item.absent_ondemand,
+                "witness": item.witness,
             }
             for region, item in work.items.items()
         },
@@ -205,6 +211,9 @@ def _work(content: WorkJson, key: str) -> Work:
                     filtered=one["filtered"],
                     quota_share_percent=content["quota_share_percent"],
                     last_good_rows=one["last_good_rows"],
+                    absent_spot=tuple(one.get("absent_spot", ())),
+                    absent_ondemand=tuple(one.get("absent_ondemand", ())),
+                    witness=one.get("witness", False),
                 )
                 for region, one in content["regions"].items()
             },

@@ -52,7 +52,7 @@ class Memory[Content]:
         """
         return self._read(objects, note)[0]
 
-    def change(self, objects: ObjectStore, change: Callable[[Content], Content], note: Note = _LOG.warning) -> None:
+    def change(self, objects: ObjectStore, change: Callable[[Content], Content], note: Note = _LOG.warning) -> Content:
         """Read the document, change it, and write it if it is still as it was read; else from the start.
 
         So no change of another writer is lost, however many there are at once.
@@ -63,6 +63,9 @@ class Memory[Content]:
                 conflict, so it must depend on its argument alone.
             note: Told of a damaged document, which is replaced.
 
+        Returns:
+            The content after the change.
+
         Raises:
             StoreError: It cannot be read or written, or others replaced it too often.
         """
@@ -70,14 +73,14 @@ class Memory[Content]:
             before, etag = self._read(objects, note)
             after = change(before)
             if after == before:
-                return
+                return after
             try:
                 write_json(
                     objects, self.key, self.dump(after), schema=self.schema, if_absent=etag is None, if_etag=etag
                 )
             except ConflictError:
                 continue
-            return
+            return after
         raise StoreError(f"s3://{objects.bucket}/{self.key}: others replaced it {_ROUNDS} times in a row")
 
     def _read(self, objects: ReadOnlyObjects, note: Note) -> tuple[Content, str | None]:
@@ -106,12 +109,13 @@ class Advice[Content](Memory[Content]):
             note(f"{error}; done without")
             return self.empty()
 
-    def change(self, objects: ObjectStore, change: Callable[[Content], Content], note: Note = _LOG.warning) -> None:
-        """As ``Memory.change``; when it cannot be written, the next run has less advice."""
+    def change(self, objects: ObjectStore, change: Callable[[Content], Content], note: Note = _LOG.warning) -> Content:
+        """As ``Memory.change``; when it cannot be read or written, an empty one is changed, and not kept."""
         try:
-            super().change(objects, change, note)
+            return super().change(objects, change, note)
         except StoreError as error:
             note(f"{error}; not kept")
+            return change(self.empty())
 
     def write(self, objects: ObjectStore, content: Content, note: Note = _LOG.warning) -> None:
         """Replace the document, whatever stands there."""

@@ -12,6 +12,7 @@ import requests
 
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import Tokens
+from spotlake.azure.price_history import price_history_query
 from spotlake.azure.resource_graph import API, BANDS, GraphPages, GraphRow, band_of
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import UntrustedAnswerError
@@ -22,10 +23,14 @@ from spotlake.settings import Settings
 from spotlake.shard_rows import EvictionRow
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.turns import Turns
+from spotlake.usecases.collect.price_history import collect_price_history
 from spotlake.usecases.collect.stored_shards import write_shard
 
 # Turns keep all regions together below the limit. A request that is refused anyway waits as long as Azure asks.
 _POLICY = RetryPolicy(attempts=40, backoff_seconds=1.0, longest_wait_seconds=30.0, timeout_seconds=(5.0, 60.0))
+# The turns of all other regions may come before its own; more time than that no side input gets.
+_WITNESS_SECONDS = 90.0
+_WITNESS_POLICY = RetryPolicy(attempts=3, backoff_seconds=1.0, longest_wait_seconds=10.0, timeout_seconds=(5.0, 30.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +105,21 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
         },
         seconds=round(deps.monotonic() - began, 3),
     )
-    return write_shard(deps.objects, run, report, rows, source=deps.settings.azure_source, collected_at=collected_at)
+    stored = write_shard(deps.objects, run, report, rows, source=deps.settings.azure_source, collected_at=collected_at)
+    if item.witness:
+        _ask_witness(run, item, deps)
+    return stored
+
+
+def _ask_witness(run: Run, item: WorkItem, deps: EvictionDeps) -> None:
+    """Ask for the region's price history, in little time and with few attempts: the rates are stored already."""
+    end = deps.monotonic() + _WITNESS_SECONDS
+    deadline = Deadline(lambda: min(deps.deadline.seconds_left(), end - deps.monotonic()))
+    client = HttpClient(API, deps.session, _WITNESS_POLICY, deadline, HttpCounts(), deps.sleep, deps.jitter)
+    url, turn = deps.settings.azure_management_url, lambda: deps.turns.take(deps.epoch())
+    pages = GraphPages(client, url, deps.tokens, turn, price_history_query)
+    source, asked_at = deps.settings.azure_source, deps.clock.now()
+    collect_price_history(run, item.region, pages, deps.objects, source=source, collected_at=asked_at)
 
 
 def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -> None:

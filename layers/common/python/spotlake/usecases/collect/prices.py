@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import requests
 
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
-from spotlake.azure.price_rules import ChosenPrices, choose_prices
+from spotlake.azure.price_rules import MOST_DISAGREEING, ChosenPrices, choose_prices, windows_spot
 from spotlake.azure.retail import API, SIZES_A_REQUEST, PricePages, narrow_filter, price_filter
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import AzureError, DeadlineError, UntrustedAnswerError
@@ -76,7 +76,7 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
         price_filter(item.region, ondemand=item.ondemand),
         may_be_empty=not item.instance_types,  # Azure lists a region before it sells anything there
     )
-    chosen = choose_prices(pages.rows(), region=item.region, now_at=run.slot_at)
+    chosen = choose_prices(pages.rows(), region=item.region, now_at=run.slot_at, keep_windows=item.witness)
     if item.instance_types or pages.rows_read:
         _require_enough(chosen, item, deps.settings)
     narrow = _ask_narrowly(chosen, item, pages, run)
@@ -94,7 +94,7 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
             **_counts(chosen, item, narrow),
         },
         seconds=round(deps.monotonic() - began, 3),
-        found=Findings(unconfirmed_sizes=tuple(_missing(chosen, item)), unknown_kinds=tuple(chosen.unknown_samples)),
+        found=_findings(chosen, item, narrow, run),
     )
     deps.on_listed(item.region, [row for row in rows if row.spot_price_usd_per_hour is not None])
     return write_shard(deps.objects, run, report, rows, source=deps.settings.azure_source, collected_at=collected_at)
@@ -124,25 +124,40 @@ class _Narrow:
     rows_read: int = 0
     healed: int = 0
     failures: int = 0
+    answered: list[str] = field(default_factory=list)
 
 
-def _missing(chosen: ChosenPrices, item: WorkItem) -> list[str]:
-    """Sizes of the catalogue without a spot price, or without the on-demand price that was asked for."""
+def _lacking(chosen: ChosenPrices, item: WorkItem) -> tuple[set[str], set[str]]:
+    """Sizes of the catalogue without a spot price, and those without the on-demand price that was asked for."""
+    spot = {one for one in item.instance_types if join_key(one) not in chosen.spot}
+    priced = chosen.ondemand.keys() | chosen.unpriced
+    ondemand = {one for one in item.instance_types if item.ondemand and join_key(one) not in priced}
+    return spot, ondemand
 
-    def lacks(size: str) -> bool:
-        return size not in chosen.spot or (
-            item.ondemand and size not in chosen.ondemand and size not in chosen.unpriced
-        )
 
-    return sorted(one for one in item.instance_types if lacks(join_key(one)))
+def _findings(chosen: ChosenPrices, item: WorkItem, narrow: _Narrow, run: Run) -> Findings:
+    spot, ondemand = _lacking(chosen, item)
+    return Findings(
+        unconfirmed_sizes=tuple(sorted(spot | ondemand)),
+        unknown_kinds=tuple(chosen.unknown_samples),
+        absent_spot=tuple(sorted(spot.intersection(narrow.answered))),
+        absent_ondemand=tuple(sorted(ondemand.intersection(narrow.answered))),
+        disagreeing_sizes=tuple(sorted(chosen.disagreeing)[:MOST_DISAGREEING]),
+        windows_spot_usd_per_hour=windows_spot(chosen, region=item.region, now_at=run.slot_at),
+    )
 
 
 def _ask_narrowly(chosen: ChosenPrices, item: WorkItem, pages: PricePages, run: Run) -> _Narrow:
-    """Ask once more for sizes that the listing lacks. An error here loses no known price."""
+    """Ask once more for what the listing lacks; whatever goes wrong here costs nothing of what is known.
+
+    What an earlier run did not find in this way either is left out for some hours (``planning/price_memory.py``).
+    """
     narrow, dry = _Narrow(), 0
-    missing = _missing(chosen, item)
+    spot, ondemand = _lacking(chosen, item)
+    missing = sorted(spot.difference(item.absent_spot) | ondemand.difference(item.absent_ondemand))
     for start in range(0, min(len(missing), _MOST_NARROW_REQUESTS * SIZES_A_REQUEST), SIZES_A_REQUEST):
-        wanted = narrow_filter(item.region, missing[start : start + SIZES_A_REQUEST], ondemand=item.ondemand)
+        sizes = missing[start : start + SIZES_A_REQUEST]
+        wanted = narrow_filter(item.region, sizes, ondemand=item.ondemand)
         asked = PricePages(pages.client, pages.base_url, wanted, may_be_empty=True)
         narrow.requests += 1
         try:
@@ -151,6 +166,7 @@ def _ask_narrowly(chosen: ChosenPrices, item: WorkItem, pages: PricePages, run: 
             narrow.failures += 1
             break
         narrow.rows_read += asked.rows_read
+        narrow.answered += sizes
         healed = chosen.add_missing(found)
         narrow.healed += healed
         dry = 0 if healed else dry + 1
@@ -165,7 +181,7 @@ def _counts(chosen: ChosenPrices, item: WorkItem, narrow: _Narrow) -> dict[str, 
         "narrow_requests": narrow.requests,
         "narrow_failures": narrow.failures,
         "healed_sizes": narrow.healed,
-        "unconfirmed_sizes": len(_missing(chosen, item)),
+        "unconfirmed_sizes": len(set[str]().union(*_lacking(chosen, item))),
         "invalid_rows": chosen.rejected["unreadable"],
         "price_disagreements": chosen.disagreements,
         "respelt_region_rows": chosen.respelt_regions,

@@ -6,9 +6,10 @@ checkpoint, so no call with a stored answer is sent again. The state machine's M
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain
 
 from spotlake import keys
@@ -17,6 +18,7 @@ from spotlake.models import Dataset, Run, WorkItem
 from spotlake.names import is_spot_eligible
 from spotlake.planning.attempt import Work
 from spotlake.planning.catalogue import Catalogue, fold_listing
+from spotlake.planning.price_memory import PriceMemory, note_listing
 from spotlake.planning.run_input import require_known_regions, require_known_sizes
 from spotlake.reports import CollectorReport
 from spotlake.shard_rows import PriceRow
@@ -25,6 +27,7 @@ from spotlake.state.attempts import read_record, read_work
 from spotlake.state.catalogue import read_catalogue
 from spotlake.state.checkpoints import Checkpoint
 from spotlake.state.last_good import read_last_good
+from spotlake.state.price_memory import PRICE_MEMORY
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.collect.stored_shards import stored_report, write_shard
 from spotlake.usecases.plan.prepare_work import PrepareDeps, prepare_collection
@@ -122,19 +125,34 @@ class _FullRun:
         if scope.resume:
             answers = read_slot_answers(self.deps.objects, self.run.slot_at, scope.instance_types)
         rows = read_last_good(self.deps.objects).rows
+        memory, slot_at = PRICE_MEMORY.read(self.deps.objects), self.run.slot_at
+        # What is asked for by name, or sells, is listed; what sold nothing so far, once a week.
+        due = {*scope.regions, *before.pairs, *(one for one in candidates if memory.is_listing_due(one, slot_at))}
+        candidates = tuple(filter(due.__contains__, candidates))
         with ThreadPoolExecutor(_PRICE_THREADS) as pool:
             listed = [region for region in candidates if Dataset.PRICE not in answers.whole.get(region, ())]
-            list(pool.map(lambda region: self._list_prices(region, before, rows), listed))
-        day, settings = self.run.slot_at.date(), self.deps.prepare.settings
+            list(pool.map(lambda region: self._list_prices(region, before, memory, rows), listed))
+        unsold = [region for region, sizes in self.listing.sizes.items() if not sizes and region not in before.pairs]
+        PRICE_MEMORY.change(self.deps.objects, lambda one: _without_prices(one, slot_at, unsold))
+        day, settings = slot_at.date(), self.deps.prepare.settings
         catalogue = fold_listing(before, day, self.listing.sizes, self.listing.names, keep_days=settings.catalogue_days)
         require_known_sizes(scope.instance_types, chain.from_iterable(catalogue.pairs.values()))
         # A region without listed sizes sells nothing, so rates and scores are not collected there.
         selling = [region for region in candidates if self.listing.sizes.get(region) != []]
         return prepare_collection(self.record, catalogue, self.deps.prepare, candidates=selling, answers=answers).work
 
-    def _list_prices(self, region: str, catalogue: Catalogue, rows: Mapping[str, Mapping[str, int]]) -> None:
+    def _list_prices(
+        self, region: str, catalogue: Catalogue, memory: PriceMemory, rows: Mapping[str, Mapping[str, int]]
+    ) -> None:
         known = tuple(catalogue.pairs.get(region, ()))
-        item = WorkItem(region=region, instance_types=known, ondemand=True, last_good_rows=rows.get(region, {}))
+        item = WorkItem(
+            region=region,
+            instance_types=known,
+            ondemand=True,
+            last_good_rows=rows.get(region, {}),
+            absent_spot=memory.absent_sizes(region, "spot", self.run.slot_at),
+            absent_ondemand=memory.absent_sizes(region, "ondemand", self.run.slot_at),
+        )
         if stored_report(self.deps.objects, Dataset.PRICE, self.run, region) is not None:
             self.listing.note(region, self._stored_prices(region))  # written by an earlier start of this job
             return
@@ -203,3 +221,9 @@ class _FullRun:
             source=deps.settings.azure_source,
             collected_at=deps.clock.now(),
         )
+
+
+def _without_prices(memory: PriceMemory, slot_at: datetime, regions: Iterable[str]) -> PriceMemory:
+    for region in regions:
+        memory = note_listing(memory, slot_at, region, sells=False)
+    return memory

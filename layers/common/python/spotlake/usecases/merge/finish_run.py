@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from spotlake.events import MergeResult
+from spotlake.events import MergeResult, PricesResult
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.models import Dataset, Mode, Run
 from spotlake.names import is_spot_eligible
 from spotlake.planning.attempt import Failure
 from spotlake.planning.catalogue import Catalogue, fold_listing
+from spotlake.planning.price_memory import DISAGREEMENT, UNKNOWN_KIND, fold_prices
 from spotlake.planning.sweep import Sweep, block_id, record_answers
+from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
 from spotlake.state.call_plan import CALL_PLAN
 from spotlake.state.catalogue import change_catalogue
 from spotlake.state.full_runs import note_full_run
 from spotlake.state.last_good import note_last_good
 from spotlake.state.lessons import learn_from
+from spotlake.state.price_memory import PRICE_MEMORY
 from spotlake.state.sweep import change_sweep
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
@@ -54,7 +58,20 @@ def finish_run(run: Run, failures: Sequence[Failure], deps: FinishDeps) -> Merge
     _note_answers(merged.slot, deps.objects)
     if run.mode is Mode.FULL and _is_whole(own):
         note_full_run(deps.objects, run.slot_at, done=True)
-    return result_of(deps.objects, run)
+    result = result_of(deps.objects, run)
+    return cast("MergeResult", {**result, **_note_prices(merged, listings, deps.objects)})
+
+
+def _note_prices(merged: Merged, listings: Sequence[CollectorReport], objects: ObjectStore) -> PricesResult:
+    """Remember what the listings taught of prices; what of it is new to people, and how far the witnesses differ."""
+    slot_at = merged.slot.slot_at
+    compared = {one.region: one.compared(slot_at) for one in merged.witnesses}
+    memory = PRICE_MEMORY.change(objects, lambda one: fold_prices(one, slot_at, listings, compared))
+    return {
+        "new_unknown_kinds": memory.new_in(UNKNOWN_KIND, slot_at),
+        "new_price_disagreements": memory.new_in(DISAGREEMENT, slot_at),
+        "witness_disagreement_percent": memory.worst_disagreement_percent(),
+    }
 
 
 def _is_whole(attempt: AttemptRead) -> bool:

@@ -30,6 +30,7 @@ from spotlake.state.merged_states import Cut, Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.workloads import Upserted, WorkloadTable
 from spotlake.usecases.merge.read_shards import read_slot
+from spotlake.usecases.merge.second_witness import compare_witnesses
 from spotlake.usecases.merge.write_manifest import Merged, write_manifest
 
 _REMEMBERED_RUNS = 144  # a day; a slot that comes later gets its snapshot only
@@ -111,6 +112,7 @@ class _Merge:
         merged = Merged(
             run=self.run, slot=read, newest=committed.newest, rows={**counts, "merged": int(committed.own.live.sum())},
             listed=listed, upserted=upserted, outputs=outputs, seconds=self.seconds, merged_at=self.deps.clock.now(),
+            witnesses=compare_witnesses(self.objects, read),
         )  # fmt: skip
         write_manifest(self.objects, merged, self.settings)
         return merged

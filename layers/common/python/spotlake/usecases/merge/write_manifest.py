@@ -14,6 +14,7 @@ from spotlake.errors import ConflictError, StoreError
 from spotlake.events import MergeResult
 from spotlake.merge import manifest
 from spotlake.merge.ages import score_ages
+from spotlake.merge.price_findings import price_findings
 from spotlake.merge.slot import SlotRead
 from spotlake.merge.view import View
 from spotlake.models import Run, to_iso
@@ -21,6 +22,7 @@ from spotlake.run_files import MANIFEST_SCHEMA, Manifest, Written, parse_manifes
 from spotlake.settings import Settings
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.workloads import Upserted
+from spotlake.usecases.merge.second_witness import Witnesses
 
 _ROUNDS = 8
 _NOTHING_WRITTEN = Written(
@@ -42,6 +44,7 @@ class Merged:
         outputs: Written keys.
         seconds: Duration of each part.
         merged_at: When the merge ended.
+        witnesses: Regions whose second witness of prices was asked.
     """
 
     run: Run
@@ -53,6 +56,7 @@ class Merged:
     outputs: Sequence[str]
     seconds: Mapping[str, float]
     merged_at: datetime
+    witnesses: Sequence[Witnesses] = ()
 
 
 def write_manifest(objects: ObjectStore, merged: Merged, settings: Settings) -> None:
@@ -94,7 +98,7 @@ def result_of(objects: ObjectStore, run: Run) -> MergeResult:
     names = (
         "status", "coverage_percent", "coverage_sufficient", "rows", "changed_rows", "written_items", "items_left",
         "consumed_write_units", "sps_calls", "throttled_calls", "stale_regions", "score_age_median_minutes",
-        "score_age_p95_minutes", "oldest_score_age_minutes", "rows_difference_percent",
+        "score_age_p95_minutes", "oldest_score_age_minutes", "rows_difference_percent", "unconfirmed_percent",
     )  # fmt: skip
     return cast(
         "MergeResult", {**{name: value for name, value in content.items() if name in names}, "manifest_key": key}
@@ -117,6 +121,8 @@ def _content(objects: ObjectStore, merged: Merged, settings: Settings, key: str)
         "score_age_median_minutes": ages.median_minutes,
         "score_age_p95_minutes": ages.p95_minutes,
         "oldest_score_age_minutes": ages.oldest_minutes,
+        **price_findings(merged.slot),
+        "price_witness": [one.to_dict() for one in merged.witnesses],
         "seconds": dict(merged.seconds),
         "merged_at": to_iso(merged.merged_at),
         "outputs": [*merged.outputs, key],

@@ -17,6 +17,7 @@ from spotlake.planning.attempt import AttemptRecord, Work
 from spotlake.planning.catalogue import Catalogue, pairs_of
 from spotlake.planning.cover import Block, cover_pairs
 from spotlake.planning.lessons import Learnt
+from spotlake.planning.price_memory import PriceMemory
 from spotlake.planning.rotation import count_of_slot
 from spotlake.planning.run_input import matches
 from spotlake.planning.schedule import Schedule, schedule_calls
@@ -29,6 +30,7 @@ from spotlake.state.attempts import write_work
 from spotlake.state.call_plan import CALL_PLAN, StoredPlan
 from spotlake.state.last_good import LAST_GOOD, LastGood
 from spotlake.state.lessons import read_learnt
+from spotlake.state.price_memory import PRICE_MEMORY
 from spotlake.state.sweep import SWEEP
 from spotlake.stores.ledger import QuotaLedger
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
@@ -112,12 +114,23 @@ class _Preparation:
         deps, scope = self.deps, self.record.scope
         note = self.notes.append
         learnt, last_good = read_learnt(deps.objects, note), LAST_GOOD.read(deps.objects, note)
-        regions = tuple(sorted({*(scope.regions or self.catalogue.pairs), *candidates}))
+        memory = PRICE_MEMORY.read(deps.objects, note)
+        due = (region for region in candidates if memory.is_listing_due(region, self.record.run.slot_at))
+        regions = tuple(sorted({*(scope.regions or self.catalogue.pairs), *due}))
         pairs = _pairs_to_score(self.catalogue, scope, learnt, self.record.run.mode)
         production = look_at_production(deps.production, deps.objects, self.record.run.slot_at, note)
         share = self._share_percent(production)
         run, schedule, quota_left = self._schedule(pairs, learnt, regions, share, production)
-        items = {region: self._item(run, region, schedule, share, last_good) for region in regions}
+        witnesses = self._witnesses(memory, regions)
+        items = {}
+        for region in regions:
+            item = self._item(run, region, schedule, share, last_good)
+            items[region] = replace(
+                item,
+                absent_spot=memory.absent_sizes(region, "spot", run.slot_at),
+                absent_ondemand=memory.absent_sizes(region, "ondemand", run.slot_at),
+                witness=region in witnesses,
+            )
         work = Work(
             run=run,
             items=items,
@@ -225,6 +238,13 @@ class _Preparation:
             return run
         self.notes.append(f"desired count {lost} lost its turn: this run asks it too")
         return replace(run, desired_counts=(*run.desired_counts, lost))
+
+    def _witnesses(self, memory: PriceMemory, regions: Sequence[str]) -> frozenset[str]:
+        """Whose second witness is asked: of a whole incremental run, whose two listings are of one slot."""
+        run, scope = self.record.run, self.record.scope
+        if run.mode is Mode.FULL or scope.filtered or scope.resume:
+            return frozenset()
+        return memory.witnesses_due(filter(self.catalogue.pairs.get, regions), run.slot_at)
 
     def _item(self, run: Run, region: str, schedule: Schedule, share_percent: int, last_good: LastGood) -> WorkItem:
         scope, settings = self.record.scope, self.deps.settings
