@@ -65,7 +65,9 @@ class Settings:
         witness_alarm_percent: More sizes of a region than this whose price Resource Graph contradicts raise an alarm.
         score_age_alarm_hours: A score older than this raises an alarm. With one subscription every count of every
             pair is asked again after about 40 hours.
-        retire_after_days: A workload that was not listed so long is retired.
+        retire_after_days: A workload that was looked for on so many days and not there is retired.
+        absent_looks: A price or rate that so many listings in a row did not show becomes unknown.
+        absent_hours: The first of those listings must be so long ago.
         retired_ttl_days: A retired item is removed so long after.
         name_casing: "source" as production's readers compare, or "lower".
         plan_effort_seconds: How long the full run may improve the call plan.
@@ -104,6 +106,8 @@ class Settings:
     witness_alarm_percent: int = _setting(10, int, _between(1, 100))
     score_age_alarm_hours: int = _setting(72, int, _between(1, 2000))
     retire_after_days: int = _setting(14, int, _between(1, 365))
+    absent_looks: int = _setting(6, int, _between(1, 255))
+    absent_hours: int = _setting(6, int, _between(0, 24 * 90))
     retired_ttl_days: int = _setting(90, int, _between(1, 3650))
     name_casing: str = _setting("source", str, _one_of("source", "lower"))
     plan_effort_seconds: int = _setting(60, int, _between(0, 900))
