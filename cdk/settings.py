@@ -25,7 +25,7 @@ _DEFAULT_STAGE = "test"
 # Defaults of the running code that hold the stage. Another stage gets other names.
 _STAGED_NAMES = ("write_bucket", "workload_table", "control_table")
 _MADE_BY_THE_STACK = ("stage", "topic_arn")
-_LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365)
+_LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365)  # of those that CloudWatch Logs has (PutRetentionPolicy, 2026-11)
 
 
 @dataclass(frozen=True, kw_only=True)

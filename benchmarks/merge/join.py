@@ -44,6 +44,7 @@ def lines_of(folder: Path, dataset: str) -> bytes:
 def numpy_changes(folder: Path) -> int:
     """As the merge does it."""
     from benchmarks.merge.runs import load
+    from spotlake.merge.evidence import Patience
     from spotlake.merge.fold import fold_slot
     from spotlake.merge.state import slot_number
     from spotlake.merge.table_changes import Changes, Writing
@@ -56,7 +57,7 @@ def numpy_changes(folder: Path) -> int:
     state = states.load(states.head().table_key)
     before = View.of(state, 7).kept()
     read = read_slot(objects, run.slot_at, [run.attempt])
-    fold_slot(state, read.columns, slot_number(run.slot_at))
+    fold_slot(state, read.columns, slot_number(run.slot_at), read.looks, Patience())
     return len(Changes(before, View.of(state, 7), Writing(run_id=run.run_id, version=2, ttl_days=7)))
 
 

@@ -84,7 +84,7 @@ class _Granter:
         # Its own shards too, because a stored shard is never overwritten.
         own = _SHARD_PREFIX.format(dataset.value)
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, own)
-        self._write(role, own)
+        self._write(role, own, f"{keys.DOUBTS_PREFIX}{dataset.value}/")
         if signs_in:
             self._sign_in(role)
 

@@ -13,7 +13,7 @@ from spotlake.errors import ConfigurationError
 
 _POLL_SECONDS = 3.0
 _ELSE = "install docker or podman here, or deploy with -c image_uri=REPOSITORY:TAG"
-# A new account may have none at all ("Cannot have more than 0 builds in queue"; AWS re:Post, read 2026-11).
+# A new account may have few builds, or none (CodeBuild user guide, limits, read 2026-11).
 _LIMITED = "AccountLimitExceededException"
 
 

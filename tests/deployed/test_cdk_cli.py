@@ -113,6 +113,7 @@ def test_deploy_says_how_to_start_by_hand_where_to_look_and_what_full_runs_need(
 
 
 def test_a_second_deploy_changes_nothing(cli: Cli, deployed: str) -> None:
+    assert "Number of stacks with differences: 0" in cli.run("diff", STACK)
     assert "(no changes)" in make(cli, "deploy", "--require-approval", "never")
 
 

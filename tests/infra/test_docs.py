@@ -17,6 +17,7 @@ from spotlake.azure.credentials import read_credentials
 from spotlake.settings import Settings
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
+from spotlake_local.cli import _parser
 from spotlake_local.workspace import ROOT
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ def test_the_settings_that_commands_name_exist() -> None:
         given = [word for word in shlex.split(arguments) if "=" in word]
         assert given
         StackSettings.from_context(dict(word.split("=", 1) for word in given) | {"write_bucket": "your-bucket"})
+
+
+def test_the_commands_of_ours_that_the_page_types_exist() -> None:
+    typed = re.findall(r"^\.venv/bin/spotlake (.+)$", DEPLOYING, re.MULTILINE)
+    assert {shlex.split(words)[0] for words in typed} == {"doctor", "ops"}
+    for words in typed:
+        _parser().parse_args(shlex.split(words))
 
 
 @pytest.mark.emulator

@@ -1,14 +1,17 @@
-// Evaluates JSONata of the state machine with the reference implementation: [{expression, variables}] on standard
-// input, the results on standard output; what the expression does not give is null.
+// The reference implementation of JSONata, a line each way: {expression, variables} in, {value} out; {} where the
+// expression gives nothing, {error} where it fails.
 const jsonata = require('jsonata');
+const lines = require('readline').createInterface({ input: process.stdin });
 async function main() {
-  let text = '';
-  for await (const part of process.stdin) text += part;
-  const results = [];
-  for (const { expression, variables } of JSON.parse(text)) {
-    const result = await jsonata(expression).evaluate({}, variables);
-    results.push(result === undefined ? null : result);
+  for await (const line of lines) {
+    const { expression, variables } = JSON.parse(line);
+    let answer;
+    try {
+      answer = { value: await jsonata(expression).evaluate({}, variables) };
+    } catch (error) {
+      answer = { error: `${error.code || ''} ${error.message}` };
+    }
+    process.stdout.write(JSON.stringify(answer) + '\n');
   }
-  process.stdout.write(JSON.stringify(results));
 }
-main().catch((error) => { process.stderr.write(`${error.code || ''} ${error.message}\n`); process.exit(1); });
+main();

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spotlake.usecases.full_run.exit_codes import failures_by_exit_code
 from spotlake_local.workspace import ROOT
+from tests.workflow.reference import NothingError, start_reference
 
 MACHINE = json.loads((ROOT / "statemachine/collector.asl.json").read_text(encoding="utf-8"))
 # Of JSONata 2.0.6, which AWS names (docs.jsonata.org, AWS "Transforming data", read 2026-11), and AWS's own additions.
@@ -44,18 +42,14 @@ def assigned(value: Any) -> Iterator[str]:
 
 
 def evaluate(*asked: tuple[str, Mapping[str, Any]]) -> list[Any]:
-    """What the reference makes of each expression with these variables."""
-    given = json.dumps([{"expression": expression, "variables": variables} for expression, variables in asked])
-    done = subprocess.run(
-        ["node", Path(__file__).with_name("reference.cjs")],
-        env={**os.environ, "NODE_PATH": str(ROOT / "node_modules")},
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    results: list[Any] = json.loads(done.stdout)
+    """What the reference makes of each expression with these variables; None of what gives nothing."""
+    results = []
+    with start_reference() as reference:
+        for expression, variables in asked:
+            try:
+                results.append(reference.evaluate(expression, variables))
+            except NothingError:
+                results.append(None)
     return results
 
 
@@ -88,6 +82,16 @@ def test_no_variable_has_the_name_of_a_function() -> None:
     inner = {name for text in texts(MACHINE) for name in re.findall(r"\$(\w+)\s*:=", text)}
     assert {"merged", "run", "plan", "failure"} <= names
     assert (names | inner) & BUILT_IN == set()
+
+
+def test_the_names_that_are_refused_are_those_that_the_reference_binds() -> None:
+    source = (ROOT / "node_modules/jsonata/jsonata.js").read_text(encoding="utf-8")
+    bound = set(re.findall(r"staticFrame\.bind\('(\w+)'", source))
+    assert len(bound) > 60
+    assert bound <= BUILT_IN
+    # Bound a moment before an evaluation; AWS's own; and the one name that it reserves (Step Functions, "Transforming
+    # data with JSONata", read 2026-11).
+    assert BUILT_IN - bound == {"now", "millis", "states", "partition", "range", "hash", "parse", "uuid"}
 
 
 def test_every_function_that_is_called_is_one_of_the_language() -> None:

@@ -83,7 +83,7 @@ class Account:
             raise
         if not found["StackStatus"].endswith("COMPLETE") or found["StackStatus"] in _EMPTY:
             return {}
-        return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
+        return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
 
     def named(self, kind: str) -> list[str]:
         """Physical names of the stack's resources of a type."""

@@ -10,12 +10,15 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spotlake.errors import ConfigurationError
 from spotlake_local.arguments import add_command
 from spotlake_local.image_source import DOCKERFILE, content_tag
 from spotlake_local.workspace import ROOT
+
+if TYPE_CHECKING:
+    from spotlake_local.cloud_build import CloudBuild
 
 PLATFORMS = "linux/arm64,linux/amd64"
 _STACK = "spotlake-azure-{stage}"
@@ -62,7 +65,7 @@ def command(arguments: argparse.Namespace) -> int:
     try:
         engine = find_engine()
     except ConfigurationError:
-        return _build_there(outputs["ImageProject"])
+        return _build_there(outputs)
     return _build_here(engine, _repository_of(outputs))
 
 
@@ -76,13 +79,19 @@ def _build_here(engine: str, repository: str) -> int:
     return 0
 
 
-def _build_there(project: str) -> int:
-    """With the stack's CodeBuild project, from the source that was deployed."""
+def _project_of(outputs: dict[str, str]) -> CloudBuild:
+    """The stack's CodeBuild project, in the region of its repository."""
     import boto3
 
     from spotlake_local.cloud_build import CloudBuild
 
-    build = CloudBuild.of(boto3.Session(), project)
+    match = _ECR.match(outputs["ImageUri"])
+    return CloudBuild.of(boto3.Session(region_name=match[2] if match else None), outputs["ImageProject"])
+
+
+def _build_there(outputs: dict[str, str]) -> int:
+    """With the stack's CodeBuild project, from the source that was deployed."""
+    build = _project_of(outputs)
     repository, tag = build.target()
     if tag != content_tag(ROOT):
         print(f"note: this checkout is not what is deployed; what is deployed is built ({tag}): `make deploy` first?")  # noqa: T201
@@ -93,14 +102,10 @@ def _build_there(project: str) -> int:
 
 def _build_what_lacks(file: Path) -> int:
     """After a deployment: the stack's image, unless its repository has it, or it has no repository of its own."""
-    import boto3
-
-    from spotlake_local.cloud_build import CloudBuild
-
     for outputs in json.loads(file.read_text(encoding="utf-8")).values():
         if "ImageProject" not in outputs:
             continue
-        build = CloudBuild.of(boto3.Session(), outputs["ImageProject"])
+        build = _project_of(outputs)
         repository, tag = build.target()
         if build.is_there(repository, tag):
             print(f"full runs have their image: {repository}:{tag}")  # noqa: T201
@@ -108,7 +113,7 @@ def _build_what_lacks(file: Path) -> int:
         try:
             engine = find_engine()
         except ConfigurationError:
-            _build_there(outputs["ImageProject"])
+            _build_there(outputs)
         else:
             _build_here(engine, repository)
     return 0

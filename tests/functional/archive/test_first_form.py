@@ -43,7 +43,9 @@ def archive() -> Archive:
         for item in orjson.loads(kept.read("items.json")):
             one = {name: plain(value) for name, value in item.items()}
             workloads.items[one["InstanceType"], one["Workload"]] = without_decimals(one)
-    return Archive(bench=Bench(clock=ManualClock(NEXT_AT)), store=objects, workloads=workloads)
+    bench = Bench(clock=ManualClock(NEXT_AT), subscriptions=("sub-a",))
+    bench.azure.physical = {"sub-a": {"1": "", "2": "", "3": ""}}  # the buildings of the kept archive have other names
+    return Archive(bench=bench, store=objects, workloads=workloads)
 
 
 def without_decimals(value: Any) -> Any:
@@ -71,7 +73,7 @@ def test_a_run_goes_on_from_it(archive: Archive) -> None:
     sell_what_was_sold(archive)
     manifest = archive.run(**BY_HAND, desired_count=5)
     after = table(archive)
-    assert manifest["status"] == "complete"
+    assert manifest["status"] == "complete", manifest["stale"]
     assert set(before) <= set(after)
     for key, old in before.items():
         new = after[key]
@@ -104,7 +106,8 @@ def test_its_raw_shards_folded_again_give_the_same_snapshots_and_items(archive: 
     for slot_at, expected in kept.items():
         manifest = again.merge(read_record(objects, slot_at, FIRST_FORM).run)
         assert (manifest["status"], manifest["coverage_percent"]) == ("complete", 100.0)
-        assert snapshot(again, slot_at) == expected
+        known = [{name: row[name] for name in expected[0]} for row in snapshot(again, slot_at)]
+        assert known == expected
     assert essence(again) == essence(archive)
 
 

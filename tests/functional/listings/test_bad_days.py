@@ -74,8 +74,8 @@ def test_a_region_that_disappears_costs_only_itself(house: ListingDays) -> None:
     manifest = house.run(FIRST + timedelta(days=1), Mode.FULL)
     assert {one[:2] for one in stale(manifest)} == {("spot_price", gone), ("spot_if", gone)}
     assert {one["since"] for one in manifest["stale"]} == {"2026-11-30T10:00:00Z"}
-    assert (house.catalogue().pairs[gone], house.catalogue().listed[gone]) == (pairs, "2026-11-30")
-    assert house.catalogue().listed[there] == "2026-12-01"
+    assert (house.catalogue().pairs[gone], house.catalogue().listed[gone]) == (pairs, ("2026-11-30",))
+    assert house.catalogue().listed[there] == ("2026-11-30", "2026-12-01")
     after = house.values("SpotPrice")
     assert {key: one for key, one in after.items() if gone in key[1]} == {
         key: one for key, one in prices.items() if gone in key[1]

@@ -58,6 +58,9 @@ runs = st.fixed_dictionaries(
 )
 
 
+AGED = ("PriceConfirmed", "IFConfirmed", "ScoreConfirmed")  # of values that the last look did not confirm
+
+
 def unpacked(world: World, key: str) -> str:
     stored = world.objects.get(key)
     assert stored is not None
@@ -93,7 +96,9 @@ def check_latest(text: str, forms: Mapping[str, str], slot: str) -> list[dict[st
     rows: list[dict[str, Any]] = strict_json(text)
     assert [row["id"] for row in rows] == list(range(1, len(rows) + 1))
     for row in rows:
-        assert list(row) == ["id", *forms]
+        assert list(row)[: len(forms) + 1] == ["id", *forms]
+        assert set(row) - {"id", *forms} <= set(AGED)
+        assert all(held(forms["Time"], row[name]) for name in AGED if name in row)
         for name, form in forms.items():
             assert isinstance(row[name], str) == (name in TEXTS), name
             assert held(form, row[name]), (name, row[name])

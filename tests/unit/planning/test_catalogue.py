@@ -25,22 +25,30 @@ def folded(*days: tuple[int, dict[str, list[str]]], keep_days: int = 3) -> Catal
 
 def test_a_pair_that_a_listing_lost_stays_for_some_days() -> None:
     for after, sizes in ((1, (A, B)), (3, (A, B)), (4, (A,))):
-        catalogue = folded((0, {"eastus": [A, B]}), (after, {"eastus": [A]}))
+        catalogue = folded((0, {"eastus": [A, B]}), *((day, {"eastus": [A]}) for day in range(1, after + 1)))
         assert pairs_of(catalogue) == {"eastus": sizes}, after
+
+
+def test_days_without_a_listing_make_no_pair_older() -> None:
+    assert pairs_of(folded((0, {"eastus": [A, B]}), (30, {"eastus": [A]}))) == {"eastus": (A, B)}
+
+
+def test_a_region_that_is_believed_to_have_closed_leaves_after_some_days() -> None:
+    closed = [(day, {"eastus": list[str]()}) for day in range(1, 5)]
+    assert pairs_of(folded((0, {"eastus": [A]}), *closed[:3])) == {"eastus": (A,)}
+    assert pairs_of(folded((0, {"eastus": [A]}), *closed)) == {}
 
 
 def test_each_pair_has_the_day_it_was_last_seen() -> None:
     catalogue = folded((0, {"eastus": [A, B]}), (1, {"eastus": [A]}))
     assert catalogue.pairs["eastus"] == {A: "2026-11-24", B: "2026-11-23"}
-    assert (catalogue.listed, catalogue.names["eastus"]) == ({"eastus": "2026-11-24"}, "US East")
+    assert (catalogue.listed, catalogue.names["eastus"]) == ({"eastus": ("2026-11-23", "2026-11-24")}, "US East")
 
 
-@pytest.mark.parametrize("listing", [{}, {"eastus": []}], ids=["not_asked", "empty"])
-def test_a_region_without_a_listing_stays_as_it_was(listing: dict[str, list[str]]) -> None:
-    """A region that disappears from the price list keeps its pairs: an empty answer never replaces good data."""
+def test_a_region_without_a_listing_stays_as_it_was() -> None:
     before = folded((0, {"eastus": [A, B], "koreacentral": [C]}))
-    after = fold_listing(before, DAY + timedelta(days=30), listing, NAMES, keep_days=3)
-    assert after.pairs["eastus"] == before.pairs["eastus"]
+    after = fold_listing(before, DAY + timedelta(days=30), {}, NAMES, keep_days=3)
+    assert after == before
 
 
 def test_some_regions_of_it() -> None:

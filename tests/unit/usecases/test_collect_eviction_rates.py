@@ -203,7 +203,7 @@ def test_what_cannot_be_read_to_the_end_is_no_answer(name: str) -> None:
     collector = Collector(*UNTRUSTED[name])
     with pytest.raises(UntrustedAnswerError):
         collector.collect()
-    assert collector.objects.objects == {}
+    assert not [key for key in collector.objects.objects if key.startswith("rawdata/")]
 
 
 @pytest.mark.parametrize(("before", "believed"), [(2, True), (3, False)])
@@ -215,7 +215,7 @@ def test_a_fall_of_more_than_the_setting_is_not_believed(before: int, believed: 
         return
     with pytest.raises(UntrustedAnswerError, match="2 rows, the last good run had 3"):
         collector.collect(item)
-    assert collector.objects.objects == {}
+    assert not [key for key in collector.objects.objects if key.startswith("rawdata/")]
 
 
 def test_each_query_waits_for_its_turn() -> None:

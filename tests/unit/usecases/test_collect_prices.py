@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -17,7 +17,7 @@ from spotlake.errors import (
     DeadlineError,
     UntrustedAnswerError,
 )
-from spotlake.models import Dataset, Mode, Run, WorkItem
+from spotlake.models import Dataset, Mode, Run, WorkItem, run_id_of
 from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
 from spotlake.shards import open_shard
@@ -55,7 +55,7 @@ class Collector:
         self.waited.append(seconds)
         self.seconds_left -= seconds
 
-    def collect(self, item: WorkItem = ITEM) -> CollectorReport:
+    def collect(self, item: WorkItem = ITEM, run: Run = RUN) -> CollectorReport:
         deps = PriceDeps(
             objects=self.objects,
             session=self.session,
@@ -65,7 +65,7 @@ class Collector:
             sleep=self.sleep,
             monotonic=lambda: 0.0,
         )
-        return collect_prices(RUN, item, deps)
+        return collect_prices(run, item, deps)
 
     def rows(self) -> list[dict[str, Any]]:
         body = self.objects.objects[KEY]
@@ -183,13 +183,13 @@ def test_a_list_that_cannot_be_read_to_the_end_is_no_price_list(name: str) -> No
     collector = Collector(*UNTRUSTED[name])
     with pytest.raises(UntrustedAnswerError, match=SAID.get(name, "retail prices")):
         collector.collect()
-    assert collector.objects.objects == {}
+    assert not [key for key in collector.objects.objects if key.startswith("rawdata/")]
 
 
 def test_a_region_that_never_had_a_spot_price_may_have_none() -> None:
     collector = Collector(answered(page(ondemand())))
     assert collector.collect(replace(ITEM, instance_types=())).rows == 1
-    with pytest.raises(UntrustedAnswerError, match="no spot price at all"):
+    with pytest.raises(UntrustedAnswerError, match="no spot prices, the catalogue has"):
         Collector(answered(page(ondemand()))).collect()
 
 
@@ -208,7 +208,23 @@ def test_far_fewer_prices_than_sizes_are_not_believed() -> None:
     collector = Collector(answered(page(*listed[:3])))
     with pytest.raises(UntrustedAnswerError, match=r"3 spot prices, the catalogue has 8 sizes"):
         collector.collect(item)
-    assert collector.objects.objects == {}
+    assert not [key for key in collector.objects.objects if key.startswith("rawdata/")]
+
+
+@pytest.mark.parametrize("sold", [3, 0], ids=["smaller", "closed"])
+def test_a_region_that_shrinks_for_good_is_believed_after_three_looks_over_six_hours(sold: int) -> None:
+    objects, item = MemoryObjects(), replace(ITEM, instance_types=tuple(SIZES))
+    outcomes: list[tuple[str, int, int]] = []
+    for hours in (0, 3, 6, 7):
+        collector = Collector(answered(page(*(of_size(size) for size in SIZES[:sold]))))
+        collector.objects = objects
+        run_id = run_id_of(RUN.slot_at + timedelta(hours=hours))
+        try:
+            report = collector.collect(item, replace(RUN, run_id=run_id))
+            outcomes.append((report.status, report.rows, report.counts["believed_falls"]))
+        except UntrustedAnswerError:
+            outcomes.append(("refused", 0, 0))
+    assert outcomes == [("refused", 0, 0)] * 2 + [("complete", sold, 1)] * 2
 
 
 @pytest.mark.parametrize(
@@ -246,7 +262,7 @@ def test_a_budget_that_is_used_up_for_longer_than_there_is_time_ends_the_region(
     collector = Collector(answered(page(spot(), link=LINK + "1000"), **headers), seconds_left=30.0)
     with pytest.raises(DeadlineError):
         collector.collect()
-    assert collector.objects.objects == {}
+    assert not [key for key in collector.objects.objects if key.startswith("rawdata/")]
 
 
 def test_a_500_then_an_answer_is_an_answer() -> None:
@@ -266,7 +282,7 @@ def test_a_page_that_never_comes_fails_the_region_and_leaves_its_prices(
     collector = Collector(answered(page(spot(), link=LINK + "1000")), answer, seconds_left=400.0)
     with pytest.raises(error):
         collector.collect()
-    assert collector.objects.objects == {}
+    assert not [key for key in collector.objects.objects if key.startswith("rawdata/")]
 
 
 def test_sizes_keep_the_casing_of_the_catalogue_whatever_the_list_says() -> None:

@@ -39,6 +39,8 @@ FULL_RUNS = STATE_PREFIX + "full_runs.json"
 HEALTH = STATE_PREFIX + "health.json"
 PRODUCTION_SEEN = STATE_PREFIX + "production_seen.json"
 
+DOUBTS_PREFIX = STATE_PREFIX + "doubts/"
+
 # Written: what attempts were asked and planned; nothing here is ever overwritten.
 WORK_PREFIX = "work/azure/"
 
@@ -110,6 +112,11 @@ def memory_samples(slot_at: datetime) -> str:
 def execution(slot_at: datetime) -> str:
     """Execution statistics of a run."""
     return f"rawdata/azure/localfile/{_slot(slot_at)}_execution.json"
+
+
+def doubt(dataset: Dataset, region: str) -> str:
+    """Key of the listings of a region that were not believed."""
+    return f"{DOUBTS_PREFIX}{dataset.value}/{region}.json"
 
 
 def attempts_of_slot(slot_at: datetime) -> str:

@@ -63,12 +63,14 @@ class Settings:
         unconfirmed_alarm_percent: More pairs than this whose price the listings did not confirm raise an alarm. On the
             first two days of a month some 5 % have no spot price.
         witness_alarm_percent: More sizes of a region than this whose price Resource Graph contradicts raise an alarm.
-        score_age_alarm_hours: Age of a score that raises an alarm. With one subscription every score is asked again
-            after about 40 hours.
-        retire_after_days: Days without a listing after which a workload is retired.
-        retired_ttl_days: Days after which a retired item is removed.
-        name_casing: Casing of sizes: "source", as production's readers compare, or "lower".
-        plan_effort_seconds: Seconds that the full run may spend on improving the call plan.
+        score_age_alarm_hours: A score older than this raises an alarm. With one subscription every count of every
+            pair is asked again after about 40 hours.
+        retire_after_days: A workload that was looked for on so many days and not there is retired.
+        absent_looks: A price or rate that so many listings in a row did not show becomes unknown.
+        absent_hours: The first of those listings must be so long ago.
+        retired_ttl_days: A retired item is removed so long after.
+        name_casing: "source" as production's readers compare, or "lower".
+        plan_effort_seconds: How long the full run may improve the call plan.
         topic_arn: SNS topic for failures and recoveries; empty: none.
         slack_webhook_parameter: Name of a secure SSM parameter; empty: none.
     """
@@ -104,6 +106,8 @@ class Settings:
     witness_alarm_percent: int = _setting(10, int, _between(1, 100))
     score_age_alarm_hours: int = _setting(72, int, _between(1, 2000))
     retire_after_days: int = _setting(14, int, _between(1, 365))
+    absent_looks: int = _setting(6, int, _between(1, 255))
+    absent_hours: int = _setting(6, int, _between(0, 24 * 90))
     retired_ttl_days: int = _setting(90, int, _between(1, 3650))
     name_casing: str = _setting("source", str, _one_of("source", "lower"))
     plan_effort_seconds: int = _setting(60, int, _between(0, 900))

@@ -22,9 +22,10 @@ _REPORTED = '"error": str(e), "trace": traceback.format_exc()'
 
 
 def install(options: PatchOptions) -> None:
-    """Install the four patches."""
+    """Install the five patches."""
     _use_interpreter(options.lambda_python)
     _name_exceptions()
+    _name_throttles()
     _unpack_layers_once(options.cache)
     _measure_memory()
 
@@ -60,6 +61,20 @@ def _name_exceptions() -> None:
 
     lambda_runtime.Worker.invoke = invoke_and_note
     lambda_svc._execute_function_warm = execute_and_name
+
+
+def _name_throttles() -> None:
+    """Without it a Lambda that the account has no room for fails as Lambda.Unknown, which nobody retries."""
+    execute = need(lambda_svc, "_execute_function_with_config_scope", "names of throttles")
+
+    def execute_and_name(*args: Any, **kwargs: Any) -> Any:
+        answer = execute(*args, **kwargs)
+        body = answer.get("body")
+        if answer.get("error") and isinstance(body, dict) and "__type" in body:
+            body.setdefault("errorType", f"Lambda.{body['__type']}")
+        return answer
+
+    lambda_svc._execute_function_with_config_scope = execute_and_name
 
 
 def _unpack_layers_once(cache: Path) -> None:

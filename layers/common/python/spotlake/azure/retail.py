@@ -94,7 +94,7 @@ class PricePages:
             if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
                 raise UntrustedAnswerError(API, f"page {self.pages} has no Items")
             link = str(body.get("NextPageLink") or "")
-            if (after_full_page or self.may_be_empty) and not items and not link:
+            if (after_full_page or (self.may_be_empty and self.pages == 1)) and not items and not link:
                 return
             self._check(items, link)
             self.rows_read += len(items)

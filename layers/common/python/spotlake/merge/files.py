@@ -17,9 +17,10 @@ import numpy as np
 import orjson
 
 from spotlake.merge.columns import ZONES
+from spotlake.merge.evidence import shown_confirmed
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import slot_time
-from spotlake.merge.view import View
+from spotlake.merge.view import SLOTS_A_DAY, View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE
 from spotlake.names import split_tier
 from spotlake.packing import pack, pack_parts
@@ -30,11 +31,13 @@ CSV_COLUMNS = (
     "AvailabilityZone", "Score", "Time", "T2", "T3",
     # New columns, after the columns that SpotLake's readers know:
     "RegionCode", "ArmSkuName", "PhysicalZone", "PriceTime", "IFTime", "ScoreTime",
+    "PriceConfirmed", "IFConfirmed", "ScoreConfirmed",
 )  # fmt: skip
 LATEST_COLUMNS = CSV_COLUMNS[:13]
 _CHUNK_ROWS = 8192
 _TIME_FORM = "%Y-%m-%d %H:%M:%S"
 _ZONE_NAMES = (*ZONES, NO_ZONE)
+_PAIR_TIMES = ("spot_began", "frequency_began", "spot_confirmed", "frequency_confirmed")
 
 
 class Files:
@@ -67,16 +70,18 @@ class Files:
         ]
         arm = zip(self._by_text("region", _csv_field), self._by_text("size", _csv_field), strict=True)
         codes = [f"{region},{size}," for region, size in arm]
-        began = zip(_times(state.pair["spot_began"]), _times(state.pair["frequency_began"]), strict=True)
-        times = [f",{price},{rate}," for price, rate in began]
+        pair_times = {name: _times(state.pair[name]) for name in _PAIR_TIMES}
+        times = [f",{price},{rate}," for price, rate in zip(*(pair_times[one] for one in _PAIR_TIMES[:2]), strict=True)]
+        sures = [f",{price},{rate}," for price, rate in zip(*(pair_times[one] for one in _PAIR_TIMES[2:]), strict=True)]
         time = f"{slot_at:{_TIME_FORM}}"
         asked = self._asked(count, lambda zone, score, t2, t3: f"{zone},{score},{time},{t2},{t3},")
         texts = [_csv_field(text or NO_ZONE) for text in state.texts]
         physical = [texts[number] for number in self._of_row(state.workloads["physical"]).tolist()]
         scored = _times(self._of_row(state.workloads["score_began"][:, DESIRED_COUNTS.index(count)]))
+        answered = _times(self._answered(count))
         lines = (
-            f"{firsts[one]}{middle}{codes[one]}{zone}{times[one]}{score}\n"
-            for one, middle, zone, score in zip(pair, asked, physical, scored, strict=True)
+            f"{firsts[one]}{middle}{codes[one]}{zone}{times[one]}{score}{sures[one]}{last}\n"
+            for one, middle, zone, score, last in zip(pair, asked, physical, scored, answered, strict=True)
         )
         return pack_parts(_chunks(",".join(CSV_COLUMNS) + "\n", lines, end=""))
 
@@ -93,14 +98,37 @@ class Files:
         asked = self._asked(
             1,
             lambda zone, score, t2, t3: (
-                f',"AvailabilityZone":"{zone}","Score":{score},"Time":"{time}","T2":{t2},"T3":{t3}}}'
+                f',"AvailabilityZone":"{zone}","Score":{score},"Time":"{time}","T2":{t2},"T3":{t3}'
             ),
         )
+        aged, scored = self._aged_of_pairs(), self._aged_scores()
         rows = (
-            f'{"," if number > 1 else ""}{{"id":{number},{firsts[one]}{rest}'
-            for number, (one, rest) in enumerate(zip(self._pair.tolist(), asked, strict=True), 1)
+            f'{"," if number > 1 else ""}{{"id":{number},{firsts[one]}{rest}{aged[one]}{old}}}'
+            for number, (one, rest, old) in enumerate(zip(self._pair.tolist(), asked, scored, strict=True), 1)
         )
         return pack_parts(_chunks("[", rows, end="]"))
+
+    def _aged_of_pairs(self) -> list[str]:
+        """By pair: when price and rate were last confirmed, of those that the last look did not show."""
+        named = (("PriceConfirmed", "spot"), ("IFConfirmed", "frequency"))
+        columns = [(name, shown_confirmed(self._state, part)) for name, part in named]
+        texts = [""] * len(self._state.pair["region"])
+        for name, column in columns:
+            for place in np.flatnonzero(column).tolist():
+                texts[place] += f',"{name}":"{slot_time(int(column[place])):{_TIME_FORM}}"'
+        return texts
+
+    def _aged_scores(self) -> list[str]:
+        """By live workload: when the score at count 1 was last answered, where that is more than a day ago."""
+        last = self._answered(1)
+        texts = [""] * len(last)
+        for place in np.flatnonzero((last > 0) & (last < self._state.slot - SLOTS_A_DAY)).tolist():
+            texts[place] = f',"ScoreConfirmed":"{slot_time(int(last[place])):{_TIME_FORM}}"'
+        return texts
+
+    def _answered(self, count: int) -> Column:
+        """By live workload: the last slot with a score at a count, 0 for never."""
+        return self._of_row(self._state.workloads["seen"][:, DESIRED_COUNTS.index(count), :].max(axis=1, initial=0))
 
     def selector(self) -> bytes:
         """Gzip JSON array of the distinct tier, size and region of live workloads, in order."""

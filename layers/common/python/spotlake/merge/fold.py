@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from spotlake.merge.columns import ZONES, Columns
+from spotlake.merge.evidence import Looks, Patience, confirm, note_looks
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
 from spotlake.models import REGIONAL_ZONE
@@ -19,21 +20,24 @@ _NOT_THERE = -1
 _REGIONAL = ZONES.index(REGIONAL_ZONE)
 
 
-def fold_slot(state: MergedState, columns: Columns, slot: int) -> None:
+def fold_slot(state: MergedState, columns: Columns, slot: int, looks: Looks, patience: Patience) -> None:
     """Fold a slot's rows into the state, in place.
 
     Args:
         state: The state before the slot. Nothing in the state is newer than ``slot``.
         columns: The slot's rows, with one row per pair or zone.
         slot: The slot's number: the time of all its observations.
+        looks: What the slot looked at: what is not there though it was looked for is counted.
+        patience: When absence makes a value unknown.
     """
     state.slot = max(state.slot, slot)
     state.regions |= columns.regions
     pairs = _Pairs(state, list(columns.pairs))
     texts = state.text_numbers(columns.texts)
     _fold_prices(state, pairs, columns, slot)
-    _fold_scores(state, pairs, columns, texts, slot)
+    scored = _fold_scores(state, pairs, columns, texts, slot)
     _fold_evictions(state, pairs, columns, texts, slot)  # rates come last: they create no pair, prices and scores do
+    note_looks(state, looks, scored, slot, patience)
 
 
 class _Pairs:
@@ -90,12 +94,14 @@ def _fold_evictions(state: MergedState, pairs: _Pairs, columns: Columns, texts: 
     state.pair["band"][numbers[known]] = texts[columns.evictions["band"][known]]
 
 
-def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Column, slot: int) -> None:
+def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Column, slot: int) -> Column:
+    """Fold the scores; returns the numbers of the pairs that they are of."""
     wanted = _of_workloads(state, pairs, columns, slot)
     numbers, zones, scores = (columns.scores[name][wanted] for name in ("pair", "zone", "score"))
     numbers = pairs.added(numbers)
     at = _rows(state, numbers, zones)
     physical = texts[columns.scores["physical"][wanted]] if len(at) else at
+    _start_anew_elsewhere(state, at[physical > 0], physical[physical > 0])
     state.workloads["physical"][at[physical > 0]] = physical[physical > 0]
     state.workloads["answered"][at] = slot
     state.pair["listed"][numbers] = slot
@@ -108,6 +114,15 @@ def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Col
     state.workloads["score"][at, places] = scores
     changed = state.workloads["score"][at, places] != before
     state.workloads["score_began"][at[changed], places[changed]] = slot
+    return numbers
+
+
+def _start_anew_elsewhere(state: MergedState, at: Column, physical: Column) -> None:
+    """Forget the scores of workloads whose zone is another building now: two buildings are never one history."""
+    before = state.workloads["physical"][at]
+    moved = np.unique(at[(before > 0) & (before != physical)])
+    for name in ("seen", "score", "score_began"):
+        state.workloads[name][moved] = 0
 
 
 def _of_workloads(state: MergedState, pairs: _Pairs, columns: Columns, slot: int) -> Column:
@@ -159,3 +174,4 @@ def _replace(state: MergedState, name: str, numbers: Column, values: Column, slo
     changed = state.pair[name][numbers] != values  # nan differs from everything
     state.pair[name][numbers] = values
     state.pair[f"{name}_began"][numbers[changed]] = slot
+    confirm(state, name, numbers, slot)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from spotlake.merge.columns import Columns
+from spotlake.merge.evidence import Looks
 from spotlake.models import Dataset
 from spotlake.planning.attempt import AttemptRecord, Failure, Work
 from spotlake.reports import CollectorReport
@@ -65,6 +66,20 @@ class SlotRead:
         whole = [one for one in self.attempts if not one.record.scope.filtered and not one.record.scope.resume]
         first = (whole or self.attempts)[0]
         return (first.work.run if first.work else first.record.run).desired_counts[0]
+
+    @property
+    def looks(self) -> Looks:
+        """Regions that some attempt listed whole; an attempt whose record is gone may have listed some sizes alone."""
+        whole = [one for one in self.attempts if not one.record.scope.instance_types and one.record.run.owner]
+        listed = [report for one in whole for report in one.reports if report.status == "complete"]
+        prices = [report for report in listed if report.dataset is Dataset.PRICE]
+        return Looks(
+            by_part={
+                "spot": {report.region for report in prices},
+                "ondemand": {report.region for report in prices if report.counts.get("ondemand_asked")},
+                "frequency": {report.region for report in listed if report.dataset is Dataset.EVICTION},
+            }
+        )
 
     @property
     def reports(self) -> list[CollectorReport]:

@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 import numpy as np
 import orjson
 
-from spotlake.errors import StoreError
+from spotlake.errors import DamagedStateError
 from spotlake.merge.columns import ZONES
 from spotlake.merge.growing_columns import Column
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
 from spotlake.packing import pack_parts, unpack
 
-SCHEMA = 2
+SCHEMA = 3
+_BEFORE_EVIDENCE = 2  # the schema without the columns of ``_EVIDENCE``
 COUNTS = len(DESIRED_COUNTS)
 _SLOT_SECONDS = SLOT_MINUTES * 60
 
@@ -39,6 +40,15 @@ PAIR_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
     "frequency_began": ("<u4", (), 0),
     "listed": ("<u4", (), 0),  # last slot in which any value of the pair was seen
 }
+# When each value was last confirmed, when a look first missed it since (0: none did), and how many looks did.
+_EVIDENCE: dict[str, tuple[str, tuple[int, ...], float]] = {
+    f"{part}_{name}": (kind, (), 0)
+    for part in ("spot", "ondemand", "frequency")
+    for name, kind in (("confirmed", "<u4"), ("missed", "<u4"), ("looks", "<u1"))
+}
+# Days on which it was looked for and not there since it was last there, and the last of them (days since the epoch).
+_UNSEEN: dict[str, tuple[str, tuple[int, ...], float]] = {"unseen_days": ("<u2", (), 0), "unseen_day": ("<u4", (), 0)}
+PAIR_COLUMNS |= _EVIDENCE | _UNSEEN
 WORKLOAD_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
     "pair": ("<u4", (), 0),
     "zone": ("<i1", (), 0),  # index into ``ZONES``
@@ -47,7 +57,10 @@ WORKLOAD_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
     "seen": ("<u4", (COUNTS, 3), 0),  # last slot of each score by count; index 0 = score 1
     "score": ("<i1", (COUNTS,), 0),  # last known score by count, 0 = never
     "score_began": ("<u4", (COUNTS,), 0),
+    **_UNSEEN,
 }
+
+_SINCE_EVIDENCE = {*_EVIDENCE, *_UNSEEN}
 
 
 def slot_number(moment: datetime) -> int:
@@ -142,22 +155,30 @@ def decode(body: bytes, key: str) -> MergedState:
         content = unpack(body)
         end = content.index(b"\n")
         head = orjson.loads(memoryview(content)[:end])
-        if (head["schema"], tuple(head["desired_counts"]), tuple(head["zones"])) != (SCHEMA, DESIRED_COUNTS, ZONES):
-            raise StoreError(f"{key}: schema {head['schema']!r}, this code reads {SCHEMA}")
+        known = head["schema"] in (SCHEMA, _BEFORE_EVIDENCE)
+        if not known or (tuple(head["desired_counts"]), tuple(head["zones"])) != (DESIRED_COUNTS, ZONES):
+            raise DamagedStateError(f"{key}: schema {head['schema']!r}, this code reads {_BEFORE_EVIDENCE} to {SCHEMA}")
         state = MergedState(slot=head["slot"], regions=head["regions"], texts=head["texts"])
         end += 1
         for columns, specs, rows in (
             (state.pair, PAIR_COLUMNS, head["pairs"]),
             (state.workloads, WORKLOAD_COLUMNS, head["rows"]),
         ):
-            for name, (kind, shape, _) in specs.items():
+            for name, spec in specs.items():
+                if head["schema"] == _BEFORE_EVIDENCE and name in _SINCE_EVIDENCE:
+                    columns[name] = _empty(spec, rows)
+                    continue
+                kind, shape, _ = spec
                 size = rows * math.prod(shape)
                 columns[name] = np.frombuffer(content, kind, size, end).reshape((rows, *shape)).copy()
                 end += columns[name].nbytes
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{key}: damaged ({type(error).__name__})") from error
+        raise DamagedStateError(f"{key}: damaged ({type(error).__name__})") from error
     if end != len(content):
-        raise StoreError(f"{key}: damaged (length)")
+        raise DamagedStateError(f"{key}: damaged (length)")
+    if head["schema"] == _BEFORE_EVIDENCE:
+        for part in ("spot", "ondemand", "frequency"):  # all that is known of a value is that it began
+            state.pair[f"{part}_confirmed"] = state.pair[f"{part}_began"].copy()
     return state
 
 

@@ -11,6 +11,7 @@ from itertools import batched
 import numpy as np
 
 from spotlake.merge.columns import ZONES
+from spotlake.merge.evidence import shown_confirmed
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState, slot_time
 from spotlake.merge.view import PLAIN_ZONE, SLOTS_A_DAY, View
@@ -19,8 +20,8 @@ from spotlake.names import split_tier
 from spotlake.scores.thresholds import UNKNOWN
 
 # Attributes of the item that show a difference, by group.
-PRICE_NAMES = ("SpotPrice", "OndemandPrice", "Savings", "PriceAt")
-EVICTION_NAMES = ("IF", "EvictionBand", "IFAt")
+PRICE_NAMES = ("SpotPrice", "OndemandPrice", "Savings", "PriceAt", "PriceConfirmedAt")
+EVICTION_NAMES = ("IF", "EvictionBand", "IFAt", "IFConfirmedAt")
 SCORE_NAMES = ("Scores", "T2", "T3", "PhysicalZone")
 REGION_NAMES = ("RegionName",)
 ALL_NAMES = None
@@ -176,7 +177,12 @@ def _differences(before: View, after: View, known: Column) -> _Groups:
         other: Column = now != then
         return other & ~(np.isnan(now) & np.isnan(then)) if now.dtype.kind == "f" else other
 
-    prices = differs("spot") | differs("ondemand") | differs("spot_began")
+    def aged(part: str) -> Column:
+        now, then = shown_confirmed(new, part)[after.pair], shown_confirmed(old, part)[old_pair]
+        other: Column = now != then
+        return other
+
+    prices = differs("spot") | differs("ondemand") | differs("spot_began") | aged("spot")
     bands = new.pair["band"][after.pair] != texts[old.pair["band"]][old_pair]
     scores = (after.t2 != before.t2[known]) | (after.t3 != before.t3[known])
     scored = (after.row >= 0) & (before.row[known] >= 0)
@@ -188,7 +194,7 @@ def _differences(before: View, after: View, known: Column) -> _Groups:
     is_renamed = np.array([text in renamed for text in new.texts], bool)
     return {
         PRICE_NAMES: prices,
-        EVICTION_NAMES: differs("frequency") | differs("frequency_began") | bands,
+        EVICTION_NAMES: differs("frequency") | differs("frequency_began") | bands | aged("frequency"),
         SCORE_NAMES: scores,
         REGION_NAMES: is_renamed[new.pair["region"]][after.pair],
     }
@@ -199,8 +205,11 @@ def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
     state, pair = view.state, view.pair[numbers]
     names = ("region", "size", "spot", "spot_began", "ondemand", "frequency", "frequency_began", "band")
     of_pair = zip(*(state.pair[name][pair].tolist() for name in names), view.savings[pair].tolist(), strict=True)
+    aged = zip(*(shown_confirmed(state, part)[pair].tolist() for part in ("spot", "frequency")), strict=True)
     own = (column[numbers].tolist() for column in (view.row, view.zone, view.live, view.t2, view.t3))
-    for values, (row, zone, live, t2, t3) in zip(of_pair, zip(*own, strict=True), strict=True):
+    for values, (row, zone, live, t2, t3), (price_aged, rate_aged) in zip(
+        of_pair, zip(*own, strict=True), aged, strict=True
+    ):
         region_number, size_number, spot, spot_began, ondemand, frequency, frequency_began, band, savings = values
         region, size = state.texts[region_number], state.texts[size_number]
         tier, rest = split_tier(size)
@@ -224,6 +233,10 @@ def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
             item["Savings"] = savings
         if _is_known(frequency):
             item |= {"IF": frequency, "EvictionBand": state.texts[band], "IFAt": _iso(frequency_began)}
+        if price_aged:
+            item["PriceConfirmedAt"] = _iso(price_aged)
+        if rate_aged:
+            item["IFConfirmedAt"] = _iso(rate_aged)
         if row >= 0:
             item |= _score_fields(state, row, t2, t3)
         if not live:

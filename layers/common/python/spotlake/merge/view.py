@@ -42,10 +42,10 @@ class View:
     @classmethod
     def of(cls, state: MergedState, retire_after_days: int) -> View:
         """Compute all derived values, from the state and the setting alone."""
-        oldest = max(state.slot - retire_after_days * SLOTS_A_DAY, 1)
-        pair_live = state.pair["listed"] >= oldest
+        pair_live = (state.pair["listed"] > 0) & (state.pair["unseen_days"] < retire_after_days)
         row_pair = state.workloads["pair"].astype(np.int64)
-        row_live = pair_live[row_pair] & (state.workloads["answered"] >= oldest)
+        rows = state.workloads
+        row_live = pair_live[row_pair] & (rows["answered"] > 0) & (rows["unseen_days"] < retire_after_days)
         scored = np.zeros(len(pair_live), bool)
         scored[row_pair[row_live]] = True
         # A pair that got its first scored zone has a retired N/A workload. A pair that always had one never had an N/A
@@ -63,6 +63,10 @@ class View:
             t3=np.concatenate([thresholds(seen, 3), none]),
             savings=_savings(state.pair["spot"], state.pair["ondemand"]),
         )
+
+    def copied(self) -> View:
+        """The same over a copy of the state."""
+        return replace(self, state=self.state.copy())
 
     def kept(self) -> View:
         """The same view over a copy of the state, without the history that T2 and T3 are derived from."""

@@ -1,15 +1,15 @@
 """The catalogue of pairs that can be spot: the union of the last days' listings (pure).
 
 Real listings lose thousands of pairs for a day. So each pair keeps the day of its last listing, and stays in the
-catalogue for ``settings.catalogue_days`` after that day. A listing never moves a day back. A region that was not
-listed, or whose listing is empty, stays as the region was.
+catalogue until its region was listed without it on more than ``settings.catalogue_days`` days. Days on which a region
+was not listed do not count. A listing never moves a day back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +19,12 @@ class Catalogue:
     Attributes:
         pairs: Region -> size (ARM casing) -> day of the pair's last listing (ISO date).
         names: Region -> billing name ("KR Central").
-        listed: Region -> day of its last listing.
+        listed: Region -> the last days on which it was listed, in order.
     """
 
     pairs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
-    listed: Mapping[str, str] = field(default_factory=dict)
+    listed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def fold_listing(
@@ -40,21 +40,24 @@ def fold_listing(
     Args:
         catalogue: The catalogue before this listing.
         day: UTC day of the listing.
-        listing: Region -> sizes that have a spot price; an empty region changes nothing.
+        listing: Region -> sizes that have a spot price, of regions whose listing was believed; none for a region that
+            sells nothing (any more).
         names: Billing names of those regions.
-        keep_days: Days that an unlisted pair stays.
+        keep_days: Days of listings that an unlisted pair survives.
     """
-    today, oldest = day.isoformat(), (day - timedelta(days=keep_days)).isoformat()
+    today = day.isoformat()
     pairs = {region: dict(sizes) for region, sizes in catalogue.pairs.items()}
-    listed = dict(catalogue.listed)
+    listed = {region: tuple(days) for region, days in catalogue.listed.items()}
     for region, sizes in listing.items():
         known = pairs.get(region, {})
         fresh = {size: max(today, known.get(size, "")) for size in sizes}
-        if not fresh:
+        if not fresh and not known:
             continue
-        kept = {size: last for size, last in known.items() if last >= oldest}
+        listed[region] = tuple(sorted({*listed.get(region, ()), today})[-keep_days - 1 :])
+        kept = {size: last for size, last in known.items() if sum(one > last for one in listed[region]) <= keep_days}
         pairs[region] = dict(sorted({**kept, **fresh}.items()))
-        listed[region] = max(today, listed.get(region, ""))
+        if not pairs[region]:
+            del pairs[region]
     return Catalogue(pairs=dict(sorted(pairs.items())), names={**catalogue.names, **names}, listed=listed)
 
 

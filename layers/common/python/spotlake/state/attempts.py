@@ -211,6 +211,7 @@ def _work(content: WorkJson, key: str) -> Work:
                     filtered=one["filtered"],
                     quota_share_percent=content["quota_share_percent"],
                     last_good_rows=one["last_good_rows"],
+                    whole_at=content["confirmed_at"].get(region, {}),
                     absent_spot=tuple(one.get("absent_spot", ())),
                     absent_ondemand=tuple(one.get("absent_ondemand", ())),
                     witness=one.get("witness", False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict
 
 from spotlake import keys
@@ -16,18 +16,27 @@ class CatalogueJson(TypedDict):
 
     pairs: Mapping[str, Mapping[str, str]]
     names: Mapping[str, str]
+    listed: Mapping[str, Sequence[str]]
+
+
+class FirstCatalogueJson(TypedDict):
+    """The document in schema 1: of each region the day of its last listing alone."""
+
+    pairs: Mapping[str, Mapping[str, str]]
+    names: Mapping[str, str]
     listed: Mapping[str, str]
 
 
-def _parse(content: CatalogueJson) -> Catalogue:
-    return Catalogue(pairs=content["pairs"], names=content["names"], listed=content["listed"])
+def _parse(content: CatalogueJson | FirstCatalogueJson) -> Catalogue:
+    listed = {region: (days,) if isinstance(days, str) else tuple(days) for region, days in content["listed"].items()}
+    return Catalogue(pairs=content["pairs"], names=content["names"], listed=listed)
 
 
 def _dump(catalogue: Catalogue) -> CatalogueJson:
     return {"pairs": catalogue.pairs, "names": catalogue.names, "listed": catalogue.listed}
 
 
-CATALOGUE = Memory(key=keys.CATALOGUE, schema=1, parse=_parse, dump=_dump, empty=Catalogue)
+CATALOGUE = Memory(key=keys.CATALOGUE, schema=2, older=(1,), parse=_parse, dump=_dump, empty=Catalogue)
 
 
 def read_catalogue(objects: ReadOnlyObjects) -> Catalogue:

@@ -30,7 +30,7 @@ KEY = ("InstanceType", "Workload")
 # Optional attributes of an item. An update removes those that the item no longer has.
 OPTIONAL = (
     "OndemandPrice", "SpotPrice", "Savings", "PriceAt", "IF", "EvictionBand", "IFAt", "Scores", "T2", "T3",
-    "PhysicalZone", "RetiredAt", "ExpiresAt",
+    "PhysicalZone", "PriceConfirmedAt", "IFConfirmedAt", "RetiredAt", "ExpiresAt",
 )  # fmt: skip
 ALWAYS = ("UpdatedAt", "RunId", "Version")
 # A change, and whether the other statement (insert or update) was tried before.

@@ -21,6 +21,7 @@ from spotlake.names import join_key, region_key
 from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
 from spotlake.shard_rows import EvictionRow
+from spotlake.state.doubts import is_believed
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.turns import Turns
 from spotlake.usecases.collect.price_history import collect_price_history
@@ -77,8 +78,8 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     counts: Counter[str] = Counter()
     collected_at = deps.clock.now()
     found = list(pages.rows(item.region))
-    announced = max(pages.total or 0, len(found))
-    _require_enough(len(found), announced, item, deps.settings)
+    told = max(pages.total or 0, len(found))
+    believed_falls = _require_enough(len(found), told, run, item, deps)
     bands = _band_of_each(found, item.region, counts)
     template = EvictionRow(
         run_id=run.run_id,
@@ -100,7 +101,8 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
             "pages": pages.pages,
             "listed_rows": len(found) + pages.doubled,
             "doubled_rows": pages.doubled,
-            "missing_rows": announced - len(found),
+            "missing_rows": told - len(found),
+            "believed_falls": believed_falls,
             **counts,
         },
         seconds=round(deps.monotonic() - began, 3),
@@ -122,16 +124,25 @@ def _ask_witness(run: Run, item: WorkItem, deps: EvictionDeps) -> None:
     collect_price_history(run, item.region, pages, deps.objects, source=source, collected_at=asked_at)
 
 
-def _require_enough(found: int, announced: int, item: WorkItem, settings: Settings) -> None:
-    """Refuse an answer with too few rows. Azure has answered 200 without rows for days (2024, 2025)."""
+def _require_enough(found: int, told: int, run: Run, item: WorkItem, deps: EvictionDeps) -> int:
+    """Refuse an answer with too few rows, until it has lasted. No row at all is never believed of a region that sells.
+
+    Azure has answered 200 without rows for days (2024, 2025).
+
+    Returns:
+        1 for a smaller answer that is believed because it has lasted (``planning/doubt.py``), else 0.
+    """
     if not found and item.instance_types:
         raise UntrustedAnswerError(API, f"{item.region}: no eviction rate at all")
+    share = (100 - deps.settings.eviction_max_fall_percent) / 100
+    if found < told * share:
+        raise UntrustedAnswerError(API, f"{item.region}: {found} different rows came of {told}")
     before = item.last_good_rows.get(Dataset.EVICTION.value, 0)
-    share = (100 - settings.eviction_max_fall_percent) / 100
-    if found < before * share:
-        raise UntrustedAnswerError(API, f"{item.region}: {found} rows, the last good run had {before}")
-    if found < announced * share:
-        raise UntrustedAnswerError(API, f"{item.region}: {found} different rows came of {announced}")
+    if found >= before * share:
+        return 0
+    if is_believed(deps.objects, run, item, Dataset.EVICTION, found):
+        return 1
+    raise UntrustedAnswerError(API, f"{item.region}: {found} rows, the last good run had {before}")
 
 
 def _rows(bands: Mapping[str, str], item: WorkItem, template: EvictionRow, counts: Counter[str]) -> list[EvictionRow]:

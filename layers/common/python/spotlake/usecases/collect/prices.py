@@ -18,6 +18,7 @@ from spotlake.names import join_key
 from spotlake.reports import CollectorReport, Findings
 from spotlake.settings import Settings
 from spotlake.shard_rows import PriceRow
+from spotlake.state.doubts import is_believed
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.collect.stored_shards import write_shard
 
@@ -74,11 +75,12 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
         client,
         deps.settings.azure_retail_url,
         price_filter(item.region, ondemand=item.ondemand),
-        may_be_empty=not item.instance_types,  # Azure lists a region before it sells anything there
+        may_be_empty=True,  # Azure lists a region before it sells anything there, and a region may close
     )
     chosen = choose_prices(pages.rows(), region=item.region, now_at=run.slot_at, keep_windows=item.witness)
+    believed_falls = 0
     if item.instance_types or pages.rows_read:
-        _require_enough(chosen, item, deps.settings)
+        believed_falls = _require_enough(chosen, run, item, deps)
     narrow = _ask_narrowly(chosen, item, pages, run)
     collected_at = deps.clock.now()
     rows = list(_rows(chosen, run, item, to_iso(collected_at), deps.settings.azure_source))
@@ -92,6 +94,7 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
             "pages": pages.pages,
             "rows_read": pages.rows_read + narrow.rows_read,
             **_counts(chosen, item, narrow),
+            "believed_falls": believed_falls,
         },
         seconds=round(deps.monotonic() - began, 3),
         found=_findings(chosen, item, narrow, run),
@@ -100,20 +103,24 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
     return write_shard(deps.objects, run, report, rows, source=deps.settings.azure_source, collected_at=collected_at)
 
 
-def _require_enough(chosen: ChosenPrices, item: WorkItem, settings: Settings) -> None:
-    """Refuse an answer without spot prices, or with far fewer than the catalogue has.
+def _require_enough(chosen: ChosenPrices, run: Run, item: WorkItem, deps: PriceDeps) -> int:
+    """Refuse an answer without spot prices, or with far fewer than the catalogue has, until it has lasted.
 
     For a region that never had a spot price the answer is believed: Azure lists regions, and sells on demand, before it
         sells spot there.
+
+    Returns:
+        1 for a smaller answer that is believed because it has lasted (``planning/doubt.py``), else 0.
     """
     known = len(item.instance_types)
     found = (
         len(chosen.spot) if not item.filtered else sum(1 for one in item.instance_types if join_key(one) in chosen.spot)
     )
-    if not chosen.spot and known:
-        raise UntrustedAnswerError(API, f"{item.region}: no spot price at all")
-    if known and found < known * (100 - settings.price_max_fall_percent) / 100:
-        raise UntrustedAnswerError(API, f"{item.region}: {found} spot prices, the catalogue has {known} sizes")
+    if not known or (found and found >= known * (100 - deps.settings.price_max_fall_percent) / 100):
+        return 0
+    if not item.filtered and is_believed(deps.objects, run, item, Dataset.PRICE, found):
+        return 1
+    raise UntrustedAnswerError(API, f"{item.region}: {found or 'no'} spot prices, the catalogue has {known} sizes")
 
 
 @dataclass

@@ -6,7 +6,7 @@ checkpoint, so no call with a stored answer is sent again. The state machine's M
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +26,7 @@ from spotlake.shards import open_shard, parse_rows
 from spotlake.state.attempts import read_record, read_work
 from spotlake.state.catalogue import read_catalogue
 from spotlake.state.checkpoints import Checkpoint
-from spotlake.state.last_good import read_last_good
+from spotlake.state.last_good import LastGood, read_last_good
 from spotlake.state.price_memory import PRICE_MEMORY
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.collect.stored_shards import stored_report, write_shard
@@ -124,14 +124,14 @@ class _FullRun:
         answers = SlotAnswers()
         if scope.resume:
             answers = read_slot_answers(self.deps.objects, self.run.slot_at, scope.instance_types)
-        rows = read_last_good(self.deps.objects).rows
+        last_good = read_last_good(self.deps.objects)
         memory, slot_at = PRICE_MEMORY.read(self.deps.objects), self.run.slot_at
         # What is asked for by name, or sells, is listed; what sold nothing so far, once a week.
         due = {*scope.regions, *before.pairs, *(one for one in candidates if memory.is_listing_due(one, slot_at))}
         candidates = tuple(filter(due.__contains__, candidates))
         with ThreadPoolExecutor(_PRICE_THREADS) as pool:
             listed = [region for region in candidates if Dataset.PRICE not in answers.whole.get(region, ())]
-            list(pool.map(lambda region: self._list_prices(region, before, memory, rows), listed))
+            list(pool.map(lambda region: self._list_prices(region, before, memory, last_good), listed))
         unsold = [region for region, sizes in self.listing.sizes.items() if not sizes and region not in before.pairs]
         PRICE_MEMORY.change(self.deps.objects, lambda one: _without_prices(one, slot_at, unsold))
         day, settings = slot_at.date(), self.deps.prepare.settings
@@ -141,15 +141,14 @@ class _FullRun:
         selling = [region for region in candidates if self.listing.sizes.get(region) != []]
         return prepare_collection(self.record, catalogue, self.deps.prepare, candidates=selling, answers=answers).work
 
-    def _list_prices(
-        self, region: str, catalogue: Catalogue, memory: PriceMemory, rows: Mapping[str, Mapping[str, int]]
-    ) -> None:
+    def _list_prices(self, region: str, catalogue: Catalogue, memory: PriceMemory, last_good: LastGood) -> None:
         known = tuple(catalogue.pairs.get(region, ()))
         item = WorkItem(
             region=region,
             instance_types=known,
             ondemand=True,
-            last_good_rows=rows.get(region, {}),
+            last_good_rows=last_good.rows.get(region, {}),
+            whole_at=last_good.collected_at.get(region, {}),
             absent_spot=memory.absent_sizes(region, "spot", self.run.slot_at),
             absent_ondemand=memory.absent_sizes(region, "ondemand", self.run.slot_at),
         )

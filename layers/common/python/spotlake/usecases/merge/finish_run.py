@@ -84,12 +84,18 @@ def _is_whole(attempt: AttemptRead) -> bool:
 
 def _note_listing(merged: Merged, objects: ObjectStore, settings: Settings) -> None:
     """Update the catalogue from the price listings of this attempt."""
-    sizes = {region: [size for size in sizes if is_spot_eligible(size)] for region, sizes in merged.listed.items()}
+    looked = merged.slot.looks.by_part["spot"]
+    sizes = {
+        region: [size for size in merged.listed.get(region, ()) if is_spot_eligible(size)]
+        for region in sorted({*looked, *merged.listed})
+    }
     names = merged.newest.state.regions
 
     def change(catalogue: Catalogue) -> Catalogue:
-        named = {region: names[region] for region in sizes if region in names}
-        return fold_listing(catalogue, merged.run.slot_at.date(), sizes, named, keep_days=settings.catalogue_days)
+        # A part by hand says nothing of what it did not ask for; a region that is known by nothing else is better kept.
+        listing = {one: found for one, found in sizes.items() if one in looked or one not in catalogue.pairs}
+        named = {region: names[region] for region in listing if region in names}
+        return fold_listing(catalogue, merged.run.slot_at.date(), listing, named, keep_days=settings.catalogue_days)
 
     change_catalogue(objects, change)
 

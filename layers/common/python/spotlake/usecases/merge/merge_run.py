@@ -16,6 +16,7 @@ from datetime import datetime
 from spotlake import keys
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ConflictError, StoreError
+from spotlake.merge.evidence import Patience
 from spotlake.merge.files import Files
 from spotlake.merge.fold import fold_slot
 from spotlake.merge.slot import SlotRead
@@ -29,6 +30,7 @@ from spotlake.state.attempts import attempts_of, read_end, read_record, write_en
 from spotlake.state.merged_states import Cut, Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.workloads import Upserted, WorkloadTable
+from spotlake.usecases.merge.newest_file import put_newest
 from spotlake.usecases.merge.read_shards import read_slot
 from spotlake.usecases.merge.second_witness import compare_witnesses
 from spotlake.usecases.merge.write_manifest import Merged, write_manifest
@@ -144,7 +146,7 @@ class _Merge:
         after = [one for one in head.runs if one.run_id > self.run.run_id]
         if not before and known is None and len(head.runs) >= _REMEMBERED_RUNS:
             alone = MergedState()
-            fold_slot(alone, read.columns, slot_number(self.run.slot_at))
+            fold_slot(alone, read.columns, slot_number(self.run.slot_at), read.looks, self._patience)
             return _Committed(head, self._view(self.states.load(head.runs[-1].key)), self._view(alone))
         # A slot is folded into the state before it. For the oldest slot of a full chain that state is gone; its own
         # state holds everything except the newer attempts.
@@ -152,7 +154,7 @@ class _Merge:
         state = self._loaded(base.key, head) if base else MergedState()
         version = max(head.version + 1, int(self.deps.clock.now().timestamp() * 1000))
         entries = [*before, self._fold(state, read, version, read.desired_count)]
-        own = self._view(state) if not after else self._view(state).kept()
+        own = self._view(state) if not after else self._view(state).copied()
         for later in after:
             self.deps.deadline.check(f"folding run {later.run_id} again", needs_seconds=_FOLDING_SECONDS)
             again = read_slot(self.objects, slot_of_run_id(later.run_id), later.attempts)
@@ -161,6 +163,10 @@ class _Merge:
         due = dict.fromkeys([*head.due, self.run.run_id, *(one.run_id for one in after)])
         fresh = replace(head, version=version, runs=tuple(entries[-_REMEMBERED_RUNS:]), due=tuple(due))
         return _Committed(self.states.replace_head(fresh), newest, own)
+
+    @property
+    def _patience(self) -> Patience:
+        return Patience(absent_looks=self.settings.absent_looks, absent_hours=self.settings.absent_hours)
 
     def _view(self, state: MergedState) -> View:
         return View.of(state, self.settings.retire_after_days)
@@ -173,7 +179,7 @@ class _Merge:
         return state
 
     def _fold(self, state: MergedState, read: SlotRead, version: int, desired_count: int) -> MergedRun:
-        fold_slot(state, read.columns, slot_number(read.slot_at))
+        fold_slot(state, read.columns, slot_number(read.slot_at), read.looks, self._patience)
         run_id = run_id_of(read.slot_at)
         key = keys.merged_state(run_id, version, self.run.attempt)
         self.states.store(state, key)
@@ -238,8 +244,8 @@ class _Merge:
         own = newest if committed.own is committed.newest else Files(committed.own, self.settings.name_casing)
         written = [self._write_snapshot(self.run.slot_at, own, self._desired_count(committed.head), committed.head)]
         newest_at = slot_of_run_id(committed.head.runs[-1].run_id)
-        self._put_newest(keys.LATEST, newest.latest(newest_at), "application/json", committed.head)
-        self._put_newest(keys.QUERY_SELECTOR, newest.selector(), "application/json", committed.head)
+        self._put(keys.LATEST, newest.latest(newest_at), "application/json", committed.head)
+        self._put(keys.QUERY_SELECTOR, newest.selector(), "application/json", committed.head)
         del newest, own
         return [*written, keys.LATEST, keys.QUERY_SELECTOR, *self._write_later_snapshots(committed.head)]
 
@@ -268,7 +274,7 @@ class _Merge:
 
     def _write_snapshot(self, slot_at: datetime, files: Files, desired_count: int, head: Head) -> str:
         key = keys.snapshot(slot_at)
-        self._put_newest(key, files.snapshot(slot_at, desired_count), "text/csv", head)
+        self._put(key, files.snapshot(slot_at, desired_count), "text/csv", head)
         return key
 
     def _desired_count(self, head: Head) -> int:
@@ -276,25 +282,7 @@ class _Merge:
         entry = head.run(self.run.run_id)
         return entry.desired_count if entry else self.run.desired_counts[0]
 
-    def _put_newest(self, key: str, body: bytes, content_type: str, head: Head) -> None:
-        """Write a file of this version of the chain.
-
-        If a newer version is committed, its merge writes the file instead.
-        """
-        for _ in range(_ROUNDS):
-            stored = self.objects.get(key)
-            if self.states.head().version > head.version:
-                return
-            try:
-                self.objects.put(
-                    key,
-                    body,
-                    content_type=content_type,
-                    content_encoding="gzip",
-                    if_absent=stored is None,
-                    if_etag=stored.etag if stored else None,
-                )
-            except ConflictError:
-                continue
-            return
-        raise StoreError(f"{key}: others replaced it {_ROUNDS} times in a row")
+    def _put(self, key: str, body: bytes, content_type: str, head: Head) -> None:
+        put_newest(
+            self.objects, key, body, content_type, is_overtaken=lambda: self.states.head().version > head.version
+        )

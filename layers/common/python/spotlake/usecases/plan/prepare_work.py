@@ -262,6 +262,7 @@ class _Preparation:
             filtered=bool(scope.instance_types) and bool(known),
             quota_share_percent=share_percent,
             last_good_rows=dict(last_good.rows.get(region, {})),
+            whole_at=dict(last_good.collected_at.get(region, {})),
         )
 
 
