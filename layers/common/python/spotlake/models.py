@@ -192,14 +192,14 @@ class WorkItem:
     Attributes:
         region: ARM code.
         instance_types: The region's sizes in the catalogue, ARM casing, after the attempt's filter.
-        calls: Placement-score calls to send, in order of importance. A location is routed by one
-            region's collector only: its own region's, or where it has none, one that Plan chose.
-        datasets: Data sets to collect; a resumed attempt leaves out those that the slot has whole.
-        fallback_locations: Where to send a call whose own location fails, healthiest first.
-        ondemand: Whether on-demand prices are refreshed besides spot prices.
-        filtered: Whether the attempt asked for some sizes only: rows of others are then dropped.
-        quota_share_percent: Our share of the placement-score quota as Plan decided it; 0: the setting's.
-        last_good_rows: Data set -> rows of the region in its last whole listing, to notice a fall.
+        calls: Placement-score calls to send, most important first. Only one region's collector sends calls through a
+            location: that of the location's own region, or else one that Plan chose.
+        datasets: Data sets to collect. A resumed attempt leaves out data sets that the slot has whole.
+        fallback_locations: Locations for a call whose own location fails, healthiest first.
+        ondemand: Whether to refresh on-demand prices too.
+        filtered: Whether the attempt asks for some sizes only. Rows of other sizes are then dropped.
+        quota_share_percent: Our share of the placement-score quota, as Plan decided; 0: use the setting.
+        last_good_rows: Data set -> number of rows in the region's last whole listing, to notice a fall.
         whole_at: Data set -> slot (ISO) in which the region was last listed whole.
         absent_spot, absent_ondemand: Sizes whose price of that kind a narrow request lately did not find: they are
             counted as unconfirmed, and not asked for narrowly again.

@@ -63,14 +63,14 @@ class Settings:
         unconfirmed_alarm_percent: More pairs than this whose price the listings did not confirm raise an alarm. On the
             first two days of a month some 5 % have no spot price.
         witness_alarm_percent: More sizes of a region than this whose price Resource Graph contradicts raise an alarm.
-        score_age_alarm_hours: A score older than this raises an alarm. With one subscription every count of every
-            pair is asked again after about 40 hours.
+        score_age_alarm_hours: Age of a score that raises an alarm. With one subscription every score is asked again
+            after about 40 hours.
         retire_after_days: A workload that was looked for on so many days and not there is retired.
         absent_looks: A price or rate that so many listings in a row did not show becomes unknown.
         absent_hours: The first of those listings must be so long ago.
-        retired_ttl_days: A retired item is removed so long after.
-        name_casing: "source" as production's readers compare, or "lower".
-        plan_effort_seconds: How long the full run may improve the call plan.
+        retired_ttl_days: Days after which a retired item is removed.
+        name_casing: Casing of sizes: "source", as production's readers compare, or "lower".
+        plan_effort_seconds: Seconds that the full run may spend on improving the call plan.
         topic_arn: SNS topic for failures and recoveries; empty: none.
         slack_webhook_parameter: Name of a secure SSM parameter; empty: none.
     """

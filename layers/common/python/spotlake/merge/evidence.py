@@ -1,7 +1,7 @@
-"""Evidence for values: when a source last confirmed each, and how often it was looked for and not there (pure).
+"""Evidence for values: when a source last confirmed a value, and how often the value was absent (pure).
 
-A look is a whole listing of a region that was believed. A value that enough looks in a row did not show becomes
-unknown. Not looking is no evidence: after a pause, or while a region's listing fails, every value stays as it is.
+A look is a whole and believed listing of a region. A value becomes unknown after it was absent in enough consecutive
+looks. No look is no evidence: after a pause, or while a region's listing fails, every value stays.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _MOST_LOOKS = 255
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How much absence is believed.
+    """When absence makes a value unknown.
 
     Attributes:
-        absent_looks: So many looks in a row without a value make it unknown ...
-        absent_hours: ... if the first of them is so long ago.
+        absent_looks: Number of consecutive looks without a value after which the value is unknown.
+        absent_hours: Hours that must have passed since the first of these looks.
     """
 
     absent_looks: int = 6
@@ -36,25 +36,25 @@ class Patience:
 
 @dataclass(frozen=True, kw_only=True)
 class Looks:
-    """What a slot looked at: region codes, by the part of their pairs that was listed whole and believed."""
+    """Regions that a slot looked at, by the part of their pairs that was listed whole and believed."""
 
     by_part: dict[str, Collection[str]] = field(default_factory=dict)
 
 
 def confirm(state: MergedState, part: str, numbers: Column, slot: int) -> None:
-    """Note that a source confirmed a part of these pairs (numbers in the state)."""
+    """Record that a source confirmed a part of these pairs (numbers in the state)."""
     state.pair[f"{part}_confirmed"][numbers] = slot
     state.pair[f"{part}_missed"][numbers] = 0
     state.pair[f"{part}_looks"][numbers] = 0
 
 
 def note_looks(state: MergedState, looks: Looks, scored_pairs: Column, slot: int, patience: Patience) -> None:
-    """Note what this slot looked for and did not find; called when all its rows are folded.
+    """Record the values that this slot looked for and did not find. Called after all rows are folded.
 
     Args:
-        state: With the slot's rows folded in; changed in place.
-        looks: What was looked at.
-        scored_pairs: Numbers of the pairs that Azure answered scores of in this slot.
+        state: The state with the slot's rows folded in. Changed in place.
+        looks: Regions that the slot looked at.
+        scored_pairs: Numbers of the pairs for which Azure answered in this slot.
         slot: The slot's number.
         patience: When absence makes a value unknown.
     """
@@ -70,12 +70,12 @@ def note_looks(state: MergedState, looks: Looks, scored_pairs: Column, slot: int
 
 
 def shown_confirmed(state: MergedState, part: str) -> Column:
-    """Slot of the last confirmation of values that a look since did not show; 0 for all others."""
+    """Slot of the last confirmation, for values that were absent in a look since; 0 for all other values."""
     return np.where(state.pair[f"{part}_missed"] > 0, state.pair[f"{part}_confirmed"], 0)
 
 
 def _pairs_in(state: MergedState, regions: Collection[str]) -> Column:
-    """Which pairs are in these regions."""
+    """Mask of the pairs in these regions."""
     wanted = np.array([text in regions for text in state.texts], bool) if regions else np.zeros(len(state.texts), bool)
     return wanted[state.pair["region"]]
 
@@ -94,7 +94,7 @@ def _miss(state: MergedState, part: str, looked: Column, slot: int, patience: Pa
 
 
 def _count_days(columns: dict[str, Column], seen: Column, unseen: Column, slot: int) -> None:
-    """Count the days on which something was looked for and not there; seen once, it is as new."""
+    """Count the looks without a value. A value that is seen again starts from zero."""
     day = slot // _SLOTS_A_DAY
     columns["unseen_days"][seen] = 0
     another = unseen & (columns["unseen_day"] < day)

@@ -1,4 +1,4 @@
-"""Doubt: a listing that is far smaller than it was is believed once it has said the same often enough (pure)."""
+"""Doubt: a listing that is far smaller than before is believed once it has repeated often enough (pure)."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from spotlake.models import from_iso, to_iso
 
 LOOKS_TO_BELIEVE = 3
 HOURS_TO_BELIEVE = 6
-_SAME_SHARE = 0.05  # two listings that differ by no more say the same
-_LOOKS_END_AFTER = timedelta(days=1)  # without a look for so long, looks begin anew
+_SAME_SHARE = 0.05  # two listings that differ by no more agree
+_LOOKS_END_AFTER = timedelta(days=1)  # after so long without a look, counting starts again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
-    """Smaller listings of one region and data set in a row that say the same.
+    """Consecutive smaller listings of one region and data set that agree.
 
     Attributes:
-        rows: How many rows the first of them had.
-        first_at, last_at: Slots (ISO) of the first and the last of them, "" before the first.
-        looks: How many there were.
-        believed: Whether they are believed by now.
+        rows: Number of rows in the first of them.
+        first_at, last_at: Slots of the first and the last of them (ISO); "" before the first.
+        looks: Number of these listings.
+        believed: Whether these listings are believed.
     """
 
     rows: int = 0
@@ -31,13 +31,13 @@ class Doubt:
     believed: bool = False
 
     def after(self, rows: int, slot_at: datetime, good_at: str) -> Doubt:
-        """The doubt after one more smaller listing.
+        """Add one more smaller listing to a doubt.
 
         Args:
-            rows: How many rows it had.
-            slot_at: Its slot.
-            good_at: Slot (ISO) of the last listing of the region that was whole, "" for none. One that was whole
-                while this doubt went on ends the doubt: a listing that comes and goes is no smaller region.
+            rows: Number of rows in the listing.
+            slot_at: Slot of the listing.
+            good_at: Slot of the region's last whole listing (ISO); "" for none. A whole listing since the doubt began
+                ends the doubt, because a listing that comes and goes is no smaller region.
         """
         slot = to_iso(slot_at)
         if not self._goes_on(rows, slot_at, good_at):
