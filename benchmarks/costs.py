@@ -1,7 +1,7 @@
-"""What one month costs on AWS: ``python -m benchmarks.costs`` prints the table of docs/costs.md.
+"""Computes the cost of a month on AWS: ``python -m benchmarks.costs`` prints the table of docs/costs.md.
 
-Pure arithmetic over public prices and over what a run uses. ``--execution FILE`` takes the seconds of the
-functions from an ``execution.json`` of a real run in place of the assumptions written here.
+Pure arithmetic with public prices and the use of a run. ``--execution FILE`` takes the functions' seconds from the
+``execution.json`` of a real run, in place of the assumptions in this file.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ type MapKind = Literal["inline", "distributed", "nested"]
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a run uses, and what was chosen.
+    """The use of a run, and the choices.
 
     Attributes:
         map_kind: "inline" (Standard), "distributed" (a Map with an EXPRESS child a region), "nested" (one
             EXPRESS machine that holds the inline Map).
-        architecture: Of the Lambdas.
+        architecture: Architecture of the Lambdas.
         regions: Regions of an incremental run.
-        seconds: Of one invocation, by function.
-        every: A data set is collected in every n-th run only, by collector.
-        workloads: Rows of the merged state.
-        changed_share: Of the workloads whose item is written in a run.
-        raw_mb: Written below ``rawdata/`` in a run.
-        months_kept: How long the archive has been growing.
-        log_mb: Log lines of a run.
-        metrics: Custom metrics (name and dimensions) that are published.
-        alarms: CloudWatch alarms.
+        seconds: Function -> seconds of one invocation.
+        every: Collector -> n: the data set is collected in every n-th run.
+        workloads: Number of workloads in the merged state.
+        changed_share: Share of the workloads whose item is written in a run.
+        raw_mb: Megabytes written below ``rawdata/`` in a run.
+        months_kept: Age of the archive in months.
+        log_mb: Megabytes of log lines of a run.
+        metrics: Number of custom metrics (name and dimensions).
+        alarms: Number of CloudWatch alarms.
         full_run_hours: Machine time of one full run a day.
     """
 
@@ -86,7 +86,7 @@ class Usage:
 
 
 def month(usage: Usage) -> dict[str, float]:
-    """Dollars of a month by what they are paid for."""
+    """Dollars of a month, by service."""
     return {
         "Step Functions": _workflow(usage),
         "Lambda": _lambda(usage),
@@ -142,7 +142,7 @@ def _dynamodb(usage: Usage) -> float:
 
 
 def choices(base: Usage) -> dict[str, Usage]:
-    """What was weighed, one change at a time, and the cheapest together."""
+    """The compared choices: one change at a time, and the cheapest together."""
     slower = {"sps": 1, "price": 3, "eviction": 6}
     part = 13 / base.regions
     return {
@@ -167,7 +167,7 @@ def choices(base: Usage) -> dict[str, Usage]:
 
 
 def table(named: Mapping[str, Usage]) -> str:
-    """A Markdown table: a row a choice, a column a service, the total last."""
+    """A Markdown table: one row per choice, one column per service, the total last."""
     columns = [*month(Usage()), "total"]
     lines = ["| choice | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     for name, usage in named.items():
@@ -178,7 +178,7 @@ def table(named: Mapping[str, Usage]) -> str:
 
 
 def measured_seconds(execution: Mapping[str, Any]) -> dict[str, float]:
-    """Mean seconds by function out of an ``execution.json``; functions it lacks are left out."""
+    """Mean seconds by function from an ``execution.json``. Missing functions are left out."""
     names = {"spot_price": "price", "spot_if": "eviction"}
     functions: Mapping[str, Mapping[str, float]] = execution["functions"]
     means = {

@@ -1,4 +1,4 @@
-"""Whether the full run and the Map of Lambdas write the same at full size: ``python -m benchmarks.full_and_map``.
+"""Compares the full run with the Map of Lambdas at full size: ``python -m benchmarks.full_and_map``.
 
 Both collect every region and size from the simulated Azure for the same slot and count, each on a fresh
 state (the Map is given the catalogue, which only a full run makes), with stores in memory; the merged
@@ -25,7 +25,7 @@ SCOPE = Scope(desired_counts=(1,))
 
 
 def collect_both() -> tuple[dict[str, Any], dict[str, Any]]:
-    """What readers read after a full run, and after an incremental one."""
+    """Files for readers after a full run, and after an incremental one."""
     with (
         tempfile.TemporaryDirectory() as folder,
         SimulatedAzure.start(Path(folder), subscriptions=SUBSCRIPTIONS) as azure,
@@ -45,7 +45,7 @@ def collect_both() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def main() -> int:
-    """Collect both ways, compare, and say what differs."""
+    """Collect both ways, compare, and print differences."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-west-2")  # no call is made to it
     of_job, of_map = collect_both()
     for name, content in of_job.items():

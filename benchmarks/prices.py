@@ -1,4 +1,4 @@
-"""What the price collector reads and rejects: all regions of the simulated price list, with every oddity.
+"""Counts what the price collector reads and rejects: all regions of the simulated list, with every oddity.
 
 ``python -m benchmarks.prices`` prints the table of docs/prices.md.
 """

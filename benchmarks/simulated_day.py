@@ -43,7 +43,7 @@ _SEED = 20251215
 
 @dataclass
 class EnforcedQuota:
-    """What Azure would do: counts what arrives, refuses what is too much."""
+    """Azure's side: counts the calls that arrive, and refuses those over the quota."""
 
     arrived: dict[tuple[str, str], deque[datetime]] = field(default_factory=lambda: defaultdict(deque))
     refused: int = 0
@@ -62,17 +62,17 @@ class EnforcedQuota:
 
 @dataclass
 class Day:
-    """What a day came to.
+    """The result of a day.
 
     Attributes:
-        subscriptions: How many.
-        runs: Runs before the day and of it.
+        subscriptions: Number of subscriptions.
+        runs: Number of runs, before the day and in it.
         calls, pairs: Sent in the day, and the pairs of the catalogue scored by them.
-        refused: Calls refused in all runs.
+        refused: Number of calls refused in all runs.
         ages: Count -> age in minutes of every block's score at the end of every run of the day.
         oldest: Count -> the greatest age after any run that followed the first whole cycle, before or in the day.
         theory_minutes: What the quota allows in theory: ``sweep.cycle_minutes``, and at least one rotation.
-        seconds: It took.
+        seconds: Duration of the simulation.
     """
 
     subscriptions: int

@@ -1,4 +1,4 @@
-"""How many placement-score calls the simulated Azure answers: CPU time of its process for each call.
+"""Measures the simulated Azure: CPU time of its process per placement-score call.
 
 ``python -m benchmarks.simulator [--calls N] [--threads N]``. CPU time tells what one core can do, whatever else
 runs on the machine; the clock's time depends on who asks.

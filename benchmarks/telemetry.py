@@ -1,4 +1,4 @@
-"""What ``observed`` adds to an invocation: ``python -m benchmarks.telemetry``.
+"""Measures what ``observed`` adds to an invocation: ``python -m benchmarks.telemetry``.
 
 The same handler, bare and wrapped, turn by turn in one process; CPU time of each invocation, and the memory that
 importing, the first record and a thousand more leave behind. Exit code 1 above 5 ms or 5 MB.

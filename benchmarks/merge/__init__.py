@@ -1,1 +1,1 @@
-"""What the merge costs, beside other ways to do the same (see benchmarks/README.md)."""
+"""Measures the merge beside other ways to do the same (see benchmarks/README.md)."""

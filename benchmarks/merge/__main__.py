@@ -63,7 +63,7 @@ def main() -> int:
 
 def best(module: str, *arguments: Path | str, times: int) -> dict[str, Any]:
     """The figures of the run with the least CPU."""
-    # With byte code as a Lambda has it in its layer, and on one core.
+    # With byte code, as in a Lambda's layer, and on one core.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-m", module, *map(str, arguments)]
     runs = []
@@ -91,7 +91,7 @@ def _plain(text: str) -> str:
 
 
 def ways_table(found: dict[str, dict[str, Any]]) -> Table:
-    """What each way came to."""
+    """The figures of each way."""
     table = Table(title="merge: 62,666 pairs, 150,618 rows, three data sets, 5 % of the rows changed")
     for heading in ("way", "CPU seconds", "of imports besides", "peak MB", "changed items"):
         table.add_column(heading, justify="left" if heading == "way" else "right")
@@ -102,7 +102,7 @@ def ways_table(found: dict[str, dict[str, Any]]) -> Table:
 
 
 def steps_table(steps: dict[str, dict[str, Any]]) -> Table:
-    """What each library came to."""
+    """The figures of each library."""
     table = Table(title="reading, joining and comparing alone")
     for heading in ("library", "CPU seconds", "of imports besides", "peak MB", "unpacked MB", "changed rows"):
         table.add_column(heading, justify="left" if heading == "library" else "right")

@@ -40,7 +40,7 @@ def read(source: Path, dataset: str, columns: list[str]) -> pd.DataFrame:
 
 
 def joined(source: Path) -> pd.DataFrame:
-    """A row a workload: names and values of this run."""
+    """One row per workload: names and values of this run."""
     on = ["region", "instance_type"]
     scores = read(source, "sps", [*on, "zone", "score"])
     prices = read(source, "spot_price", [*on, "region_name", "spot_price_usd_per_hour", "ondemand_price_usd_per_hour"])

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.merge.runs import COUNT, run_at
 from spotlake.models import DESIRED_COUNTS
 
-# What a Lambda layer would hold for each, beyond what the rest of the library needs.
+# Packages that a Lambda layer would need for each library, in addition to those of our library.
 PACKAGES = {
     "numpy": ("numpy", "numpy.libs", "msgspec"),
     "polars": ("polars", "_polars_runtime_32"),
@@ -42,7 +42,7 @@ def lines_of(folder: Path, dataset: str) -> bytes:
 
 
 def numpy_changes(folder: Path) -> int:
-    """As the merge does it."""
+    """Join as the merge does."""
     from benchmarks.merge.runs import load
     from spotlake.merge.evidence import Patience
     from spotlake.merge.fold import fold_slot
@@ -62,7 +62,7 @@ def numpy_changes(folder: Path) -> int:
 
 
 def pandas_changes(folder: Path) -> int:
-    """As ``careful_pandas`` does it."""
+    """Join as ``careful_pandas`` does."""
     import numpy as np
     import pandas as pd
 
@@ -79,7 +79,7 @@ def pandas_changes(folder: Path) -> int:
 
 
 def polars_changes(folder: Path) -> int:
-    """With lazy frames."""
+    """Join with lazy frames."""
     import numpy as np
     import polars as pl
 
@@ -105,7 +105,7 @@ def polars_changes(folder: Path) -> int:
 
 
 def duckdb_changes(folder: Path) -> int:
-    """With SQL over the files."""
+    """Join with SQL over the files."""
     import duckdb
     import numpy as np
 
@@ -146,7 +146,7 @@ CHANGES: dict[str, Callable[[Path], int]] = {
 
 
 def unpacked_mb(library: str) -> float:
-    """What its packages take on disk, byte code left out."""
+    """Disk space of the library's packages, without byte code."""
     site = Path(importlib.import_module("rich").__file__ or "").parents[1]
     files = (file for name in PACKAGES[library] for file in ((site / name), *(site / name).rglob("*")))
     return sum(file.stat().st_size for file in files if file.is_file() and file.suffix != ".pyc") / 2**20

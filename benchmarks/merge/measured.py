@@ -1,4 +1,4 @@
-"""What one way to merge cost its own process: CPU seconds, of which imports, and peak memory."""
+"""Measures one way to merge in its own process: CPU seconds, those of imports, and peak memory."""
 
 from __future__ import annotations
 

@@ -51,14 +51,14 @@ def threshold(seen: Any, least: int) -> int:
 
 
 def filled(frame: pd.DataFrame) -> pd.DataFrame:
-    """Unknown numbers as readers know them."""
+    """Unknown numbers in the readers' form."""
     numbers = ["OndemandPrice", "SpotPrice", "Savings", "IF", "Score"]
     frame[numbers] = frame[numbers].fillna(-1)
     return frame
 
 
 def joined(source: Path) -> pd.DataFrame:
-    """A row a workload: names and values of this run."""
+    """One row per workload: names and values of this run."""
     scores, prices, rates = (read(source, name) for name in ("sps", "spot_price", "spot_if"))
     on = ["region", "instance_type"]
     frame = scores.merge(prices[[*on, "region_name", "spot_price_usd_per_hour", "ondemand_price_usd_per_hour"]], on=on)
@@ -90,7 +90,7 @@ def joined(source: Path) -> pd.DataFrame:
 
 
 def previous(source: Path, names: dict[str, str]) -> tuple[pd.DataFrame, Any, Any]:
-    """The last state: a row a workload, the last time of each score, and the score of each count."""
+    """The last state: one row per workload, with the last time of each score, and the score of each count."""
     with np.load(source / "previous.npz") as flat:
         frame = pd.DataFrame({name: flat[name] for name in ("region", "size", "zone", "spot", "ondemand", "frequency")})
         seen, score = flat["seen"].tolist(), flat["score"]

@@ -21,7 +21,7 @@ class Counted:
     """A table that takes every item and keeps none."""
 
     def __init__(self) -> None:
-        """Nothing came yet."""
+        """Start without any item."""
         self.items = 0
 
     def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:

@@ -23,8 +23,8 @@ def prepare(folder: Path, share: float = 1.0, azure: AzureWorld | None = None) -
     """Fill ``folder``: the objects of the first run merged, and the shards of the second.
 
     Args:
-        folder: Empty.
-        share: Of the regions; less than all makes a small world for tests.
+        folder: Empty folder.
+        share: Share of the regions; a smaller share makes a small world for tests.
         azure: Another catalogue than today's.
     """
     world, objects = FullWorld(share, azure), MemoryObjects()
@@ -56,7 +56,7 @@ def _state_with_history(objects: MemoryObjects) -> MergedState:
 
 
 def write_flat(state: MergedState, file: Path) -> None:
-    """The same state as one flat table, for those who have no form of their own: a row a workload."""
+    """The same state as one flat table with one row per workload, for ways without their own form."""
     pair, rows = state.pair, state.workloads
     texts = np.array(state.texts)
     of_pair = rows["pair"]

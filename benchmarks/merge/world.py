@@ -44,7 +44,7 @@ _WORDS = {3: "High", 2: "Medium", 1: "Low"}
 
 @dataclass
 class Workload:
-    """What is true of one workload: its pair's values stand in ``Pair``."""
+    """The truth about one workload; ``Pair`` has the values of its pair."""
 
     zone: str
     physical: str | None
@@ -53,7 +53,7 @@ class Workload:
 
 @dataclass
 class Pair:
-    """What is true of a pair."""
+    """The truth about a pair."""
 
     region: str
     size: str

@@ -1,4 +1,4 @@
-"""The full run's job as Batch would start it: its own process, stores on the emulator, a simulated Azure."""
+"""The full run's job as Batch starts it: a process, with stores on the emulator and a simulated Azure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ RETRY_RULES = [
     {"Action": "RETRY", "OnExitCode": str(RECLAIMED)},
     {"Action": "EXIT", "OnReason": "*"},
 ]
-# What stands for the packages inside the image, as local runs have it.
+# Folders in place of the packages inside the image, as in local runs.
 JOB_PACKAGES = (ENTRY, ROOT / "layers/common/python", ROOT / f"build/layers/dependencies-{host_architecture()}/python")
 
 
@@ -65,7 +65,7 @@ _SLOW_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class Stored:
-    """What attempts have left so far: finished shards, and answered calls by what they asked."""
+    """Data that attempts have stored so far: finished shards, and answered calls by question."""
 
     done: frozenset[tuple[Dataset, str]]
     calls: frozenset[str]
@@ -107,7 +107,7 @@ class Job:
         self.prepare()
 
     def prepare(self) -> None:
-        """What Plan and the sign-in leave behind before the job."""
+        """Make what Plan and the sign-in make before the job."""
         sign_in_with(self.aws, self.azure, self.azure.client_secret)
         scope = Scope(
             regions=self.regions, instance_types=self.instance_types, desired_counts=self.counts, filtered=True
@@ -120,7 +120,7 @@ class Job:
     # -- attempts --------------------------------------------------------------------------------
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start the next attempt; its words lie in ``log``."""
+        """Start the next attempt. Its output goes to ``log``."""
         self.attempts += 1
         environment = {
             "PATH": os.environ["PATH"],
@@ -139,22 +139,22 @@ class Job:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd="/")
 
     def finish(self) -> int:
-        """Run an attempt to its end; its exit code."""
+        """Run an attempt to its end. Returns the exit code."""
         return self.start().wait(timeout=60)
 
     @property
     def log(self) -> Path:
-        """Of the last attempt."""
+        """Output of the last attempt."""
         return self.folder / f"{self.name}-{self.attempts}.log"
 
     def kill_when(self, signal_number: signal.Signals, *, seconds: float, enough_done: int = 0, **stall: Any) -> int:
         """Start an attempt, kill it while Azure keeps it waiting, and return its exit code.
 
         Args:
-            signal_number: How.
-            seconds: How long Azure keeps the request waiting.
-            enough_done: So many shards must have been finished besides.
-            stall: Which request: fields of a fault rule.
+            signal_number: Signal to send.
+            seconds: Seconds that Azure keeps the request waiting.
+            enough_done: Number of shards that must be finished too.
+            stall: Fields of the fault rule that stalls a request.
         """
         self.azure.fault(latency_seconds=seconds, times=1, **stall)
         self.stall = len(self.fault_rules()) - 1
@@ -185,7 +185,7 @@ class Job:
     # -- what they leave -------------------------------------------------------------------------
 
     def stored(self) -> Stored:
-        """What is in the bucket now."""
+        """The data in the bucket now."""
         prefix = keys.checkpoint(SLOT_AT, self.run.attempt, "").removesuffix(".json.gz")
         done, calls = set(), set()
         for key in self.objects.keys(prefix):
@@ -219,13 +219,13 @@ class Job:
         return shard, parsed_rows(shard)
 
     def record(self) -> dict[str, Any]:
-        """What the job says of itself."""
+        """The job's record."""
         content = read_job_record(self.objects, self.run)
         assert content is not None
         return cast("dict[str, Any]", content)
 
     def observations(self, counts: Collection[int]) -> dict[Dataset, list[tuple[str, ...]]]:
-        """Rows of every shard in order; of placement scores those of these counts."""
+        """Rows of every shard, in order; placement scores of the given counts only."""
         found = {}
         for dataset, names in _COMPARED.items():
             rows = [row for region in self.regions for row in self.shard(dataset, region)[1]]
@@ -250,7 +250,7 @@ class Batch:
         return cls(aws, made["Queue"], made["Definition"])
 
     def submit(self, run: Run) -> str:
-        """Submit the job of a run, as the state machine does; its id."""
+        """Submit the job of a run, as the state machine does. Returns its id."""
         parameters = {"run": orjson.dumps(run.to_dict()).decode()}
         answer = self._client.submit_job(
             jobName="full-run", jobQueue=self.queue, jobDefinition=self.definition, parameters=parameters
@@ -258,7 +258,7 @@ class Batch:
         return answer["jobId"]
 
     def ended(self, job_id: str) -> tuple[str, list[int]]:
-        """Wait for the job: its status and the exit code of each attempt."""
+        """Wait for the job. Returns its status and the exit code of each attempt."""
 
         def look() -> Any:
             (job,) = self._client.describe_jobs(jobs=[job_id])["jobs"]
@@ -273,7 +273,7 @@ class Batch:
 
 
 def _batch_resources(name: str, settings: Settings) -> dict[str, Any]:
-    """In small what cdk/constructs/full_run_job.py makes; tests/infra holds the retry rules against it."""
+    """A small form of what cdk/constructs/full_run_job.py makes; tests/infra compares the retry rules."""
     network = {"SecurityGroupIds": [], "Subnets": [], "InstanceTypes": ["m7g"]}
     return {
         "Role": {
@@ -328,7 +328,7 @@ def repeated(azure: SimulatedAzure) -> Mapping[str, int]:
 
 
 def sign_in_with(aws: EmulatedAws, azure: SimulatedAzure, secret: str) -> None:
-    """Put AzureAuth as production has it, with this secret."""
+    """Put AzureAuth in production's form, with this secret."""
     seed_credentials(
         aws,
         Settings(),
@@ -340,7 +340,7 @@ def sign_in_with(aws: EmulatedAws, azure: SimulatedAzure, secret: str) -> None:
 
 
 def make_control_table(dynamodb: DynamoDBClient, name: str) -> None:
-    """The control table as the stack has it."""
+    """Make the control table as the stack does."""
     dynamodb.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "Key", "KeyType": "HASH"}, {"AttributeName": "Sort", "KeyType": "RANGE"}],

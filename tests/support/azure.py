@@ -1,4 +1,4 @@
-"""A simulated Azure for tests: one process a session, reset before each test."""
+"""A simulated Azure for tests: one process per session, reset before each test."""
 
 from __future__ import annotations
 

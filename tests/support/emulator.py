@@ -1,4 +1,4 @@
-"""An emulated AWS for tests: one process a session, and small things to put on it."""
+"""An emulated AWS for tests: one process per session, and helpers to make small resources."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def aws() -> Iterator[EmulatedAws]:
 
 @contextmanager
 def start_emulator(state: Path | None = None) -> Iterator[EmulatedAws]:
-    """An emulator as local runs have it, without packages for Batch jobs."""
+    """An emulator as in local runs, without packages for Batch jobs."""
     with EmulatedAws.start(state, lambda_python=lambda_python(ROOT)) as running:
         yield running
 
@@ -75,7 +75,7 @@ def trust(*services: str) -> str:
 
 
 def make_role(aws: EmulatedAws, name: str, *statements: Mapping[str, Any]) -> str:
-    """A role with one inline policy (none without statements); returns its ARN."""
+    """Make a role with one inline policy (none without statements). Returns the ARN."""
     iam = cast("IAMClient", aws.client("iam"))
     services = ("lambda", "states", "scheduler", "ecs-tasks")
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(*services))["Role"]["Arn"]
@@ -87,7 +87,7 @@ def make_role(aws: EmulatedAws, name: str, *statements: Mapping[str, Any]) -> st
 def deploy_template(
     aws: EmulatedAws, name: str, resources: Mapping[str, Any], outputs: Mapping[str, Any] | None = None
 ) -> dict[str, str]:
-    """Create a stack from resources; returns its outputs."""
+    """Create a stack from resources. Returns the outputs."""
     client = cast("CloudFormationClient", aws.client("cloudformation"))
     template = {"Resources": resources, "Outputs": {key: {"Value": value} for key, value in (outputs or {}).items()}}
     client.create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
@@ -105,7 +105,7 @@ def zipped(files: Mapping[str, str]) -> bytes:
 
 
 def make_function(aws: EmulatedAws, name: str, code: str, *, layers: tuple[bytes, ...] = (), role: str = "") -> str:
-    """A function whose ``code`` defines ``handler(event, context)``; returns its ARN."""
+    """Make a function whose ``code`` defines ``handler(event, context)``. Returns the ARN."""
     client = cast("LambdaClient", aws.client("lambda"))
     versions = [
         client.publish_layer_version(LayerName=f"{name}-{number}", Content={"ZipFile": body})["LayerVersionArn"]
@@ -127,7 +127,7 @@ def make_function(aws: EmulatedAws, name: str, code: str, *, layers: tuple[bytes
 
 
 def invoke(aws: EmulatedAws, function: str, event: Mapping[str, Any] | None = None) -> tuple[Any, str | None]:
-    """A function's answer, and the kind of its error if it had one."""
+    """A function's answer, and the kind of its error, if any."""
     client = cast("LambdaClient", aws.client("lambda"))
     answer = client.invoke(FunctionName=function, Payload=json.dumps(event or {}))
     return json.loads(answer["Payload"].read()), answer.get("FunctionError")
@@ -183,7 +183,7 @@ def client_as(aws: EmulatedAws, role_arn: str, service: str, *, region: str = RE
 
 
 def reclaim(aws: EmulatedAws, job_id: str, *, grace_seconds: float = 0.0) -> bool:
-    """Take away the host of a Batch job; whether it was running."""
+    """Take away the host of a Batch job. Returns whether it was running."""
     url, body = aws.endpoint_url + RECLAIM_PATH, json.dumps({"jobId": job_id, "graceSeconds": grace_seconds})
     request = AWSRequest("POST", url, data=body)
     credentials = aws.session().get_credentials()

@@ -1,4 +1,4 @@
-"""docs/deploying.md from its third step on, as somebody does it in one evening, on the emulated AWS."""
+"""Runs docs/deploying.md from its third step on, on the emulated AWS, as a person does in one evening."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ MAIL = "me@example.com"
 
 @dataclass
 class Evening:
-    """The account, and what each step has said.
+    """The account, and the output of each step.
 
     Attributes:
-        said: Words of a command by the step's name.
-        ended: Executions as they ended, by the step's name.
+        said: Step -> output of its command.
+        ended: Step -> ended execution.
     """
 
     cli: Cli
@@ -51,7 +51,7 @@ class Evening:
         return self.cli.aws
 
     def spotlake(self, *words: str, given: str = "", code: int = 0) -> str:
-        """A command of ours, on a machine without a container engine; what it said."""
+        """Run one of our commands on a machine without a container engine. Returns its output."""
         done = subprocess.run(
             [sys.executable, "-m", "spotlake_local.cli", *words],
             cwd=ROOT,
@@ -65,12 +65,12 @@ class Evening:
         return done.stdout + done.stderr
 
     def deploy(self) -> str:
-        """As `make deploy` has it."""
+        """Deploy as `make deploy` does."""
         words = (*ADOPT, "--outputs-file", str(self.outputs))
         return self.cli.run("deploy", STACK, *words, settings="evening")
 
     def run(self, step: str, **wanted: Any) -> None:
-        """Start an execution and keep how it ended, and which states it entered."""
+        """Start an execution, and keep its end and the states that it entered."""
         site = self.site()
         arn = site.start(**wanted)
         self.ended[step] = {**site.ended(arn), "states": list(dict.fromkeys(site.entered(arn)))}
@@ -82,7 +82,7 @@ class Evening:
         return [one["Key"] for one in listed if one["Key"].endswith(".json") and "_" not in one["Key"]]
 
     def seed(self) -> None:
-        """Put the item of AzureAuth, as the page's second step does."""
+        """Put the item of AzureAuth, as step 2 of the page does."""
         seed_credentials(
             self.aws,
             Settings(),
@@ -99,14 +99,14 @@ class Evening:
         return Site(self.aws, self.azure, arn)
 
     def make_poor(self, **account: Any) -> None:
-        """Give the account less than it has; nothing given: all again."""
+        """Limit the account; without limits, restore everything."""
         ssm = cast("SSMClient", self.aws.client("ssm"))
         ssm.put_parameter(Name=ACCOUNT_PARAMETER, Value=json.dumps(account), Type="String", Overwrite=True)
 
 
 @contextmanager
 def spend_evening(folder: Path) -> Iterator[Evening]:
-    """An account where nothing is: no bucket `spotlake`, and no AzureAuth until the first run has failed for it."""
+    """An empty account: no bucket `spotlake`, and no AzureAuth until the first run has failed for it."""
     with (
         SimulatedAzure.start(folder / "azure", subscriptions=2) as azure,
         EmulatedAws.start(None, lambda_python=lambda_python(ROOT), job_python_path=JOB_PACKAGES) as aws,

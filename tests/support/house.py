@@ -1,4 +1,4 @@
-"""The services of a process with stores in memory, between the simulated Azure and whoever asks for a run."""
+"""The services of a process with stores in memory, in front of the simulated Azure."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ PATIENCE_SECONDS = 600.0
 
 
 class InMemory(Services):
-    """The services of a process whose turns at Resource Graph come at once."""
+    """The services of a process, with immediate turns at Resource Graph."""
 
     def eviction_deps(self, run: Run, deadline: Deadline) -> EvictionDeps:
         return replace(super().eviction_deps(run, deadline), turns=MemoryTurns(spacing_seconds=0.0))
 
 
 class House:
-    """The services of a process, with stores in memory: everything between the doors and Azure is the real thing."""
+    """The services of a process with stores in memory. All code between the handlers and Azure is real."""
 
     def __init__(self, azure: SimulatedAzure) -> None:
         environment = {f"SPOTLAKE_{name.upper()}": value for name, value in azure.settings().items()}
@@ -71,13 +71,13 @@ class House:
         azure.options(graph_queries=1000)
 
     def full(self, scope: Scope, run: Run) -> list[CollectorReport]:
-        """As the full run's job does."""
+        """Collect as the full run's job does."""
         write_record(self.objects, AttemptRecord(run=run, scope=scope))
         deps = self.services.full_run_deps(run, Deadline.after(PATIENCE_SECONDS), lambda: False, lambda _: None)
         return run_full(run, deps)
 
     def incremental(self, scope: Scope, run: Run) -> list[str]:
-        """As Plan and the three Lambdas do, one region after the other; returns how each collector ended."""
+        """Collect as Plan and the three Lambdas do, one region after the other. Returns how each collector ended."""
         services, deadline = self.services, Deadline.after(PATIENCE_SECONDS)
         catalogue = read_catalogue(self.objects)
         assert catalogue is not None
@@ -99,7 +99,7 @@ class House:
         return statuses
 
     def merged(self, run: Run) -> dict[str, Any]:
-        """Merge, and read what readers read."""
+        """Merge, and read the files for readers."""
         merge = MergeDeps(
             objects=self.objects,
             workloads=self.workloads,
@@ -123,7 +123,7 @@ def _unpacked(body: bytes) -> bytes:
 
 
 def _lasting(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An item without what says who wrote it."""
+    """An item without the attributes that name its writer."""
     return {name: value for name, value in item.items() if name not in ("Fence", "UpdatedAt")}
 
 

@@ -1,4 +1,4 @@
-"""Runs from plan to manifest with prices and eviction rates alone: all in memory but Azure."""
+"""Runs from plan to manifest, with prices and eviction rates alone. All stores are in memory."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _PATIENCE_SECONDS = 300
 
 @dataclass
 class ListingDays:
-    """A house in which placement scores are left out: there is no quota.
+    """A collector without placement scores, because there is no quota.
 
     Attributes:
-        azure: Where the answers come from.
-        regions: What a full run finds in the subscription's list of locations.
+        azure: The simulated Azure.
+        regions: Regions in the subscription's list of locations, for a full run.
         objects, workloads: The stores.
-        results: What each run's merge returned, the newest last.
-        reports: What its collectors said.
+        results: Results of each run's merge, the newest last.
+        reports: Reports of the collectors.
     """
 
     azure: SimulatedAzure
@@ -68,7 +68,7 @@ class ListingDays:
         )
 
     def run(self, slot_at: datetime, mode: Mode = Mode.INCREMENTAL) -> dict[str, Any]:
-        """One run to its end; its manifest."""
+        """Do one run to its end. Returns the manifest."""
         run = Run(run_id=run_id_of(slot_at), mode=mode, desired_counts=(1,), started_at=slot_at, owner="one", attempt=1)
         self.azure.set_clock(slot_at)
         self.clock = ManualClock(slot_at)
@@ -120,7 +120,7 @@ class ListingDays:
         return manifest
 
     def _collect(self, run: Run, item: WorkItem) -> list[Failure]:
-        """Both listings of a region, as the Map does; what it would catch."""
+        """Collect both listings of a region, as the Map does. Returns the failures."""
         failures = []
         for dataset, collect in ((Dataset.PRICE, self.prices), (Dataset.EVICTION, self.rates)):
             try:
@@ -164,7 +164,7 @@ class ListingDays:
         return found
 
     def values(self, *names: str) -> dict[tuple[str, str], tuple[Any, ...]]:
-        """Of every item in the table."""
+        """An attribute of every item in the table."""
         return {key: tuple(item.get(name) for name in names) for key, item in self.workloads.items.items()}
 
 

@@ -27,7 +27,7 @@ def answered(content: Any, **headers: str) -> requests.Response:
 
 
 class Script(BaseAdapter):
-    """Answers in order; the last one for ever."""
+    """Answers in order. The last answer repeats."""
 
     def __init__(self, answers: Sequence[Scripted]) -> None:
         super().__init__()

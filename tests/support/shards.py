@@ -1,4 +1,4 @@
-"""Rows of a stored shard as plain dictionaries: tests read what was written, not what the library makes of it."""
+"""Rows of a stored shard as plain dictionaries, so that tests do not depend on the library's types."""
 
 from __future__ import annotations
 

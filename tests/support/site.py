@@ -1,4 +1,4 @@
-"""The whole stack on emulated AWS in front of a simulated Azure, one region small."""
+"""The whole stack on emulated AWS, in front of a simulated Azure with one small region."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 180.0  # a run takes ten seconds on a quiet machine
 
 @dataclass(frozen=True)
 class Site:
-    """The deployed stack and what it collects from."""
+    """The deployed stack and its simulated Azure."""
 
     aws: EmulatedAws
     azure: SimulatedAzure
@@ -43,7 +43,7 @@ class Site:
         return list(self.workflows.list_executions(stateMachineArn=self.machine_arn)["executions"])
 
     def start(self, **wanted: Any) -> str:
-        """Start an execution; slots of the past are asked for on purpose here."""
+        """Start an execution. Tests ask for slots of the past on purpose."""
         if "timestamp" in wanted:
             wanted = {"past": True, **wanted}
         return self.workflows.start_execution(stateMachineArn=self.machine_arn, input=json.dumps(wanted))[
@@ -51,7 +51,7 @@ class Site:
         ]
 
     def ended(self, arn: str) -> Any:
-        """An execution as it ended; waits for that."""
+        """Wait for an execution to end, and return it."""
 
         def look() -> Any:
             found = self.workflows.describe_execution(executionArn=arn)
@@ -73,7 +73,7 @@ class Site:
 
 @contextmanager
 def start_site(folder: Path, **context: str) -> Iterator[Site]:
-    """Start everything and deploy; settings are the defaults but for the ``context``."""
+    """Start everything and deploy, with default settings except for the ``context``."""
     architecture = host_architecture()
     packages = ["functions/full_run", "layers/common/python", f"build/layers/dependencies-{architecture}/python"]
     with (

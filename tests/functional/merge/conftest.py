@@ -1,4 +1,4 @@
-"""A small world of runs for the merge: shards are written as the collectors write them."""
+"""A small world of runs for the merge, with shards as collectors write them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class World:
     def planned(
         self, run: Run, *, sizes: Sequence[str] = (SIZE,), regions: Sequence[str] = (REGION,), **scope: Any
     ) -> None:
-        """Write what an attempt was asked, and its work: in each region one call for all sizes."""
+        """Write an attempt's record and work: in each region one call for all sizes."""
         write_record(self.objects, AttemptRecord(run=run, scope=Scope(**scope)))
         items = {}
         for number, region in enumerate(regions):
@@ -120,7 +120,7 @@ class World:
 
     @staticmethod
     def moved(body: bytes, region: str) -> bytes:
-        """A shard that says of another region what it says of its own."""
+        """Write a shard whose content is of another region."""
         return gzip.compress(gzip.decompress(body).replace(REGION.encode(), region.encode()), mtime=0)
 
     def price(self, size: str, spot: float | None, ondemand: float | None = None) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class World:
                 "desired_count": count, "score": score}  # fmt: skip
 
     def merge(self, run: Run, *, failures: Sequence[Failure] = (), **settings: Any) -> dict[str, Any]:
-        """Merge an attempt; returns the slot's manifest."""
+        """Merge an attempt. Returns the slot's manifest."""
         deps = MergeDeps(
             objects=self.objects,
             workloads=self.workloads,

@@ -1,4 +1,4 @@
-"""A small Azure behind a requests adapter: quota enforced on its own, answers in the documented shapes."""
+"""A small Azure behind a requests adapter. It enforces the quota and answers in the documented shapes."""
 
 from __future__ import annotations
 
