@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix image bench clean-local bootstrap synth diff deploy destroy
+.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix docs image bench clean-local bootstrap synth diff deploy destroy
 
 UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
@@ -114,8 +114,12 @@ tests: setup chromium ## Every test, without lint and types
 	@touch $@
 
 # REPOSITORY=registry/name pushes elsewhere than to the deployed stack's own repository.
-image: .venv/.ready ## Build the full run's image for arm64 and amd64 and push it (docker or podman)
+image: .venv/.ready ## Build the full run's image and push it (docker or podman here, else CodeBuild in AWS)
 	@$(SPOTLAKE) image $(if $(REPOSITORY),--repository "$(REPOSITORY)")
+
+docs: .venv/.ready ## Build the documentation site into build/site (a broken link fails)
+	@set -o pipefail; NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build 2>&1 | { grep -v '^INFO' || true; }
+	@echo "build/site/index.html; with search: .venv/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8000"
 
 bench: .tools/bench/.ready ## Measure the merge at full size, beside pandas and other libraries
 	.tools/bench/bin/python -m benchmarks.merge
@@ -136,10 +140,12 @@ synth: setup build/layers/.ready-arm64 ## Synthesise the stack into cdk.out (no 
 diff: setup build/layers/.ready-arm64 ## What a deployment would change
 	@$(CDK) diff $(CDK_ARGS)
 
-# What an earlier deployment left behind (bucket, tables) is adopted, with everything in it.
+# What an earlier deployment left behind (bucket, tables) is adopted, with everything in it. Full runs get their image.
+OUTPUTS := cdk.out/outputs.json
 deploy: setup build/layers/.ready-arm64 ## Deploy to the AWS account you are signed in to
 	$(SIGNED_IN)
-	@$(CDK) deploy --import-existing-resources $(CDK_ARGS)
+	@$(CDK) deploy --import-existing-resources --outputs-file $(OUTPUTS) $(CDK_ARGS)
+	@$(SPOTLAKE) image --outputs $(OUTPUTS)
 
 destroy: setup build/layers/.ready-arm64 ## Remove the stack; bucket and tables stay
 	$(SIGNED_IN)

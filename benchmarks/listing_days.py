@@ -104,11 +104,11 @@ class _Days:
     def _listed(self, slot_at: datetime) -> Prices:
         """Spot prices of the slot's shards, of sizes that can be spot."""
         return {
-            (region, row["instance_type"]): row["spot_price_usd_per_hour"]
+            (region, row.instance_type): row.spot_price_usd_per_hour or 0.0
             for region in self.regions
             for known in (set(self.world.spot_sizes(region)),)
             for row in self.days.spot_rows(slot_at, region)
-            if row["instance_type"] in known
+            if row.instance_type in known
         }
 
     def _shown(self) -> Prices:

@@ -6,6 +6,8 @@ import aws_cdk as cdk
 from constructs import IConstruct
 
 _EXECUTIONS = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{}-collector:*"
+_REVISIONS = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job-definition/{}-collection-job:*"
+_JOBS = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*"
 _INSTANCE_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
 
 # (path below the stack, rule, reason)
@@ -15,12 +17,15 @@ _REASONED = (
     ("Functions", "IAM5[Resource::*]", "X-Ray's PutTraceSegments and PutTelemetryRecords know no resources"),
     ("Functions", "L1", "Python 3.13 is the version that library, layer and job are locked and tested with"),
     ("FullRunJob/ExecutionRole", "IAM5[Resource::*]", "ecr:GetAuthorizationToken knows no resources"),
+    ("FullRunJob/ImageBuild/Role", "IAM5[Resource::*]", "ecr:GetAuthorizationToken knows no resources"),
+    ("FullRunJob/ImageBuild/Project", "CB3", "docker build needs a privileged container; it lives for one build"),
+    ("FullRunJob/ImageBuild/Project", "CB4", "Nothing is kept: the project has no artifacts"),
     ("FullRunJob/Environment", f"IAM4[Policy::{_INSTANCE_POLICY}]", "What ECS wants of a container instance's role"),
     ("FullRunJob/Vpc", "VPC7", "Nothing listens in this network; flow logs would cost more than the job"),
     (
         "Workflow/Role",
         "IAM5[Resource::*]",
-        "Log delivery, X-Ray, batch:DescribeJobs and TerminateJob know no resources",
+        "Log delivery, X-Ray and batch:DescribeJobs know no resources",
     ),
     (
         "Workflow/Machine",
@@ -47,6 +52,12 @@ def acknowledge_all(stack: cdk.Stack) -> None:
             f"IAM5[Resource::{_EXECUTIONS.format(stack.stack_name)}]",
             "Executions of this state machine have names that are not known before",
         ),
+        (
+            "Workflow/Role",
+            f"IAM5[Resource::{_REVISIONS.format(stack.stack_name)}]",
+            "Revisions of this job definition have numbers that are not known before",
+        ),
+        ("Workflow/Role", f"IAM5[Resource::{_JOBS}]", "Jobs have names that Batch gives them"),
     )
     for path, rule, reason in reasoned:
         place: IConstruct | None = stack

@@ -46,9 +46,9 @@ class CollectorStack(cdk.Stack):
         )
         self.monitoring.watch(self.workflow.machine, self.functions, self.schedule.dead_letters)
         acknowledge_all(self)
-        self._say_what_is_there()
+        self._add_outputs()
 
-    def _say_what_is_there(self) -> None:
+    def _add_outputs(self) -> None:
         machine_arn = self.workflow.machine.state_machine_arn
         outputs = {
             "StateMachineArn": machine_arn,
@@ -59,9 +59,11 @@ class CollectorStack(cdk.Stack):
             "StartByHand": f"aws stepfunctions start-execution --state-machine-arn {machine_arn} --input '{{}}'",
             "LookAt": f"https://{self.region}.console.aws.amazon.com/states/home#/statemachines/view/{machine_arn}",
         }
-        if not self.settings.image_uri and not self.settings.image_from_dockerfile:
+        if self.job.image_build:
+            outputs["ImageProject"] = self.job.image_build.project_name
             outputs["FullRunsNeed"] = (
-                "an image at ImageUri: `make image` builds and pushes it; or deploy with -c image_uri=REPOSITORY:TAG"
+                "an image at ImageUri: `make image` builds it, here or in AWS (`make deploy` has done so); "
+                "or deploy with -c image_uri=REPOSITORY:TAG"
             )
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

@@ -50,14 +50,14 @@ def _state_with_history(objects: MemoryObjects) -> MergedState:
     states = MergedStates(objects)
     (merged,) = states.head().runs
     state = states.load(merged.key)
-    with_history(state.rows["seen"], state.rows["score"], state.rows["score_began"])
+    with_history(state.workloads["seen"], state.workloads["score"], state.workloads["score_began"])
     objects.put(merged.key, state.encode())
     return state
 
 
 def write_flat(state: MergedState, file: Path) -> None:
     """The same state as one flat table, for those who have no form of their own: a row a workload."""
-    pair, rows = state.pair, state.rows
+    pair, rows = state.pair, state.workloads
     texts = np.array(state.texts)
     of_pair = rows["pair"]
     columns = {

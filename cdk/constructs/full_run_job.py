@@ -13,13 +13,12 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk.constructs.functions import ROOT, retention
+from cdk.constructs.image_build import IMAGE_SOURCES, ImageBuild
 from cdk.settings import StackSettings
 from spotlake.usecases.full_run.exit_codes import RECLAIMED
 
 ATTEMPTS = 5
 _KEPT_IMAGES = 5
-# What the Dockerfile copies, and itself.
-IMAGE_SOURCES = ("functions/full_run/**", "layers/common/python/**", "pyproject.toml", "uv.lock", ".python-version")
 # Batch chooses the families of the architecture that the region has; a family that it lacks would be refused.
 _FAMILIES = {"arm64": batch.DefaultInstanceClass.ARM64, "x86_64": batch.DefaultInstanceClass.X86_64}
 # Batch itself lets a job wait for a machine without end; the attempt's time-out begins when it has one
@@ -38,6 +37,7 @@ class FullRunJob(Construct):
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings) -> None:
         super().__init__(scope, name)
         self._settings = settings
+        self.definition_name = f"{settings.stack_name}-collection-job"
         self.vpc, subnets = self._build_network()
         self.environment = self._build_environment(subnets)
         self.queue = batch.JobQueue(
@@ -54,6 +54,7 @@ class FullRunJob(Construct):
                 for reason in batch.JobStateTimeLimitActionsReason
             ],
         )
+        self.image_build: ImageBuild | None = None
         self.image_uri, image = self._find_image()
         self.job_role = iam.Role(self, "JobRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
         self.definition = self._build_definition(image)
@@ -121,6 +122,9 @@ class FullRunJob(Construct):
             removal_policy=cdk.RemovalPolicy.DESTROY,
             empty_on_delete=True,
         )
+        self.image_build = ImageBuild(
+            self, "ImageBuild", settings=self._settings, repository=repository, uri=repository.repository_uri
+        )
         return f"{repository.repository_uri}:latest", ecs.ContainerImage.from_ecr_repository(repository, "latest")
 
     def _build_definition(self, image: ecs.ContainerImage) -> batch.EcsJobDefinition:
@@ -154,7 +158,9 @@ class FullRunJob(Construct):
         return batch.EcsJobDefinition(
             self,
             "Definition",
-            job_definition_name=f"{settings.stack_name}-collection-job",
+            job_definition_name=self.definition_name,
+            # An execution that began before a deployment reaches this state with the revision of then.
+            skip_deregister_on_update=True,
             container=container,
             parameters={"run": "{}"},
             timeout=cdk.Duration.seconds(settings.batch_timeout_seconds),

@@ -27,6 +27,7 @@ _CONTROL_READ = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem")
 _CONTROL_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 _SHARD_PREFIX = "rawdata/azure/{}/"
 _LOCALFILE_PREFIX = "rawdata/azure/localfile/"
+_ANY_KEY = "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*"
 _SNAPSHOTS = "rawdata/azure/2*"  # the years; the names of the other folders there begin with a letter
 
 
@@ -126,9 +127,20 @@ class _Granter:
         self._control(role, "claim", write=True)
         topic.grant_publish(role)
         if self.running.slack_webhook_parameter:
-            name = self.running.slack_webhook_parameter.lstrip("/")
-            stack = cdk.Stack.of(topic)
-            _allow(role, ["ssm:GetParameter"], [stack.format_arn(service="ssm", resource=f"parameter/{name}")])
+            self._webhook(role)
+
+    def _webhook(self, role: iam.IRole) -> None:
+        stack = cdk.Stack.of(role)
+        name = self.running.slack_webhook_parameter.lstrip("/")
+        parameter = stack.format_arn(service="ssm", resource=f"parameter/{name}")
+        _allow(role, ["ssm:GetParameter"], [parameter])
+        # With a key of the account's own: Parameter Store names the parameter in the encryption context
+        # (docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html, read 2026-11).
+        through = f"ssm.{stack.region}.{stack.url_suffix}"
+        condition = {"StringEquals": {"kms:ViaService": through, "kms:EncryptionContext:PARAMETER_ARN": parameter}}
+        _allow(role, ["kms:Decrypt"], [stack.format_arn(service="kms", resource="key", resource_name="*")], condition)
+        reason = "Whichever key encrypts this one parameter, and for it alone"
+        acknowledge(role, f"IAM5[Resource::{_ANY_KEY}]", reason)
 
     def full_run(self, role: iam.IRole) -> None:
         self._read_production(role)
@@ -177,9 +189,15 @@ class _Granter:
 def _grant_workflow(workflow: Workflow, functions: Functions, job: FullRunJob) -> None:
     role = workflow.role
     _allow(role, ["lambda:InvokeFunction"], [function.function_arn for function in functions.by_name.values()])
-    _allow(role, ["batch:SubmitJob"], [job.definition.job_definition_arn, job.queue.job_queue_arn])
-    # Batch has no resource-level permissions for these two (service authorization reference, 2026-11).
-    _allow(role, ["batch:DescribeJobs", "batch:TerminateJob"], ["*"])
+    # Every revision: an execution that began before a deployment submits the one that it began with.
+    revisions = cdk.Stack.of(job).format_arn(
+        service="batch", resource="job-definition", resource_name=f"{job.definition_name}:*"
+    )
+    _allow(role, ["batch:SubmitJob"], [revisions, job.queue.job_queue_arn])
+    jobs = cdk.Stack.of(workflow).format_arn(service="batch", resource="job", resource_name="*")
+    _allow(role, ["batch:TerminateJob"], [jobs])
+    # It has no resource-level permissions (service authorization reference, 2026-11).
+    _allow(role, ["batch:DescribeJobs"], ["*"])
     rule = cdk.Stack.of(workflow).format_arn(
         service="events", resource="rule", resource_name="StepFunctionsGetEventsForBatchJobsRule"
     )

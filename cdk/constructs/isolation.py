@@ -1,7 +1,8 @@
-"""The permissions boundary: whatever a role is granted by mistake, production cannot be written to."""
+"""Who may take a role, and the permissions boundary: whatever is granted by mistake, production is not written to."""
 
 from __future__ import annotations
 
+import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -55,4 +56,15 @@ def production_boundary(scope: Construct, settings: StackSettings) -> iam.Manage
                 resources=[f"arn:aws:logs:*:*:log-group:{PRODUCTION_LOG_GROUP}{tail}" for tail in ("", ":*")],
             ),
         ],
+    )
+
+
+def own_service(scope: Construct, service: str) -> iam.IPrincipal:
+    """A service that acts for this account alone, so that nobody else's schedule or machine can use the role.
+
+    Scheduler and Step Functions say for whom they act (EventBridge Scheduler user guide, "Confused deputy prevention";
+    Step Functions developer guide, "Creating an IAM role for your state machine"; read 2026-11).
+    """
+    return iam.ServicePrincipal(
+        service, conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}}
     )

@@ -64,10 +64,29 @@ class Monitoring(Construct):
 
     def watch(self, machine: sfn.StateMachine, functions: Functions, dead_letters: sqs.IQueue) -> None:
         """Make the alarms and the dashboard."""
+        self._watch_runs(machine, dead_letters)
+        self._watch_data()
+        self._watch_prices()
+        self._watch_sign_in()
+        if self._settings.schedule_enabled:
+            self._watch_schedule()
+        self._watch_functions(functions)
+        HealthDashboard(
+            self,
+            "Health",
+            settings=self._settings,
+            machine=machine,
+            functions=functions,
+            alarms=self._alarms,
+        )
+
+    def _watch_runs(self, machine: sfn.StateMachine, dead_letters: sqs.IQueue) -> None:
         failed = machine.metric_failed(period=SLOT, statistic="Sum")
         self._alarm("Failed", failed, 1, "A run failed: open the execution and read its last state's error.")
         letters = dead_letters.metric_approximate_number_of_messages_visible(period=SLOT)
         self._alarm("DeadLetters", letters, 1, "A start was lost: read the queue; the schedule's role may lack rights.")
+
+    def _watch_data(self) -> None:
         coverage = own_metric("CoveragePercent", "merge", "Minimum")
         self._alarm(
             "Coverage",
@@ -96,7 +115,8 @@ class Monitoring(Construct):
             "No placement-score call could be reserved for two hours: is somebody else using up the quota?",
             operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
         )
-        self._watch_prices()
+
+    def _watch_sign_in(self) -> None:
         for name in _SIGNING_IN:
             self._alarm(
                 f"SignIn-{name}",
@@ -104,31 +124,26 @@ class Monitoring(Construct):
                 1,
                 "Azure refuses the sign-in: renew the client secret in AzureAuth, or the principal's roles.",
             )
-        if self._settings.schedule_enabled:
-            # A start that is skipped ends as a success, so only what a finished merge publishes counts.
-            merged = own_metric("CoveragePercent", "merge", "SampleCount", period=cdk.Duration.minutes(30))
-            self._alarm(
-                "NoCompleteRun",
-                merged,
-                1,
-                "No run has been merged for 30 minutes: is the schedule on, is a run hanging?",
-                operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-                missing=cloudwatch.TreatMissingData.BREACHING,
-            )
+
+    def _watch_schedule(self) -> None:
+        # A start that is skipped ends as a success, so only what a finished merge publishes counts.
+        merged = own_metric("CoveragePercent", "merge", "SampleCount", period=cdk.Duration.minutes(30))
+        self._alarm(
+            "NoCompleteRun",
+            merged,
+            1,
+            "No run has been merged for 30 minutes: is the schedule on, is a run hanging?",
+            operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        )
+
+    def _watch_functions(self, functions: Functions) -> None:
         for name, size in self._settings.functions.items():
             text = f"Function {name} nears its memory: raise it in cdk/settings.py."
             self._alarm(f"Memory-{name}", own_metric("PeakMemoryPercent", name, "Maximum"), MEMORY_PERCENT, text)
             slow = functions.by_name[name].metric_duration(period=SLOT, statistic="Maximum")
             text = f"Function {name} nears its time-out: is Azure slow, or is the time-out too short?"
             self._alarm(f"Duration-{name}", slow, size.timeout_seconds * 10 * DURATION_PERCENT, text)
-        HealthDashboard(
-            self,
-            "Health",
-            settings=self._settings,
-            machine=machine,
-            functions=functions,
-            alarms=self._alarms,
-        )
 
     def _watch_prices(self) -> None:
         """What is new in the price lists is told once; what contradicts or is missing, while it lasts."""

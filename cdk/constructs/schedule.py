@@ -11,6 +11,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from cdk.constructs.isolation import own_service
 from cdk.settings import StackSettings
 
 # A start that is nearly a slot late is of no use: the next one is about to come.
@@ -24,7 +25,7 @@ class Schedule(Construct):
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings, machine: sfn.StateMachine) -> None:
         super().__init__(scope, name)
         self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, retention_period=cdk.Duration.days(14))
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
+        self.role = iam.Role(self, "Role", assumed_by=own_service(self, "scheduler.amazonaws.com"))
         machine.grant_start_execution(self.role)
         self.dead_letters.grant_send_messages(self.role)
         self.schedule = scheduler.CfnSchedule(

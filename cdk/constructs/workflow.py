@@ -12,6 +12,7 @@ from constructs import Construct
 
 from cdk.constructs.full_run_job import FullRunJob
 from cdk.constructs.functions import ROOT, Functions, retention
+from cdk.constructs.isolation import own_service
 from cdk.settings import StackSettings
 from spotlake.usecases.full_run.exit_codes import failures_by_exit_code
 
@@ -26,7 +27,7 @@ class Workflow(Construct):
     ) -> None:
         super().__init__(scope, name)
         machine_name = self.machine_name = f"{settings.stack_name}-collector"
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        self.role = iam.Role(self, "Role", assumed_by=own_service(self, "states.amazonaws.com"))
         self.machine = sfn.StateMachine(
             self,
             "Machine",

@@ -6,13 +6,12 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
-from spotlake.errors import InvalidInputError, StoreError
+from spotlake.errors import InvalidInputError
 from spotlake.keys import MANIFEST_PREFIX, execution, manifest
 from spotlake.models import slot_of_run_id
-from spotlake.reporting.jobs import job_records
-from spotlake.reporting.told import told
+from spotlake.reporting.jobs import job_ends
+from spotlake.reporting.verdict import JudgedManifest, judge
+from spotlake.run_files import Execution, parse_execution, parse_manifest
 from spotlake.stores.objects import ReadOnlyObjects, S3Objects
 from spotlake_local.arguments import add_state_dir, workspace_of
 from spotlake_local.files import FileObjects
@@ -40,26 +39,29 @@ def no_runs_yet(arguments: argparse.Namespace) -> str:
     return f"no finished runs in {workspace_of(arguments).outputs} yet: `make run` collects one"
 
 
-def manifests(objects: ReadOnlyObjects, *, last: int) -> Iterator[dict[str, Any]]:
-    """What the newest finished runs say (``reporting.told``), newest first."""
+def manifests(objects: ReadOnlyObjects, *, last: int) -> Iterator[JudgedManifest]:
+    """Manifests of the newest finished runs, each with its verdict, newest first."""
     found = [key for key in objects.keys(MANIFEST_PREFIX) if key.endswith(".json")]
     for key in sorted(found, reverse=True)[:last]:
-        content = read_document(objects, key)
-        if content is not None:
-            yield tell(objects, key, content)
+        found_manifest = judged(objects, key)
+        if found_manifest is not None:
+            yield found_manifest
 
 
-def tell(objects: ReadOnlyObjects, key: str, content: dict[str, Any]) -> dict[str, Any]:
-    """What a stored manifest says, whatever its schema. StoreError when it is none."""
-    try:
-        return told(content, job_records(objects, content))
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{objects.bucket}/{key} is damaged: no {error}") from None
+def judged(objects: ReadOnlyObjects, key: str) -> JudgedManifest | None:
+    """The manifest under a key, with its verdict; None when there is none. StoreError when it is damaged."""
+    stored = objects.get(key)
+    if stored is None:
+        return None
+    content = parse_manifest(stored.body, f"{objects.bucket}/{key}")
+    return judge(content, job_ends(objects, content["run_id"], content["attempts"]))
 
 
-def statistics(objects: ReadOnlyObjects, run_id: str) -> dict[str, Any]:
-    """A run's execution statistics; empty when they were not written."""
-    return read_document(objects, execution(slot_of_run_id(run_id))) or {}
+def statistics(objects: ReadOnlyObjects, run_id: str) -> Execution | None:
+    """A run's execution statistics; None when they were not written."""
+    key = execution(slot_of_run_id(run_id))
+    stored = objects.get(key)
+    return parse_execution(stored.body, f"{objects.bucket}/{key}") if stored else None
 
 
 def slot_text(run_id: str) -> str:
@@ -110,25 +112,15 @@ def coverage_text(run: Mapping[str, Any], name: str) -> str:
     return f"none ({run['coverage_reasons'].get(name, 'not asked')})" if percent is None else f"{percent:.1f} %"
 
 
-def read_manifest(objects: ReadOnlyObjects, run_id: str) -> dict[str, Any]:
-    """What one run says. Raises InvalidInputError when there is none, or the id has a wrong form."""
+def read_manifest(objects: ReadOnlyObjects, run_id: str) -> JudgedManifest:
+    """One run's manifest with its verdict. Raises InvalidInputError when there is none, or the id has a wrong form."""
     try:
         key = manifest(slot_of_run_id(run_id))
     except ValueError:
         raise InvalidInputError("RUN", run_id, "a run id such as 20251215T1000Z (`spotlake runs` lists them)") from None
-    content = read_document(objects, key)
+    content = judged(objects, key)
     if content is None:
         known = [one["run_id"] for one in manifests(objects, last=3)]
         allowed = f"a finished run, such as {', '.join(known)}" if known else "a finished run: there is none here yet"
         raise InvalidInputError("RUN", run_id, allowed)
-    return tell(objects, key, content)
-
-
-def read_document(objects: ReadOnlyObjects, key: str) -> dict[str, Any] | None:
-    """A JSON object that is stored plain (manifest, execution statistics), or None. StoreError when it is damaged."""
-    stored = objects.get(key)
-    try:
-        content: dict[str, Any] | None = orjson.loads(stored.body) if stored else None
-    except ValueError as error:
-        raise StoreError(f"{objects.bucket}/{key} is damaged: {error}") from None
     return content

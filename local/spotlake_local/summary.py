@@ -12,15 +12,16 @@ from rich.table import Table
 from spotlake import keys
 from spotlake.models import run_id_of, slot_of_run_id
 from spotlake.reporting.jobs import job_record_keys
+from spotlake.reporting.verdict import JudgedManifest
 from spotlake.stores.objects import ReadOnlyObjects
 from spotlake.usecases.notify.notify import one_line_cause
 from spotlake_local.advice import advice
-from spotlake_local.archive import coverage_text, read_document, score_ages, scores_waiting, tell
+from spotlake_local.archive import coverage_text, judged, score_ages, scores_waiting, statistics
 from spotlake_local.following import COLLECTING_STATES, Ended
 from spotlake_local.workspace import Workspace
 
-# From the manifest, as ``reporting.told`` reads it, and what stands for it when nothing was merged.
-_TOLD: dict[str, Any] = {
+# From the manifest, with the run's verdict, and what stands for it when nothing was merged.
+_FROM_MANIFEST: dict[str, Any] = {
     "mode": None,
     "verdict": "failed",
     "attempts": [],
@@ -66,17 +67,17 @@ def summarise(
     """
     seconds = ended.seconds_by_state
     # What lies there when this execution did not come past Merge, or Report, is an earlier one's of the same slot.
-    key = keys.manifest(slot_at)
-    stored = read_document(objects, key) if "CheckCoverage" in seconds else None
-    manifest = tell(objects, key, stored) if stored else {}
-    execution = (read_document(objects, keys.execution(slot_at)) if "ChooseEnd" in seconds else None) or {}
-    jobs = list(job_record_keys(manifest).values()) if manifest else []
+    manifest = judged(objects, keys.manifest(slot_at)) if "CheckCoverage" in seconds else None
+    execution = statistics(objects, run_id_of(slot_at)) if "ChooseEnd" in seconds else None
+    jobs = list(job_record_keys(manifest["run_id"], manifest["attempts"]).values()) if manifest else []
+    shown = {name: value for name, value in manifest.items() if name in _FROM_MANIFEST} if manifest else {}
     return {
         "run_id": run_id_of(slot_at),
         "status": "succeeded" if ended.status == "SUCCEEDED" else ended.status.lower(),
-        "run_status": manifest.get("status", "failed"),
+        "run_status": manifest["status"] if manifest else "failed",
         "azure": source,
-        **{name: manifest.get(name, instead) for name, instead in _TOLD.items()},
+        **_FROM_MANIFEST,
+        **shown,
         "seconds": {
             "total": 0.0,
             "deploy": round(deploy_seconds, 1),
@@ -84,9 +85,11 @@ def summarise(
             "collect": round(sum(seconds.get(name, 0.0) for name in COLLECTING_STATES), 1),
             "merge": seconds.get("Merge", 0.0),
         },
-        "peak_memory_mb": {name: one["peak_memory_mb"] for name, one in execution.get("functions", {}).items()},
+        "peak_memory_mb": {name: one["peak_memory_mb"] for name, one in execution["functions"].items()}
+        if execution
+        else {},
         "outputs": [
-            *manifest.get("outputs", []),
+            *(manifest["outputs"] if manifest else []),
             *(_present(objects, _report_keys(slot_at)) if execution else []),
             *_present(objects, jobs),
         ],
@@ -95,11 +98,11 @@ def summarise(
     }
 
 
-def _failure(ended: Ended, manifest: dict[str, Any]) -> dict[str, str | None]:
+def _failure(ended: Ended, manifest: JudgedManifest | None) -> dict[str, str | None]:
     """Error and cause of an execution: of a failed job its own sentence, which the state machine never sees."""
     if not ended.error:
         return {"error": None, "cause": None}
-    if manifest.get("error") and "FullRun" in ended.seconds_by_state:
+    if manifest and manifest["error"] and "FullRun" in ended.seconds_by_state:
         return {"error": manifest["error"], "cause": manifest["cause"]}
     return {"error": ended.error, "cause": one_line_cause(ended.cause)}
 

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import pytest
 
-from spotlake.shards import open_shard, parse_rows
+from spotlake.shards import open_shard
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
 from tests.support.emulator import log_lines
+from tests.support.shards import parsed_rows
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
@@ -169,7 +170,7 @@ def test_raw_rows_say_that_they_are_simulated(state: Path, second: dict[str, Any
         region=region,
         attempt=attempt,
     )
-    assert {row["source"] for row in parse_rows(shard, key)} == {"simulated"}
+    assert {row["source"] for row in parsed_rows(shard)} == {"simulated"}
 
 
 def test_a_score_file_s_header_names_the_regions_it_holds(state: Path, second: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from spotlake.models import Dataset, Mode, Run, ScoreCall, run_id_of
 from spotlake.planning.attempt import AttemptRecord
 from spotlake.planning.scope import Scope
 from spotlake.settings import Settings
-from spotlake.shards import RawShard, open_shard, parse_rows
+from spotlake.shards import RawShard, open_shard
 from spotlake.state.attempts import read_work, write_record
 from spotlake.state.checkpoints import read_job_record
 from spotlake.stores.ledger import DynamoDbLedger
@@ -31,6 +31,7 @@ from spotlake_local.aws.seed import seed_credentials
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.workspace import ROOT, host_architecture
 from tests.support.emulator import deploy_template, policy, statement, trust, wait_for
+from tests.support.shards import parsed_rows
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.client import BatchClient
@@ -215,7 +216,7 @@ class Job:
             region=region,
             attempt=self.run.attempt,
         )
-        return shard, parse_rows(shard, key)
+        return shard, parsed_rows(shard)
 
     def record(self) -> dict[str, Any]:
         """What the job says of itself."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from cdk.constructs.full_run_job import IMAGE_SOURCES
+from cdk.constructs.image_build import IMAGE_SOURCES
 from spotlake import errors, keys
 from spotlake.settings import Settings
 from spotlake.state.attempts import RECORD_SCHEMA
@@ -158,6 +158,18 @@ def test_a_setting_that_cannot_be_read_is_named(job_with_a_wrong_setting: Job) -
     (last,) = job_with_a_wrong_setting.log.read_text().splitlines()[-1:]
     assert last.startswith("ConfigurationError: SPOTLAKE_QUOTA_CALLS: 'many' cannot be read")
     assert last.endswith(f"({cause_of_exit(78)[1]})")
+
+
+@pytest.mark.emulator
+def test_an_attempt_ends_within_the_seconds_that_the_job_definition_gives(
+    aws: EmulatedAws, azure: SimulatedAzure, tmp_path: Path
+) -> None:
+    job = Job(aws, azure, tmp_path, "few-seconds", environment={"FULL_RUN_SECONDS": "3"})
+    azure.fault(api="sps", latency_seconds=6.0)  # of each answer; within the default of an hour all would come
+    assert job.finish() == 0  # what was collected counts, the rest says why not
+    record = job.record()
+    ends = {one["error"] for one in record["collectors"] if one["service"] == "sps"}
+    assert ends == {"DeadlineError"}
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from spotlake.errors import ConfigurationError
-from spotlake_local.commands.image import DOCKERFILE, find_engine
+from spotlake_local.commands.image import find_engine
+from spotlake_local.image_source import DOCKERFILE
 from spotlake_local.workspace import ROOT
 
 TEXT = (ROOT / DOCKERFILE).read_text(encoding="utf-8")

@@ -23,6 +23,8 @@ _NAMED = {
     "AWS::StepFunctions::StateMachine": ("StateMachineName", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{{}}"),
 }
 
+_REF_IS_ARN = ("AWS::StepFunctions::StateMachine",)  # CloudFormation template reference, return values, 2026-11
+
 
 class Template:
     """One stack's template."""
@@ -47,13 +49,17 @@ class Template:
         if not isinstance(value, Mapping):
             return value
         if set(value) == {"Ref"}:
-            return _PSEUDO.get(value["Ref"]) or self._name(value["Ref"])
+            return _PSEUDO.get(value["Ref"]) or self._ref(value["Ref"])
         if set(value) == {"Fn::GetAtt"}:
             return self._arn(value["Fn::GetAtt"][0])
         if set(value) == {"Fn::Join"}:
             separator, parts = value["Fn::Join"]
             return separator.join(str(self.resolve(part)) for part in parts)
         return {key: self.resolve(one) for key, one in value.items()}
+
+    def _ref(self, logical_id: str) -> str:
+        is_arn = self.resources.get(logical_id, {}).get("Type") in _REF_IS_ARN
+        return self._arn(logical_id) if is_arn else self._name(logical_id)
 
     def _name(self, logical_id: str) -> str:
         resource = self.resources.get(logical_id, {"Type": "", "Properties": {}})

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from spotlake_local.aws_doctor.before import side_by_side
+from spotlake_local.workspace import ROOT
 from tests.infra.conftest import Synthesised
-from tests.infra.templates import ACCOUNT, Template
+from tests.infra.policies import roles
+from tests.infra.templates import ACCOUNT, REGION, Template
 
 STAGES = pytest.mark.parametrize("stage", ["test", "other"])
 
@@ -99,3 +102,60 @@ def test_what_stays_has_a_name_by_which_it_is_adopted(synthesised: Synthesised, 
         if one["DeletionPolicy"] in ("Retain", "RetainExceptOnCreate") if "DeletionPolicy" in one else False:
             name = one["Properties"].get("BucketName") or one["Properties"].get("TableName")
             assert re.fullmatch(r"[a-z0-9-]+", name)
+
+
+@STAGES
+def test_nobody_elses_schedule_or_machine_can_use_a_role(synthesised: Synthesised, stage: str) -> None:
+    template: Template = getattr(synthesised, stage)
+    trusted = [
+        template.resolve(statement)
+        for role in template.of_type("AWS::IAM::Role").values()
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]
+        if statement["Principal"]["Service"] in ("states.amazonaws.com", "scheduler.amazonaws.com")
+    ]
+    assert len(trusted) == 2
+    assert [one["Condition"] for one in trusted] == [{"StringEquals": {"aws:SourceAccount": ACCOUNT}}] * 2
+
+
+def test_a_webhook_that_a_key_of_ones_own_encrypts_can_be_read_and_nothing_else_with_it(
+    synthesised: Synthesised,
+) -> None:
+    (notify,) = [one for one in roles(synthesised.other) if "notify" in one.name]
+    (decrypts,) = [one for one in notify.statements() if "kms:Decrypt" in one["Action"]]
+    assert decrypts["Resource"] == [f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*"]
+    assert decrypts["Condition"]["StringEquals"] == {
+        "kms:ViaService": f"ssm.{REGION}.amazonaws.com",
+        "kms:EncryptionContext:PARAMETER_ARN": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/spotlake/slack",
+    }
+
+
+def test_an_execution_that_began_before_a_deployment_can_submit_its_own_revision(template: Template) -> None:
+    definition = template.only("AWS::Batch::JobDefinition")
+    assert definition["ResourceRetentionPolicy"] == {"SkipDeregisterOnUpdate": True}
+    (workflow,) = [one for one in roles(template) if "WorkflowRole" in one.name]
+    (submits,) = [one for one in workflow.statements() if "batch:SubmitJob" in one["Action"]]
+    revisions = f"arn:aws:batch:{REGION}:{ACCOUNT}:job-definition/{definition['JobDefinitionName']}:*"
+    assert revisions in submits["Resource"]
+
+
+# A new account runs ten Lambdas at once (a common report; AWS says only "reduced": Lambda developer guide, 2026-11).
+QUOTA_OF_A_NEW_ACCOUNT, SECONDS_OF_A_COLLECTOR = 10, 8
+
+
+def test_a_small_quota_is_waited_for_as_long_as_the_queue_is_and_the_advice_makes_none() -> None:
+    machine = json.loads((ROOT / "statemachine/collector.asl.json").read_text(encoding="utf-8"))
+    branches = machine["States"]["CollectRegions"]["ItemProcessor"]["States"]["CollectRegion"]["Branches"]
+    for branch in branches:
+        (task,) = [one for one in branch["States"].values() if one["Type"] == "Task"]
+        (rule,) = [one for one in task["Retry"] if one["ErrorEquals"] == ["Lambda.TooManyRequestsException"]]
+        delays = [
+            min(rule["IntervalSeconds"] * rule["BackoffRate"] ** number, rule["MaxDelaySeconds"])
+            for number in range(rule["MaxAttempts"])
+        ]
+        # 2 + 4 + 8 + 16 + 32 + 3 x 45; with full jitter half of it on average.
+        assert sum(delays) == 197
+        queue_seconds = (20 * len(branches) / QUOTA_OF_A_NEW_ACCOUNT - 1) * SECONDS_OF_A_COLLECTOR
+        assert sum(delays) / 2 > queue_seconds
+    for quota in (1, 10, 50, 199):
+        assert side_by_side(quota) == max(1, quota // (2 * len(branches)))
+        assert side_by_side(quota) * len(branches) <= max(quota, len(branches))

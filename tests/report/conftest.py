@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from spotlake.clock import ManualClock
 from spotlake.errors import ConfigurationError
-from spotlake.events import ReportEvent, ReportResult
+from spotlake.events import CollectorStep, ReportEvent, ReportResult, StepResult
 from spotlake.models import Dataset, Run, to_iso
 from spotlake.reports import CollectorReport
+from spotlake.run_files import JobRecord, MemorySample
 from spotlake.state.checkpoints import write_job_record
 from spotlake.stores.claims import MemoryClaims
 from spotlake.usecases.report.report_run import ReportDeps, report_run
@@ -25,20 +25,21 @@ SCORES = {"1": 3, "2": 2, "3": 1}
 
 
 def reported(
-    world: World, run: Run, azure: str = "simulated", collectors: list[dict[str, Any]] | None = None
+    world: World, run: Run, azure: str = "simulated", collectors: list[CollectorStep] | None = None
 ) -> ReportResult:
     """Report a merged run as the state machine would; what it returns."""
     began_at = FIRST + timedelta(seconds=2)
-    one = {"began_at": began_at.isoformat(), "seconds": 3.5, "peak_memory_mb": 90.0, "memory_limit_mb": 256}
+    began = began_at.isoformat()
+    one = CollectorStep(
+        dataset="", region=REGION, status="complete", rows=3, error=None, began_at=began,
+        seconds=3.5, peak_memory_mb=90.0, memory_limit_mb=256,
+    )  # fmt: skip
+    measured = StepResult(began_at=began, seconds=3.5, peak_memory_mb=90.0)
     event = ReportEvent(
         run=run.to_dict(),
-        plan={**one, "status": "planned", "memory_limit_mb": 512},
-        collectors=collectors
-        or [
-            {**one, "dataset": dataset.value, "region": REGION, "status": "complete", "rows": 3, "error": None}
-            for dataset in Dataset
-        ],
-        merge={**one, "status": "complete", "memory_limit_mb": 1024},
+        plan={**measured, "status": "planned", "memory_limit_mb": 512},
+        collectors=collectors or [{**one, "dataset": dataset.value} for dataset in Dataset],
+        merge={**measured, "status": "complete", "memory_limit_mb": 1024},
     )
     deps = ReportDeps(
         objects=world.objects,
@@ -54,8 +55,8 @@ def world() -> World:
     """A first run, full; and a second one with changes, a refused shard and a throttled collector."""
     world = World()
     first = world.collected(0, scores=SCORES, sizes=SIZES, ondemand=0.05)
-    sample = {"Service": "full_run", "PID": 7, "Kind": "sample", "Region": ""}
-    job = {
+    sample = MemorySample(Timestamp="", Service="full_run", PID=7, Memory_MB=0.0, Kind="sample", Region="")
+    job: JobRecord = {
         "attempts": 1,
         "seconds": 30.0,
         "instance_type": "m7g.large",

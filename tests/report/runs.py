@@ -10,6 +10,7 @@ from spotlake import keys
 from spotlake.models import Dataset, Mode, Run, WorkItem
 from spotlake.planning.attempt import AttemptRecord, Failure, Work
 from spotlake.planning.scope import Scope
+from spotlake.run_files import JobRecord
 from spotlake.state.attempts import write_record, write_work
 from spotlake.state.checkpoints import write_job_record
 from tests.functional.merge.conftest import FIRST, REGION, SIZE, World
@@ -24,7 +25,7 @@ def failed_run() -> tuple[World, Run]:
     world = World()
     run = Run.from_dict({**world.run(0).to_dict(), "mode": Mode.FULL.value})
     write_record(world.objects, AttemptRecord(run=run, scope=Scope()))
-    job: dict[str, Any] = {
+    job: JobRecord = {
         "attempts": 1, "seconds": 40.0, "instance_type": None, "collectors": [], "memory": [],
         "error": "SignInUnavailableError", "cause": SENTENCE,
     }  # fmt: skip

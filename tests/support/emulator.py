@@ -20,8 +20,8 @@ from botocore.awsrequest import AWSRequest
 
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import REGION, EmulatedAws
+from spotlake_local.aws.patches.batch import RECLAIM_PATH
 from spotlake_local.aws.roles import credentials_of_role
-from spotlake_local.aws.seams.batch import RECLAIM_PATH
 from spotlake_local.workspace import ROOT
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from spotlake.planning.catalogue import Catalogue
 from spotlake.planning.scope import Scope
 from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
+from spotlake.shard_rows import PriceRow
 from spotlake.shards import open_shard, parse_rows
 from spotlake.state.attempts import write_record
 from spotlake.state.catalogue import read_catalogue
@@ -160,12 +161,12 @@ class ListingDays:
         )
         return collect_eviction_rates(run, item, deps)
 
-    def spot_rows(self, slot_at: datetime, region: str) -> list[dict[str, Any]]:
+    def spot_rows(self, slot_at: datetime, region: str) -> list[PriceRow]:
         """Rows with a spot price of a region's shard."""
         key, run_id = keys.shard(Dataset.PRICE, slot_at, region, 1), run_id_of(slot_at)
         body = self.objects.objects[key]
         shard = open_shard(body, key=key, dataset=Dataset.PRICE, run_id=run_id, region=region, attempt=1)
-        return [row for row in parse_rows(shard, key) if row["spot_price_usd_per_hour"] is not None]
+        return [row for row in parse_rows(shard, key, PriceRow) if row.spot_price_usd_per_hour is not None]
 
     def catalogue(self) -> Catalogue:
         found = read_catalogue(self.objects)

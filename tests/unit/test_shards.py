@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from spotlake.errors import ShardRefusedError
 from spotlake.models import Dataset
 from spotlake.reports import CollectorReport
-from spotlake.shards import ShardHeader, encode_shard, open_shard, parse_rows
+from spotlake.shard_rows import EvictionRow
+from spotlake.shards import RawShard, ShardHeader, encode_shard, open_shard, parse_rows
+from tests.support.shards import parsed_rows
 
 KEY = "rawdata/azure/spot_if/2025/12/15/10-00/koreacentral.7.jsonl.gz"
 
@@ -36,11 +38,14 @@ def encoded(head: ShardHeader, rows: list[Any]) -> bytes:
     return encode_shard(head, rows)
 
 
-def opened(body: bytes) -> list[dict[str, Any]]:
-    shard = open_shard(
+def unpacked(body: bytes) -> RawShard:
+    return open_shard(
         body, key=KEY, dataset=Dataset.EVICTION, run_id="20251215T1000Z", region="koreacentral", attempt=7
     )
-    return parse_rows(shard, KEY)
+
+
+def opened(body: bytes) -> list[dict[str, Any]]:
+    return parsed_rows(unpacked(body))
 
 
 @given(st.lists(st.dictionaries(st.text(), st.text() | st.integers(-(2**53), 2**53) | st.none()), max_size=20))
@@ -93,5 +98,5 @@ GOOD = encoded(header(), [{"region": "koreacentral"}])
 )
 def test_a_damaged_or_foreign_shard_is_refused_by_name(body: bytes, reason: str) -> None:
     with pytest.raises(ShardRefusedError) as refused:
-        opened(body)
+        parse_rows(unpacked(body), KEY, EvictionRow)
     assert (refused.value.key, refused.value.reason) == (KEY, reason)

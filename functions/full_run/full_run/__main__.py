@@ -12,7 +12,6 @@ import threading
 import time
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 
 from spotlake import wiring
 from spotlake.clock import Deadline
@@ -20,6 +19,7 @@ from spotlake.errors import DeadlineError, InvalidInputError, ReclaimedError, Sp
 from spotlake.memory_sampler import MemorySampler, instance_type
 from spotlake.models import Run, slot_of_run_id
 from spotlake.reports import CollectorReport
+from spotlake.run_files import ExecutionEntry, JobRecord, MemorySample
 from spotlake.state.checkpoints import read_job_record, write_job_record
 from spotlake.telemetry import Telemetry
 from spotlake.usecases.full_run.exit_codes import BUG, DONE, cause_of_exit, exit_code_of
@@ -28,7 +28,7 @@ from spotlake.usecases.report.report_run import SERVICES
 
 _SERVICE = "full_run"
 _DEFAULT_SECONDS = 3600.0  # where the job definition does not say how long an attempt may take
-_NOTHING_BEFORE: dict[str, Any] = {"seconds": 0.0, "collectors": [], "memory": []}
+_NOTHING_BEFORE = JobRecord(attempts=0, seconds=0.0, instance_type=None, collectors=[], memory=[])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,7 +69,7 @@ class _Job:
     def __init__(self, run: Run, stopping: threading.Event, telemetry: Telemetry) -> None:
         self.run, self.stopping, self.telemetry = run, stopping, telemetry
         self.services = wiring.services()
-        self.reports: list[dict[str, Any]] = []
+        self.reports: list[ExecutionEntry] = []
         self.counts: Counter[str] = Counter()
 
     def work(self) -> None:
@@ -92,7 +92,7 @@ class _Job:
 
     def _log_report(self, report: CollectorReport) -> None:
         """Log one line per region and data set."""
-        entry = {
+        entry: ExecutionEntry = {
             "service": SERVICES[report.dataset.value],
             "region": report.region,
             "status": report.status,
@@ -105,13 +105,13 @@ class _Job:
         }
         self.reports.append(entry)
         self.counts.update(report.counts)
-        self.telemetry.logger.info(f"{report.dataset.value} of {report.region}: {report.status}", extra=entry)
+        self.telemetry.logger.info(f"{report.dataset.value} of {report.region}: {report.status}", extra=dict(entry))
 
-    def _write_record(self, seconds: float, samples: list[dict[str, Any]], error: Exception | None = None) -> None:
+    def _write_record(self, seconds: float, samples: list[MemorySample], error: Exception | None = None) -> None:
         """The record of this start, added to that of the starts before it; the newest says what ended it."""
         before = read_job_record(self.services.objects, self.run) or _NOTHING_BEFORE
         attempts = int(os.environ.get("AWS_BATCH_JOB_ATTEMPT", "1"))
-        content = {
+        content: JobRecord = {
             "attempts": attempts,
             "seconds": round(before["seconds"] + seconds, 3),
             "instance_type": instance_type(os.environ),
@@ -123,7 +123,7 @@ class _Job:
         write_job_record(self.services.objects, self.run, content)
         peak_mb = max(sample["Memory_MB"] for sample in samples)
         measured = {"DurationSeconds": seconds, "PeakMemoryMb": peak_mb, "Attempts": float(attempts)}
-        rows = sum(report["rows"] for report in self.reports)
+        rows = sum(report["rows"] or 0 for report in self.reports)
         self.telemetry.publish({"rows": rows, "counts": self.counts}, measured=measured, region=None)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ministack import app
 
-from spotlake_local.aws.seams import SeamOptions, install
+from spotlake_local.aws.patches import PatchOptions, install
 from spotlake_local.processes import die_with_parent
 
 # A table of 150,000 items is five million objects: looking through them again and again cost a fifth of an upsert
@@ -27,7 +27,7 @@ def main() -> None:
     gc.set_threshold(*_RARE_COLLECTIONS)
     endpoint_url = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
     folders = [Path(part) for part in os.environ["SPOTLAKE_JOB_PYTHON_PATH"].split(os.pathsep) if part]
-    options = SeamOptions(
+    options = PatchOptions(
         lambda_python=Path(os.environ["SPOTLAKE_LAMBDA_PYTHON"]),
         cache=Path(os.environ["TMPDIR"]),
         job_python_path=tuple(folders),

@@ -7,10 +7,12 @@ from typing import Any
 
 from spotlake.errors import InvalidInputError
 from spotlake_local.arguments import add_command
-from spotlake_local.aws_checks import Verdict, check_all
+from spotlake_local.aws_doctor import check_all
+from spotlake_local.aws_doctor.account import Verdict
 
 _EPILOG = """\
-It asks AWS with this shell's sign-in, changes nothing, and ends with 1 when a line is not passed.
+It asks AWS with this shell's sign-in, changes nothing, and ends with 1 when there is something to do. What
+only waits for the deployment is told as "later".
 
 examples:
   spotlake doctor --aws
@@ -28,26 +30,26 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--aws", action="store_true", help="check the AWS account that this shell is signed in to")
     parser.add_argument("--stage", default="test", help="of the stack (default: test)")
-    parser.add_argument("--bucket", default="", metavar="NAME", help="the write bucket (default: spotlake-STAGE)")
+    parser.add_argument(
+        "--bucket", default="", metavar="NAME", help="the write bucket (default: the stack's, else spotlake-STAGE)"
+    )
     parser.set_defaults(command=command)
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Print a line for each check; 0 when all have passed."""
+    """Print a line for each check; 0 when nothing is to be done."""
     if not arguments.aws:
         raise InvalidInputError("doctor", "", "--aws")
     import boto3
 
-    verdicts = check_all(
-        boto3.Session(), stage=arguments.stage, bucket=arguments.bucket or f"spotlake-{arguments.stage}"
-    )
     failed = 0
-    for name, verdict in verdicts:
-        failed += not verdict.passed
+    for name, verdict in check_all(boto3.Session(), stage=arguments.stage, bucket=arguments.bucket):
+        failed += not verdict.passed and not verdict.later
         print(line(name, verdict), flush=True)  # noqa: T201
     return 1 if failed else 0
 
 
 def line(name: str, verdict: Verdict) -> str:
     """``passed  region        us-west-2``, or ``TO DO`` and what to do."""
-    return f"{'passed' if verdict.passed else 'TO DO':6}  {name:18}  {verdict.said}"
+    word = "passed" if verdict.passed else "later" if verdict.later else "TO DO"
+    return f"{word:6}  {name:18}  {verdict.said}"

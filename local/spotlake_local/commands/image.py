@@ -1,22 +1,22 @@
-"""``spotlake image``: build the full run's image for both architectures and push it, with docker or podman."""
+"""``spotlake image``: build the full run's image and push it, with docker or podman here, or else inside AWS."""
 
 from __future__ import annotations
 
 import argparse
 import base64
-import hashlib
+import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from spotlake.errors import ConfigurationError
 from spotlake_local.arguments import add_command
+from spotlake_local.image_source import DOCKERFILE, content_tag
 from spotlake_local.workspace import ROOT
 
-DOCKERFILE = "functions/full_run/Dockerfile"
 PLATFORMS = "linux/arm64,linux/amd64"
 _STACK = "spotlake-azure-{stage}"
 _ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?")
@@ -31,9 +31,10 @@ def add_parser(subparsers: Any) -> None:
     parser = add_command(
         subparsers,
         "image",
-        summary="build the full run's image for arm64 and amd64 and push it",
-        description="Builds functions/full_run/Dockerfile for both architectures with docker (buildx) or podman, and "
-        "pushes it under a tag made from its content, and as latest. The stack's own repository takes latest.",
+        summary="build the full run's image and push it",
+        description="Builds functions/full_run/Dockerfile for arm64 and amd64 with docker (buildx) or podman, and "
+        "pushes it under a tag made from its content, and as latest, which the stack's job pulls. Where no engine "
+        "works, the stack's CodeBuild project builds the deployed source for the stack's architecture.",
         epilog="examples:\n  spotlake image\n  spotlake image --repository registry.example.com/full-run",
     )
     parser.add_argument(
@@ -42,19 +43,74 @@ def add_parser(subparsers: Any) -> None:
         help="where to push, without a tag (default: the deployed stack's own repository)",
     )
     parser.add_argument("--stage", default="test", help="of the stack whose repository is taken (default: test)")
+    parser.add_argument(
+        "--outputs",
+        type=Path,
+        metavar="FILE",
+        help="what `cdk deploy --outputs-file` wrote: build only what that stack lacks, if it has a repository",
+    )
     parser.set_defaults(command=command)
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Build and push; the engine's own words go to the terminal."""
-    engine = find_engine()
-    repository: str = arguments.repository or repository_of_stack(_STACK.format(stage=arguments.stage))
+    """Build and push; the engine's own words, or the build's log, go to the terminal."""
+    if arguments.outputs:
+        return _build_what_lacks(arguments.outputs)
+    if arguments.repository:
+        return _build_here(find_engine(), arguments.repository)
+    outputs = outputs_of_stack(_STACK.format(stage=arguments.stage))
+    try:
+        engine = find_engine()
+    except ConfigurationError:
+        return _build_there(outputs["ImageProject"])
+    return _build_here(engine, _repository_of(outputs))
+
+
+def _build_here(engine: str, repository: str) -> int:
     image = f"{repository}:{content_tag(ROOT)}"
     _sign_in(engine, repository)
     for words in commands(engine, image, f"{repository}:latest"):
         if subprocess.run([engine, *words], cwd=ROOT, check=False).returncode:
             raise ConfigurationError(f"`{engine} {' '.join(words[:2])}` failed: its own words stand above")
     print(f"pushed {image}, and as latest: deploy with -c image_uri={image}, or let the stack's own repository have it")  # noqa: T201
+    return 0
+
+
+def _build_there(project: str) -> int:
+    """With the stack's CodeBuild project, from the source that was deployed."""
+    import boto3
+
+    from spotlake_local.cloud_build import CloudBuild
+
+    build = CloudBuild.of(boto3.Session(), project)
+    repository, tag = build.target()
+    if tag != content_tag(ROOT):
+        print(f"note: this checkout is not what is deployed; what is deployed is built ({tag}): `make deploy` first?")  # noqa: T201
+    build.build()
+    print(f"pushed {repository}:{tag}, and as latest, which full runs take from now on")  # noqa: T201
+    return 0
+
+
+def _build_what_lacks(file: Path) -> int:
+    """After a deployment: the stack's image, unless its repository has it, or it has no repository of its own."""
+    import boto3
+
+    from spotlake_local.cloud_build import CloudBuild
+
+    for outputs in json.loads(file.read_text(encoding="utf-8")).values():
+        if "ImageProject" not in outputs:
+            continue
+        build = CloudBuild.of(boto3.Session(), outputs["ImageProject"])
+        repository, tag = build.target()
+        if build.is_there(repository, tag):
+            print(f"full runs have their image: {repository}:{tag}")  # noqa: T201
+            continue
+        try:
+            engine = find_engine()
+        except ConfigurationError:
+            _build_there(outputs["ImageProject"])
+        else:
+            _build_here(engine, repository)
     return 0
 
 
@@ -81,36 +137,23 @@ def commands(engine: str, image: str, latest: str) -> list[list[str]]:
     ]
 
 
-def content_tag(root: Path) -> str:
-    """Twelve digits made from every file that goes into the image."""
-    digest = hashlib.sha256()
-    for file in image_files(root):
-        digest.update(f"{file.relative_to(root).as_posix()}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:12]
-
-
-def image_files(root: Path) -> Iterator[Path]:
-    """The files that ``.dockerignore`` lets through, in order."""
-    wanted = [line[1:] for line in (root / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"]
-    for pattern in sorted(wanted):
-        yield from sorted(one for one in root.glob(pattern) if one.is_file() and "__pycache__" not in one.parts)
-
-
-def repository_of_stack(stack: str) -> str:
-    """The repository that a deployed stack made. Raises ConfigurationError that says how to go on."""
+def outputs_of_stack(stack: str) -> dict[str, str]:
+    """The outputs of a deployed stack that has a repository. Raises ConfigurationError that says how to go on."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    way_out = "deploy first, or give --repository"
     try:
         (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except (ClientError, BotoCoreError) as error:
-        raise ConfigurationError(f"stack {stack}: {error}: {way_out}") from None
+        raise ConfigurationError(f"stack {stack}: {error}: deploy first, or give --repository") from None
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
-    repository, _, tag = outputs.get("ImageUri", "").rpartition(":")
-    if tag != "latest" or not _ECR.match(repository):
+    if "ImageProject" not in outputs:
         raise ConfigurationError(f"stack {stack} has no repository of its own: give --repository")
-    return repository
+    return outputs
+
+
+def _repository_of(outputs: dict[str, str]) -> str:
+    return outputs["ImageUri"].removesuffix(":latest")
 
 
 def _sign_in(engine: str, repository: str) -> None:

@@ -49,6 +49,14 @@ def add_parser(subparsers: Any) -> None:
         "the next run is the next ten-minute slot. A slot that is named again gets one more attempt.",
         epilog=_EPILOG,
     )
+    _add_slot_arguments(parser)
+    _add_azure_arguments(parser)
+    add_state_dir(parser)
+    parser.set_defaults(command=command)
+
+
+def _add_slot_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which slot is collected, and how much of it."""
     parser.add_argument(
         "--timestamp",
         metavar="TIME",
@@ -59,7 +67,8 @@ def add_parser(subparsers: Any) -> None:
         "--mode",
         metavar="MODE",
         default="auto",
-        help="auto, incremental or full; auto is full on the first run of a UTC day (default: auto)",
+        help="auto, incremental or full; auto is full while the catalogue lacks a region, else incremental "
+        "(default: auto)",
     )
     parser.add_argument("--regions", metavar="LIST", help="ARM codes, separated by commas or blanks (default: all)")
     parser.add_argument(
@@ -77,6 +86,10 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="leave alone what the slot has stored already (default slot: the one begun last)",
     )
+
+
+def _add_azure_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which Azure answers."""
     parser.add_argument(
         "--past",
         action="store_true",
@@ -90,8 +103,6 @@ def add_parser(subparsers: Any) -> None:
         "every run)",
     )
     parser.add_argument("--azure", metavar="SOURCE", default="simulated", help="simulated or live (default: simulated)")
-    add_state_dir(parser)
-    parser.set_defaults(command=command)
 
 
 def command(arguments: argparse.Namespace) -> int:

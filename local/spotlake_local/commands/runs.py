@@ -11,6 +11,9 @@ from spotlake_local.arguments import add_command, whole_number
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from spotlake.reporting.verdict import JudgedManifest
+    from spotlake.run_files import Execution
+
 DEFAULT_RUNS = 10
 TABLE_WIDTH = 150
 MOST_CAUSES = 3
@@ -66,7 +69,7 @@ def command(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def runs_table(listed: list[tuple[dict[str, Any], dict[str, Any]]]) -> Table:
+def runs_table(listed: list[tuple[JudgedManifest, Execution | None]]) -> Table:
     """A table of what runs say, each with its execution statistics, newest first."""
     from rich.table import Table
 
@@ -74,7 +77,6 @@ def runs_table(listed: list[tuple[dict[str, Any], dict[str, Any]]]) -> Table:
     for name in COLUMNS:
         table.add_column(name, no_wrap=True, justify="left" if name in _TEXTS else "right")
     for one, measured in listed:
-        seconds = measured.get("total_seconds")
         table.add_row(
             one["run_id"],
             slot_text(one["run_id"]),
@@ -89,8 +91,8 @@ def runs_table(listed: list[tuple[dict[str, Any], dict[str, Any]]]) -> Table:
             f"{one['calls_waiting']:,}",
             str(len(one["stale"])),
             str(len(one["attempts"]) or 1),
-            measured.get("azure", "-"),
-            "-" if seconds is None else f"{seconds:.0f}",
+            measured["azure"] if measured else "-",
+            f"{measured['total_seconds']:.0f}" if measured else "-",
         )
     return table
 

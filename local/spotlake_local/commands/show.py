@@ -22,6 +22,9 @@ from spotlake_local.arguments import add_command
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from spotlake.reporting.verdict import JudgedManifest
+    from spotlake.run_files import AttemptEntry, Execution
+
 _EPILOG = """\
 examples:
   spotlake show
@@ -76,13 +79,14 @@ def command(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def facts_table(manifest: dict[str, Any], statistics: dict[str, Any]) -> Table:
+def facts_table(manifest: JudgedManifest, statistics: Execution | None) -> Table:
     """Two columns: what, and how much."""
     from rich.table import Table
 
     table = Table(show_header=False, title=f"run {manifest['run_id']}: {manifest['verdict']}")
     rows = manifest["rows"]
-    table.add_row("slot (UTC), Azure", f"{slot_text(manifest['run_id'])}, {statistics.get('azure', 'not said')}")
+    azure = statistics["azure"] if statistics else "not said"
+    table.add_row("slot (UTC), Azure", f"{slot_text(manifest['run_id'])}, {azure}")
     table.add_row("mode, status", f"{manifest['mode']}, {manifest['status']}")
     table.add_row("desired counts", ", ".join(map(str, manifest["desired_counts"])))
     table.add_row("regions", f"{manifest['regions_complete']} of {manifest['regions_requested']} complete")
@@ -98,10 +102,10 @@ def facts_table(manifest: dict[str, Any], statistics: dict[str, Any]) -> Table:
     return table
 
 
-def attempt_text(one: dict[str, Any]) -> str:
+def attempt_text(one: AttemptEntry) -> str:
     """An attempt in a line: what it was, what it planned, what stopped it."""
     counts = ", ".join(map(str, one["desired_counts"]))
     planned = f"{one['calls_planned']:,} calls planned" if one["planned"] else "nothing planned"
-    asked = ", ".join(name for name in ("filtered", "resumed") if one[name])
+    asked = ", ".join(name for name, is_so in (("filtered", one["filtered"]), ("resumed", one["resumed"])) if is_so)
     stopped = f"; {one['error']}: {one['cause']}" if one["error"] else ""
     return f"{one['attempt']}: {one['mode']}{f' ({asked})' if asked else ''}, count {counts}, {planned}{stopped}"

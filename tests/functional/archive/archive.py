@@ -112,6 +112,7 @@ class Archive:
         deps = NotifyDeps(
             objects=self.objects,
             claims=self.claims,
+            wall=self.clock,
             publish=lambda subject, _: self.told.append(subject),
             webhook_url=None,
             console_url=str,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ministack.services._dynamodb_keywords import parse_statement
 
-from spotlake_local.aws.seams.dynamodb import copied, parsing_once
+from spotlake_local.aws.patches.dynamodb import copied, parsing_once
 
 STATEMENTS = (
     """INSERT INTO "azure-test" VALUE {'InstanceType': ?, 'Workload': ?, 'Scores': ?}""",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from spotlake.errors import ConfigurationError
-from spotlake_local.aws import seams
+from spotlake_local.aws import patches
 from spotlake_local.aws.launcher import EmulatedAws
 from tests.support.emulator import deploy_template, start_emulator
 
@@ -67,6 +67,6 @@ def test_a_state_cut_off_in_the_middle_does_not_stop_the_next_start(tmp_path: Pa
         assert cast("DynamoDBClient", aws.client("dynamodb")).list_tables()["TableNames"] == []
 
 
-def test_a_seam_that_finds_another_emulator_says_which_name_it_misses() -> None:
-    with pytest.raises(ConfigurationError, match=r"no json\._no_such_name, which the seam 'a seam' needs"):
-        seams.need(__import__("json"), "_no_such_name", "a seam")
+def test_a_patch_that_finds_another_emulator_says_which_name_it_misses() -> None:
+    with pytest.raises(ConfigurationError, match=r"no json\._no_such_name, which the patch 'a patch' needs"):
+        patches.need(__import__("json"), "_no_such_name", "a patch")

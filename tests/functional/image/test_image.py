@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cdk.constructs.full_run_job import IMAGE_SOURCES
-from spotlake_local.commands import image
+from cdk.constructs.image_build import IMAGE_SOURCES
+from spotlake_local.image_source import content_tag
 from spotlake_local.workspace import ROOT
 
 REPOSITORY = "registry.example.com/full-run"
@@ -49,7 +49,7 @@ def test_docker_builds_for_both_architectures_and_pushes_by_content(tmp_path: Pa
     engine(tmp_path / "bin", "docker")
     engine(tmp_path / "bin", "podman")
     code, said, told = made(tmp_path / "bin", "--repository", REPOSITORY)
-    tagged = f"{REPOSITORY}:{image.content_tag(ROOT)}"
+    tagged = f"{REPOSITORY}:{content_tag(ROOT)}"
     assert code == 0, said
     assert tagged in said
     built = "docker buildx build --platform linux/arm64,linux/amd64 --file functions/full_run/Dockerfile"
@@ -62,7 +62,7 @@ def test_podman_where_docker_does_not_work(tmp_path: Path, fails: str) -> None:
     engine(tmp_path / "bin", "docker", fails=fails)
     engine(tmp_path / "bin", "podman")
     code, said, told = made(tmp_path / "bin", "--repository", REPOSITORY)
-    tagged = f"{REPOSITORY}:{image.content_tag(ROOT)}"
+    tagged = f"{REPOSITORY}:{content_tag(ROOT)}"
     assert code == 0, said
     assert [line for line in told if line.startswith("podman")] == [
         "podman info",
@@ -94,9 +94,9 @@ def test_the_tag_is_of_the_content_alone(tmp_path: Path) -> None:
         (tmp_path / name / "functions/full_run/main.py").write_text("pass\n")
     one, two = tmp_path / "one", tmp_path / "two"
     (two / "README.md").write_text("not in the image")
-    assert image.content_tag(one) == image.content_tag(two)
+    assert content_tag(one) == content_tag(two)
     (two / "functions/full_run/main.py").write_text("pass  # changed\n")
-    assert image.content_tag(one) != image.content_tag(two)
+    assert content_tag(one) != content_tag(two)
 
 
 def test_the_stacks_asset_and_the_image_hold_the_same_files() -> None:

@@ -17,7 +17,7 @@ from spotlake.clock import Deadline, ManualClock
 from spotlake.models import Dataset, Mode, Run, WorkItem, run_id_of
 from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
-from spotlake.shards import open_shard, parse_rows
+from spotlake.shards import open_shard
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.turns import MemoryTurns
 from spotlake.usecases.collect.eviction_rates import EvictionDeps, collect_eviction_rates
@@ -25,6 +25,7 @@ from spotlake.usecases.collect.prices import PriceDeps, collect_prices
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.azure.world import World
 from tests.support.azure import azure, azure_process, credentials_of
+from tests.support.shards import parsed_rows
 
 __all__ = ["azure", "azure_process"]
 
@@ -123,7 +124,7 @@ class Listings:
         key = keys.shard(dataset, self.slot_at, region, attempt)
         body, run_id = self.objects.objects[key], run_id_of(self.slot_at)
         shard = open_shard(body, key=key, dataset=dataset, run_id=run_id, region=region, attempt=attempt)
-        return {row["instance_type"]: row for row in parse_rows(shard, key)}
+        return {row["instance_type"]: row for row in parsed_rows(shard)}
 
 
 def summed(reports: Iterable[CollectorReport]) -> Counter[str]:

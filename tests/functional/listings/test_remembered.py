@@ -12,7 +12,7 @@ import requests
 
 from spotlake import keys
 from spotlake.models import Mode
-from spotlake.state.price_memory import read_price_memory
+from spotlake.state.price_memory import PRICE_MEMORY
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.listing_days import ListingDays
 
@@ -85,7 +85,7 @@ def test_pairs_that_are_gone_for_two_days_are_asked_narrowly_once_in_six_hours(d
     assert {key: after[key] for key in kept} == kept
     back = days.run(day_at + timedelta(days=2))
     assert (back["unconfirmed"]["pairs"], back["unconfirmed_percent"]) == (0, 0.0)
-    assert read_price_memory(days.objects).absent == {}
+    assert PRICE_MEMORY.read(days.objects).absent == {}
 
 
 @pytest.mark.parametrize(("lost", "rings"), [(20, False), (300, False), (2500, True)])
@@ -96,7 +96,7 @@ def test_a_hole_is_marked_in_the_slots_manifest_to_the_last_pair_and_ages_until_
     before = days.values("SpotPrice", "PriceAt")
     days.azure.options(retail_holes={region: lost}, retail_holes_narrow=True)
     manifest = days.run(FIRST + SLOT)
-    listed = {row["instance_type"] for row in days.spot_rows(FIRST + SLOT, region)}
+    listed = {row.instance_type for row in days.spot_rows(FIRST + SLOT, region)}
     gone = set(days.azure.world().spot_sizes(region)) - listed
     (told,) = manifest["unconfirmed"]["regions"].values()
     assert (manifest["unconfirmed"]["pairs"], told["pairs"]) == (len(gone), len(gone))

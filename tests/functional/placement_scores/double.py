@@ -21,10 +21,11 @@ from spotlake.models import Mode, Run, ScoreCall, WorkItem, from_iso
 from spotlake.reports import CollectorReport
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
-from spotlake.shards import open_shard, parse_rows
+from spotlake.shards import open_shard
 from spotlake.stores.ledger import MemoryLedger, QuotaLedger
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.collect.placement_scores import PlacementDeps, collect_placement_scores
+from tests.support.shards import parsed_rows
 
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 RUN = Run(
@@ -255,7 +256,7 @@ class Bench:
             attempt=run.attempt,
         )
         assert shard.header.report == report
-        return report, parse_rows(shard, key)
+        return report, parsed_rows(shard)
 
     def sent(self) -> Counter[str]:
         return Counter(f"{seen.subscription}@{seen.location}" for seen in self.azure.seen)

@@ -9,10 +9,10 @@ from requests.adapters import BaseAdapter
 
 from spotlake.azure.http import HttpClient, RetryPolicy
 from spotlake.azure.locations import fetch_locations
-from spotlake.errors import AzureError, AzureRefusedError, StoreError, UntrustedAnswerError
+from spotlake.errors import AzureError, AzureRefusedError, UntrustedAnswerError
 from spotlake.scores.geography import Locations
 from spotlake.scores.zones import subscription_digest
-from spotlake.state.locations import read_locations, write_locations
+from spotlake.state.locations import LOCATIONS
 from spotlake.stores.objects import MemoryObjects
 from tests.functional.placement_scores.double import answer, arm_error
 
@@ -99,12 +99,12 @@ def test_physical_public_locations_and_every_subscriptions_zones() -> None:
 
 def test_they_are_kept_without_subscription_ids() -> None:
     objects = MemoryObjects()
-    assert read_locations(objects) is None
+    assert LOCATIONS.read(objects) is None
     found = fetch(Arm())
-    write_locations(objects, found)
-    assert read_locations(objects) == found
+    LOCATIONS.write(objects, found)
+    assert LOCATIONS.read(objects) == found
     before = dict(objects.objects)
-    write_locations(objects, found)
+    LOCATIONS.write(objects, found)
     assert objects.objects == before
 
 
@@ -147,9 +147,11 @@ def test_they_are_asked_anew_after_a_day_or_for_a_new_subscription() -> None:
     assert not found.is_fresh(NOW_AT, ("sub-a", "sub-b", "sub-c"))
 
 
-def test_damaged_state_is_named() -> None:
-    with pytest.raises(StoreError, match="locations"):
-        read_locations(MemoryObjects(objects={"state/azure/locations.json.gz": b"{}"}))
+def test_damaged_state_is_done_without_and_named() -> None:
+    notes: list[str] = []
+    objects = MemoryObjects(objects={"state/azure/locations.json.gz": b"{}"})
+    assert LOCATIONS.read(objects, notes.append) is None
+    assert "locations" in notes[0]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from spotlake.reports import CollectorReport
 from spotlake.scores.geography import Locations
 from spotlake.scores.zones import subscription_digest
 from spotlake.settings import Settings
-from spotlake.shards import open_shard, parse_rows
+from spotlake.shards import open_shard
 from spotlake.state.lessons import learn_from, read_learnt
 from spotlake.stores.ledger import MemoryLedger
 from spotlake.stores.objects import MemoryObjects
@@ -28,6 +28,7 @@ from spotlake.usecases.collect.placement_scores import PlacementDeps, collect_pl
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.azure.world import World
 from tests.support.azure import credentials_of
+from tests.support.shards import parsed_rows
 
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 REGIONS = ("koreacentral", "eastus", "westcentralus")
@@ -98,7 +99,7 @@ class Site:
         shard = open_shard(
             body, key=key, dataset=Dataset.SPS, run_id=run.run_id, region="koreacentral", attempt=run.attempt
         )
-        return report, parse_rows(shard, key)
+        return report, parsed_rows(shard)
 
     def answers(self) -> dict[str, int]:
         stats: dict[str, int] = self.azure.stats()["answers"]

@@ -34,7 +34,8 @@ SUMMARY: dict[str, Any] = {
     "error": "InvalidInputError",
     "cause": "instance_types: ['Zzz*'] is not allowed; give globs that fit",
 }
-MANIFEST = {
+STATISTICS: Any = {"total_seconds": 1283.2, "azure": "simulated"}
+MANIFEST: Any = {
     "run_id": "20251215T1000Z",
     "mode": "incremental",
     "verdict": "complete",
@@ -162,7 +163,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_narrow_terminal_cuts_no_run_id() -> None:
     console = Console(width=TABLE_WIDTH)
     with console.capture() as seen:
-        console.print(runs_table([(MANIFEST, {"total_seconds": 1283.2, "azure": "simulated"})]))
+        console.print(runs_table([(MANIFEST, STATISTICS)]))
     lines = seen.get().splitlines()
     assert lines[1].split() == [
         "20251215T1000Z", "2025-12-15", "10:00", "incremental", "complete", "100.0", "58/58", "1..50", "150,414",

@@ -1,111 +1,106 @@
-"""Each line of `spotlake doctor --aws`, passed once and failed once, against answers in AWS's own shapes."""
+"""What `spotlake doctor --aws` says where AWS does not answer; its checks run on the emulator (tests/deployed)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
-from spotlake_local.aws_checks import check_all
+from spotlake_local.aws_doctor import CHECKS, check_all
+from spotlake_local.aws_doctor.account import Verdict
 from spotlake_local.cli import main
-
-TOPIC = "arn:aws:sns:us-west-2:111111111111:spotlake-azure-test-Topic"
-GOOD: dict[str, Any] = {
-    "get_caller_identity": {"Arn": "arn:aws:iam::111111111111:user/me"},
-    "describe_stacks": {"Stacks": [{"StackStatus": "CREATE_COMPLETE"}]},
-    "get_parameter": {"Parameter": {"Value": "28"}},
-    "head_bucket": {},
-    "get_account_settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
-    "get_service_quota": {"Quota": {"Value": 64.0}},
-    "describe_images": {"imageDetails": [{}]},
-    "list_subscriptions": {
-        "Subscriptions": [{"TopicArn": TOPIC, "Endpoint": "me@example.com", "SubscriptionArn": f"{TOPIC}:1"}]
-    },
-    "get_schedule": {"State": "ENABLED"},
-}
+from spotlake_local.commands import doctor
 
 
-def refused(code: str, status: int = 400) -> ClientError:
-    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+def refused(code: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 403}}
     return ClientError(answer, "Operation")
 
 
 class Session:
-    """Answers by operation, whatever the service."""
+    """Answers every operation, of whatever service, with one error; the sign-in's is apart."""
 
-    def __init__(self, changed: Mapping[str, Any], region: str = "us-west-2") -> None:
-        self.region_name, self._answers = region, {**GOOD, **changed}
+    def __init__(self, error: Exception, identity: Any, region: str = "us-west-2") -> None:
+        self.region_name, self._error, self._identity = region, error, identity
 
     def client(self, service: str) -> Session:
         del service
         return self
 
-    def __getattr__(self, operation: str) -> Any:
-        answer = self._answers[operation]
+    def get_caller_identity(self) -> Mapping[str, str]:
+        if isinstance(self._identity, Exception):
+            raise self._identity
+        return {"Arn": self._identity}
 
-        def call(**_: Any) -> Any:
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+    def __getattr__(self, operation: str) -> Any:
+        def call(*_: Any, **__: Any) -> Any:
+            raise self._error
 
         return call
 
 
-def lines(changed: Mapping[str, Any], *, region: str = "us-west-2") -> dict[str, tuple[bool, str]]:
-    session = Session(changed, region)
-    found = check_all(session, stage="test", bucket="spotlake-test")
-    return {name: (verdict.passed, verdict.said) for name, verdict in found}
-
-
-def test_an_account_that_has_everything_passes() -> None:
-    assert [name for name, (passed, _) in lines({}).items() if not passed] == []
-    assert len(lines({})) == 8
+ME = "arn:aws:iam::111111111111:user/me"
 
 
 @pytest.mark.parametrize(
-    ("changed", "line", "way_out"),
-    [
-        ({"get_caller_identity": refused("ExpiredToken", 403)}, "identity, region", "ExpiredToken"),
-        ({"get_parameter": refused("ParameterNotFound")}, "bootstrap", "make bootstrap"),
-        ({"get_parameter": {"Parameter": {"Value": "5"}}}, "bootstrap", "version 5"),
-        ({"head_bucket": refused("403", 403)}, "bucket", "write_bucket=NAME"),
-        ({"get_account_settings": {"AccountLimit": {"ConcurrentExecutions": 10}}}, "Lambda quota", "concurrency=1,"),
-        ({"get_service_quota": {"Quota": {"Value": 0.0}}}, "spot vCPU quota", "L-34B43A08"),
-        ({"describe_images": refused("ImageNotFoundException")}, "image", "make image"),
-        ({"list_subscriptions": {"Subscriptions": []}}, "mail", "alert_email"),
-        (
-            {
-                "list_subscriptions": {
-                    "Subscriptions": [
-                        {"TopicArn": TOPIC, "Endpoint": "me@example.com", "SubscriptionArn": "PendingConfirmation"}
-                    ]
-                }
-            },
-            "mail",
-            "open the link",
-        ),
-        ({"get_schedule": {"State": "DISABLED"}}, "schedule", "schedule_enabled=true"),
-        ({"get_schedule": refused("ResourceNotFoundException")}, "schedule", "make deploy"),
-        ({"get_service_quota": refused("AccessDenied", 403)}, "spot vCPU quota", "the right to look"),
-    ],
+    ("identity", "said"), [(refused("ExpiredToken"), "ExpiredToken"), (NoCredentialsError(), "aws configure sso")]
 )
-def test_each_fault_is_told_with_what_to_do_and_no_other_line_fails(
-    changed: Mapping[str, Any], line: str, way_out: str
-) -> None:
-    found = lines(changed)
-    assert {name for name, (passed, _) in found.items() if not passed} == {line}
-    assert way_out in found[line][1]
+def test_without_a_sign_in_nothing_more_is_asked(identity: Exception, said: str) -> None:
+    ((name, verdict),) = check_all(Session(refused("x"), identity), stage="test")
+    assert (name, verdict.passed) == ("identity, region", False)
+    assert said in verdict.said
 
 
 def test_without_a_region_nothing_more_is_asked() -> None:
-    assert list(lines({}, region="")) == ["identity, region"]
+    ((name, _),) = check_all(Session(refused("x"), ME, region=""), stage="test")
+    assert name == "identity, region"
 
 
-def test_a_bucket_that_stayed_is_told_as_one_that_is_adopted() -> None:
-    found = lines({"describe_stacks": refused("ValidationError")})
-    assert "adopts it" in found["bucket"][1]
+def test_what_may_not_be_looked_at_is_told_by_its_right() -> None:
+    found = dict(check_all(Session(refused("AccessDenied"), ME), stage="test", bucket="b"))
+    del found["identity, region"]
+    assert len(found) == 11
+    for name in ("bootstrap", "spot vCPU quota", "Lambda quota", "state machine", "alarms"):
+        assert "AccessDenied: has this sign-in the right to look (Operation)?" in found[name].said
+
+
+class Told:
+    """A deployed stack with one topic, and the account's subscriptions."""
+
+    is_deployed = True
+    named = staticmethod(lambda _: ["arn:ours"])
+
+    def __init__(self, *subscriptions: tuple[str, str]) -> None:
+        listed = [{"TopicArn": topic, "Endpoint": "me@x.com", "SubscriptionArn": arn} for topic, arn in subscriptions]
+        pages = SimpleNamespace(paginate=lambda: [{"Subscriptions": listed}])
+        self.client = lambda _: SimpleNamespace(get_paginator=lambda _: pages)
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "said"),
+    [
+        ([], "nobody is told of faults: deploy with -c alert_email=ADDRESS"),
+        ([("arn:another", "arn:another:1")], "nobody is told"),
+        ([("arn:ours", "PendingConfirmation")], "me@x.com has not confirmed: open the link"),
+        ([("arn:ours", "arn:ours:1")], "me@x.com"),
+    ],
+)
+def test_the_reader_of_mails(subscriptions: list[tuple[str, str]], said: str) -> None:
+    found = dict(CHECKS)["mail"](Told(*subscriptions))  # type: ignore[arg-type]
+    assert found.said.startswith(said)
+    assert found.passed == (said == "me@x.com")
+
+
+def test_what_only_waits_for_the_deployment_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verdicts = [("a", Verdict(passed=True, said="fine")), ("b", Verdict(passed=False, later=True, said="comes"))]
+    monkeypatch.setattr(doctor, "check_all", lambda *_, **__: iter(verdicts))
+    assert main(["doctor", "--aws"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["passed", "later"]
 
 
 def test_the_command_wants_to_know_which_half(capsys: pytest.CaptureFixture[str]) -> None:

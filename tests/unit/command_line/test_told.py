@@ -138,7 +138,7 @@ def test_a_manifest_that_lacks_a_field_is_called_damaged(tmp_path: Path, capsys:
     world.objects.put(keys.manifest(FIRST), orjson.dumps(broken))
     copy_objects(world.objects, list(world.objects.keys("")), Workspace(tmp_path).outputs)
     assert main(["show", "--state-dir", str(tmp_path)]) == 1
-    assert "10-00.json is damaged: no 'rows'" in capsys.readouterr().err
+    assert "10-00.json is damaged: rows is missing" in capsys.readouterr().err
 
 
 def classes(root: type[errors.SpotlakeError] = errors.SpotlakeError) -> list[type[errors.SpotlakeError]]:

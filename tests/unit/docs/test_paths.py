@@ -22,6 +22,49 @@ def missing(page: Path) -> list[str]:
     return [link for link in links if link and not (page.parent / link).exists()]
 
 
+# What looks like a path and is none of the checkout: keys of buckets, local state, what is built, other hosts.
+ELSEWHERE = re.compile(
+    r"^(?:rawdata|runs|state|work|locks|latest|\.local|\.tools|\.venv|build|cdk\.out|node_modules|spotlake-test"
+    r"|latest_data|query-selector|checkpoints|application|text|N|SpotLake)(?:/|$)|\.\.\."
+)
+QUOTED = re.compile(r"`([\w.-]+(?:/[\w.-]*)+|[\w-]+\.(?:py|md|asl\.json|toml))`")
+BASES = (
+    ROOT,
+    ROOT / "layers/common/python",
+    ROOT / "layers/common/python/spotlake",
+    ROOT / "local/spotlake_local",
+    ROOT / "cdk",
+)
+
+
+def missing_in_backticks(page: Path) -> list[str]:
+    """Paths in backticks that lead nowhere, from the checkout, the page's folder, or the library."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    found = [path for path in QUOTED.findall(text) if not ELSEWHERE.search(path)]
+    return [path for path in found if not any((base / path).exists() for base in (*BASES, page.parent))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_each_path_in_backticks_exists(page: Path) -> None:
+    assert missing_in_backticks(page) == []
+
+
+def test_a_path_in_backticks_that_is_gone_is_found(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("`merge/fold.py` `merge/gone.py` `gone.py` `runs/azure/` `a/b=c`")
+    assert missing_in_backticks(tmp_path / "page.md") == ["merge/gone.py", "gone.py"]
+
+
+def test_both_readmes_have_the_same_form() -> None:
+    """Sections, table rows, links and pictures: what one language has, the other has."""
+    forms = []
+    for name in ("README.md", "README_kr.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        forms.append(
+            [len(re.findall(form, text, re.MULTILINE)) for form in (r"^#+ ", r"^\| ", r"\]\(", r"^```", r"^\d\. ")]
+        )
+    assert forms[0] == forms[1]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_each_link_leads_to_something(page: Path) -> None:
     assert missing(page) == []

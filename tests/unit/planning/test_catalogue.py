@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotlake.errors import StoreError
 from spotlake.names import is_collected_region
 from spotlake.planning.catalogue import Catalogue, fold_listing, pairs_of
 from spotlake.state.catalogue import change_catalogue, read_catalogue
@@ -64,15 +63,11 @@ def test_folding_a_day_twice_changes_nothing_and_what_is_listed_is_in(
             assert set(sizes) <= set(catalogue.pairs.get(region, {}))
 
 
-def test_it_is_stored_and_read_again_and_a_damaged_one_is_refused() -> None:
+def test_it_is_stored_and_read_again() -> None:
     objects, catalogue = MemoryObjects(), folded((0, {"eastus": [A]}))
-    assert read_catalogue(objects) is None
+    assert read_catalogue(objects) == Catalogue()
     change_catalogue(objects, lambda _: catalogue)
     assert read_catalogue(objects) == catalogue
-    ((key, body),) = objects.objects.items()
-    objects.put(key, body[:-10])
-    with pytest.raises(StoreError, match="catalogue"):
-        read_catalogue(objects)
 
 
 @pytest.mark.parametrize(

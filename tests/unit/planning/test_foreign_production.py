@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -11,7 +11,6 @@ from botocore.stub import Stubber
 
 from spotlake import keys
 from spotlake.clock import ManualClock
-from spotlake.errors import StoreError
 from spotlake.models import Run
 from spotlake.planning.catalogue import fold_listing
 from spotlake.settings import Settings
@@ -21,6 +20,7 @@ from spotlake.stores.ledger import MemoryLedger
 from spotlake.stores.objects import MemoryObjects, ReadOnlyObjects, S3Objects
 from spotlake.usecases.plan.plan_run import PlanDeps, plan_run
 from spotlake.usecases.plan.prepare_work import PrepareDeps
+from spotlake.usecases.plan.production_beside import look_at_production
 
 SLOT_AT = datetime(2026, 11, 23, 0, 10, tzinfo=UTC)
 
@@ -83,5 +83,38 @@ def test_an_empty_read_bucket_asks_nobody() -> None:
 
 
 def test_a_production_that_is_out_of_reach_is_not_taken_for_none() -> None:
-    with pytest.raises(StoreError, match=keys.PRODUCTION_SPS_METADATA):
-        plan(refusing("InternalError", 500))
+    notes, _, quota = plan(refusing("InternalError", 500))
+    assert quota == plan(MemoryObjects())[2] // 2  # it may be using its half of the quota
+    assert any(keys.PRODUCTION_SPS_METADATA in note for note in notes)
+
+
+def test_a_production_that_stands_still_is_not_followed() -> None:
+    production = MemoryObjects()
+    production.put(keys.PRODUCTION_SPS_METADATA, b"desired_count_index: 3\nworkload_date: 2026-11-23\n")
+    objects = MemoryObjects()
+    counts = [
+        look_at_production(production, objects, SLOT_AT + timedelta(hours=number), print).index for number in range(38)
+    ]
+    assert [index is None for index in counts] == [False, *[True] * 37]
+    production.put(keys.PRODUCTION_SPS_METADATA, b"desired_count_index: 4\nworkload_date: 2026-11-24\n")
+    assert look_at_production(production, objects, SLOT_AT + timedelta(hours=38), print).index == 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"a: 1\n" * 1_000_000,
+        b"[" * 60_000,
+        b"a: &a [x,x,x,x,x,x,x,x,x]\n"
+        + b"".join(b"%c: &%c [%s]\n" % (98 + n, 98 + n, b",".join([b"*%c" % (97 + n)] * 9)) for n in range(9))
+        + b"desired_count_index: *j\nworkload_date: 2026-11-23\n",
+        b"!!python/object/apply:os.system ['false']",
+        b"desired_count_index: 3\nworkload_date: 2026-11-23 10:00:00\n",
+    ],
+    ids=["5 MB", "nested", "aliases", "python tag", "a moment"],
+)
+def test_a_file_of_somebody_else_s_making_costs_nothing(body: bytes) -> None:
+    production = MemoryObjects()
+    production.put(keys.PRODUCTION_SPS_METADATA, body)
+    found = look_at_production(production, MemoryObjects(), SLOT_AT, print)
+    assert (found.shares_quota, len(found.ignored) < 200) == (True, True)

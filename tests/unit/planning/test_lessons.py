@@ -4,9 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from spotlake.errors import StoreError
 from spotlake.models import Dataset, Mode, Run
 from spotlake.planning.lessons import SMALLEST_WEIGHT, InvalidNames, Learnt, LocationScore, fold
 from spotlake.reports import CollectorReport, CollectorStatus, Findings, LocationAnswers
@@ -136,8 +133,7 @@ def test_nothing_learnt_writes_nothing() -> None:
     assert objects.objects == {}
 
 
-def test_damaged_state_is_named_and_not_overwritten() -> None:
+def test_damaged_state_is_started_empty() -> None:
     objects = MemoryObjects(objects={"state/azure/invalid_names.json.gz": b"\x1f\x8bnonsense"})
-    with pytest.raises(StoreError, match="invalid_names"):
-        learn_from(objects, run_at(), [report(invalid_regions=("asia",))])
-    assert objects.objects["state/azure/invalid_names.json.gz"] == b"\x1f\x8bnonsense"
+    learn_from(objects, run_at(), [report(invalid_regions=("asia",))])
+    assert list(read_invalid_names(objects).regions) == ["asia"]

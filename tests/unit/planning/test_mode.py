@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
+from spotlake import keys
 from spotlake.clock import ManualClock
-from spotlake.errors import InvalidInputError
+from spotlake.errors import InvalidInputError, StoreError
 from spotlake.events import PlanResult
 from spotlake.models import Run
 from spotlake.planning.catalogue import fold_listing
@@ -19,8 +21,9 @@ from spotlake.state.full_runs import note_full_run
 from spotlake.stores.claims import MemoryClaims
 from spotlake.stores.ledger import MemoryLedger
 from spotlake.stores.objects import MemoryObjects
-from spotlake.usecases.plan.plan_run import PlanDeps, plan_run
+from spotlake.usecases.plan.plan_run import LEASE, PlanDeps, plan_run
 from spotlake.usecases.plan.prepare_work import PrepareDeps
+from spotlake_local.workspace import ROOT
 
 SLOT_AT = datetime(2026, 11, 23, 0, 10, tzinfo=UTC)
 SIZE = "Standard_D2s_v5"
@@ -74,6 +77,27 @@ def test_the_first_run_ever_is_full_and_the_map_takes_its_place_when_it_fails() 
     planned = Archive().plan()
     assert planned["run"] is not None
     assert (planned["run"]["mode"], planned.get("collect_instead")) == ("full", True)
+
+
+def test_an_execution_that_plans_again_goes_the_way_that_it_chose_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = Archive()
+    put = archive.objects.put
+
+    def refuse_once_written(key: str, body: bytes, **options: Any) -> str:
+        etag = put(key, body, **options)
+        if key == keys.FULL_RUNS:
+            raise StoreError("the answer was lost")
+        return etag
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive.objects, "put", refuse_once_written)
+        with pytest.raises(StoreError):
+            archive.plan()
+        archive.executions -= 1  # the state machine tries the same execution again
+    again = archive.plan()
+    assert again["run"] is not None
+    assert (again["run"]["mode"], again.get("collect_instead")) == ("full", True)
+    assert attempts_of(archive.objects, SLOT_AT) == (again["run"]["attempt"],)
 
 
 def test_without_a_catalogue_a_slot_lists_prices_while_the_first_full_run_goes_on() -> None:
@@ -139,6 +163,11 @@ def test_regions_that_were_never_listed_are_listed_by_a_job_of_their_own() -> No
     assert archive.way(regions=["koreacentral"]) == ("incremental", False)
     with pytest.raises(InvalidInputError, match="regions: 'eastus'"):
         archive.plan(regions=["eastus"], mode="incremental")
+
+
+def test_no_claim_ends_under_an_execution_that_still_runs() -> None:
+    machine = orjson.loads((ROOT / "statemachine/collector.asl.json").read_bytes())
+    assert LEASE.total_seconds() > machine["TimeoutSeconds"]
 
 
 def test_names_that_nobody_knows_are_refused() -> None:

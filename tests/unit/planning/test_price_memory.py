@@ -22,7 +22,7 @@ from spotlake.planning.price_memory import (
     note_listing,
 )
 from spotlake.reports import CollectorReport, Findings
-from spotlake.state.price_memory import change_price_memory, read_price_memory
+from spotlake.state.price_memory import PRICE_MEMORY
 from spotlake.stores.objects import MemoryObjects
 
 AT = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
@@ -141,14 +141,13 @@ def test_folding_a_slot_again_changes_nothing_and_the_document_gives_it_back(slo
         slot_at = AT + number * SLOT
         memory = folded(report, at=slot_at, memory=memory)
         assert folded(report, at=slot_at, memory=memory) == memory
-    assert change_price_memory(objects, lambda _: memory) == memory
-    assert read_price_memory(objects) == memory
+    assert PRICE_MEMORY.change(objects, lambda _: memory) == memory
+    assert PRICE_MEMORY.read(objects) == memory
 
 
-def test_a_document_of_another_schema_is_left_alone() -> None:
+def test_a_damaged_document_is_started_empty() -> None:
     objects = MemoryObjects()
-    change_price_memory(objects, lambda _: folded(listing(unconfirmed_sizes=("A",), absent_spot=("A",))))
-    objects.objects[keys.PRICE_MEMORY] = before = b"not gzip"
-    assert read_price_memory(objects) == PriceMemory()
-    assert change_price_memory(objects, lambda one: folded(listing(rows=0), memory=one)).unsold.keys() == {"eastus"}
-    assert objects.objects[keys.PRICE_MEMORY] == before
+    objects.objects[keys.PRICE_MEMORY] = b"not gzip"
+    assert PRICE_MEMORY.read(objects) == PriceMemory()
+    assert PRICE_MEMORY.change(objects, lambda one: folded(listing(rows=0), memory=one)).unsold.keys() == {"eastus"}
+    assert PRICE_MEMORY.read(objects).unsold.keys() == {"eastus"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spotlake.scores.quota import PairUse, QuotaRules, choose_subscriptions, rest_end
+from spotlake.scores.quota import QuotaRules, RouteUse, choose_subscriptions, rest_end
 
 NOW_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 RULES = QuotaRules.of(quota_calls=10, window_minutes=62)
@@ -16,54 +16,52 @@ def after(**duration: float) -> datetime:
     return NOW_AT + timedelta(**duration)
 
 
-@pytest.mark.parametrize(
-    ("share", "beside", "calls"), [(0, False, 10), (0, True, 5), (30, True, 3), (100, True, 10), (1, False, 1)]
-)
-def test_share_of_the_quota(share: int, beside: bool, calls: int) -> None:
-    rules = QuotaRules.of(quota_calls=10, window_minutes=62, share_percent=share, beside_production=beside)
+@pytest.mark.parametrize(("share", "calls"), [(0, 10), (50, 5), (30, 3), (100, 10), (1, 1)])
+def test_share_of_the_quota(share: int, calls: int) -> None:
+    rules = QuotaRules.of(quota_calls=10, window_minutes=62, share_percent=share)
     assert rules.calls == calls
 
 
 def test_a_window_slides() -> None:
-    use = PairUse().reserve(NOW_AT, 4, RULES).reserve(after(minutes=30), 6, RULES)
+    use = RouteUse().reserve(NOW_AT, 4, RULES).reserve(after(minutes=30), 6, RULES)
     assert use.free(after(minutes=61, seconds=59), RULES) == 0
     assert use.free(after(minutes=62), RULES) == 4
     assert use.free(after(minutes=92), RULES) == 10
 
 
 def test_entries_of_the_future_count() -> None:
-    use = PairUse().reserve(after(hours=5), 7, RULES)
+    use = RouteUse().reserve(after(hours=5), 7, RULES)
     assert use.free(NOW_AT, RULES) == 3
     assert use.reserve(NOW_AT, 3, RULES).free(after(hours=5), RULES) == 3
 
 
 def test_what_is_over_is_forgotten_when_the_item_is_written() -> None:
-    use = PairUse().reserve(NOW_AT, 4, RULES).reserve(after(minutes=62), 1, RULES)
+    use = RouteUse().reserve(NOW_AT, 4, RULES).reserve(after(minutes=62), 1, RULES)
     assert use.entries == ((int(after(minutes=62).timestamp()), 1),)
 
 
 @pytest.mark.parametrize("calls", [0, 11, -1])
 def test_more_than_is_free_cannot_be_reserved(calls: int) -> None:
     with pytest.raises(ValueError, match="cannot reserve"):
-        PairUse().reserve(NOW_AT, calls, RULES)
+        RouteUse().reserve(NOW_AT, calls, RULES)
 
 
 def test_a_refused_pair_rests_for_one_window_and_never_shorter_than_before() -> None:
-    use = PairUse().rest(rest_end(NOW_AT, RULES))
+    use = RouteUse().rest(rest_end(NOW_AT, RULES))
     assert use.free(after(minutes=61, seconds=59), RULES) == 0
     assert use.free(after(minutes=62), RULES) == 10
     assert use.rest(after(minutes=1)).rest_until == use.rest_until
 
 
 def test_giving_back_frees_only_that_reservation() -> None:
-    use = PairUse().reserve(NOW_AT, 4, RULES).reserve(after(minutes=1), 6, RULES)
+    use = RouteUse().reserve(NOW_AT, 4, RULES).reserve(after(minutes=1), 6, RULES)
     assert use.give_back(NOW_AT, 3).entries == ((int(NOW_AT.timestamp()), 1), (int(after(minutes=1).timestamp()), 6))
     assert use.give_back(NOW_AT, 4).free(after(minutes=2), RULES) == 4
     assert use.give_back(after(minutes=9), 4).entries == use.entries
 
 
 def test_an_item_lives_as_long_as_anything_in_it_counts() -> None:
-    use = PairUse().reserve(NOW_AT, 1, RULES)
+    use = RouteUse().reserve(NOW_AT, 1, RULES)
     assert use.expires_at(RULES) > after(minutes=62).timestamp() - 1
     assert use.rest(after(hours=3)).expires_at(RULES) > after(hours=3).timestamp()
 
@@ -100,7 +98,7 @@ _STEPS = st.lists(
 def test_azures_hour_never_sees_more_than_the_quota(
     steps: list[tuple[int, int, list[int], int]],
 ) -> None:
-    use, now_at = PairUse(), NOW_AT
+    use, now_at = RouteUse(), NOW_AT
     arrived: list[float] = []
     for wait, wanted, delays, unsent in steps:
         now_at += timedelta(seconds=wait)

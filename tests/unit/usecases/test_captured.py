@@ -13,10 +13,11 @@ from spotlake import keys, wiring
 from spotlake.azure.price_rules import choose_prices
 from spotlake.models import Dataset, Mode, Run, WorkItem
 from spotlake.planning.attempt import Work
-from spotlake.shards import open_shard, parse_rows
+from spotlake.shards import open_shard
 from spotlake.state.attempts import write_work
 from spotlake.stores.objects import MemoryObjects
 from tests.support.scripted import answered, scripted_session
+from tests.support.shards import parsed_rows
 from tests.unit.usecases.rows import SPOT, page
 
 NOW_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -80,7 +81,7 @@ def test_the_live_list_is_read_without_any_credentials(monkeypatch: pytest.Monke
     objects = MemoryObjects()
     session, script = scripted_session(answered(page(*captured("D2s_v3"))))
     services = wiring.Services({"AWS_REGION": "us-west-2"})
-    for name in ("credentials", "tokens", "dynamodb"):
+    for name in ("azure", "dynamodb"):
         monkeypatch.setattr(wiring.Services, name, property(refused))
     monkeypatch.setattr(wiring.Services, "objects", property(lambda _: objects))
     monkeypatch.setattr(wiring, "services", lambda: services)
@@ -112,7 +113,7 @@ def test_the_live_list_is_read_without_any_credentials(monkeypatch: pytest.Monke
     shard = open_shard(
         objects.objects[key], key=key, dataset=Dataset.PRICE, run_id=run.run_id, region="eastus", attempt=1
     )
-    (row,) = parse_rows(shard, key)
+    (row,) = parsed_rows(shard)
     assert (row["source"], row["spot_price_usd_per_hour"], row["ondemand_price_usd_per_hour"]) == (
         "live",
         0.018816,

@@ -20,10 +20,11 @@ from spotlake.errors import (
 from spotlake.models import Dataset, Mode, Run, WorkItem
 from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
-from spotlake.shards import open_shard, parse_rows
+from spotlake.shards import open_shard
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.collect.eviction_rates import EvictionDeps, collect_eviction_rates
 from tests.support.scripted import Scripted, answered, made, scripted_session
+from tests.support.shards import parsed_rows
 
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 REGION = "koreacentral"
@@ -96,9 +97,8 @@ class Collector:
 
     def rows(self) -> list[dict[str, Any]]:
         body = self.objects.objects[KEY]
-        return parse_rows(
-            open_shard(body, key=KEY, dataset=Dataset.EVICTION, run_id=RUN.run_id, region=REGION, attempt=RUN.attempt),
-            KEY,
+        return parsed_rows(
+            open_shard(body, key=KEY, dataset=Dataset.EVICTION, run_id=RUN.run_id, region=REGION, attempt=RUN.attempt)
         )
 
 

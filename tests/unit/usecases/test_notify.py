@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from spotlake import keys
+from spotlake.clock import ManualClock
 from spotlake.errors import StoreError
 from spotlake.events import NotifyEvent
 from spotlake.stores.claims import MemoryClaims
@@ -24,11 +27,13 @@ class Inbox:
     def __init__(self) -> None:
         self.messages: list[tuple[str, str]] = []
         self.objects = MemoryObjects()
+        self.clock = ManualClock(datetime(2025, 12, 15, 10, 0, tzinfo=UTC))
 
     def deps(self, **changes: Any) -> NotifyDeps:
         fields: dict[str, Any] = {
             "objects": self.objects,
             "claims": MemoryClaims(),
+            "wall": self.clock,
             "publish": lambda subject, text: self.messages.append((subject, text)),
             "webhook_url": None,
             "console_url": lambda arn: f"https://console/{arn}",
@@ -45,6 +50,58 @@ def test_a_failure_is_told_once_and_so_is_the_recovery() -> None:
         "SpotLake Azure: 20251215T1000Z failed (StoreError)",
         "SpotLake Azure: 20251215T1000Z is well again",
     ]
+
+
+def test_a_failure_that_nobody_heard_of_is_told_by_the_next_run() -> None:
+    inbox = Inbox()
+
+    def refused(subject: str, text: str) -> None:
+        raise StoreError("AuthorizationError")
+
+    assert notify(FAILURE, inbox.deps(publish=refused))["status"] == "failed"
+    assert notify(FAILURE, inbox.deps())["status"] == "sent"
+    assert notify(RECOVERY, inbox.deps(publish=refused))["status"] == "failed"
+    assert notify(RECOVERY, inbox.deps())["status"] == "sent"
+    assert len(inbox.messages) == 2
+
+
+def test_another_failure_of_the_same_class_is_told_too() -> None:
+    inbox = Inbox()
+    other: NotifyEvent = {**FAILURE, "cause": '{"errorMessage": "table azure-test: AccessDenied"}'}
+    elsewhere: NotifyEvent = {**FAILURE, "state": "Plan"}
+    numbered = [{**FAILURE, "cause": f"slot 2025-12-15T10:{number}0:00Z, batch {number}"} for number in range(3)]
+    statuses = [notify(event, inbox.deps())["status"] for event in (FAILURE, other, elsewhere, FAILURE, *numbered)]  # type: ignore[arg-type]
+    assert statuses == ["sent", "sent", "sent", "known", "sent", "known", "known"]
+
+
+def test_a_failure_that_lasts_is_told_again_after_a_day() -> None:
+    inbox = Inbox()
+    for _ in range(3 * 144):
+        notify(FAILURE, inbox.deps())
+        inbox.clock.advance(minutes=10)
+    assert len(inbox.messages) == 3
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    inbox = Inbox()
+    for number in range(100):
+        notify({**FAILURE, "error": f"Error{chr(97 + number % 26)}{chr(97 + number // 26)}"}, inbox.deps())
+    stored = inbox.objects.get(keys.HEALTH)
+    assert stored is not None
+    assert len(stored.body) < 4000
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b'{"schema":1,"error":"StoreError","execution_id":"arn"}',
+        b'{"schema":2,"kinds":{"incremental":{"error":"StoreError","execution_id":"arn"},"full":{"error":null,"execution_id":"b"}}}',
+    ],
+)
+def test_a_document_of_a_past_schema_knows_that_a_recovery_is_news(before: bytes) -> None:
+    inbox = Inbox()
+    inbox.objects.put(keys.HEALTH, before)
+    assert [notify(RECOVERY, inbox.deps())["status"] for _ in range(2)] == ["sent", "known"]
 
 
 def test_the_message_holds_state_reason_in_one_line_and_a_link() -> None:

@@ -1,4 +1,4 @@
-"""What time it is, as an argument: the wall, a run's own clock, or a test's hand."""
+"""Clocks that are passed as arguments: the wall clock, a run's own clock, or a manual one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The machine's own time: what runs on AWS go by."""
+    """The machine's own time, which runs on AWS use."""
 
     def now(self) -> datetime:
         """The machine's time in UTC."""
@@ -29,10 +29,10 @@ class WallClock:
 
 @dataclass(frozen=True)
 class RunClock:
-    """A clock set to a run's slot when the run began; it goes on at normal speed from there.
+    """A clock that is set to a run's slot when the run begins, and then runs at normal speed.
 
-    Local runs use it, so that slots run back to back are ten minutes apart for quota, tokens and
-    ages too. The simulator is set to the same moment.
+    Local runs use this clock. So slots that run back to back are ten minutes apart for quota, tokens and ages too. The
+    simulator is set to the same moment.
     """
 
     slot_at: datetime
@@ -45,31 +45,31 @@ class RunClock:
 
 
 class ManualClock:
-    """A clock that only moves when told to (tests, benchmarks)."""
+    """A clock that moves only when a test or benchmark moves it."""
 
     def __init__(self, now_at: datetime) -> None:
         """Start at ``now_at`` (aware)."""
         self._now_at = now_at
 
     def now(self) -> datetime:
-        """Where the hands were put."""
+        """The time that was set."""
         return self._now_at
 
     def advance(self, **duration: float) -> None:
-        """Move on by a ``timedelta(**duration)``."""
+        """Move forward by ``timedelta(**duration)``."""
         self._now_at += timedelta(**duration)
 
 
 class Deadline:
-    """How long there is left; made from a Lambda context or from a number of seconds."""
+    """The time that is left, from a Lambda context or a number of seconds."""
 
     def __init__(self, seconds_left: Callable[[], float]) -> None:
-        """``seconds_left`` is asked anew each time."""
+        """``seconds_left`` is called each time."""
         self.seconds_left = seconds_left
 
     @classmethod
     def after(cls, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> Deadline:
-        """A deadline that many seconds from now."""
+        """A deadline ``seconds`` from now."""
         end = monotonic() + seconds
         return cls(lambda: end - monotonic())
 

@@ -1,4 +1,4 @@
-"""Every error the product raises, sorted by how to recover from it.
+"""Every error that the product raises, and how to recover from each.
 
 The class name is the Step Functions error name (``errorType``), so ``Retry`` and ``Catch`` in
 ``statemachine/collector.asl.json`` name these classes. Drawn as a tree::
@@ -16,6 +16,7 @@ The class name is the Step Functions error name (``errorType``), so ``Retry`` an
     |   +-- UntrustedAnswerError KEEP_OLD_DATA empty, shrunken, unreadable or looping answer
     +-- StoreError              TRY_LATER      S3 or DynamoDB failed after botocore's own retries
     |   +-- ConflictError       TRY_LATER      a conditional write lost against another writer
+    |   +-- DamagedStateError   FIX_SETUP      a document of the state is damaged or of a newer schema
     +-- ShardRefusedError       KEEP_OLD_DATA  a shard that is damaged or not of this run
     +-- DeadlineError           RESUME         time ran out; what was done is stored
     +-- ReclaimedError          RESUME         the spot machine is being taken away (SIGTERM)
@@ -29,7 +30,7 @@ from typing import ClassVar
 
 
 class Recovery(Enum):
-    """What the one who catches an error should do."""
+    """What to do after an error."""
 
     FIX_INPUT = "correct the input and start again"
     FIX_SETUP = "correct the setting, permission or secret and start again"
@@ -46,24 +47,24 @@ class SpotlakeError(Exception):
 
 
 class InvalidInputError(SpotlakeError):
-    """A value of the run's input was refused; the text names field, value and what is allowed."""
+    """A value of the run's input was refused; the text names the field, the value and the allowed values."""
 
     recovery = Recovery.FIX_INPUT
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        """Keep the three parts, and say them in one sentence.
+        """Keep the three parts, and make one sentence of them.
 
         Args:
-            field: The input's field, as its user wrote it.
-            value: What was given.
-            allowed: What would have been accepted, as a phrase ("one of auto, full").
+            field: Field of the input, as the user wrote it.
+            value: The given value.
+            allowed: The allowed values, as a phrase ("one of auto, full").
         """
         self.field, self.value, self.allowed = field, value, allowed
         super().__init__(f"{field}: {value!r} is not allowed; give {allowed}")
 
 
 class ConfigurationError(SpotlakeError):
-    """A setting, permission or secret is missing or wrong; the text says which and where."""
+    """A setting, permission or secret is missing or wrong; the text names it and its place."""
 
     recovery = Recovery.FIX_SETUP
 
@@ -73,7 +74,7 @@ class SignInError(ConfigurationError):
 
 
 class RunInProgressError(SpotlakeError):
-    """Another execution collects right now; this one ends without doing anything."""
+    """Another execution is collecting. This execution ends without doing anything."""
 
     recovery = Recovery.SKIP
 
@@ -82,22 +83,22 @@ class AzureError(SpotlakeError):
     """An Azure API did not give a usable answer.
 
     Attributes:
-        api: Which one: "placement scores", "retail prices", "resource graph", "locations".
+        api: Name of the API: "placement scores", "retail prices", "resource graph" or "locations".
         status: HTTP status, or None when no answer came.
         code: Azure's error code ("InvalidParameter"), or None.
-        text: The beginning of Azure's own words; never holds a token.
+        text: The beginning of Azure's message; never holds a token.
     """
 
     def __init__(
         self, api: str, message: str, *, status: int | None = None, code: str | None = None, text: str = ""
     ) -> None:
-        """Keep what a caller may match on; ``message`` is for people."""
+        """Keep the fields that a caller may match on; ``message`` is for people."""
         self.api, self.status, self.code, self.text = api, status, code, text
         super().__init__(f"{api}: {message}")
 
 
 class AzureThrottledError(AzureError):
-    """429. ``retry_after_seconds`` is what Azure asked for, or None when it did not say."""
+    """Status 429. ``retry_after_seconds`` is the wait that Azure asked for, or None when Azure named none."""
 
     def __init__(
         self,
@@ -109,7 +110,7 @@ class AzureThrottledError(AzureError):
         code: str | None = None,
         text: str = "",
     ) -> None:
-        """As ``AzureError``, with the wait that was asked for."""
+        """As ``AzureError``, with the wait that Azure asked for."""
         self.retry_after_seconds = retry_after_seconds
         super().__init__(api, message, status=status, code=code, text=text)
 
@@ -129,7 +130,7 @@ class AzureRefusedError(AzureError):
 
 
 class UntrustedAnswerError(AzureError):
-    """Status 200, but not to be believed: empty, shrunken, unreadable or going in circles."""
+    """Status 200 with an answer that is not believed: empty, shrunken, unreadable or repeating itself."""
 
     recovery = Recovery.KEEP_OLD_DATA
 
@@ -139,11 +140,17 @@ class StoreError(SpotlakeError):
 
 
 class ConflictError(StoreError):
-    """A conditional write found something else than it expected: somebody was quicker."""
+    """The condition of a write did not hold: another writer was quicker."""
+
+
+class DamagedStateError(StoreError):
+    """A document of the state is damaged, or of a schema that this code does not read; the text names it."""
+
+    recovery = Recovery.FIX_SETUP
 
 
 class ShardRefusedError(SpotlakeError):
-    """A shard cannot be merged; ``key`` names it, ``reason`` is one of a fixed few.
+    """A shard cannot be merged. ``key`` names the shard, and ``reason`` is one of a fixed list.
 
     Reasons: missing, truncated, not_gzip, not_json, wrong_schema, other_run, other_dataset,
     other_region, row_count, duplicate_row, bad_row.
@@ -152,22 +159,22 @@ class ShardRefusedError(SpotlakeError):
     recovery = Recovery.KEEP_OLD_DATA
 
     def __init__(self, key: str, reason: str, detail: str = "") -> None:
-        """Name the shard and why it was refused."""
+        """Keep the shard's key and the reason of the refusal."""
         self.key, self.reason, self.detail = key, reason, detail
         super().__init__(f"{key}: refused ({reason}){': ' + detail if detail else ''}")
 
 
 class DeadlineError(SpotlakeError):
-    """The time given ran out before the work was done; what was done is stored."""
+    """The time ran out before the work was done. Finished work is stored."""
 
     recovery = Recovery.RESUME
 
 
 class ReclaimedError(SpotlakeError):
-    """The spot machine is being taken away; the next attempt goes on from the checkpoints."""
+    """The spot machine is being taken away. The next start continues from the checkpoints."""
 
     recovery = Recovery.RESUME
 
 
 class CoverageError(SpotlakeError):
-    """What was collected is merged, but it is less than the settings ask for."""
+    """The collected data is merged, but there is less of it than the settings require."""

@@ -1,13 +1,13 @@
-"""Events and results of the workflow's steps: what two Lambdas, or a Lambda and the state machine, say to each other.
+"""Events and results of the workflow's steps, as Lambdas and the state machine exchange them.
 
-The shapes are those of the state machine's JSON (statemachine/README.md). Rows never travel here: they lie in S3.
+The shapes are those of the state machine's JSON (statemachine/README.md). Events never hold rows; rows are in S3.
 """
 
 from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
-type RunJson = dict[str, Any]  # ``models.Run.to_dict``; read by ``Run.from_dict`` alone
+from spotlake.models import RunJson
 
 
 class PlanEvent(TypedDict):
@@ -42,7 +42,7 @@ class CollectEvent(TypedDict):
 
 
 class CollectorResult(TypedDict):
-    """Result of a collector, or what the state machine says of one that failed. Counts are named whole numbers."""
+    """Result of a collector; for a failed collector the state machine makes it. Counts are named whole numbers."""
 
     dataset: str
     region: str
@@ -54,7 +54,7 @@ class CollectorResult(TypedDict):
 
 
 class FailureJson(TypedDict):
-    """What the state machine caught; data set and region are missing when a whole step failed."""
+    """A failure that the state machine caught. Data set and region are missing when a whole step failed."""
 
     dataset: NotRequired[str]
     region: NotRequired[str]
@@ -62,12 +62,40 @@ class FailureJson(TypedDict):
     cause: str | None
 
 
+class NoFailure(TypedDict):
+    """The empty object: no step failed."""
+
+
+class Measured(TypedDict, total=False):
+    """What ``telemetry.observed`` adds to every result; absent from the entry of a step that failed."""
+
+    began_at: str
+    seconds: float
+    peak_memory_mb: float
+    memory_limit_mb: int
+
+
+class StepResult(Measured, total=False):
+    """A step's result as Report reads it."""
+
+    status: str | None
+    rows: int | dict[str, int]
+    error: str | None
+
+
+class CollectorStep(StepResult):
+    """A collector's result as Report reads it."""
+
+    dataset: str
+    region: str
+
+
 class MergeEvent(TypedDict):
     """Event of Merge: the attempt, the collectors that failed, and the step that did ({} when none)."""
 
     run: RunJson
     failures: list[FailureJson]
-    failure: dict[str, Any]
+    failure: FailureJson | NoFailure
 
 
 class MergeResult(TypedDict):
@@ -99,9 +127,9 @@ class ReportEvent(TypedDict):
     """Event of Report: the attempt, and the results of the steps before."""
 
     run: RunJson
-    plan: dict[str, Any]
-    collectors: list[dict[str, Any]]
-    merge: dict[str, Any]
+    plan: StepResult
+    collectors: list[CollectorStep]
+    merge: StepResult
 
 
 class ReportResult(TypedDict):
@@ -113,6 +141,13 @@ class ReportResult(TypedDict):
     outputs: list[str]
 
 
+class NamedRun(TypedDict, total=False):
+    """The parts of a run that a message names."""
+
+    run_id: str
+    mode: str
+
+
 class NotifyEvent(TypedDict):
     """Event of Notify: the step that failed, with error and cause; all None when the run ended well."""
 
@@ -120,11 +155,11 @@ class NotifyEvent(TypedDict):
     state: str | None
     error: str | None
     cause: str | None
-    run: RunJson | None
+    run: RunJson | NamedRun | None
 
 
 class NotifyResult(TypedDict):
-    """Result of Notify: "sent", "known" or "failed", and what went wrong while sending."""
+    """Result of Notify: "sent", "known" or "failed", and the errors of sending."""
 
     status: str
     problems: list[str]

@@ -1,7 +1,7 @@
-"""Every key of the write bucket, and those read from production's: made here and nowhere else.
+"""Makes every key of the write bucket, and the keys that are read from production. No other module makes keys.
 
-What readers know carries the slot alone. What an attempt writes carries slot and attempt, so that no attempt
-overwrites another's. Every key is described in docs/data.md.
+Keys for readers of the archive name the slot alone. Keys that an attempt writes name slot and attempt, so that no
+attempt overwrites another. docs/data.md describes every key.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ LAST_GOOD = STATE_PREFIX + "last_good.json.gz"
 PRICE_MEMORY = STATE_PREFIX + "price_memory.json.gz"
 FULL_RUNS = STATE_PREFIX + "full_runs.json"
 HEALTH = STATE_PREFIX + "health.json"
+PRODUCTION_SEEN = STATE_PREFIX + "production_seen.json"
 
 # Written: what attempts were asked and planned; nothing here is ever overwritten.
 WORK_PREFIX = "work/azure/"
@@ -54,7 +55,7 @@ def _slot(slot_at: datetime) -> str:
 
 
 def shard(dataset: Dataset, slot_at: datetime, region: str, attempt: int) -> str:
-    """What one collector of one region got in one attempt; attempt 0 is the form without a number."""
+    """Shard of one data set, region and attempt. Attempt 0 has the form without a number."""
     name = f"{region}.{attempt}" if attempt else region
     return f"{shards_of_slot(dataset, slot_at)}{name}.jsonl.gz"
 
@@ -82,12 +83,12 @@ def region_and_attempt(shard_key: str) -> tuple[str, int]:
 
 
 def snapshot(slot_at: datetime) -> str:
-    """The merged csv.gz of a slot."""
+    """The snapshot of a slot (csv.gz)."""
     return f"rawdata/azure/{_day(slot_at)}/{slot_at.strftime('%H-%M-%S')}.csv.gz"
 
 
 def manifest(slot_at: datetime) -> str:
-    """The commit mark of a run: written last, says ``complete``."""
+    """The manifest of a slot's run, which is written last."""
     return f"{MANIFEST_PREFIX}{_slot(slot_at)}.json"
 
 
@@ -97,7 +98,7 @@ def manifest_day(slot_at: datetime) -> str:
 
 
 def report_page(slot_at: datetime) -> str:
-    """The page to look at."""
+    """The page of a run."""
     return f"{MANIFEST_PREFIX}{_slot(slot_at)}.html"
 
 
@@ -112,32 +113,32 @@ def execution(slot_at: datetime) -> str:
 
 
 def attempts_of_slot(slot_at: datetime) -> str:
-    """The folder of what a slot's attempts were asked and planned."""
+    """The folder of the records and plans of a slot's attempts."""
     return f"{WORK_PREFIX}{_slot(slot_at)}/"
 
 
 def attempt_record(slot_at: datetime, attempt: int) -> str:
-    """What an attempt was asked."""
+    """The record of an attempt."""
     return f"{attempts_of_slot(slot_at)}{attempt}/record.json.gz"
 
 
 def work(slot_at: datetime, attempt: int) -> str:
-    """What an attempt planned: the work of all its regions."""
+    """The plan of an attempt: the work of all its regions."""
     return f"{attempts_of_slot(slot_at)}{attempt}/work.json.gz"
 
 
 def attempt_end(slot_at: datetime, attempt: int) -> str:
-    """What the state machine caught while an attempt collected."""
+    """The failures that the state machine caught while an attempt collected."""
     return f"{attempts_of_slot(slot_at)}{attempt}/end.json.gz"
 
 
 def checkpoint(slot_at: datetime, attempt: int, name: str) -> str:
-    """What a full run's job has done so far, one object a step."""
+    """A checkpoint of a full run's job, one object per step."""
     return f"{attempts_of_slot(slot_at)}{attempt}/checkpoints/{name}.json.gz"
 
 
 def first_form_record(slot_at: datetime) -> str:
-    """The record of attempt 0: written before attempts had numbers, only read."""
+    """The record of attempt 0. It was written before attempts had numbers, and is only read."""
     return f"{STATE_PREFIX}work/{_slot(slot_at)}/run.json.gz"
 
 

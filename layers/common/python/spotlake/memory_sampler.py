@@ -1,16 +1,16 @@
-"""What the Batch job measures of itself: resident memory every ten seconds, and its machine's type."""
+"""Measures the Batch job: resident memory every ten seconds, and the machine's type."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
 
 import requests
 
 from spotlake.clock import Clock
 from spotlake.models import to_iso
+from spotlake.run_files import MemorySample
 from spotlake.telemetry import PeakMemory, resident_mb
 
 SAMPLE_SECONDS = 10.0
@@ -22,18 +22,18 @@ class MemorySampler:
     """Samples this process's resident memory in a thread, from ``start`` to ``stop``."""
 
     def __init__(self, clock: Clock, *, service: str, every_seconds: float = SAMPLE_SECONDS) -> None:
-        """Nothing is sampled yet."""
+        """Prepare the thread; sampling begins with ``start``."""
         self._clock, self._service, self._every_seconds = clock, service, every_seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory-sampler", daemon=True)
-        self.samples: list[dict[str, Any]] = []
+        self.samples: list[MemorySample] = []
 
     def start(self) -> None:
-        """Take the first sample and go on."""
+        """Take the first sample and continue in the thread."""
         self._thread.start()
 
-    def stop(self) -> list[dict[str, Any]]:
-        """Take the last sample and the kernel's own peak; all, with the names of ``usecases.report.MEMORY_COLUMNS``."""
+    def stop(self) -> list[MemorySample]:
+        """Take the last sample and the kernel's peak, and return all samples."""
         self._stopped.set()
         self._thread.join()
         self._keep("sample", resident_mb())

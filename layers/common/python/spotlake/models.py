@@ -1,12 +1,12 @@
-"""The words everything else speaks: slot, run, data set, desired count, placement-score call."""
+"""The central types: slot, run, data set, desired count, placement-score call, work item."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self, TypedDict
 
 SLOT_MINUTES = 10
 DESIRED_COUNTS = (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50)
@@ -51,7 +51,7 @@ def run_id_of(slot_at: datetime) -> str:
 
 
 def slot_of_run_id(run_id: str) -> datetime:
-    """The inverse of ``run_id_of``; ValueError on any other text."""
+    """The inverse of ``run_id_of``. Raises ValueError for any other text."""
     return datetime.strptime(run_id, "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
 
 
@@ -68,21 +68,42 @@ def from_iso(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+class RunJson(TypedDict):
+    """``Run`` as the state machine's JSON holds it."""
+
+    run_id: str
+    attempt: int
+    mode: str
+    desired_counts: list[int]
+    started_at: str
+    owner: str
+
+
+class ScoreCallJson(TypedDict):
+    """``ScoreCall`` as a work item's JSON holds it."""
+
+    call_id: str
+    location: str
+    regions: Sequence[str]
+    instance_types: Sequence[str]
+    desired_count: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One attempt at a slot's run: it goes from step to step and names all that the attempt writes.
+    """One attempt at a slot's run. It passes from step to step and names everything that the attempt writes.
 
-    A run is everything that was collected for a slot. Each execution or job that collects for the slot is
-    one attempt; attempts add to each other and overwrite nothing.
+    A run is everything that was collected for a slot. Each execution that collects for the slot is one attempt.
+    Attempts add to each other and overwrite nothing.
 
     Attributes:
         run_id: The slot, ``20251215T1000Z``.
-        attempt: The attempt's number: the fence of its claim. Unique in a deployment, and it only grows.
-            0 stands for what was stored before attempts had numbers.
+        attempt: Number of the attempt: the fence of its claim. Numbers are unique in a deployment and only grow. 0
+            stands for data that was stored before attempts had numbers.
         mode: incremental (the Map over regions) or full (the Batch job).
-        desired_counts: The counts asked; one, or several.
-        started_at: When the execution began, by the wall; the run's clock is set by it.
-        owner: Who holds the claim: the execution's ARN.
+        desired_counts: Desired counts that the attempt asks, at least one.
+        started_at: When the execution began, by the wall clock. The run's clock is set by this time.
+        owner: ARN of the execution that holds the claim.
     """
 
     run_id: str
@@ -98,8 +119,11 @@ class Run:
         return slot_of_run_id(self.run_id)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From the state machine's JSON. Raises KeyError, ValueError or TypeError when it is no run."""
+    def from_dict(cls, data: RunJson) -> Self:
+        """Read a run from the state machine's JSON.
+
+        Raises KeyError, ValueError or TypeError when the JSON is no run.
+        """
         return cls(
             run_id=data["run_id"],
             attempt=data["attempt"],
@@ -109,8 +133,8 @@ class Run:
             owner=data["owner"],
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """For the state machine's JSON."""
+    def to_dict(self) -> RunJson:
+        """Return the form of the state machine's JSON."""
         return {
             "run_id": self.run_id,
             "attempt": self.attempt,
@@ -126,8 +150,8 @@ class ScoreCall:
     """One placement-score call: every size in every region, one desired count.
 
     Attributes:
-        call_id: Names the call within its run; the same in every attempt ("c0042", for a count "c0042-5").
-        location: The routing location it is sent through; need not be one of ``regions``.
+        call_id: Name of the call within its run ("c0042-5"); equal in every attempt.
+        location: Routing location that the call is sent through; need not be one of ``regions``.
         regions: ARM codes, at most 8.
         instance_types: ARM sizes, at most 5.
         desired_count: Machines asked for.
@@ -140,8 +164,8 @@ class ScoreCall:
     desired_count: int
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """From a work item."""
+    def from_dict(cls, data: ScoreCallJson) -> Self:
+        """Read a call from a work item's JSON."""
         return cls(
             call_id=data["call_id"],
             location=data["location"],
@@ -150,14 +174,20 @@ class ScoreCall:
             desired_count=data["desired_count"],
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """For a work item."""
-        return asdict(self)
+    def to_dict(self) -> ScoreCallJson:
+        """Return the form of a work item's JSON."""
+        return {
+            "call_id": self.call_id,
+            "location": self.location,
+            "regions": self.regions,
+            "instance_types": self.instance_types,
+            "desired_count": self.desired_count,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkItem:
-    """What the collectors of one region are to do in one attempt.
+    """The work of one region's collectors in one attempt.
 
     Attributes:
         region: ARM code.
@@ -189,19 +219,24 @@ class WorkItem:
     witness: bool = False
 
     def is_due(self, dataset: Dataset) -> bool:
-        """Whether this data set is to be collected: scores need calls, listings do not."""
+        """Whether to collect this data set. Scores need calls; listings do not."""
         return dataset in self.datasets and (dataset is not Dataset.SPS or bool(self.calls))
 
 
+type ScoreMap = Mapping[str, Mapping[str, int | str]]  # count -> score ("s") and since when ("at", ISO)
+type Value = str | int | float | ScoreMap
+type Item = Mapping[str, Value]  # an item of the workload table: docs/data.md
+
+
 class ItemChange(NamedTuple):
-    """An item of the workload table that is to be written.
+    """A change to one item of the workload table.
 
     Attributes:
-        item: All its attributes.
-        is_new: Whether the table has none yet.
-        only: Names of the attributes that changed; None when all are to be written.
+        item: All attributes of the item.
+        is_new: Whether the table has no such item yet.
+        only: Names of the attributes that changed; None: write all attributes.
     """
 
-    item: Mapping[str, Any]
+    item: Item
     is_new: bool
     only: tuple[str, ...] | None

@@ -1,7 +1,7 @@
-"""Names of regions and sizes: which are collected, how they are compared, how readers see them (pure).
+"""Names of regions and sizes: which ones are collected, and how they are compared and shown (pure).
 
-The three APIs spell a size differently (``Standard_D2s_v5``, ``standard_d2s_v5``, with trailing blanks):
-they are joined on ``join_key`` and stored in the ARM casing of the price list.
+The three APIs spell a size differently (``Standard_D2s_v5``, ``standard_d2s_v5``, with trailing blanks). Rows are
+joined on ``join_key``, and stored in the ARM casing of the price list.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ARM_CODE = re.compile(r"[a-z]+[a-z0-9]*")
 
 
 def join_key(instance_type: str) -> str:
-    """What two spellings of one size have in common.
+    """The key that all spellings of one size share.
 
     >>> join_key("Standard_NM16ads_MA35D  ") == join_key("standard_nm16ads_ma35d")
     True
@@ -33,7 +33,7 @@ def join_key(instance_type: str) -> str:
 
 
 def region_key(name: str) -> str:
-    """The ARM code that a region's name stands for: lists have spelt it ``WestEurope`` and ``West Europe``.
+    """The ARM code of a region's name. Lists have spelt one region ``WestEurope`` and ``West Europe``.
 
     >>> region_key("West Europe ")
     'westeurope'
@@ -42,7 +42,7 @@ def region_key(name: str) -> str:
 
 
 def split_tier(instance_type: str) -> tuple[str, str]:
-    """Tier and size: what stands before the first underscore, and the rest.
+    """Tier and size: the parts before and after the first underscore.
 
     >>> split_tier("Standard_NC24ads_A100_v4")
     ('Standard', 'NC24ads_A100_v4')
@@ -61,7 +61,7 @@ def is_collected_region(code: str) -> bool:
 
 
 def regions_to_collect(listed: Iterable[str]) -> tuple[str, ...]:
-    """Which regions a run over all of them collects: public ones that are listed, and those that sell unlisted.
+    """Regions that a run over all regions collects: listed public regions, and regions that sell without being listed.
 
     >>> regions_to_collect(["westus", "bleufrancesouth"])
     ('swedensouth', 'westus')

@@ -23,7 +23,7 @@ def pack(content: bytes) -> bytes:
 
 
 def pack_parts(parts: Iterable[bytes | memoryview]) -> bytes:
-    """Gzip of the parts in a row, which never stand in memory together."""
+    """Gzip of the parts in order. The parts are never in memory together."""
     packer = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
     packed = [packer.compress(part) for part in parts]
     packed.append(packer.flush())

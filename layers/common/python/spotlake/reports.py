@@ -1,10 +1,10 @@
-"""What a collector says of its work: its report, the account of pairs, and what it found out."""
+"""A collector's report: status, accounts of pairs, and findings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from spotlake.models import Dataset
 
@@ -13,17 +13,17 @@ type PairList = tuple[tuple[str, str], ...]  # (region, size)
 
 @dataclass(frozen=True, kw_only=True)
 class PairAccount:
-    """What one collector, attempt or slot asked of one scored region at one desired count.
+    """The account of one scored region at one desired count, for a collector, an attempt or a slot.
 
-    Every pair that was asked stands in exactly one of the three parts, so the parts add up to what was asked.
+    Every asked pair is in exactly one of the three parts, so the parts add up to the asked pairs.
 
     Attributes:
-        region: The region whose sizes were scored, whichever region's collector sent the calls.
-        desired_count: Machines asked for.
-        scored: Sizes that were answered with a score; the rows of the shard name them.
-        without_score: Reason -> sizes that were answered without a score: restricted, stale, unknown_word,
-            unknown_zone (a building that nobody knows), invalid_name (Azure does not know region or size).
-        unanswered: Reason -> sizes that got no answer: no_quota, deadline, unavailable, not_in_answer, ...
+        region: The scored region, whichever region's collector sent the calls.
+        desired_count: Number of machines asked for.
+        scored: Number of sizes that got a score. The rows of the shard name them.
+        without_score: Reason -> sizes that got an answer without a score. Reasons: restricted, stale, unknown_word,
+            unknown_zone (the building is not known), invalid_name (Azure does not know region or size).
+        unanswered: Reason -> sizes that got no answer. Reasons: no_quota, deadline, unavailable, not_in_answer, ...
     """
 
     region: str
@@ -34,23 +34,23 @@ class PairAccount:
 
     @property
     def answered(self) -> int:
-        """How many pairs got an answer, with a score or without one."""
+        """Number of pairs that got an answer, with or without a score."""
         return self.scored + sum(map(len, self.without_score.values()))
 
     @property
     def missing(self) -> int:
-        """How many pairs got none."""
+        """Number of pairs that got no answer."""
         return sum(map(len, self.unanswered.values()))
 
     @property
     def asked(self) -> int:
-        """How many pairs were asked."""
+        """Number of pairs that were asked."""
         return self.answered + self.missing
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocationAnswers:
-    """How one routing location did in one attempt: calls sent, failed, answered slowly."""
+    """Calls through one routing location in one attempt: sent, failed, and answered slowly."""
 
     sent: int
     failed: int
@@ -58,15 +58,18 @@ class LocationAnswers:
     median_seconds: float | None = None
 
 
+type RowSample = Mapping[str, str | float | None]  # a row of the price list: its telling fields
+
+
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What a collector found out for later runs and for people; sizes in ARM casing unless said otherwise.
+    """Findings of a collector, for later runs and for people. Sizes are in ARM casing unless noted.
 
     Attributes:
         invalid_regions, invalid_instance_types: Names that Azure refused.
         restricted_pairs: Pairs that two subscriptions may not use.
         unrestricted_pairs: Pairs remembered as restricted that some subscription may use (size as ``join_key``).
-        restricted_for: Digest of a subscription -> pairs that it may not use though another may.
+        restricted_for: Digest of a subscription -> pairs that this subscription may not use and another may.
         refused_subscriptions: Digest of a subscription that Azure refused -> the error's code.
         locations: By routing location.
         unconfirmed_sizes: Of prices: sizes of the catalogue that neither the listing nor a narrow request confirmed.
@@ -84,7 +87,7 @@ class Findings:
     refused_subscriptions: Mapping[str, str] = field(default_factory=dict)
     locations: Mapping[str, LocationAnswers] = field(default_factory=dict)
     unconfirmed_sizes: tuple[str, ...] = ()
-    unknown_kinds: tuple[Mapping[str, Any], ...] = ()
+    unknown_kinds: tuple[RowSample, ...] = ()
     absent_spot: tuple[str, ...] = ()
     absent_ondemand: tuple[str, ...] = ()
     disagreeing_sizes: tuple[str, ...] = ()
@@ -96,20 +99,20 @@ type CollectorStatus = Literal["complete", "partial", "failed"]
 
 @dataclass(frozen=True, kw_only=True)
 class CollectorReport:
-    """What one collector says of its work: in its shard's header and, in short, to the state machine.
+    """The report of one collector. The shard's header holds it whole; the state machine gets it in short.
 
     Attributes:
-        dataset: Which data set.
+        dataset: The data set.
         region: ARM code.
         status: complete (all that was asked for), partial (some calls unsent), failed (nothing usable).
-        rows: Rows in the shard.
+        rows: Number of rows in the shard.
         counts: Named whole numbers: requests, pages, calls_sent, throttles, retries, rejected kinds, ...
-        seconds: How long it took.
-        unsent_call_ids: Placement-score calls that got no answer.
-        accounts: Placement scores: what was asked and answered, by scored region and desired count.
-        error: Class name of what stopped it, or None.
-        cause: One line for people, or None.
-        found: Placement scores: what later runs can learn from the answers.
+        seconds: Duration of the collector.
+        unsent_call_ids: Ids of placement-score calls that got no answer.
+        accounts: For placement scores: accounts by scored region and desired count.
+        error: Class name of the error that stopped the collector, or None.
+        cause: One sentence on the error, or None.
+        found: Findings for later runs.
     """
 
     dataset: Dataset
@@ -123,7 +126,3 @@ class CollectorReport:
     error: str | None = None
     cause: str | None = None
     found: Findings = field(default_factory=Findings)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For a shard's header."""
-        return {**asdict(self), "dataset": self.dataset.value}

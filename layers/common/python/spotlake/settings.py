@@ -1,7 +1,7 @@
 """Settings of the running code: one frozen dataclass, read from ``SPOTLAKE_*`` environment variables.
 
-The CDK app writes them with ``to_environment``; the code reads them with ``from_environment``. A
-default stands here only, and both sides use it.
+The CDK app writes the variables with ``to_environment``; the code reads them with ``from_environment``. Both sides use
+the defaults of this module.
 """
 
 from __future__ import annotations
@@ -33,19 +33,21 @@ def _between(low: float, high: float) -> Callable[[Any], bool]:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What can be set; names carry units. Lists are comma separated in the environment.
+    """The settings. Names carry units. Lists are comma separated in the environment.
 
     Attributes:
-        stage: Which deployment; part of log fields and of nothing that readers know.
-        read_bucket: Production's bucket, only read; one that cannot be read, or empty: no production beside us.
-        write_bucket: Ours.
-        workload_table: One item a workload.
-        control_table: Claims and quota ledger.
-        auth_table, auth_region, auth_item: Where the Azure credentials lie (read-only).
+        stage: Name of the deployment, for log fields only.
+        read_bucket: Production's bucket, which is only read. Empty, or a bucket that cannot be read: there is no
+            production.
+        write_bucket: Name of our bucket.
+        workload_table: Name of the table with one item per workload.
+        control_table: Name of the table with claims, quota ledger and turns.
+        auth_table, auth_region, auth_item: Table, region and item of the Azure credentials (only read).
         clock: "wall", or "run" for local runs whose slots follow each other at once.
-        azure_source: "live" or "simulated"; stands in every row.
-        azure_management_url, azure_retail_url: The APIs.
-        azure_authority_url, azure_ca_file: Another token endpoint than Microsoft's, and its CA.
+        azure_source: "live" or "simulated"; every row holds it.
+        azure_management_url, azure_retail_url: Base URLs of the APIs.
+        azure_authority_url, azure_ca_file: Another token endpoint than Microsoft's, and the certificate file of its
+            authority.
         regions, instance_types: Collect only these (ARM codes; globs of ARM sizes). Empty: all.
         priority_regions, priority_instance_types: Whose scores wait half as long when quota is short.
         quota_calls: Placement-score calls per (subscription, routing location) in a window.
@@ -119,7 +121,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read ``SPOTLAKE_<NAME>`` variables; what is absent has its default.
+        """Read ``SPOTLAKE_<NAME>`` variables. A missing variable has its default.
 
         Raises:
             ConfigurationError: Names the variable and its value.
@@ -137,7 +139,7 @@ class Settings:
         return cls(**values)
 
     def to_environment(self) -> dict[str, str]:
-        """The variables that give these settings back; defaults are left out."""
+        """The variables that ``from_environment`` reads these settings from, without defaults."""
         return {
             _PREFIX + one.name.upper(): _written(getattr(self, one.name))
             for one in fields(self)

@@ -1,35 +1,34 @@
-"""Rows of the shards: written by the collectors, read by the merge (some fields), described in docs/data.md.
+"""Rows of the shards. Collectors write them, the merge reads some fields, and docs/data.md describes them.
 
-Each class is one data set's line of JSON. None stands for unknown. The merge decodes the fields that it needs
-(``merge/columns.py``); a test holds its types against these.
+Each class is the JSON line of one data set. None stands for unknown. The merge decodes the fields that it needs
+(``merge/columns.py``); a test compares its types with these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoreRow:
-    """A placement score of one size in one zone, as one subscription was answered.
+    """A placement score of one size in one zone, as Azure answered one subscription.
 
     Attributes:
         run_id: The slot, ``20251215T1000Z``.
         source: "live" or "simulated".
-        observed_at: When it was answered (ISO, UTC).
-        region, instance_type: The pair that was scored; ARM code, ARM casing.
+        observed_at: When Azure answered (ISO, UTC).
+        region, instance_type: The scored pair: ARM code, and size in ARM casing.
         desired_count: Machines asked for.
-        zone: "1" to "3" of the reference subscription; "Single" for a score of the region; None when the building
-            is not known (such a row is not stored).
+        zone: "1" to "3", as the reference subscription numbers its zones; "Single" for a regional score. None when the
+            building is not known; such a row is not stored.
         logical_zone: The zone's number for the subscription that asked.
-        physical_zone: The building, "koreacentral-az2".
+        physical_zone: Name of the building, such as "koreacentral-az2".
         score: 3, 2, 1, or None for an answer without a score.
-        score_text: As answered.
-        is_quota_available: As answered.
+        score_text: Azure's word for the score.
+        is_quota_available: Whether the subscription has vCPU quota, as answered.
         location: The routing location.
-        subscription: The subscription's digest.
-        call_id: The call.
+        subscription: Digest of the subscription that asked.
+        call_id: Id of the call.
         placement_preference: 0 to 10, as answered by 2026-10-05-preview; None when the answer has none.
     """
 
@@ -50,11 +49,6 @@ class ScoreRow:
     call_id: str
     placement_preference: int | None = None
 
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """From a row's JSON. Raises TypeError when a field is missing or unknown."""
-        return cls(**content)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PriceRow:
@@ -65,9 +59,9 @@ class PriceRow:
         region: ARM code.
         region_name: The region's billing name, "KR Central".
         instance_type: ARM size.
-        spot_price_usd_per_hour, ondemand_price_usd_per_hour: None when the list has none, or did not have to say.
-        spot_meter_id, ondemand_meter_id: The meters that were chosen.
-        spot_effective_start_at, ondemand_effective_start_at: Since when the list has these prices (ISO).
+        spot_price_usd_per_hour, ondemand_price_usd_per_hour: None when the list has no price, or was not asked.
+        spot_meter_id, ondemand_meter_id: Ids of the chosen meters.
+        spot_effective_start_at, ondemand_effective_start_at: When the list's price began (ISO).
     """
 
     run_id: str
@@ -83,11 +77,6 @@ class PriceRow:
     ondemand_meter_id: str | None = None
     ondemand_effective_start_at: str | None = None
 
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """From a row's JSON. Raises TypeError when a field is unknown or a needed one missing."""
-        return cls(**content)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvictionRow:
@@ -97,7 +86,7 @@ class EvictionRow:
         run_id, source, observed_at: As in ``ScoreRow``.
         region, instance_type: The pair.
         eviction_band: Percent evicted per hour, as Azure words it: "0-5" to "20+".
-        interruption_frequency: 3.0 (0 to 5 %) to 1.0 (over 20 %); None for a band that is not known.
+        interruption_frequency: 3.0 (0 to 5 %) to 1.0 (over 20 %); None for an unknown band.
     """
 
     run_id: str

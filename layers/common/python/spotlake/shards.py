@@ -1,16 +1,15 @@
-"""A shard: what one collector of one region got in one attempt, as gzip JSON lines; never overwritten.
+"""A shard: the data of one collector, region and attempt, as gzip JSON lines. It is never overwritten.
 
-The first line is the header, every further line one row that can be read by itself::
+The first line is the header. Every further line is one row that can be read alone::
 
     {"schema":2,"dataset":"sps","run_id":"20251215T1000Z","attempt":1765792800123,"region":"koreacentral",
      "source":"live","collected_at":"...","report":{...}}
     {"run_id":...,"source":...,"observed_at":...,"region":...,"instance_type":..., ...}
 
-The rows' fields stand in ``shard_rows``. The file of a price or eviction shard holds rows of its own region. The
-file of a score shard holds rows of any region of the attempt: it is named by the region whose collector sent the
-calls, and its header's ``report.accounts`` says which regions were scored. A price shard of an attempt that did
-not ask for on-demand prices has none in any row, and ``report.counts.ondemand_asked`` is 0.
-Shards of schema 1 have no attempt: they are read as attempt 0.
+``shard_rows`` has the fields of the rows. A price or eviction shard holds rows of its own region. A score shard holds
+rows of any region of the attempt: its key names the region whose collector sent the calls, and ``report.accounts`` in
+its header names the scored regions. If an attempt did not ask for on-demand prices, no row of its price shard has one,
+and ``report.counts.ondemand_asked`` is 0. Shards of schema 1 have no attempt and are read as attempt 0.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class ShardHeader:
 
 @dataclass(frozen=True)
 class RawShard:
-    """A shard whose wrapping is sound: its header, and its rows as JSON lines not yet parsed."""
+    """An unpacked shard with a valid header. Its rows are JSON lines that are not parsed yet."""
 
     header: ShardHeader
     lines: bytes
@@ -66,7 +65,7 @@ def encode_shard(header: ShardHeader, rows: Iterable[ShardRow]) -> bytes:
         "region": header.region,
         "source": header.source,
         "collected_at": to_iso(header.collected_at),
-        "report": header.report.to_dict(),
+        "report": header.report,
     }
     packer = zlib.compressobj(_COMPRESS_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)  # gzip with no time
     parts = [packer.compress(orjson.dumps(head) + b"\n")]
@@ -76,12 +75,12 @@ def encode_shard(header: ShardHeader, rows: Iterable[ShardRow]) -> bytes:
 
 
 def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: str, attempt: int) -> RawShard:
-    """Unpack a shard and hold its header against what was expected; rows are left unparsed.
+    """Unpack a shard and compare its header with the expected values. Rows are not parsed.
 
     Raises:
-        ShardRefusedError: With the reason (see the class).
+        ShardRefusedError: The shard cannot be used; see the class for reasons.
     """
-    import msgspec  # collectors write shards only, and start cold
+    import msgspec  # collectors only write shards, and must start quickly
 
     if not body.startswith(_GZIP_MAGIC):
         raise ShardRefusedError(key, "not_gzip")
@@ -96,7 +95,7 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
             raise ShardRefusedError(key, "wrong_schema", f"this code reads schemas {_FIRST_SCHEMA} and {SCHEMA}")
         if head["schema"] == _FIRST_SCHEMA:
             head = _of_first_schema(head)
-        header = msgspec.convert(head, ShardHeader)  # every field of its type: the manifest counts with them
+        header = msgspec.convert(head, ShardHeader)  # checks every type: the manifest adds the numbers up
     except (ValueError, KeyError, AttributeError) as error:
         raise ShardRefusedError(key, "not_json", "header") from error
     for name, found, expected in (
@@ -115,19 +114,19 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
 
 
 def report_of(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: str, attempt: int) -> CollectorReport:
-    """What the collector of a stored shard said of itself. Raises ShardRefusedError as ``open_shard``."""
+    """The report in the header of a stored shard. Raises ShardRefusedError as ``open_shard``."""
     return open_shard(body, key=key, dataset=dataset, run_id=run_id, region=region, attempt=attempt).header.report
 
 
-def parse_rows(shard: RawShard, key: str) -> list[dict[str, Any]]:
-    """The rows of an opened shard, parsed. Raises ShardRefusedError (not_json)."""
+def parse_rows[Row: ShardRow](shard: RawShard, key: str, kind: type[Row]) -> list[Row]:
+    """The rows of an opened shard. Raises ShardRefusedError (not_json) when a line is no row of this kind."""
     try:
-        return [orjson.loads(line) for line in shard.lines.splitlines()]
-    except ValueError as error:
+        return [kind(**orjson.loads(line)) for line in shard.lines.splitlines()]
+    except (ValueError, TypeError) as error:
         raise ShardRefusedError(key, "not_json", "row") from error
 
 
-def _of_first_schema(head: dict[str, Any]) -> dict[str, Any]:
-    """A header of schema 1 in today's form: no attempt, and no account of what was answered."""
+def _of_first_schema(head: Any) -> Any:
+    """A header of schema 1 in today's form. It has no attempt and no accounts."""
     report = {name: value for name, value in head["report"].items() if name != "found"}
     return {**head, "attempt": 0, "report": report}

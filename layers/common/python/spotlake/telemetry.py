@@ -1,7 +1,7 @@
-"""What every entry point says of itself: duration, peak memory, cold start, counts, one log line.
+"""Metrics and logs of every entry point: duration, peak memory, cold start, counts, one log line.
 
-Powertools writes the metrics as EMF into the log (namespace ``SpotLake/AzureTest``, dimensions service
-and dataset; the region is metadata, not a dimension, or every region would be a metric to pay for).
+Powertools writes the metrics as EMF into the log: namespace ``SpotLake/AzureTest``, dimensions service and dataset. The
+region is metadata and no dimension; otherwise every region would be a metric that costs money.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
@@ -48,6 +48,7 @@ _METRICS: dict[str, tuple[str, MetricUnit]] = {
     "new_price_disagreements": ("NewPriceDisagreements", MetricUnit.Count),
     "witness_disagreement_percent": ("WitnessDisagreementPercent", MetricUnit.Percent),
 }
+type Json = Mapping[str, object]
 _process = {"cold": True}
 
 
@@ -73,7 +74,7 @@ class PeakMemory:
     """The largest resident memory since ``start``, in MB, as the kernel counts it (VmHWM)."""
 
     def start(self) -> None:
-        """Begin anew; where the kernel refuses, the peak of the whole process is reported."""
+        """Reset the peak. If the kernel refuses, the peak of the whole process counts."""
         try:
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # 5 = reset the peak, proc(5)
         except OSError:
@@ -101,7 +102,7 @@ def _status_mb(name: str) -> float:
 
 @dataclass(frozen=True)
 class Telemetry:
-    """Logger and metrics of one service; made at its first use, then kept."""
+    """Logger and metrics of one service. They are made at first use, then kept."""
 
     service: str
     dataset: str
@@ -112,18 +113,25 @@ class Telemetry:
     def of(cls, service: str, dataset: str) -> Telemetry:
         """The telemetry of a service ("sps") and data set ("sps", or "all")."""
         logger = Logger(service=service, level=os.environ.get("LOG_LEVEL", "INFO"))
-        logging.getLogger(_LIBRARY)  # registered, so that its lines have the same form, keys and level
+        logging.getLogger(_LIBRARY)  # registered, so that its lines get the same form
         copy_config_to_registered_loggers(source_logger=logger, include={_LIBRARY})
         return cls(service, dataset, logger)
 
-    def publish(self, result: Mapping[str, Any], *, measured: Mapping[str, float], region: str | None) -> None:
-        """Write one EMF record: what was measured, and the numbers of ``result`` that have a metric."""
-        # Ephemeral: the usual Metrics share their dimensions over the process, and the job has several data sets.
+    def log_failure(self, error: Exception) -> None:
+        """Write one log line with the error's class, trace and recovery."""
+        recovery = getattr(error, "recovery", None)
+        text = recovery.value if recovery is not None else "a fault of this program: see the trace"
+        self.logger.exception(type(error).__name__, extra={"recovery": text})
+
+    def publish(self, result: Json, *, measured: Mapping[str, float], region: str | None) -> None:
+        """Write one EMF record: the measurements, and the numbers of ``result`` that have a metric."""
+        # Ephemeral, because the usual Metrics share dimensions across the process and the job has several data sets.
         metrics = EphemeralMetrics(namespace=NAMESPACE, service=self.service)
         metrics.add_dimension(name="dataset", value=self.dataset)
         for name, value in measured.items():
             metrics.add_metric(name=name, unit=_unit_of(name), value=value)
-        numbers = {**result.get("counts", {}), **result}
+        counts = result.get("counts")
+        numbers = {**(counts if isinstance(counts, Mapping) else {}), **result}
         for field, (name, unit) in _METRICS.items():
             number = numbers.get(field)
             if isinstance(number, int | float) and not isinstance(number, bool):
@@ -131,6 +139,27 @@ class Telemetry:
         if region:
             metrics.add_metadata(key="region", value=region)
         metrics.flush_metrics()
+
+
+def _run_and_region(event: Json) -> tuple[str | None, str | None]:
+    """The run's id and the region, where the event has them."""
+    run, region = event.get("run"), event.get("region")
+    run_id = run.get("run_id") if isinstance(run, Mapping) else None
+    return run_id, region if isinstance(region, str) else None
+
+
+def _measured(seconds: float, peak_mb: float, limit_mb: int, *, cold: bool) -> dict[str, float]:
+    """The metrics of an invocation that ends now; an exception under way counts as a failure."""
+    measured: dict[str, float] = {
+        "DurationSeconds": round(seconds, 3),
+        "PeakMemoryMb": round(peak_mb, 1),
+        "PeakMemoryPercent": round(100 * peak_mb / limit_mb, 1),
+        "ColdStart": int(cold),
+        "Failures": int(sys.exception() is not None),
+    }
+    if isinstance(sys.exception(), SignInError):
+        measured["SignInFailures"] = 1
+    return measured
 
 
 def _unit_of(name: str) -> MetricUnit:
@@ -141,54 +170,42 @@ def _unit_of(name: str) -> MetricUnit:
     return MetricUnit.Megabytes if name.endswith("Mb") else MetricUnit.Count
 
 
-type Handler[Event: Mapping[str, Any], Result: Mapping[str, Any]] = Callable[[Event, LambdaContext], Result]
+type Handler[Event: Json, Result: Json] = Callable[[Event, LambdaContext], Result]
 
 
-def observed[Event: Mapping[str, Any], Result: Mapping[str, Any]](
+def observed[Event: Json, Result: Json](
     service: str, dataset: str = "all"
 ) -> Callable[[Handler[Event, Result]], Handler[Event, Result]]:
-    """Wrap a Lambda handler: logs and metrics around it, and what was measured in its result.
+    """Wrap a Lambda handler: write logs and metrics, and add the measurements to its result.
 
-    The result gets ``began_at`` (ISO, UTC), ``seconds``, ``peak_memory_mb`` and ``memory_limit_mb``. The
-    handler's exception goes on unchanged (its class is the state machine's error name) after one log line with
-    its class, message and recovery.
+    The result gets ``began_at`` (ISO, UTC), ``seconds``, ``peak_memory_mb`` and ``memory_limit_mb``. An exception of
+    the handler gets one log line with class, message and recovery, and is raised unchanged, because its class is the
+    state machine's error name.
     """
 
     def wrap(handler: Handler[Event, Result]) -> Handler[Event, Result]:
         @functools.wraps(handler)
         def wrapped(event: Event, context: LambdaContext) -> Result:
             telemetry = Telemetry.of(service, dataset)
-            region = event.get("region")
-            run = event.get("run") or {}
+            run_id, region = _run_and_region(event)
             telemetry.logger.append_keys(
-                run_id=run.get("run_id"), region=region, dataset=dataset, request_id=context.aws_request_id
+                run_id=run_id, region=region, dataset=dataset, request_id=context.aws_request_id
             )
             memory = PeakMemory()
             memory.start()
             began, began_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
             cold, _process["cold"] = _process["cold"], False
-            result: Mapping[str, Any] = {}
+            limit_mb = int(context.memory_limit_in_mb)
+            result: Json = {}
             try:
                 result = handler(event, context)
             except Exception as error:
-                recovery = getattr(error, "recovery", None)
-                said = recovery.value if recovery is not None else "a fault of this program: see the trace"
-                telemetry.logger.exception(type(error).__name__, extra={"recovery": said})  # the trace says the rest
+                telemetry.log_failure(error)
                 raise
             finally:
-                peak_mb = memory.read_mb()
-                measured: dict[str, float] = {
-                    "DurationSeconds": round(time.monotonic() - began, 3),
-                    "PeakMemoryMb": round(peak_mb, 1),
-                    "PeakMemoryPercent": round(100 * peak_mb / int(context.memory_limit_in_mb), 1),
-                    "ColdStart": int(cold),
-                    "Failures": int(sys.exception() is not None),
-                }
-                if isinstance(sys.exception(), SignInError):
-                    measured["SignInFailures"] = 1
+                measured = _measured(time.monotonic() - began, memory.read_mb(), limit_mb, cold=cold)
                 telemetry.publish(result, measured=measured, region=region)
             seconds, peak = measured["DurationSeconds"], measured["PeakMemoryMb"]
-            limit_mb = int(context.memory_limit_in_mb)
             telemetry.logger.info(f"{service} done", extra={"result": result, "seconds": seconds})
             measures = {"began_at": began_at, "seconds": seconds, "peak_memory_mb": peak, "memory_limit_mb": limit_mb}
             return cast("Result", {**result, **measures})

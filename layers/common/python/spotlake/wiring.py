@@ -1,6 +1,6 @@
-"""Builds what the use cases need from the settings: stores, clocks, clients. Called inside handlers.
+"""Builds stores, clocks and clients for the use cases, from the settings. Called inside handlers.
 
-Kept for the life of the process (a warm Lambda signs in once), made at first use, never at import.
+Each object is built at first use, never at import. The process keeps it, so a warm Lambda signs in once.
 """
 
 from __future__ import annotations
@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
-from spotlake.azure.http import HttpClient, new_session
-from spotlake.azure.locations import API as LOCATIONS_API
-from spotlake.azure.locations import fetch_locations
+from spotlake.azure.http import new_session
+from spotlake.azure_access import BOTO, AzureAccess
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
+from spotlake.errors import ConfigurationError
 from spotlake.models import Run, WorkItem
 from spotlake.names import regions_to_collect
 from spotlake.reports import CollectorReport
-from spotlake.scores.geography import Locations
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
-from spotlake.state.locations import read_locations, write_locations
+from spotlake.state.locations import LOCATIONS
 from spotlake.stores.claims import DynamoDbClaims
 from spotlake.stores.executions import is_running
 from spotlake.stores.ledger import DynamoDbLedger
@@ -50,17 +48,15 @@ if TYPE_CHECKING:
 
 SCORE_THREADS = 4  # calls under way at once in one collector
 _TO_FINISH_SECONDS = 5.0  # of a Lambda's time, to answer
-# Plan has little time, and yesterday's plan to start from; a full run takes what the setting allows.
+# Plan has little time, and can start from yesterday's plan. A full run uses the time that the setting allows.
 _INCREMENTAL_EFFORT_SECONDS = 1.0
-# botocore owns the retries of AWS calls: throttles and 5xx, with jitter.
-_BOTO = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, max_pool_connections=32)
 
 
 class Services:
-    """Everything that can be built; each piece at its first use."""
+    """All objects that can be built, each at its first use."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Read the settings. Raises ConfigurationError naming a wrong one."""
+        """Read the settings. Raises ConfigurationError that names a wrong setting."""
         self.settings = Settings.from_environment(environment)
         self.wall = WallClock()
         self._session = boto3.Session()
@@ -70,17 +66,17 @@ class Services:
     @functools.cached_property
     def objects(self) -> S3Objects:
         """The write bucket."""
-        return S3Objects(self._session.client("s3", config=_BOTO), self.settings.write_bucket)
+        return S3Objects(self._session.client("s3", config=BOTO), self.settings.write_bucket)
 
     @functools.cached_property
     def production(self) -> S3Objects:
         """Production's bucket; its roles may only read."""
-        return S3Objects(self._session.client("s3", config=_BOTO), self.settings.read_bucket)
+        return S3Objects(self._session.client("s3", config=BOTO), self.settings.read_bucket)
 
     @functools.cached_property
     def dynamodb(self) -> DynamoDBClient:
         """DynamoDB where the stack is."""
-        return self._session.client("dynamodb", config=_BOTO)
+        return self._session.client("dynamodb", config=BOTO)
 
     @functools.cached_property
     def ledger(self) -> DynamoDbLedger:
@@ -92,51 +88,21 @@ class Services:
         """The claim."""
         return DynamoDbClaims(self.dynamodb, self.settings.control_table)
 
-    # -- Azure -----------------------------------------------------------------------------------
-
     @functools.cached_property
-    def credentials(self) -> AzureCredentials:
-        """From AzureAuth, in its own region."""
-        client = self._session.client("dynamodb", region_name=self.settings.auth_region, config=_BOTO)
-        return read_credentials(client, self.settings.auth_table, self.settings.auth_item)
-
-    @functools.cached_property
-    def tokens(self) -> TokenSource:
-        """One token for everything, kept while this process lives."""
-        return TokenSource(
-            self.credentials,
-            authority_url=self.settings.azure_authority_url or None,
-            ca_file=self.settings.azure_ca_file or None,
-        )
-
-    def locations(self, run: Run, deadline: Deadline, *, refresh: bool) -> Locations:
-        """Routing locations and zones: from the state, learnt anew when they are a day old or unknown."""
-        known = read_locations(self.objects)
-        now_at = self.clock(run).now()
-        if known is not None and (not refresh or known.is_fresh(now_at, self.credentials.subscriptions)):
-            return known
-        client = HttpClient(LOCATIONS_API, new_session(connections=8), deadline=deadline)
-        found = fetch_locations(
-            client,
-            self.settings.azure_management_url,
-            headers=self.tokens.headers,
-            subscriptions=self.credentials.subscriptions,
-            now_at=now_at,
-            previous=known,
-        )
-        write_locations(self.objects, found)
-        return found
+    def azure(self) -> AzureAccess:
+        """Signing in, and what the subscriptions say of Azure's geography."""
+        return AzureAccess(self._session, self.settings)
 
     # -- what each door hands to its use case ----------------------------------------------------
 
     def clock(self, run: Run) -> Clock:
-        """The wall, or on local runs a clock set to the run's slot."""
+        """The wall clock; on local runs a clock that is set to the run's slot."""
         if self.settings.clock == "wall":
             return self.wall
         return RunClock(run.slot_at, run.started_at, self.wall)
 
     def price_deps(self, run: Run, deadline: Deadline) -> PriceDeps:
-        """For the price collector, which never signs in."""
+        """Dependencies of the price collector, which never signs in."""
         return PriceDeps(
             objects=self.objects,
             session=new_session(),
@@ -146,11 +112,11 @@ class Services:
         )
 
     def eviction_deps(self, run: Run, deadline: Deadline) -> EvictionDeps:
-        """For the eviction-rate collector."""
+        """Dependencies of the eviction-rate collector."""
         return EvictionDeps(
             objects=self.objects,
             session=new_session(),
-            tokens=self.tokens,
+            tokens=self.azure.tokens(run),
             turns=DynamoDbTurns(self.dynamodb, self.settings.control_table),
             clock=self.clock(run),
             deadline=deadline,
@@ -159,14 +125,14 @@ class Services:
 
     def placement_deps(self, run: Run, deadline: Deadline, work: Work | None = None) -> PlacementDeps:
         """For the placement-score collector; ``work`` says which pairs are owed."""
-        subscriptions = self.credentials.subscriptions
-        known = read_locations(self.objects)
+        subscriptions = self.azure.credentials(run).subscriptions
+        known = LOCATIONS.read(self.objects)
         nothing = ZoneMap({}, reference=subscription_digest(subscriptions[0]))
         return PlacementDeps(
             objects=self.objects,
             ledger=self.ledger,
             session=new_session(connections=SCORE_THREADS),
-            tokens=self.tokens,
+            tokens=self.azure.tokens(run),
             subscriptions=subscriptions,
             zones=known.zone_map(subscriptions) if known else nothing,
             clock=self.clock(run),
@@ -177,25 +143,39 @@ class Services:
         )
 
     def prepare_deps(self, run: Run, deadline: Deadline) -> PrepareDeps:
-        """For preparing a collection; signs in when the locations have to be learnt."""
-        locations = self.locations(run, deadline, refresh=True)
+        """For preparing a collection; signs in when the locations have to be learnt.
+
+        Without credentials prices are collected all the same, as soon as it is known where.
+        """
+        notes: list[str] = []
+        subscriptions: tuple[str, ...] = ()
+        try:
+            subscriptions = self.azure.credentials(run).subscriptions
+            locations = self.azure.locations(run, self.objects, self.clock(run).now(), deadline, notes.append)
+        except ConfigurationError as error:
+            known = LOCATIONS.read(self.objects)
+            if known is None:
+                raise
+            locations = known
+            notes.append(f"prices alone are collected: {error}")
         full = run.mode.value == "full"
         return PrepareDeps(
             objects=self.objects,
             production=self.production,
             ledger=self.ledger,
             clock=self.clock(run),
-            subscriptions=self.credentials.subscriptions,
+            subscriptions=subscriptions,
             routing=locations.routing,
             settings=self.settings,
             effort_seconds=self.settings.plan_effort_seconds if full else _INCREMENTAL_EFFORT_SECONDS,
+            notes=tuple(notes),
         )
 
     def plan_deps(self, deadline: Deadline) -> PlanDeps:
-        """For planning."""
+        """Dependencies of Plan."""
         from spotlake.usecases.plan.plan_run import PlanDeps
 
-        executions = self._session.client("stepfunctions", config=_BOTO)
+        executions = self._session.client("stepfunctions", config=BOTO)
 
         return PlanDeps(
             objects=self.objects,
@@ -209,7 +189,7 @@ class Services:
     def full_run_deps(
         self, run: Run, deadline: Deadline, stopping: Callable[[], bool], on_report: Callable[[CollectorReport], None]
     ) -> FullRunDeps:
-        """For the full run's job, whose collectors are threads of one process."""
+        """Dependencies of the full run's job, whose collectors are threads of one process."""
         from spotlake.usecases.collect.eviction_rates import collect_eviction_rates
         from spotlake.usecases.collect.placement_scores import collect_placement_scores
         from spotlake.usecases.collect.prices import collect_prices
@@ -242,13 +222,13 @@ class Services:
         )
 
     def finish_deps(self, run: Run, deadline: Deadline) -> FinishDeps:
-        """For merging and learning."""
+        """Dependencies of Merge."""
         from spotlake.stores.workloads import DynamoDbWorkloads
         from spotlake.usecases.merge.finish_run import FinishDeps
         from spotlake.usecases.merge.merge_run import MergeDeps
 
         # 150,000 statements of our own making: botocore's check of each parameter costs a fifth of the upsert.
-        client = self._session.client("dynamodb", config=_BOTO.merge(Config(parameter_validation=False)))
+        client = self._session.client("dynamodb", config=BOTO.merge(Config(parameter_validation=False)))
         workloads = DynamoDbWorkloads(client, self.settings.workload_table)
         merge = MergeDeps(
             objects=self.objects,
@@ -260,17 +240,17 @@ class Services:
         return FinishDeps(merge=merge, objects=self.objects)
 
     def report_deps(self) -> ReportDeps:
-        """For reporting."""
+        """Dependencies of Report."""
         from spotlake.usecases.report.report_run import ReportDeps
 
         return ReportDeps(objects=self.objects, claims=self.claims, wall=self.wall, azure=self.settings.azure_source)
 
     def notify_deps(self) -> NotifyDeps:
-        """For telling of failures and recoveries."""
+        """Dependencies of Notify."""
         from spotlake.usecases.notify.notify import NotifyDeps
 
         topic, parameter = self.settings.topic_arn, self.settings.slack_webhook_parameter
-        sns, ssm = self._session.client("sns", config=_BOTO), self._session.client("ssm", config=_BOTO)
+        sns, ssm = self._session.client("sns", config=BOTO), self._session.client("ssm", config=BOTO)
         region = self._session.region_name
 
         def publish(subject: str, text: str) -> None:
@@ -283,6 +263,7 @@ class Services:
         return NotifyDeps(
             objects=self.objects,
             claims=self.claims,
+            wall=self.wall,
             publish=publish if topic else None,
             webhook_url=webhook_url if parameter else None,
             console_url=lambda arn: f"https://{region}.console.aws.amazon.com/states/home#/v2/executions/details/{arn}",
@@ -296,5 +277,5 @@ def services() -> Services:
 
 
 def deadline_of(context: LambdaContext) -> Deadline:
-    """The Lambda's time-out, less what it takes to answer."""
+    """The Lambda's time-out, minus the time to answer."""
     return Deadline(lambda: context.get_remaining_time_in_millis() / 1000 - _TO_FINISH_SECONDS)

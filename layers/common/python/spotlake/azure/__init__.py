@@ -1,1 +1,1 @@
-"""Clients of the Azure APIs: one HTTP client, one module an API (facts: docs/azure-apis.md)."""
+"""Clients of the Azure APIs: one HTTP client, and one module per API."""

@@ -1,7 +1,7 @@
-"""Signing in: the item of ``AzureAuth`` and the tokens made from it by azure-identity.
+"""Signs in: reads the item of ``AzureAuth``; azure-identity makes tokens from the item.
 
-Secrets stay inside ``AzureCredentials`` (its repr hides them) and never reach a log, an error or an
-event: errors carry Azure's code (AADSTS...), nothing more.
+Secrets stay inside ``AzureCredentials``, whose repr hides them. They never reach a log, an error or an event. Errors
+carry Azure's code (AADSTS...) and nothing else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _AAD_CODE = re.compile(r"AADSTS\d+")
 
 @dataclass(frozen=True)
 class AzureCredentials:
-    """Who we are in Azure; ``subscriptions`` in the order given (the first is the reference)."""
+    """Our identity in Azure. ``subscriptions`` keeps the given order; the first one is the reference."""
 
     tenant_id: str
     client_id: str = field(repr=False)
@@ -34,9 +34,9 @@ class AzureCredentials:
 
 
 def read_credentials(client: DynamoDBClient, table: str, item_id: str) -> AzureCredentials:
-    """Read the item (consistently: a rotated secret counts at once).
+    """Read the item with a consistent read, so that a rotated secret counts at once.
 
-    Its shape, as production keeps it: ``{"id": item_id, "data": {"tenant_id", "client_id",
+    Production keeps the item in this shape: ``{"id": item_id, "data": {"tenant_id", "client_id",
     "client_secret", "subscriptions": "a, b,,c"}}``; blanks and empty entries occur.
 
     Raises:
@@ -47,7 +47,7 @@ def read_credentials(client: DynamoDBClient, table: str, item_id: str) -> AzureC
     except (ClientError, BotoCoreError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
         raise ConfigurationError(f"cannot read item {item_id!r} of table {table!r}: {code}") from error
-    data: Mapping[str, Any] = item.get("data", {}).get("M", {}) if item else {}
+    data = item.get("data", {}).get("M", {}) if item else {}
     values = {name: str(data.get(name, {}).get("S", "")).strip() for name in _FIELDS}
     subscriptions = tuple(dict.fromkeys(part.strip() for part in values["subscriptions"].split(",") if part.strip()))
     missing = [name for name in _FIELDS if not values[name]] + ([] if subscriptions else ["subscriptions"])
@@ -62,7 +62,7 @@ _FIELDS = ("tenant_id", "client_id", "client_secret", "subscriptions")
 
 
 class TokenSource:
-    """Bearer headers, always fresh: azure-identity caches the token and renews it in time."""
+    """Bearer headers with a valid token: azure-identity caches the token and renews it in time."""
 
     def __init__(
         self,
@@ -72,18 +72,18 @@ class TokenSource:
         ca_file: str | None = None,
         make_credential: Callable[..., Any] | None = None,
     ) -> None:
-        """No request is made yet.
+        """Prepare the credential without any request.
 
         Args:
             credentials: From ``read_credentials``.
             authority_url: Another token endpoint than Microsoft's (https); the simulator's, locally.
-            ca_file: The CA that signed it.
+            ca_file: Certificate file of the authority that signed the endpoint.
             make_credential: Stands in for ``azure.identity.ClientSecretCredential`` in tests.
         """
         self._credentials = credentials
-        self._options: dict[str, Any] = {}
+        self._options: dict[str, object] = {}
         if authority_url:
-            # Without this azure-identity asks login.microsoftonline.com about the authority.
+            # Without this option azure-identity asks login.microsoftonline.com about the authority.
             self._options = {"authority": authority_url, "disable_instance_discovery": True}
         if ca_file:
             self._options["connection_verify"] = ca_file
@@ -96,8 +96,8 @@ class TokenSource:
         """``{"Authorization": "Bearer ..."}`` with a token that is valid now.
 
         Raises:
-            SignInError: Azure refused; the text holds its code and what to do.
-            SignInUnavailableError: The sign-in endpoint did not answer, or not as it should.
+            SignInError: Azure refused the credentials; the text holds Azure's code and what to do.
+            SignInUnavailableError: The sign-in endpoint did not answer, or gave an invalid answer.
         """
         from azure.core.exceptions import ClientAuthenticationError  # 0.25 s; the price collector never signs in
 
@@ -114,12 +114,12 @@ class TokenSource:
             raise SignInError("tenant_id, client_id or client_secret in AzureAuth has a wrong form") from error
 
     def renew(self, refused: Mapping[str, str]) -> None:
-        """Forget the token of ``refused`` (headers that Azure answered with 401); the next is a new one.
+        """Drop the token of ``refused``, the headers that Azure answered with 401. The next token is a new one.
 
-        Threads that were refused with the same token renew it once.
+        Threads that were refused with the same token renew the token once.
 
         Args:
-            refused: As ``headers`` gave them.
+            refused: Headers, as ``headers`` returned them.
         """
         token = refused.get("Authorization", "")
         with self._lock:

@@ -1,7 +1,7 @@
 """The one HTTP client for Azure: time-outs, retries, ``Retry-After``, a deadline, named errors.
 
-It is the sole owner of HTTP failures: nothing above it sends a request again for the same reason
-(the state machine retries Lambda's own failures only).
+This client alone owns HTTP failures: no layer above sends a request again for the same reason. The state machine
+retries failures of Lambda only.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from spotlake.errors import (
 _LOG = logging.getLogger(__name__)
 _UNAVAILABLE = frozenset({408, 500, 502, 503, 504})
 _TEXT_LIMIT = 2_000
-# Azure's texts name clients, objects and subscriptions; reports and logs do without.
+# Azure's texts name clients, objects and subscriptions; reports and logs must not.
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 _WAIT_IN_TEXT = re.compile(r"(?:after|in) '?(\d+)'? seconds", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How often and how patiently a request is sent again.
+    """How often a request is sent, and how long to wait in between.
 
     Attributes:
-        attempts: Sends in all, the first one included.
-        backoff_seconds: Ceiling of the first random wait; it doubles (full jitter).
-        longest_wait_seconds: No wait is longer; a 429 that asks for more is raised at once.
-        retry_throttled: Whether a 429 is waited for here (prices, Resource Graph) or raised at once
-            (placement scores, whose quota is the ledger's business).
-        unasked_wait_seconds: Wait after a 429 that does not say how long; None: as after any failure.
+        attempts: Number of sends, including the first one.
+        backoff_seconds: Upper limit of the first random wait; the limit doubles each time (full jitter).
+        longest_wait_seconds: Longest wait. A 429 that asks for more is raised at once.
+        retry_throttled: Whether to wait after a 429 (prices, Resource Graph) or to raise it at once (placement scores,
+            whose quota the ledger keeps).
+        unasked_wait_seconds: Wait after a 429 that names no time; None: wait as after any failure.
         timeout_seconds: Connect and read time-out of one request.
     """
 
@@ -60,7 +60,7 @@ class RetryPolicy:
 
 @dataclass
 class HttpCounts:
-    """What the requests of one collector came to; ends in its report. Safe to share between threads."""
+    """Counts of one collector's requests, for its report. Safe to share between threads."""
 
     requests: int = 0
     retries: int = 0
@@ -69,7 +69,7 @@ class HttpCounts:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def add(self, *, requests: int = 0, retries: int = 0, throttles: int = 0, waited_seconds: float = 0.0) -> None:
-        """Count so much more."""
+        """Add to the counts."""
         with self._lock:
             self.requests += requests
             self.retries += retries
@@ -87,10 +87,10 @@ class HttpClient:
 
     Attributes:
         api: The API's name in errors ("retail prices").
-        session: requests session (its adapters are the tests' seam).
+        session: requests session; tests pass one with their own adapters.
         policy: Retries and time-outs.
-        deadline: No wait or request is begun that cannot end before it.
-        counts: Filled as requests are sent; shared by clients that report together.
+        deadline: A wait or request that cannot end before this deadline is not begun.
+        counts: Updated with every request. Clients that report together share them.
         sleep: Waits; tests pass their own.
     """
 
@@ -119,15 +119,15 @@ class HttpClient:
             url: Absolute.
             params: Query parameters.
             json: Request body.
-            headers: Called before every send, so that a token is fresh on a retry too.
-            may_retry: Asked before every send but the first; False ends the attempts (placement scores
-                reserve quota for a retry as for any call).
+            headers: Called before every send, so that a retry has a valid token too.
+            may_retry: Called before every send except the first; False ends the attempts. Placement scores reserve
+                quota for each retry.
 
         Raises:
             AzureThrottledError: 429 (see ``RetryPolicy.retry_throttled``).
             AzureUnavailableError: 408, 5xx, time-out or connection error after all attempts.
             AzureRefusedError: Any other status that is not 2xx.
-            DeadlineError: Not enough time for the first send.
+            DeadlineError: Too little time is left for the first send.
         """
         for attempt in range(1, self.policy.attempts + 1):
             self.deadline.check(f"{self.api}: request", needs_seconds=1.0)
@@ -189,11 +189,11 @@ class HttpClient:
 
 
 def new_session(*, connections: int = 10, ca_file: str = "") -> requests.Session:
-    """A session that keeps as many connections as there are threads to use them.
+    """Make a session with one kept connection per thread.
 
     Args:
-        connections: Kept open to one host.
-        ca_file: Another CA than the public ones (the simulator's); empty: none.
+        connections: Number of connections to keep open to one host.
+        ca_file: Certificate file of another authority (the simulator's); empty: the public ones alone.
     """
     session = requests.Session()
     session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=connections))
@@ -204,10 +204,10 @@ def new_session(*, connections: int = 10, ca_file: str = "") -> requests.Session
 
 
 def error_of(api: str, response: requests.Response) -> AzureError:
-    """The named error for an answer that is not 2xx (the one place that decides).
+    """The named error for an answer that is not 2xx. Only this function chooses the error.
 
-    Bodies are JSON ``{"error": {...}}`` (ARM), ``{"Error": {...}}`` (retail prices), plain text (429 of
-    placement scores) or HTML (gateways); none is taken for granted.
+    A body may be JSON ``{"error": {...}}`` (ARM), ``{"Error": {...}}`` (retail prices), plain text (429 of placement
+    scores) or HTML (gateways).
     """
     status, text = response.status_code, _ID.sub("<id>", response.text[:_TEXT_LIMIT])
     code, message = _code_and_message(response)
@@ -217,14 +217,14 @@ def error_of(api: str, response: requests.Response) -> AzureError:
         return AzureThrottledError(
             api, said, retry_after_seconds=_retry_after_seconds(response, text), code=code, text=text
         )
-    # Some gateways put their transient failures behind other statuses; the code tells.
+    # Some gateways report transient failures under other statuses; the code shows it.
     if status in _UNAVAILABLE or "BadGatewayConnection" in text:
         return AzureUnavailableError(api, said, status=status, code=code, text=text)
     return AzureRefusedError(api, said, status=status, code=code, text=text)
 
 
-def json_of(api: str, response: requests.Response) -> dict[str, Any]:
-    """The JSON object in a 2xx answer; UntrustedAnswerError when it is something else."""
+def json_of(api: str, response: requests.Response) -> dict[str, object]:
+    """The JSON object in a 2xx answer. Raises UntrustedAnswerError for any other content."""
     try:
         body = response.json()
     except ValueError as error:
@@ -246,7 +246,7 @@ def _code_and_message(response: requests.Response) -> tuple[str | None, str]:
 
 
 def _retry_after_seconds(response: requests.Response, text: str) -> float | None:
-    """From ``Retry-After`` (seconds or date), the retail header, or the words of the body."""
+    """Seconds to wait: from ``Retry-After`` (seconds or date), the retail header, or the body's text."""
     for name in ("Retry-After", "x-ms-ratelimit-retailPrices-retry-after"):
         value = response.headers.get(name)
         if value is None:

@@ -1,7 +1,7 @@
-"""The locations a placement-score call can be routed through, and each subscription's zone numbers.
+"""Asks for the routing locations of placement-score calls, and for each subscription's zone numbers.
 
 ``GET /subscriptions/{id}/locations?api-version=2022-12-01`` (Azure REST, subscriptions - list locations;
-read 2026-11). Learnt once a day and kept in the state, so that no run has to ask.
+read 2026-11). The answers are kept in the state for a day, so that few runs have to ask.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from spotlake.azure.http import HttpClient, json_of
 from spotlake.errors import AzureError, UntrustedAnswerError
@@ -22,6 +22,15 @@ API_VERSION = "2022-12-01"
 _THREADS = 8
 
 
+class LocationEntry(TypedDict):
+    """The fields of a listed location that are read; all but the name are as Azure served them."""
+
+    name: str
+    type: object
+    metadata: object
+    availabilityZoneMappings: object
+
+
 def fetch_locations(
     client: HttpClient,
     management_url: str,
@@ -31,44 +40,32 @@ def fetch_locations(
     now_at: datetime,
     previous: Locations | None = None,
 ) -> Locations:
-    """Ask every subscription; what one of them does not answer stays as ``previous`` has it.
+    """Ask every subscription. A subscription that does not answer keeps its values in ``previous``.
 
     Args:
-        client: For this API ("locations").
+        client: HTTP client for this API ("locations").
         management_url: ``https://management.azure.com``.
-        headers: The token source's.
-        subscriptions: Ids, the reference first.
-        now_at: Becomes ``fetched_at``.
-        previous: The last known, if any.
+        headers: Returns the headers of the token source.
+        subscriptions: Ids of the subscriptions, the reference first.
+        now_at: Present time; becomes ``fetched_at``.
+        previous: The last known answers, if any.
 
     Raises:
-        AzureError: No subscription answered, or the reference did not and nothing is known of it.
+        AzureError: No subscription answered, or the reference did not answer and has no known values.
         SignInError, SignInUnavailableError: As the token source raises them.
     """
-
-    def ask(subscription: str) -> list[dict[str, Any]] | AzureError:
-        try:
-            return _list_locations(client, management_url, headers, subscription)
-        except AzureError as error:
-            return error
-
-    headers()  # what keeps us from signing in keeps us from every subscription
-    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        answers = dict(zip(subscriptions, pool.map(ask, subscriptions), strict=True))
-    errors = {name: answer for name, answer in answers.items() if isinstance(answer, AzureError)}
-    if len(errors) == len(answers):
+    answers, errors = _ask_all(client, management_url, headers, subscriptions)
+    if not answers:
         raise next(iter(errors.values()))
     zones = {digest: dict(known) for digest, known in previous.zones.items()} if previous else {}
-    for name, answer in answers.items():
-        if not isinstance(answer, AzureError):
-            zones[subscription_digest(name)] = _zones_of(answer)
-    reference = answers[subscriptions[0]]
-    if not isinstance(reference, AzureError):
-        routing = _routing_of(reference)
+    zones |= {subscription_digest(name): _zones_of(listed) for name, listed in answers.items()}
+    reference = subscriptions[0]
+    if reference in answers:
+        routing = _routing_of(answers[reference])
     elif previous is not None:
         routing = previous.routing
     else:
-        raise reference
+        raise errors[reference]
     wanted = {subscription_digest(name) for name in subscriptions}
     return Locations(
         fetched_at=now_at,
@@ -78,9 +75,31 @@ def fetch_locations(
     )
 
 
+def _ask_all(
+    client: HttpClient,
+    management_url: str,
+    headers: Callable[[], Mapping[str, str]],
+    subscriptions: Sequence[str],
+) -> tuple[dict[str, list[LocationEntry]], dict[str, AzureError]]:
+    """What the subscriptions answered, and what those that did not answer raised; both by subscription id."""
+
+    def ask(subscription: str) -> list[LocationEntry] | AzureError:
+        try:
+            return _list_locations(client, management_url, headers, subscription)
+        except AzureError as error:
+            return error
+
+    headers()  # without a sign-in no subscription would answer
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        found = dict(zip(subscriptions, pool.map(ask, subscriptions), strict=True))
+    answers = {name: answer for name, answer in found.items() if not isinstance(answer, AzureError)}
+    errors = {name: answer for name, answer in found.items() if isinstance(answer, AzureError)}
+    return answers, errors
+
+
 def _list_locations(
     client: HttpClient, management_url: str, headers: Callable[[], Mapping[str, str]], subscription: str
-) -> list[dict[str, Any]]:
+) -> list[LocationEntry]:
     response = client.send(
         "GET",
         f"{management_url}/subscriptions/{subscription}/locations",
@@ -91,29 +110,34 @@ def _list_locations(
     if not isinstance(listed, list) or not listed:
         raise UntrustedAnswerError(API, "the answer lists no location", status=response.status_code)
     return [
-        {**entry, "name": region_key(entry["name"])}
+        {
+            "name": region_key(entry["name"]),
+            "type": entry.get("type", "Region"),
+            "metadata": entry.get("metadata"),
+            "availabilityZoneMappings": entry.get("availabilityZoneMappings"),
+        }
         for entry in listed
         if isinstance(entry, dict) and isinstance(entry.get("name"), str)
     ]
 
 
-def _routing_of(listed: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Physical locations only: the list also has logical ones ("asia"), edge zones and stages."""
+def _routing_of(listed: list[LocationEntry]) -> tuple[str, ...]:
+    """Names of the physical locations. The list also has logical locations ("asia"), edge zones and stages."""
     return tuple(sorted({entry["name"] for entry in listed if _is_physical(entry)}))
 
 
-def _is_physical(entry: dict[str, Any]) -> bool:
-    metadata = entry.get("metadata")
+def _is_physical(entry: LocationEntry) -> bool:
+    metadata = entry["metadata"]
     kind = metadata.get("regionType") if isinstance(metadata, dict) else None
-    is_region = str(entry.get("type", "Region")).lower() == "region"
+    is_region = str(entry["type"]).lower() == "region"
     return is_region and str(kind).lower() == "physical" and is_collected_region(entry["name"])
 
 
-def _zones_of(listed: list[dict[str, Any]]) -> RegionZones:
-    """Mappings that name both zones; every property of one is optional in Azure's own model."""
+def _zones_of(listed: list[LocationEntry]) -> RegionZones:
+    """Mappings that name both zones. In Azure's model every property of a mapping is optional."""
     found: RegionZones = {}
     for entry in listed:
-        mappings = entry.get("availabilityZoneMappings")
+        mappings = entry["availabilityZoneMappings"]
         zones = {
             str(one["logicalZone"]): str(one["physicalZone"])
             for one in (mappings if isinstance(mappings, list) else [])

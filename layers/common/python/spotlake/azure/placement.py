@@ -1,8 +1,8 @@
-"""One placement-score call: what is sent, and what each kind of answer means.
+"""Sends one placement-score call, and classifies the answer.
 
 ``POST .../locations/{location}/placementScores/spot/generate?api-version=2025-06-05`` (the only stable
-version, general since 2025-10-14; limits: MicrosoftDocs spot-placement-score.md of 2026-05-19). Every
-answer becomes an ``Answer`` with a named outcome; only what makes further calls useless is raised.
+version, general since 2025-10-14; limits: MicrosoftDocs spot-placement-score.md of 2026-05-19). Every answer becomes an
+``Answer`` with a named outcome. Only an error that makes further calls useless is raised.
 """
 
 from __future__ import annotations
@@ -34,39 +34,39 @@ QUOTA_WAIT_SECONDS = 300.0
 NEEDED_ROLE = "the principal needs the role 'Compute Recommendations Role' on the subscription"
 _DEFAULT_SHORT_WAIT_SECONDS = 10.0
 _LONGEST_REFUSAL = 1000
-# Versions whose answers are understood, newest last; the stable one is asked for as long as it is served.
+# Versions whose answers this module understands, newest last. The stable version is used as long as Azure serves it.
 KNOWN_VERSIONS = (API_VERSION, "2026-05-05-preview", "2026-09-05-preview", "2026-10-05-preview")
-# The hourly quota's refusal, wherever it stands: it has no JSON, and gateways may put it behind a 200 or in HTML.
+# The refusal for the hourly quota, which has no JSON. Gateways may put the text behind a 200 or into HTML.
 _QUOTA_TEXT = re.compile(r"reached the maximum number of requests allowed", re.IGNORECASE)
 _ZONE = re.compile(r"(?:(?:(?:availability)?zone|az)[ -]?)?(?P<number>\d{1,2})", re.IGNORECASE)
 _NO_ZONE = frozenset({"", "false", "none", "null", "regional"})
 
 
 class Tokens(Protocol):
-    """The token source's part that is used here."""
+    """The part of the token source that this module uses."""
 
     def headers(self) -> dict[str, str]:
         """Bearer headers. Raises SignInError, SignInUnavailableError."""
         ...
 
     def renew(self, refused: Mapping[str, str]) -> None:
-        """Forget a refused token."""
+        """Drop a refused token."""
         ...
 
 
 class Outcome(StrEnum):
-    """What an answer means for the one who asked."""
+    """What the sender must do after an answer."""
 
     SCORED = "scored"
     INVALID_REGION = "invalid_region"  # ``names`` are refused: ask again without them
     INVALID_INSTANCE_TYPE = "invalid_instance_type"
     VERSION_UNSUPPORTED = "version_unsupported"  # ask again with the version in ``names``
     INVALID_REQUEST = "invalid_request"  # any other 4xx: the same call will be refused again
-    QUOTA_EXHAUSTED = "quota_exhausted"  # this pair rests
+    QUOTA_EXHAUSTED = "quota_exhausted"  # this route rests
     THROTTLED = "throttled"  # wait ``wait_seconds``
-    VCPU_QUOTA = "vcpu_quota"  # this subscription has no vCPUs left for what is asked: another one for this call
-    SUBSCRIPTION_REFUSED = "subscription_refused"  # no role, unknown, or not registered: another one
-    LOCATION_UNSUPPORTED = "location_unsupported"  # nothing is routed through it: another one
+    VCPU_QUOTA = "vcpu_quota"  # this subscription has no vCPUs left for the call: use another subscription
+    SUBSCRIPTION_REFUSED = "subscription_refused"  # no role, unknown, or not registered: use another subscription
+    LOCATION_UNSUPPORTED = "location_unsupported"  # the location routes no call: use another location
     TOKEN_REFUSED = "token_refused"  # 401: sign in anew, once  # noqa: S105 - a word, no secret
     UNAVAILABLE = "unavailable"  # 5xx, time-out, connection lost: another location
     UNREADABLE = "unreadable"  # 200 that cannot be used: another location
@@ -74,17 +74,18 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came back.
+    """A classified answer.
 
     Attributes:
-        outcome: Which kind.
-        scores: Rows, of SCORED.
-        dropped: Rows of SCORED that name a pair that was not asked for, lack their fields, or name no known zone.
-        unanswered: Pairs of SCORED that were asked for and have no row.
-        names: The refused names, of INVALID_*, spelt as they were sent; the version to use, of VERSION_UNSUPPORTED.
-        wait_seconds: Of THROTTLED; of QUOTA_EXHAUSTED how long the pair rests, 0 for a whole window.
-        error: What it was, unless SCORED.
-        headers: What was sent, for renewing a refused token.
+        outcome: Kind of the answer.
+        scores: Rows of a SCORED answer.
+        dropped: Number of rows of a SCORED answer that lack fields, or name an unasked pair or an unknown zone.
+        unanswered: Asked pairs for which a SCORED answer has no row.
+        names: For INVALID_*: the refused names, spelt as sent. For VERSION_UNSUPPORTED: the version to use.
+        wait_seconds: For THROTTLED: seconds to wait. For QUOTA_EXHAUSTED: seconds that the route rests, 0 for a whole
+            window.
+        error: The error, unless SCORED.
+        headers: Headers that were sent, to renew a refused token.
     """
 
     outcome: Outcome
@@ -99,14 +100,14 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is asked, and through which pair.
+    """A question, and the route of the question.
 
     Attributes:
-        subscription: Its id.
+        subscription: Id of the subscription.
         location: Routing location.
         regions: At most 8 ARM codes.
         instance_types: At most 5 ARM sizes.
-        desired_count: Machines.
+        desired_count: Number of machines.
         api_version: One of ``KNOWN_VERSIONS``.
     """
 
@@ -121,11 +122,11 @@ class Question:
 def ask(
     client: HttpClient, management_url: str, tokens: Tokens, question: Question, *, may_retry: Callable[[], bool]
 ) -> Answer:
-    """Send one call (the client retries what is unavailable, as often as ``may_retry`` allows).
+    """Send one call. The client retries failures of availability, as often as ``may_retry`` allows.
 
     Raises:
-        SignInError, SignInUnavailableError: No token.
-        DeadlineError: Not enough time to send it at all.
+        SignInError, SignInUnavailableError: There is no token.
+        DeadlineError: Too little time is left to send the call.
     """
     used: dict[str, str] = {}
 
@@ -154,7 +155,7 @@ def ask(
         scores, dropped = parse_scores(json_of(API, response), question)
     except AzureThrottledError as error:
         return _throttled(error)
-    except SignInUnavailableError:  # no other location would be any better
+    except SignInUnavailableError:  # another location would not help
         raise
     except AzureUnavailableError as error:
         return Answer(outcome=Outcome.UNAVAILABLE, error=error)
@@ -168,11 +169,11 @@ def ask(
     return Answer(outcome=Outcome.SCORED, scores=scores, dropped=dropped, unanswered=unanswered)
 
 
-def parse_scores(body: Mapping[str, Any], question: Question) -> tuple[tuple[Score, ...], int]:
-    """The rows of a 200, and how many could not be used.
+def parse_scores(body: Mapping[str, object], question: Question) -> tuple[tuple[Score, ...], int]:
+    """The rows of a 200 answer, and the number of rows that could not be used.
 
     Raises:
-        UntrustedAnswerError: There is no ``placementScores``, or none of its rows can be used.
+        UntrustedAnswerError: The answer has no ``placementScores``, or none of its rows can be used.
     """
     listed = body.get("placementScores")
     if not isinstance(listed, list):
@@ -208,10 +209,10 @@ def _score_of(row: Any, regions: Mapping[str, str], sizes: Mapping[str, str]) ->
 
 
 def _zone_of(value: object) -> str | None:
-    """A zone's number as text, "" for a regional score, None for a zone that nobody knows.
+    """A zone's number as text; "" for a regional score; None for an unknown zone.
 
-    Observed: "1".."3", the key absent, and "" or "False" in the portal's and PowerShell's output. A word that is
-    not understood is no regional score: its row is left out and counted.
+    Observed values: "1" to "3", no key, and "" or "False" in the output of the portal and PowerShell. An unknown word
+    does not count as a regional score: the row is dropped and counted.
     """
     word = "" if value is None else str(value).strip()
     if word.lower() in _NO_ZONE:
@@ -221,15 +222,15 @@ def _zone_of(value: object) -> str | None:
 
 
 def _flag(value: object) -> bool | None:
-    """A truth value; in quotes it has been accepted, so it may be answered so."""
+    """A truth value. Azure has accepted quoted truth values, so an answer may hold one."""
     return {"true": True, "false": False}.get(str(value).lower())
 
 
 def _throttled(error: AzureThrottledError) -> Answer:
-    """Tell the hourly quota from a passing throttle.
+    """Distinguish the hourly quota from a passing throttle.
 
-    The quota's refusal is plain text (or HTML around it), asks for 3,600 seconds or does not say how long; ARM's own
-    are JSON.
+    The refusal for quota is plain text (or HTML around it), and asks for 3,600 seconds or names no time. ARM's own
+    refusals are JSON.
     """
     asked = error.retry_after_seconds
     is_long = asked is not None and asked > QUOTA_WAIT_SECONDS
@@ -257,7 +258,7 @@ def _refused(error: AzureRefusedError, question: Question, used: Mapping[str, st
 
 
 def _refused_request(error: AzureRefusedError, said: str, question: Question) -> Answer:
-    """What is wrong with the request itself: its version, its location, its names, or something else."""
+    """Find what is wrong with the request: its version, its location, its names, or something else."""
     listed = supported_versions(said)
     names = refused_names(said, question.regions, question.instance_types)
     if listed and question.api_version not in listed:
@@ -266,7 +267,7 @@ def _refused_request(error: AzureRefusedError, said: str, question: Question) ->
         return Answer(outcome=outcome, names=tuple(served[-1:]), error=error)
     if error.code == "NoRegisteredProviderFound" or "No registered resource provider found for location" in said:
         return Answer(outcome=Outcome.LOCATION_UNSUPPORTED, error=error)
-    if names.regions:  # a text that speaks of both is answered in two steps
+    if names.regions:  # a text that names both is handled in two steps
         return Answer(outcome=Outcome.INVALID_REGION, names=names.regions, error=error)
     outcome = Outcome.INVALID_INSTANCE_TYPE if names.instance_types else Outcome.INVALID_REQUEST
     return Answer(outcome=outcome, names=names.instance_types, error=error)

@@ -1,9 +1,9 @@
-"""The second witness of spot prices: Resource Graph's own history, beside the price list (query and comparison, pure).
+"""A second source of spot prices: Resource Graph's history, compared with the price list (pure).
 
 Table ``SpotResources``, type ``microsoft.compute/skuspotpricehistory/ostype/location`` (Microsoft Learn, Resource Graph
-table reference, read 2026-11): Linux and Windows, the last 90 days. The two sources have differed before, by a factor
-of 6 in 2021 (MicrosoftDocs/azure-docs#72349), so neither corrects the other: disagreements are counted and named.
-A region has about 3,400 rows, four pages; read with ``resource_graph.GraphPages``.
+table reference, read 2026-11): Linux and Windows, the last 90 days. In 2021 the two sources differed by a factor of 6
+(MicrosoftDocs/azure-docs#72349). So neither source corrects the other; disagreements are counted and named. A region
+has about 3,400 rows on four pages, which ``resource_graph.GraphPages`` reads.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
-from typing import Any
 
+from spotlake.azure.resource_graph import GraphRow
 from spotlake.models import from_iso
 from spotlake.names import join_key, region_key
 
@@ -27,7 +27,7 @@ _LONGEST_HISTORY = 1000  # prices of one size; 90 days hold a few
 
 @dataclass(frozen=True, order=True)
 class PastPrice:
-    """A price and since when it held."""
+    """A price, and the time from which it held."""
 
     effective_at: datetime
     usd_per_hour: float
@@ -46,7 +46,7 @@ class PriceHistory:
     counts: Counter[str] = field(default_factory=Counter)
 
     def at(self, system: str, size: str, moment: datetime) -> float | None:
-        """The price that held at a time, or None when none is known to."""
+        """The price that held at a time; None when no price is known for that time."""
         past = [one for one in self.prices.get((system, join_key(size)), ()) if one.effective_at <= moment]
         return past[-1].usd_per_hour if past else None
 
@@ -65,11 +65,11 @@ class Comparison:
     """The price list beside the history.
 
     Attributes:
-        agreeing: Sizes whose prices agree.
-        disagreeing: Sizes whose prices do not.
-        worst: At most ``MOST_NAMED`` of those, the widest apart first.
-        only_listed: Sizes that the history does not know.
-        only_in_history: Sizes that the list does not have.
+        agreeing: Number of sizes whose prices agree.
+        disagreeing: Number of sizes whose prices differ.
+        worst: At most ``MOST_NAMED`` of the disagreeing sizes, largest difference first.
+        only_listed: Number of sizes that only the list has.
+        only_in_history: Number of sizes that only the history has.
     """
 
     agreeing: int
@@ -96,8 +96,11 @@ def price_history_query(region: str) -> str:
     )
 
 
-def read_history(rows: Iterable[Mapping[str, Any]], *, region: str) -> PriceHistory:
-    """The history in rows ``{"skuName", "osType", "location", "spotPrices"}``; an odd row costs itself."""
+def read_history(rows: Iterable[GraphRow], *, region: str) -> PriceHistory:
+    """Read the history from rows ``{"skuName", "osType", "location", "spotPrices"}``.
+
+    A malformed row is dropped alone.
+    """
     found = PriceHistory()
     torn: set[tuple[str, str]] = set()
     for row in rows:
@@ -153,7 +156,7 @@ def compare_prices(
 
 
 def _prices_of(text: object) -> tuple[PastPrice, ...]:
-    """From the JSON text of ``spotPrices``, oldest first; empty when any of it cannot be read."""
+    """Prices in the JSON text of ``spotPrices``, oldest first; empty when any part cannot be read."""
     try:
         listed = json.loads(text) if isinstance(text, str) else text
         if not isinstance(listed, list) or len(listed) > _LONGEST_HISTORY:

@@ -1,8 +1,9 @@
-"""What the names in a row of the price list say: product, SKU and meter, in every known spelling (pure).
+"""Reads the names in a row of the price list: product, SKU and meter, in every known spelling (pure).
 
 The list spells one thing in many ways: ``Easv5 Series Cloud Services`` and ``Easv5 Series CloudServices``,
 ``Srs Win``, ``-series Windows``, no "Series" at all. Names are compared in lower case, with hyphens and
-underscores as blanks. Rules are positive: a name that is not known to be a machine's is ``UNKNOWN``, never a price.
+underscores as blanks. A name counts as a machine's only if a rule knows it; every other name is ``UNKNOWN`` and never
+gives a price.
 
 Source: captures of five regions of 2026-08-22 (github.com/andy-diericks/azure-pricing-radar, MIT), and product
 names that cost reports of 2025 and 2026 hold for eastus and other regions.
@@ -18,7 +19,7 @@ from functools import lru_cache
 _BREAKS = re.compile(r"[\s_\-/,()]+")
 # A family, without blanks: "easv5", "dcadsccv5", "ncadsa100v4", "ndmi300xv5", "ncdsxlrtx6kv6", "a".
 _FAMILY = re.compile(r"[a-z]{1,14}\d{1,4}[a-z]{0,3}v\d{1,2}|[a-z]{1,8}\d{1,4}[a-z]?|[a-z]{1,6}")
-# What may stand after a family, before "Series": it tells sizes of one family apart by memory.
+# Words allowed between family and "Series"; they distinguish sizes of one family by memory.
 _MEMORY = re.compile(r"(?:very)?(?:high|medium)mem(?:ory)?$")
 _SERIES = "series"
 _MACHINES = "virtualmachines"
@@ -30,7 +31,7 @@ _CACHED = 1024  # a region has about 300 products
 
 
 class Product(StrEnum):
-    """What a product's name says it is."""
+    """Kinds of products, by name."""
 
     LINUX = "linux"
     WINDOWS = "windows"
@@ -41,7 +42,7 @@ class Product(StrEnum):
 
 
 class Meter(StrEnum):
-    """What the names of SKU and meter say is charged."""
+    """Kinds of charges, by the names of SKU and meter."""
 
     PLAIN = "plain"
     SPOT = "spot"
@@ -62,9 +63,10 @@ class ProductName:
     """A product's name, understood.
 
     Attributes:
-        kind: What it is.
-        family: Lower case, without blanks; of LINUX and PROMO only.
-        extra_words: Words besides "Virtual Machines <family> Series": of two products the one with fewer is plainer.
+        kind: Kind of the product.
+        family: Family of sizes in lower case, without blanks; for LINUX and PROMO only.
+        extra_words: Number of words besides "Virtual Machines <family> Series". Of two products the one with fewer
+            extra words is plainer.
     """
 
     kind: Product
@@ -73,7 +75,7 @@ class ProductName:
 
 
 def words_of(name: str) -> tuple[str, ...]:
-    """The words of a name in lower case; hyphens, underscores and slashes part words as blanks do.
+    """The words of a name in lower case. Hyphens, underscores and slashes separate words as blanks do.
 
     >>> words_of("Virtual Machines Ebsv6-Series  Linux")
     ('virtual', 'machines', 'ebsv6', 'series', 'linux')
@@ -83,7 +85,7 @@ def words_of(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=_CACHED)
 def read_product(name: str) -> ProductName:
-    """What a product's name says.
+    """Read a product's name.
 
     >>> [read_product(name).kind.value for name in ("Easv5 Series CloudServices", "Virtual Machines Dsv5 Series")]
     ['cloud_services', 'linux']
@@ -118,14 +120,14 @@ def _machine(words: tuple[str, ...], joined: str) -> ProductName:
 
 
 def read_meter(sku_name: str, meter_name: str, instance_type: str) -> Meter:
-    """What is charged, by the words that stand after the size in either name.
+    """Kind of the charge, by the words after the size in either name.
 
     The two need not agree: expired meters have a plain SKU name ("DS4 v2", "DS4 v2 - Expired").
 
     Args:
         sku_name: ``skuName``.
         meter_name: ``meterName``; may name two sizes ("D14 v2/DS14 v2 Spot").
-        instance_type: ``armSkuName``; its own words ("NDR", "flex") are not those of a kind.
+        instance_type: ``armSkuName``. Words of the size itself ("NDR", "flex") name no kind.
 
     >>> read_meter("D2s v3 Spot", "D2s v3 Spot", "Standard_D2s_v3").value
     'spot'
@@ -178,6 +180,6 @@ def _kind_of(name: str, size: frozenset[str]) -> Meter:
     if ends_at == 0 or any(_is_of_size(word, size) for word in words[ends_at:]):
         return Meter.UNKNOWN  # no size at all, or something after the words of the kind
     if not tail:
-        # "Spot2" has a digit: whatever speaks of spot without being the known word is not the machine's price.
+        # "Spot2" has a digit. A name that contains "spot" without being the known word is no machine's price.
         return Meter.UNKNOWN if any(part in "".join(words) for part in ("spot", "priority")) else Meter.PLAIN
     return _KINDS.get(tail, Meter.UNKNOWN)

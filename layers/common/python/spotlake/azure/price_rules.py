@@ -1,23 +1,25 @@
-"""Which row of the price list is the price of a size: written rules, never the order of arrival (pure).
+"""Chooses the row of the price list that is the price of a size, by written rules (pure).
 
-A row is a price only if everything about it is known to be right: type, service, currency, unit, tier, region,
-size, product, meter, validity, value (docs/prices.md; captures of 2026). Else it is rejected under the name of the
-first rule that it breaks; what no rule knows is ``unknown_kind``. So the counts add up to the rows read.
+A row is a price only if all its fields pass the rules: type, service, currency, unit, tier, region, size, product,
+meter, validity, value (docs/prices.md; captures of 2026). Any other row is rejected under the name of the first rule
+that it breaks; a row that no rule knows is ``unknown_kind``. So the counts add up to the rows read. The order of the
+rows never matters.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
-from typing import Any
 
 from spotlake.azure.price_names import Meter, Product, read_meter, read_product, without_windows, words_of_kind
+from spotlake.azure.retail import RetailItem
 from spotlake.models import from_iso
 from spotlake.names import is_collected_region, join_key, region_key, split_tier
+from spotlake.reports import RowSample
 
 REJECTED_KINDS = (
     "unreadable",
@@ -55,12 +57,12 @@ _HOST_SIZE = re.compile(r"[_\s-]type\s?\d+$")
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """One price in force.
+    """A price that is in force.
 
     Attributes:
-        usd_per_hour: The price.
-        meter_id: Azure's meter.
-        effective_start_at: When its tier began (ISO, as served); not an observation time.
+        usd_per_hour: The price, in USD per hour.
+        meter_id: Id of Azure's meter.
+        effective_start_at: When the price tier began (ISO, as served). This is no observation time.
         instance_type: Size, ARM casing, without blanks.
         region_name: Billing name of the region ("KR Central").
     """
@@ -72,9 +74,12 @@ class Price:
     region_name: str
 
 
+type Sample = dict[str, str | float | None]  # field -> value, shortened
+
+
 @dataclass
 class ChosenPrices:
-    """Prices by ``join_key`` of the size, and why the other rows were left out.
+    """Prices by ``join_key`` of the size, and the reasons why other rows were rejected.
 
     Attributes:
         spot, ondemand: The prices.
@@ -95,16 +100,16 @@ class ChosenPrices:
     disagreements: int = 0
     disagreeing: set[str] = field(default_factory=set)
     respelt_regions: int = 0
-    unknown: dict[str, dict[str, Any]] = field(default_factory=dict)
-    windows: list[Mapping[str, Any]] = field(default_factory=list)
+    unknown: dict[str, RowSample] = field(default_factory=dict)
+    windows: list[RetailItem] = field(default_factory=list)
 
     @property
-    def unknown_samples(self) -> list[dict[str, Any]]:
+    def unknown_samples(self) -> list[RowSample]:
         """The rows of ``unknown``, in order of their kinds."""
         return [sample for _, sample in sorted(self.unknown.items())]
 
     def add_missing(self, narrow: ChosenPrices) -> int:
-        """Take the prices that only a narrower request found; how many sizes they are of."""
+        """Add the prices that only a narrower request found; return the number of sizes."""
         healed: set[str] = set()
         for mine, found in ((self.spot, narrow.spot), (self.ondemand, narrow.ondemand)):
             new = found.keys() - mine.keys()
@@ -121,13 +126,12 @@ class ChosenPrices:
 
 
 def choose_prices(
-    items: Iterable[Mapping[str, Any]], *, region: str, now_at: datetime, keep_windows: bool = False
+    items: Iterable[RetailItem], *, region: str, now_at: datetime, keep_windows: bool = False
 ) -> ChosenPrices:
     """Choose the Linux spot and on-demand price of every size of one region.
 
-    Of several rows for one size that of the plainest product counts (fewest words besides "Virtual Machines <family>
-    Series"), then the one whose tier began last, then the higher meter id, then the higher price: a rule that
-    depends on the rows alone.
+    If a size has several rows, the plainest product wins (fewest words besides "Virtual Machines <family> Series").
+    Then the latest tier wins, then the higher meter id, then the higher price. The choice depends on the rows alone.
 
     Args:
         items: Rows as the API serves them.
@@ -163,7 +167,7 @@ def choose_prices(
             chosen.disagreements += differing
             chosen.disagreeing.add(f"{'spot' if is_spot else 'ondemand'} {best.instance_type}")
         (chosen.spot if is_spot else chosen.ondemand)[size] = best
-    chosen.rejected += Counter()  # kinds that were counted as 0 do not stand in it
+    chosen.rejected += Counter()  # drops kinds with a count of 0
     return chosen
 
 
@@ -177,8 +181,8 @@ def windows_spot(chosen: ChosenPrices, *, region: str, now_at: datetime) -> dict
 type _Rank = tuple[int, datetime, str, float]
 
 
-def _judge(item: Mapping[str, Any], region: str, now_at: datetime) -> tuple[str | None, bool]:
-    """The first rule that leaves a row out, or None; and whether it is a spot price."""
+def _judge(item: RetailItem, region: str, now_at: datetime) -> tuple[str | None, bool]:
+    """The first rule that rejects a row (None: no rule does), and whether the row is a spot price."""
     try:
         reason = _reject_by_kind(item, region) or _reject_by_product(item)
         if reason is not None:
@@ -191,7 +195,7 @@ def _judge(item: Mapping[str, Any], region: str, now_at: datetime) -> tuple[str 
         return "unreadable", False  # a field is missing or of another type; when all rows are, no price is left
 
 
-def _reject_by_kind(item: Mapping[str, Any], region: str) -> str | None:
+def _reject_by_kind(item: RetailItem, region: str) -> str | None:
     kind = item["type"]
     if kind in ("Reservation", "DevTestConsumption"):
         return "reservation" if kind == "Reservation" else "devtest"  # a reservation's price is of the whole term
@@ -203,18 +207,18 @@ def _reject_by_kind(item: Mapping[str, Any], region: str) -> str | None:
     return "other_region" if code != region else _reject_by_terms(item)
 
 
-def _reject_by_terms(item: Mapping[str, Any]) -> str | None:
-    """Whose price it is, in which money, for how much."""
+def _reject_by_terms(item: RetailItem) -> str | None:
+    """Check the service, the currency, the unit and the tier of a row."""
     if str(item["serviceName"]).strip().lower() != "virtual machines":
         return "other_service"
     if str(item["currencyCode"]).strip().upper() != "USD":
         return "other_currency"
     if "".join(str(item["unitOfMeasure"]).lower().split()) != "1hour":
         return "other_unit"
-    return None if float(item["tierMinimumUnits"]) == 0.0 else "higher_tier"
+    return None if _number(item["tierMinimumUnits"]) == 0.0 else "higher_tier"
 
 
-def _reject_by_product(item: Mapping[str, Any]) -> str | None:
+def _reject_by_product(item: RetailItem) -> str | None:
     product = read_product(str(item["productName"]))
     if product.kind in (Product.CLOUD_SERVICES, Product.DEDICATED_HOST, Product.WINDOWS):
         return product.kind.value
@@ -222,14 +226,14 @@ def _reject_by_product(item: Mapping[str, Any]) -> str | None:
     if not _SIZE.match(size) or _HOST_SIZE.search(size):
         return "no_size"
     if product.kind is Product.PROMO and not size.endswith("_promo"):
-        # Most are expired too; that is what their meters say.
+        # Most promotions are expired too, and their meters say so.
         meter = read_meter(str(item["skuName"]), str(item["meterName"]), size)
         return "expired" if meter is Meter.EXPIRED else "promo"
     is_own_family = product.family[:1] == split_tier(size)[1][:1]
     return None if is_own_family and product.kind is not Product.UNKNOWN else "unknown_kind"
 
 
-def _reject_by_value(item: Mapping[str, Any], now_at: datetime) -> str | None:
+def _reject_by_value(item: RetailItem, now_at: datetime) -> str | None:
     start_at = from_iso(str(item["effectiveStartDate"]))
     end = item.get("effectiveEndDate")
     if end:
@@ -240,26 +244,26 @@ def _reject_by_value(item: Mapping[str, Any], now_at: datetime) -> str | None:
             return "no_longer_valid"
     if start_at > now_at:
         return "not_yet_valid"
-    price = float(item["retailPrice"] or 0.0)
+    price = _number(item["retailPrice"] or 0.0)
     if not isfinite(price) or not item["meterId"] or not item["location"]:
         return "unreadable"
     return None if price > 0.0 else "zero_price"
 
 
-def _rank_of(item: Mapping[str, Any], price: Price) -> _Rank:
+def _rank_of(item: RetailItem, price: Price) -> _Rank:
     plainness = -read_product(str(item["productName"])).extra_words
     return plainness, from_iso(price.effective_start_at), price.meter_id, price.usd_per_hour
 
 
 def _disagree(best: Price, other: Price) -> bool:
-    """Whether another meter says another price; one meter's older start is no disagreement."""
+    """Whether another meter has another price. An older tier of the same meter is no disagreement."""
     far = abs(best.usd_per_hour - other.usd_per_hour) > ROUNDING * best.usd_per_hour
     return far and (best.meter_id != other.meter_id or best.effective_start_at == other.effective_start_at)
 
 
-def _keep_sample(kept: dict[str, dict[str, Any]], item: Mapping[str, Any]) -> None:
+def _keep_sample(kept: dict[str, RowSample], item: RetailItem) -> None:
     """One row of each kind, the first in order of its text; of the kinds the first few in order of their words."""
-    sample = {name: _short(item.get(name)) for name in _SAMPLE_FIELDS}
+    sample: dict[str, str | float | None] = {name: _short(item.get(name)) for name in _SAMPLE_FIELDS}
     kind = words_of_kind(*(str(sample[name]) for name in ("productName", "skuName", "meterName", "armSkuName")))
     kind = sample["kind"] = kind if sample["type"] == "Consumption" else f"{sample['type']} {kind}".strip()
     if kind not in kept or _text_of(sample) < _text_of(kept[kind]):
@@ -268,23 +272,29 @@ def _keep_sample(kept: dict[str, dict[str, Any]], item: Mapping[str, Any]) -> No
         del kept[max(kept)]
 
 
-def _text_of(sample: Mapping[str, Any]) -> list[str]:
+def _text_of(sample: RowSample) -> list[str]:
     return [str(value) for value in sample.values()]
 
 
-def _short(value: object) -> Any:
+def _short(value: object) -> str | float | None:
     return value if isinstance(value, int | float) or value is None else str(value)[:_LONGEST_SAMPLE_TEXT]
 
 
-def _identity(item: Mapping[str, Any]) -> tuple[str, ...]:
-    """What makes a row the same row again (pages repeat their boundary)."""
+def _identity(item: RetailItem) -> tuple[str, ...]:
+    """Fields that identify a row, because a page may repeat the last row of the page before."""
     names = ("armRegionName", "armSkuName", "type", "skuName", "productName", "meterId", "effectiveStartDate")
     return tuple(str(item.get(name)) for name in (*names, "effectiveEndDate", "retailPrice"))
 
 
-def _price_of(item: Mapping[str, Any]) -> Price:
+def _number(value: object) -> float:
+    if isinstance(value, int | float | str):
+        return float(value)
+    raise TypeError(f"{value!r} is no number")
+
+
+def _price_of(item: RetailItem) -> Price:
     return Price(
-        usd_per_hour=float(item["retailPrice"]),
+        usd_per_hour=_number(item["retailPrice"]),
         meter_id=str(item["meterId"]),
         effective_start_at=str(item["effectiveStartDate"]),
         instance_type=str(item["armSkuName"]).strip(),

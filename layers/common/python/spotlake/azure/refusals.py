@@ -1,8 +1,9 @@
-"""What a refusal of the placement-score API says, whatever its wording (pure).
+"""Reads refusals of the placement-score API, whatever their wording (pure).
 
 Wordings seen: "The value 'korea' provided for the input parameter 'desiredLocations' is not valid", the same with
-'SpotPlacementRecommenderInput.desiredSizes' (public code, 2025 and 2026). The prefix has changed before; lists of
-values and positions ("desiredLocations[0]") are guesses. So a name is looked for among those that were sent.
+'SpotPlacementRecommenderInput.desiredSizes' (public code, 2025 and 2026). The prefix has changed before. Lists of
+values and positions ("desiredLocations[0]") are guesses. So this module searches a refusal for the names that were
+sent.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ _LONGEST_TEXT = 4000
 
 @dataclass(frozen=True)
 class RefusedNames:
-    """Names of a question that Azure refuses, spelt as they were sent."""
+    """Names that Azure refused, spelt as they were sent."""
 
     regions: tuple[str, ...] = ()
     instance_types: tuple[str, ...] = ()
 
 
 def refused_names(text: str, regions: Sequence[str], instance_types: Sequence[str]) -> RefusedNames:
-    """Which of the names that were sent a refusal speaks of; nothing when it names none of them.
+    """The sent names that a refusal mentions; empty when the refusal mentions none.
 
     Args:
-        text: Message and body of the 4xx.
-        regions: As sent.
-        instance_types: As sent.
+        text: Message and body of the 4xx answer.
+        regions: Regions, as sent.
+        instance_types: Sizes, as sent.
 
     >>> refused_names("The values 'a, b' of 'desiredLocations' are not valid.", ["a", "c", "b"], ["d"]).regions
     ('a', 'b')
@@ -56,7 +57,7 @@ def refused_names(text: str, regions: Sequence[str], instance_types: Sequence[st
         tuple(name for name in instance_types if of_sizes and _quotes(text, name)),
     )
     if not fields and (len(named.regions), len(named.instance_types)) == (len(regions), len(instance_types)):
-        return RefusedNames()  # it repeats the question, and does not say what is wrong with it
+        return RefusedNames()  # this part repeats the question and names no fault
     return named
 
 
@@ -65,7 +66,7 @@ def _quotes(text: str, name: str) -> bool:
 
 
 def supported_versions(text: str) -> tuple[str, ...]:
-    """API versions that a refusal lists; none when it lists none.
+    """API versions that a refusal lists; empty when the refusal lists none.
 
     >>> supported_versions("The supported api-versions are '2025-06-05, 2026-05-05-preview'. The supported ...")
     ('2025-06-05', '2026-05-05-preview')

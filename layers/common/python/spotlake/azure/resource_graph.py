@@ -1,8 +1,8 @@
-"""Spot tables of Azure Resource Graph, one region at a time: eviction rates, and whatever else a query names.
+"""Reads spot tables of Azure Resource Graph, one region at a time: eviction rates, or another query.
 
 ``POST https://management.azure.com/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01``
-(Microsoft Learn, Resource Graph: paging, throttling; read 2026-11). Asked at tenant scope: with a list of
-subscriptions the table comes back empty (grafana/grafana#103702).
+(Microsoft Learn, Resource Graph: paging, throttling; read 2026-11). Queries have tenant scope, because the table is
+empty for a list of subscriptions (grafana/grafana#103702).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import requests
 
@@ -23,14 +23,14 @@ API_VERSION = "2024-04-01"
 PATH = "/providers/Microsoft.ResourceGraph/resources"
 PAGE = 1000
 MOST_PAGES = 20  # a region has at most about 1,700 sizes
-# Percent of machines evicted per hour -> SpotLake's interruption frequency (high = seldom).
+# Percent of machines evicted per hour -> SpotLake's interruption frequency (high = rarely evicted).
 BANDS: Mapping[str, float] = {"0-5": 3.0, "5-10": 2.5, "10-15": 2.0, "15-20": 1.5, "20+": 1.0}
 _BAND_NOISE = str.maketrans({" ": None, "%": None, "\u2013": "-", "\u2212": "-"})
 _RESETS_AFTER = re.compile(r"(\d+):(\d+):(\d+)")
 
 
 def band_of(text: object) -> str:
-    """A band as it is stored: without blanks and signs for percent, with plain hyphens; "" when there is none.
+    """A band as stored: plain hyphens, no blanks, no percent signs; "" when there is no band.
 
     >>> band_of("0 - 5 %"), band_of(None)
     ('0-5', '')
@@ -39,7 +39,7 @@ def band_of(text: object) -> str:
 
 
 def eviction_query(region: str) -> str:
-    """The query: every column as text (else there is no paging), ordered by a unique key.
+    """The query: every column as text, because paging needs it, and ordered by a unique key.
 
     The region is an ARM code that has been checked: nothing else can be in the text.
     """
@@ -54,19 +54,22 @@ def eviction_query(region: str) -> str:
     )
 
 
+type GraphRow = dict[str, object]  # column -> value; every query here asks for text
+
+
 @dataclass
 class GraphPages:
-    """The rows of one query about a region, page after page.
+    """Reads the rows of one query about a region, page after page.
 
     Attributes:
         client: For this API.
         management_url: ``https://management.azure.com``.
         tokens: Sign-in.
-        query: Region -> the query; its columns are text, its order is a unique key.
-        turn: Takes a turn among all collectors, and tells the seconds until it (``stores/turns.py``).
-        pages: Read so far.
-        doubled: Rows that came before, word for word.
-        total: Rows that the first page told of; None before it and when it did not say.
+        query: Region -> query. The columns are text, and the order is by a unique key.
+        turn: Takes a turn among all collectors, and returns the seconds to wait for it (``stores/turns.py``).
+        pages: Number of pages read so far.
+        doubled: Number of rows that repeat an earlier row word for word.
+        total: Number of rows that the first page announced; None before the first page, or when the page did not say.
     """
 
     client: HttpClient
@@ -79,11 +82,10 @@ class GraphPages:
     total: int | None = None
     _sent_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def rows(self, region: str) -> Iterator[Mapping[str, Any]]:
-        """Every row (of eviction rates ``{"skuName", "location", "evictionRate"}``), each once.
+    def rows(self, region: str) -> Iterator[GraphRow]:
+        """Yield every row once; a row of eviction rates is ``{"skuName", "location", "evictionRate"}``.
 
-        Whether so many came as ``total`` tells of is for the reader to judge: a row that comes twice may stand where
-        another is missing.
+        The caller compares the number of rows with ``total``: a repeated row may stand in the place of a missing one.
 
         Raises:
             UntrustedAnswerError: A page is truncated or unreadable, or the tokens go in circles.
@@ -105,15 +107,15 @@ class GraphPages:
                     continue
                 seen.add(words)
                 yield row
-            token = body.get("$skipToken") or ""
+            token = str(body.get("$skipToken") or "")
             if not token or not data:
                 break
             if token in tokens or self.pages >= MOST_PAGES:
                 raise UntrustedAnswerError(API, f"{region}: the page tokens go in circles")
             tokens.add(token)
 
-    def _page(self, region: str, token: str) -> dict[str, Any]:
-        options: dict[str, Any] = {"resultFormat": "objectArray", "$top": PAGE}
+    def _page(self, region: str, token: str) -> dict[str, object]:
+        options: dict[str, object] = {"resultFormat": "objectArray", "$top": PAGE}
         if token:
             options["$skipToken"] = token
         body = {"query": self.query(region), "options": options}
@@ -123,14 +125,14 @@ class GraphPages:
         except AzureRefusedError as error:
             if error.status != 401:
                 raise
-            # A token can end before its time; a second refusal is for good.
+            # A token can end early; a second refusal is permanent.
             self.tokens.renew(self._sent_headers)
             response = self._send(body)
         self.pages += 1
         self._keep_to_quota(response.headers)
         return json_of(API, response)
 
-    def _send(self, body: Mapping[str, Any]) -> requests.Response:
+    def _send(self, body: Mapping[str, object]) -> requests.Response:
         self._wait(self.turn())
         url, params = f"{self.management_url}{PATH}", {"api-version": API_VERSION}
         return self.client.send("POST", url, params=params, json=body, headers=self._headers)
@@ -140,7 +142,7 @@ class GraphPages:
         return self._sent_headers
 
     def _keep_to_quota(self, headers: Mapping[str, str]) -> None:
-        """Wait for a new window when the user's queries are used up: something else asks Azure as this user too."""
+        """Wait for a new window when the user's queries are used up, because others query as this user too."""
         if headers.get("x-ms-user-quota-remaining") != "0":
             return
         found = _RESETS_AFTER.search(headers.get("x-ms-user-quota-resets-after", ""))
@@ -153,5 +155,5 @@ class GraphPages:
         self.client.sleep(wait)
 
 
-def _is_rows(data: Any) -> TypeGuard[list[dict[str, Any]]]:
+def _is_rows(data: object) -> TypeGuard[list[GraphRow]]:
     return isinstance(data, list) and all(isinstance(row, dict) for row in data)

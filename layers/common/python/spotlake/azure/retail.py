@@ -1,15 +1,14 @@
-"""The retail prices API: one region's rows, page after page, none left out.
+"""Reads all rows of one region from the retail prices API, page after page.
 
 ``GET https://prices.azure.com/api/retail/prices`` (Microsoft Learn, "Azure Retail Prices overview";
-limits as observed in public code, 2026-10): 1,000 rows a page, at most 20 comparisons in a filter, a budget
-of requests per client address that two headers tell of.
+limits as observed in public code, 2026-10): 1,000 rows a page, at most 20 comparisons in a filter, a budget of requests
+per client address, which two headers report.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from spotlake.azure.http import HttpClient, json_of
@@ -18,16 +17,16 @@ from spotlake.errors import UntrustedAnswerError
 API = "retail prices"
 PATH = "/api/retail/prices"
 PAGE = 1000
-MOST_PAGES = 60  # of one region: the largest has 16 (15,483 rows of all types on 2026-09-08)
+MOST_PAGES = 60  # pages of one region; the largest has 16 (15,483 rows of all types on 2026-09-08)
 SIZES_A_REQUEST = 15  # a filter holds at most 20 comparisons; 4 are taken
-_WINDOW_SECONDS = 60.0  # of the budget, when it is not told (observed)
+_WINDOW_SECONDS = 60.0  # of the budget, when no header reports it (observed)
 _LEFT_HEADER = "x-ms-ratelimit-remaining-retailPrices-requests"
 _WAIT_HEADER = "x-ms-ratelimit-retailPrices-retry-after"
 _LINUX_VM = "serviceName eq 'Virtual Machines' and priceType eq 'Consumption'"
 
 
 def price_filter(region: str, *, ondemand: bool) -> str:
-    """The server's part of the choice: as narrow as its grammar allows (no ``not``, so no "not Windows").
+    """The filter for the server, as narrow as its grammar allows (it has no ``not``, so no "not Windows").
 
     >>> price_filter("koreacentral", ondemand=False)[-66:]
     "and armRegionName eq 'koreacentral' and contains(meterName,'Spot')"
@@ -37,7 +36,7 @@ def price_filter(region: str, *, ondemand: bool) -> str:
 
 
 def narrow_filter(region: str, instance_types: Sequence[str], *, ondemand: bool) -> str:
-    """Rows of a few sizes only: for what a listing lacks.
+    """A filter for a few sizes that a listing lacks.
 
     Args:
         region: ARM code.
@@ -53,16 +52,19 @@ def narrow_filter(region: str, instance_types: Sequence[str], *, ondemand: bool)
     return f"{price_filter(region, ondemand=ondemand)} and ({wanted})"
 
 
+type RetailItem = Mapping[str, object]  # a row of the list as served: any field may be missing, or of an odd type
+
+
 @dataclass
 class PricePages:
-    """The rows of one filter, in order, to the end.
+    """Reads all rows of one filter, in order.
 
     Attributes:
         client: For this API.
-        base_url: ``https://prices.azure.com``; links that lead elsewhere are not followed.
-        filter_text: From ``price_filter`` or ``narrow_filter``.
-        may_be_empty: Whether an answer without any row is believed: of a narrow filter it is.
-        pages, rows_read: So far.
+        base_url: ``https://prices.azure.com``. A link to another host is not followed.
+        filter_text: Result of ``price_filter`` or ``narrow_filter``.
+        may_be_empty: Whether an answer without rows is believed, as for a narrow filter.
+        pages, rows_read: Numbers read so far.
     """
 
     client: HttpClient
@@ -74,12 +76,12 @@ class PricePages:
     _links: set[str] = field(default_factory=set)
     _seen_pages: set[str] = field(default_factory=set)
 
-    def rows(self) -> Iterator[Mapping[str, Any]]:
+    def rows(self) -> Iterator[RetailItem]:
         """Every row.
 
         Raises:
             UntrustedAnswerError: A page is not JSON, is empty before the end, repeats itself, or the links go in
-                circles or elsewhere. What was read before is then not to be used.
+                circles or to another host. Rows that were read before must not be used.
             AzureError: As the HTTP client raises it.
         """
         params: dict[str, str] | None = {"$filter": self.filter_text, "currencyCode": "'USD'"}
@@ -91,7 +93,7 @@ class PricePages:
             items = body.get("Items")
             if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
                 raise UntrustedAnswerError(API, f"page {self.pages} has no Items")
-            link = body.get("NextPageLink") or ""
+            link = str(body.get("NextPageLink") or "")
             if (after_full_page or self.may_be_empty) and not items and not link:
                 return
             self._check(items, link)
@@ -101,15 +103,15 @@ class PricePages:
             if link or not after_full_page:
                 params = self._next_params(link)
             else:
-                # In March 2023 links were missing though there were more pages: past the end is an empty one.
+                # In March 2023 links were missing although there were more pages. The page after the last one is empty.
                 params = {**params, "$skip": str(self.pages * PAGE)}
             if params is not None:
                 self._keep_to_budget(response.headers)
 
-    def _check(self, items: list[dict[str, Any]], link: str) -> None:
+    def _check(self, items: list[RetailItem], link: str) -> None:
         if not items:
             raise UntrustedAnswerError(API, f"page {self.pages} is empty")
-        # A page that comes twice begins with the same row; a boundary row repeats the last one, not the first.
+        # A repeated page begins with the same row. A boundary row repeats the last row of a page, not the first.
         ends = repr((sorted(items[0].items()), len(items), sorted(items[-1].items())))
         if ends in self._seen_pages:
             raise UntrustedAnswerError(API, f"page {self.pages} repeats an earlier one")
@@ -119,7 +121,7 @@ class PricePages:
         self._links.add(link)
 
     def _next_params(self, link: str) -> dict[str, str] | None:
-        """The next page's query; the host stays ours whatever the link says."""
+        """Query of the next page. The host stays the same, whatever the link says."""
         if not link:
             return None
         parts = urlsplit(link)
@@ -128,7 +130,7 @@ class PricePages:
         return dict(parse_qsl(parts.query))
 
     def _keep_to_budget(self, headers: Mapping[str, str]) -> None:
-        """Wait for a new window when the budget of this address is used up, instead of being refused."""
+        """Wait for a new window when the budget of this address is used up, to avoid a refusal."""
         if headers.get(_LEFT_HEADER) == "0":
             told = headers.get(_WAIT_HEADER, "")
             wait = float(told) if told.isdecimal() else _WINDOW_SECONDS

@@ -1,1 +1,1 @@
-"""From shards and the last state to the next state and its outputs (pure; I/O is in usecases)."""
+"""Makes the next state and its outputs from shards and the last state (pure; I/O is in usecases)."""

@@ -1,4 +1,4 @@
-"""How old the newest score of each live workload is, by desired count (pure)."""
+"""Ages of the newest score of each live workload, by desired count (pure)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spotlake.merge.columns import Column
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
+from spotlake.run_files import AgesEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,10 +17,10 @@ class ScoreAges:
     """Ages of one desired count's scores, or of all counts together.
 
     Attributes:
-        desired_count: The count; None: all counts that were ever asked.
-        scored: Scores of live workloads that are known.
-        never: Live workloads that never had a score at this count.
-        median_minutes, p95_minutes, oldest_minutes: Of the known ones; None when none is.
+        desired_count: The count; None: all counts together that were ever asked.
+        scored: Number of live workloads with a known score.
+        never: Number of live workloads that never had a score at this count.
+        median_minutes, p95_minutes, oldest_minutes: Ages of the known scores; None when no score is known.
     """
 
     desired_count: int | None
@@ -29,8 +30,8 @@ class ScoreAges:
     p95_minutes: int | None
     oldest_minutes: int | None
 
-    def to_dict(self) -> dict[str, int | None]:
-        """For the manifest."""
+    def to_dict(self) -> AgesEntry:
+        """Return the form that the manifest holds."""
         return {
             "desired_count": self.desired_count,
             "scored": self.scored,
@@ -42,14 +43,14 @@ class ScoreAges:
 
 
 def score_ages(view: View) -> tuple[ScoreAges, tuple[ScoreAges, ...]]:
-    """Ages at the state's newest slot: over all counts, and by count for those that were ever asked."""
+    """Compute the ages at the state's newest slot: over all counts, and for each count that was ever asked."""
     state = view.state
     live = view.live & (view.row >= 0)
     rows = view.row[live]
     unscored = int(np.count_nonzero(view.live & (view.row < 0)))
     by_count, all_slots = [], []
     for place, count in enumerate(DESIRED_COUNTS):
-        seen = state.rows["seen"][:, place, :]
+        seen = state.workloads["seen"][:, place, :]
         last = np.maximum(np.maximum(seen[:, 0], seen[:, 1]), seen[:, 2])[rows]
         known = last[last > 0]
         if len(known):
@@ -66,7 +67,7 @@ def _ages(count: int | None, slots: Column, newest: int, *, never: int) -> Score
             desired_count=count, scored=0, never=never, median_minutes=None, p95_minutes=None, oldest_minutes=None
         )
     number = len(slots)
-    places = sorted({(number - 1) // 2, (number - 1) // 20, 0})  # the smallest slot is the oldest
+    places = sorted({(number - 1) // 2, (number - 1) // 20, 0})  # a smaller slot number is older
     ordered = np.partition(slots, places)
 
     def minutes(place: int) -> int:

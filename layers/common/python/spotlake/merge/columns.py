@@ -1,29 +1,27 @@
-"""Rows of shards, read and checked, in columns (pure).
+"""Reads and checks the rows of shards, and keeps them in columns (pure).
 
-A shard with one row that cannot be is refused as a whole: what else is wrong with it nobody knows.
+A shard with one impossible row is refused as a whole, because its other rows may be wrong too.
 """
 
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from spotlake.errors import ShardRefusedError
+from spotlake.merge.growing_columns import Column, GrowingColumns
 from spotlake.models import DESIRED_COUNTS, Dataset
 from spotlake.names import join_key
 from spotlake.shards import RawShard
 
-ZONES: Final = ("1", "2", "3", "Single")  # the place of a zone is its code
+ZONES: Final = ("1", "2", "3", "Single")  # a zone's index is its code
 _PLACES = {count: place for place, count in enumerate(DESIRED_COUNTS)}
 _ZONE_CODES: dict[str | None, int] = {zone: code for code, zone in enumerate(ZONES)}
 _KEYS_KEPT = 8192  # there are 1,700 sizes
-type Column = npt.NDArray[Any]
 type _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -60,49 +58,24 @@ _SCORES = msgspec.json.Decoder(_ScoreRow)
 
 
 class _Numbers[Key](dict[Key, int]):
-    """Numbers its keys in order of appearance."""
+    """A dictionary that numbers its keys in order of appearance."""
 
     def __missing__(self, key: Key) -> int:
         number = self[key] = len(self)
         return number
 
 
-class Table:
-    """Columns of equal length that grow by parts."""
-
-    def __init__(self, **kinds: str) -> None:
-        """No rows; ``kinds`` are NumPy's types of the columns."""
-        self._kinds = kinds
-        self._parts: dict[str, list[Column]] = {name: [] for name in kinds}
-
-    def add(self, **columns: Sequence[Any]) -> None:
-        """Append rows; None in a column of floats is nan."""
-        for name, kind in self._kinds.items():
-            self._parts[name].append(np.array(columns[name], kind))
-
-    def __getitem__(self, name: str) -> Column:
-        """A whole column."""
-        return np.concatenate([np.empty(0, self._kinds[name]), *self._parts[name]])
-
-    def keep(self, chosen: Column) -> None:
-        """Leave the rows that are chosen."""
-        self.replace(**{name: self[name][chosen] for name in self._kinds})
-
-    def replace(self, **columns: Column) -> None:
-        """Put these rows in place of all there are."""
-        self._parts = {name: [columns[name]] for name in self._kinds}
-
-
 class Columns:
-    """Rows of one run, in columns. Pairs and texts stand there as numbers, in order of appearance.
+    """Rows of one run, in columns. Columns hold numbers in place of pairs and texts, in order of appearance.
 
     Attributes:
         regions: Region code -> billing name.
-        pairs: (region, size) as spelt in the rows -> number.
+        pairs: (region, size), spelt as in the rows -> number.
         texts: Eviction bands and physical zones -> number.
-        prices: pair, spot, ondemand (nan: unknown).
-        evictions: pair, band, frequency (nan: unknown).
-        scores: pair, zone (its code), physical ("" where unknown), place (of the desired count), score (0: unknown).
+        prices: Columns pair, spot, ondemand (USD per hour; nan: unknown).
+        evictions: Columns pair, band, frequency (nan: unknown).
+        scores: Columns pair, zone (code), physical ("": unknown), place (index of the desired count), score (0:
+            unknown).
     """
 
     def __init__(self) -> None:
@@ -110,9 +83,10 @@ class Columns:
         self.regions: dict[str, str] = {}
         self.pairs: _Numbers[tuple[str, str]] = _Numbers()
         self.texts: _Numbers[str] = _Numbers()
-        self.prices = Table(pair="i8", spot="f8", ondemand="f8")
-        self.evictions = Table(pair="i8", band="i8", frequency="f4")
-        self.scores = Table(pair="i8", zone="i8", physical="i8", place="i8", score="i8")
+        self.prices = GrowingColumns(pair="i8", spot="f8", ondemand="f8")
+        self.evictions = GrowingColumns(pair="i8", band="i8", frequency="f4")
+        self.scores = GrowingColumns(pair="i8", zone="i8", physical="i8", place="i8", score="i8")
+        self._parts: tuple[list[str], Column, Column] = [], np.empty(0, np.int64), np.empty(0, object)
 
     def read(
         self,
@@ -122,13 +96,13 @@ class Columns:
         regions: frozenset[str] | None = None,
         wanted: Callable[[str], bool] | None = None,
     ) -> None:
-        """Append the rows of a shard, or none of them when one of them cannot be.
+        """Append the rows of a shard, or no row at all when one row is impossible.
 
         Args:
-            shard: As opened.
-            key: Its key, for the refusal.
-            regions: Regions of the attempt; score rows of any other are refused. None: any region.
-            wanted: Whether a size was asked for; rows of others are left out. None: all sizes.
+            shard: The opened shard.
+            key: The shard's key, for the refusal.
+            regions: Regions of the attempt. A score row of another region is refused. None: any region is accepted.
+            wanted: Whether the attempt asked for a size. Rows of other sizes are dropped. None: all sizes are kept.
 
         Raises:
             ShardRefusedError: With the reason.
@@ -141,10 +115,10 @@ class Columns:
             self._read_evictions(shard, key, wanted)
 
     def settle(self) -> None:
-        """Leave one row of each thing where several attempts have one.
+        """Keep one row per pair or zone where several attempts have one.
 
-        Of prices and rates the last known value counts (attempts are read in order), of scores the lowest known
-        one; no score where there is none.
+        For prices and rates the last known value counts, because attempts are read in order. For scores the lowest
+        known score counts; a row without a score counts only where no attempt has a score.
         """
         prices, rates, scores = self.prices, self.evictions, self.scores
         pairs = np.unique(prices["pair"])
@@ -164,25 +138,35 @@ class Columns:
 
     def listed(self) -> dict[str, list[str]]:
         """Region -> sizes with a spot price."""
-        named = list(self.pairs)
-        found: dict[str, list[str]] = {}
-        for number in self.prices["pair"][~np.isnan(self.prices["spot"])].tolist():
-            region, size = named[number]
-            found.setdefault(region, []).append(size)
-        return found
+        return self._by_region(self.prices["pair"][~np.isnan(self.prices["spot"])])
 
     def scored_pairs(self) -> Mapping[tuple[str, int], set[str]]:
         """(region, desired count) -> sizes with a score in any zone."""
         known = self.scores["score"] > 0
         scored = np.zeros((len(DESIRED_COUNTS), len(self.pairs)), bool)
         scored[self.scores["place"][known], self.scores["pair"][known]] = True
-        named = list(self.pairs)
-        found: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
-        for count, pairs in zip(DESIRED_COUNTS, scored, strict=True):
-            for number in np.flatnonzero(pairs).tolist():
-                region, size = named[number]
-                found[region, count].add(size)
-        return found
+        return {
+            (region, count): set(sizes)
+            for count, pairs in zip(DESIRED_COUNTS, scored, strict=True)
+            for region, sizes in self._by_region(np.flatnonzero(pairs)).items()
+        }
+
+    def _by_region(self, numbers: Column) -> dict[str, list[str]]:
+        """Region -> sizes of the pairs with these numbers."""
+        names, codes, sizes = self._parts_of_pairs()
+        order = numbers[np.argsort(codes[numbers], kind="stable")]
+        places = np.searchsorted(codes[order], np.arange(len(names) + 1)).tolist()
+        spans = zip(names, places, places[1:], strict=False)
+        return {name: sizes[order[begin:end]].tolist() for name, begin, end in spans if begin < end}
+
+    def _parts_of_pairs(self) -> tuple[list[str], Column, Column]:
+        """Names of regions; of each pair the place of its region there, and its size."""
+        if len(self._parts[1]) < len(self.pairs):
+            places: _Numbers[str] = _Numbers()
+            regions, sizes = zip(*self.pairs, strict=True)
+            codes = np.fromiter(map(places.__getitem__, regions), np.int64, len(regions))
+            self._parts = list(places), codes, np.array(sizes, object)
+        return self._parts
 
     def counts(self) -> dict[str, int]:
         """Rows with a known value, by data set."""
@@ -223,7 +207,7 @@ class Columns:
     def _read_scores(
         self, shard: RawShard, key: str, regions: frozenset[str] | None, wanted: Callable[[str], bool] | None
     ) -> None:
-        """Rows without a zone say nothing of any workload and are left out."""
+        """Drop rows without a zone: they describe no workload."""
         rows = _decoded(_SCORES, shard, key)
         others = set() if regions is None else {row.region for row in rows} - regions
         if others:
@@ -251,7 +235,7 @@ def _wanted[Row: (_PriceRow, _EvictionRow, _ScoreRow)](
 
 
 def _last_known(pair: Column, values: Column, pairs: Column) -> Column:
-    """For each of ``pairs`` (sorted) the last value of it that is not nan, else nan."""
+    """For each pair in ``pairs`` (sorted): the pair's last value that is not nan, else nan."""
     found = np.full(len(pairs), np.nan)
     known = np.flatnonzero(~np.isnan(values))
     last = known[np.lexsort((known, pair[known]))]
@@ -261,7 +245,7 @@ def _last_known(pair: Column, values: Column, pairs: Column) -> Column:
 
 
 def _last_of_each(ordered: Column) -> Column:
-    """Whether each element is the last of its run of equals."""
+    """For each element: whether it is the last of equal neighbours."""
     last = np.ones(len(ordered), bool)
     last[:-1] = ordered[1:] != ordered[:-1]
     return last
@@ -277,7 +261,7 @@ def _decoded[Row](decoder: msgspec.json.Decoder[Row], shard: RawShard, key: str)
 
 
 def _check_one_region(rows: Sequence[_PriceRow] | Sequence[_EvictionRow], region: str, key: str) -> None:
-    """Rows of the shard's own region, each size once however it is spelt."""
+    """Rows of the shard's own region. Each size occurs once, whatever its spelling."""
     others = {row.region for row in rows} - {region}
     if others:
         raise ShardRefusedError(key, "other_region", min(others))

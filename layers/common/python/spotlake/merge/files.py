@@ -1,7 +1,8 @@
-"""The files that readers know: snapshot, latest, query selector (pure). Columns and forms: docs/data.md.
+"""Makes the files that readers know: snapshot, latest, query selector (pure). docs/data.md describes them.
 
-Unknown is -1 or "N/A" in them, and only here. A row's text is put together from texts that many rows share: of
-its pair, of its zone with its scores, of its times. Written field by field it would take ten times as long.
+These files write an unknown value as -1 or "N/A"; no other part of the code does. A row's text is assembled from texts
+that many rows share: those of the pair, of the zone with its scores, and of the times. Writing each field would take
+ten times as long.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from itertools import batched
 import numpy as np
 import orjson
 
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import slot_time
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE
@@ -26,7 +28,7 @@ from spotlake.scores.thresholds import UNKNOWN
 CSV_COLUMNS = (
     "InstanceTier", "InstanceType", "Region", "OndemandPrice", "SpotPrice", "Savings", "IF", "DesiredCount",
     "AvailabilityZone", "Score", "Time", "T2", "T3",
-    # Ours, after those that SpotLake's readers know:
+    # New columns, after the columns that SpotLake's readers know:
     "RegionCode", "ArmSkuName", "PhysicalZone", "PriceTime", "IFTime", "ScoreTime",
 )  # fmt: skip
 LATEST_COLUMNS = CSV_COLUMNS[:13]
@@ -36,11 +38,11 @@ _ZONE_NAMES = (*ZONES, NO_ZONE)
 
 
 class Files:
-    """The files of one view, as bytes. What they share is made once.
+    """The files of one view, as bytes. Texts that the files share are made once.
 
     Args:
-        view: What they show.
-        casing: See ``Settings.name_casing``.
+        view: The workloads to show.
+        casing: Casing of sizes; see ``Settings.name_casing``.
     """
 
     def __init__(self, view: View, casing: str) -> None:
@@ -55,7 +57,7 @@ class Files:
         )
 
     def snapshot(self, slot_at: datetime, count: int) -> bytes:
-        """Gzip csv of the live workloads, Score as last answered at ``count``; no index column."""
+        """Gzip CSV of the live workloads, without an index column. Score is the last answer at ``count``."""
         state, pair = self._state, self._pair.tolist()
         sizes = self._by_text("size", lambda size: ",".join(map(_csv_field, map(self._cased, split_tier(size)))))
         names = self._by_text("region", lambda region: _csv_field(self._shown(region)))
@@ -70,8 +72,8 @@ class Files:
         time = f"{slot_at:{_TIME_FORM}}"
         asked = self._asked(count, lambda zone, score, t2, t3: f"{zone},{score},{time},{t2},{t3},")
         texts = [_csv_field(text or NO_ZONE) for text in state.texts]
-        physical = [texts[number] for number in self._of_row(state.rows["physical"]).tolist()]
-        scored = _times(self._of_row(state.rows["score_began"][:, DESIRED_COUNTS.index(count)]))
+        physical = [texts[number] for number in self._of_row(state.workloads["physical"]).tolist()]
+        scored = _times(self._of_row(state.workloads["score_began"][:, DESIRED_COUNTS.index(count)]))
         lines = (
             f"{firsts[one]}{middle}{codes[one]}{zone}{times[one]}{score}\n"
             for one, middle, zone, score in zip(pair, asked, physical, scored, strict=True)
@@ -79,7 +81,10 @@ class Files:
         return pack_parts(_chunks(",".join(CSV_COLUMNS) + "\n", lines, end=""))
 
     def latest(self, slot_at: datetime) -> bytes:
-        """Gzip of a strict JSON array of the live workloads at count 1; ``id`` from 1 without holes, no blanks."""
+        """Gzip of a strict JSON array of the live workloads at count 1, without blanks.
+
+        ``id`` counts from 1 without gaps.
+        """
         firsts = [
             f'{named},"OndemandPrice":{ondemand},"SpotPrice":{spot},"Savings":{savings},"IF":{frequency},"DesiredCount":1'
             for named, (ondemand, spot, savings, frequency) in zip(self._named(), self._figures, strict=True)
@@ -107,9 +112,9 @@ class Files:
         return self._cased(self._state.regions.get(region, region))
 
     def _by_text(self, name: str, form: Callable[[str], str]) -> list[str]:
-        """By pair: the text that is made of its region or size, made once for each."""
+        """By pair: a text made from the region or the size, computed once per region or size."""
         numbers = self._state.pair[name]
-        made = {number: form(self._state.texts[number]) for number in np.unique(numbers).tolist()}
+        made = {number: form(self._state.texts[number]) for number in _values(numbers).tolist()}
         return [made[number] for number in numbers.tolist()]
 
     def _named(self) -> list[str]:
@@ -123,19 +128,19 @@ class Files:
         return [f"{size}{region}" for size, region in zip(self._by_text("size", sized), regions, strict=True)]
 
     def _asked(self, count: int, form: Callable[[str, int, int, int], str]) -> list[str]:
-        """By live workload: the text of its zone, score at ``count``, T2 and T3, made once for equal ones."""
-        scores = self._of_row(self._state.rows["score"][:, DESIRED_COUNTS.index(count)]).astype(np.int64)
+        """By live workload: the text of zone, score at ``count``, T2 and T3, computed once per distinct combination."""
+        scores = self._of_row(self._state.workloads["score"][:, DESIRED_COUNTS.index(count)]).astype(np.int64)
         scores[scores == 0] = UNKNOWN
         view, numbers = self._view, self._numbers
-        values = np.stack([view.zone[numbers], scores, view.t2[numbers], view.t3[numbers]])
         base = max(DESIRED_COUNTS) + 2
-        keys = ((values[0] * base + values[1] + 1) * base + values[2] + 1) * base + values[3] + 1
-        _, first, of_distinct = np.unique(keys, return_index=True, return_inverse=True)
-        texts = [form(_ZONE_NAMES[zone], score, t2, t3) for zone, score, t2, t3 in values[:, first].T.tolist()]
-        return [texts[one] for one in of_distinct.tolist()]
+        known = ((view.zone[numbers].astype(np.int64) * base + scores + 1) * base + view.t2[numbers] + 1) * base
+        distinct, of_distinct = _distinct(known + view.t3[numbers] + 1)
+        digits = (((one // base**3), *(one // base**place % base - 1 for place in (2, 1, 0))) for one in distinct)
+        texts = [form(_ZONE_NAMES[zone], score, t2, t3) for zone, score, t2, t3 in digits]
+        return [texts[one] for one in of_distinct]
 
     def _of_row(self, column: Column) -> Column:
-        """A column of the state's rows, by live workload; 0 for zone N/A."""
+        """A column of the state's workloads, by live workload; 0 for zone N/A."""
         return np.where(self._row >= 0, column[self._row] if len(column) else 0, 0)
 
 
@@ -152,13 +157,26 @@ def _numbers(column: Column) -> list[str]:
 
 
 def _times(slots: Column) -> list[str]:
-    distinct, of_distinct = np.unique(slots, return_inverse=True)
-    texts = [slot_time(slot).strftime(_TIME_FORM) if slot else NO_ZONE for slot in distinct.tolist()]
-    return [texts[one] for one in of_distinct.tolist()]
+    distinct, of_distinct = _distinct(slots)
+    texts = [slot_time(slot).strftime(_TIME_FORM) if slot else NO_ZONE for slot in distinct]
+    return [texts[one] for one in of_distinct]
+
+
+def _values(numbers: Column) -> Column:
+    """The distinct values in order, without sorting; numbers from 0 to some millions."""
+    there = np.zeros(numbers.max(initial=0) + 1, bool)
+    there[numbers] = True
+    return np.flatnonzero(there)
+
+
+def _distinct(numbers: Column) -> tuple[list[int], list[int]]:
+    """The distinct values in order, and of each element the place of its value there."""
+    values = _values(numbers)
+    return values.tolist(), np.searchsorted(values, numbers).tolist()
 
 
 def _csv_field(text: str) -> str:
-    """As csv has it: quoted where it must be."""
+    """Text as a CSV field: quoted where necessary."""
     if not any(sign in text for sign in ',"\r\n'):
         return text
     written = io.StringIO()
@@ -167,7 +185,7 @@ def _csv_field(text: str) -> str:
 
 
 def _chunks(begin: str, rows: Iterator[str], *, end: str) -> Iterator[bytes]:
-    """The text in parts: as a whole it would take 40 MB."""
+    """Yield the text in parts; the whole text would take 40 MB."""
     yield begin.encode()
     for part in batched(rows, _CHUNK_ROWS, strict=False):
         yield "".join(part).encode()

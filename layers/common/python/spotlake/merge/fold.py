@@ -1,6 +1,6 @@
-"""Folding one slot's rows into the state (pure). Slots are folded in order of their time.
+"""Folds the rows of one slot into the state (pure). Slots are folded in order of time.
 
-A missing or unknown value never replaces a known one; a time marks when a value began.
+A missing or unknown value never replaces a known value. A time says when a value began.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from spotlake.merge.columns import ZONES, Column, Columns
+from spotlake.merge.columns import ZONES, Columns
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
 from spotlake.models import REGIONAL_ZONE
 from spotlake.names import join_key
@@ -22,9 +23,9 @@ def fold_slot(state: MergedState, columns: Columns, slot: int) -> None:
     """Fold a slot's rows into the state, in place.
 
     Args:
-        state: Everything before; nothing in it is newer than ``slot``.
-        columns: The slot's rows, each thing once.
-        slot: The slot's number, the time of all its observations.
+        state: The state before the slot. Nothing in the state is newer than ``slot``.
+        columns: The slot's rows, with one row per pair or zone.
+        slot: The slot's number: the time of all its observations.
     """
     state.slot = max(state.slot, slot)
     state.regions |= columns.regions
@@ -32,11 +33,11 @@ def fold_slot(state: MergedState, columns: Columns, slot: int) -> None:
     texts = state.text_numbers(columns.texts)
     _fold_prices(state, pairs, columns, slot)
     _fold_scores(state, pairs, columns, texts, slot)
-    _fold_evictions(state, pairs, columns, texts, slot)  # last: they make no pair, prices and scores do
+    _fold_evictions(state, pairs, columns, texts, slot)  # rates come last: they create no pair, prices and scores do
 
 
 class _Pairs:
-    """The state's numbers of a run's pairs; what is new to the state gets one when ``added``."""
+    """Translates a run's pair numbers to those of the state. With ``added``, a new pair gets a number."""
 
     def __init__(self, state: MergedState, named: Sequence[tuple[str, str]]) -> None:
         self._state, self._named = state, named
@@ -47,13 +48,13 @@ class _Pairs:
             self._by_key = {(region, join_key(size)): number for (region, size), number in exact.items()}
 
     def known(self, chosen: Column) -> Column:
-        """Numbers in the state of the pairs chosen from the run's, -1 for those not in it."""
+        """State numbers of the chosen pairs of the run; -1 for a pair that the state does not have."""
         for place, key in self._missing(chosen):
             self._numbers[place] = self._by_key.get(key, _NOT_THERE)
         return self._numbers[chosen]
 
     def added(self, chosen: Column) -> Column:
-        """The same, with those not in the state appended to it."""
+        """State numbers of the chosen pairs of the run. Pairs that the state does not have are appended."""
         fresh = []
         for place, key in self._missing(chosen):
             if key not in self._by_key:
@@ -72,18 +73,18 @@ class _Pairs:
 
 def _fold_prices(state: MergedState, pairs: _Pairs, columns: Columns, slot: int) -> None:
     chosen, spot, ondemand = (columns.prices[name] for name in ("pair", "spot", "ondemand"))
-    # A size that has no spot price and never had one is no spot workload, whatever it costs on demand.
+    # A size that never had a spot price is no spot workload, even if it has an on-demand price.
     wanted = ~np.isnan(spot) | (pairs.known(chosen) != _NOT_THERE)
     numbers, spot, ondemand = pairs.added(chosen[wanted]), spot[wanted], ondemand[wanted]
     _replace(state, "spot", numbers, spot, slot)
-    # 0 is the price list's way of saying "unknown".
+    # The price list writes an unknown price as 0.
     _replace(state, "ondemand", numbers, np.where(ondemand > 0, ondemand, np.nan), slot)
     state.pair["listed"][numbers[~np.isnan(spot)]] = slot
 
 
 def _fold_evictions(state: MergedState, pairs: _Pairs, columns: Columns, texts: Column, slot: int) -> None:
     numbers, frequency = pairs.known(columns.evictions["pair"]), columns.evictions["frequency"]
-    # A size that no price list and no catalogue knows has no ARM casing: it is no workload.
+    # A size that neither the price list nor the catalogue knows has no ARM casing, so it is no workload.
     known = (numbers != _NOT_THERE) & ~np.isnan(frequency)
     _replace(state, "frequency", numbers[known], frequency[known], slot)
     state.pair["band"][numbers[known]] = texts[columns.evictions["band"][known]]
@@ -95,24 +96,25 @@ def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Col
     numbers = pairs.added(numbers)
     at = _rows(state, numbers, zones)
     physical = texts[columns.scores["physical"][wanted]] if len(at) else at
-    state.rows["physical"][at[physical > 0]] = physical[physical > 0]
-    state.rows["answered"][at] = slot
+    state.workloads["physical"][at[physical > 0]] = physical[physical > 0]
+    state.workloads["answered"][at] = slot
     state.pair["listed"][numbers] = slot
-    # Of two answers for one count and slot the lower wins: the highest score is written first.
+    # Of two answers for one count and slot the lower score wins, so the highest score is written first.
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] > 0]
     at, places, scores = at[order], columns.scores["place"][wanted][order], scores[order]
-    state.rows["seen"][at, places, scores - 1] = slot  # nothing in the state is newer
-    before = state.rows["score"][at, places]
-    state.rows["score"][at, places] = scores
-    changed = state.rows["score"][at, places] != before
-    state.rows["score_began"][at[changed], places[changed]] = slot
+    state.workloads["seen"][at, places, scores - 1] = slot  # nothing in the state is newer
+    before = state.workloads["score"][at, places]
+    state.workloads["score"][at, places] = scores
+    changed = state.workloads["score"][at, places] != before
+    state.workloads["score_began"][at[changed], places[changed]] = slot
 
 
 def _of_workloads(state: MergedState, pairs: _Pairs, columns: Columns, slot: int) -> Column:
-    """Which score rows are of workloads.
+    """Mask of the score rows that describe workloads.
 
-    "No score" of a whole region names no place: it makes no workload, though it shows that one is still answered.
+    A "no score" for a whole region names no zone. Such a row creates no workload, but it shows that an existing
+    workload is still answered.
     """
     zones = columns.scores["zone"]
     wanted: Column = (columns.scores["score"] > 0) | (zones != _REGIONAL)
@@ -131,18 +133,18 @@ def _rows(state: MergedState, pairs: Column, zones: Column) -> Column:
     found = _places(old_keys, keys)
     fresh = np.unique(keys[found == _NOT_THERE])
     if len(fresh):
-        state.add_rows(fresh // len(ZONES), fresh % len(ZONES))
+        state.add_workloads(fresh // len(ZONES), fresh % len(ZONES))
         found[found == _NOT_THERE] = len(old_keys) + np.searchsorted(fresh, keys[found == _NOT_THERE])
     return found
 
 
 def _row_keys(state: MergedState) -> Column:
-    keys: Column = state.rows["pair"].astype(np.int64) * len(ZONES) + state.rows["zone"]
+    keys: Column = state.workloads["pair"].astype(np.int64) * len(ZONES) + state.workloads["zone"]
     return keys
 
 
 def _places(known: Column, wanted: Column) -> Column:
-    """Where each wanted key stands among the known ones, -1 for those that do not."""
+    """Index of each wanted key among the known keys; -1 for an unknown key."""
     if not len(known):
         return np.full(len(wanted), _NOT_THERE)
     order = np.argsort(known)
@@ -151,7 +153,7 @@ def _places(known: Column, wanted: Column) -> Column:
 
 
 def _replace(state: MergedState, name: str, numbers: Column, values: Column, slot: int) -> None:
-    """Put known values; where one differs from before, it began in this slot."""
+    """Write the known values. A value that differs from the one before began in this slot."""
     known = ~np.isnan(values)
     numbers, values = numbers[known], values[known].astype(state.pair[name].dtype)
     changed = state.pair[name][numbers] != values  # nan differs from everything

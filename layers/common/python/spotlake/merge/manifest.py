@@ -1,29 +1,28 @@
-"""The manifest of a slot: what was asked, what was answered, what stayed as it was (pure). Its form: docs/data.md.
+"""Makes the manifest of a slot: what was asked, answered, and left as before (pure). Fields: docs/data.md.
 
-It is a function of the slot's attempts. "complete" means that everything that was owed has an answer. What was
-not asked, for want of quota or because nothing was planned, is never counted as answered.
+The manifest is a function of the slot's attempts. "complete" means that everything that was owed has an answer. A pair
+that was not asked, because the quota was used up or nothing was planned, never counts as answered.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.merge.stale import LISTINGS, Stale, listings, stale_parts
 from spotlake.models import Dataset, Mode, run_id_of, to_iso
 from spotlake.planning.attempt import FIRST_FORM
 from spotlake.reports import CollectorReport, PairAccount
+from spotlake.run_files import AccountEntry, AttemptEntry, Collected, CollectorEntry
 
-SCHEMA = 2
 NOTHING_PLANNED = "nothing was planned"
 NO_QUOTA = "no call could be asked: the quota is used up"
 NO_PAIRS = "no pair is known yet: the catalogue begins with the first price listing"
 
 
-def collected(slot: SlotRead) -> dict[str, Any]:
-    """The part of the manifest that tells of collecting: status, coverage, accounts, stale regions, collectors."""
+def collected(slot: SlotRead) -> Collected:
+    """The part of the manifest that describes collecting: status, coverage, accounts, stale regions, collectors."""
     accounts = slot.account.accounts()
     coverage, reasons = _coverage(slot, accounts)
     stale = stale_parts(slot, accounts)
@@ -65,7 +64,7 @@ def collected(slot: SlotRead) -> dict[str, Any]:
 
 
 def rows_difference_percent(now: Mapping[str, int], before: Mapping[str, int]) -> float | None:
-    """By how much the rows of the data set that differs most differ from earlier ones; None: nothing to compare.
+    """Largest difference in rows between two runs, over all data sets, in percent; None: nothing to compare.
 
     >>> rows_difference_percent({"sps": 90, "price": 100}, {"sps": 100, "price": 100})
     10.0
@@ -81,7 +80,7 @@ def _status(percent: float, stale: Sequence[Stale], reasons: Mapping[str, str]) 
 
 
 def _floored(percent: float) -> float:
-    """Two decimals, downwards: 100 only when nothing is missing.
+    """Round down to two decimals: 100 only when nothing is missing.
 
     >>> _floored(99.999)
     99.99
@@ -90,7 +89,7 @@ def _floored(percent: float) -> float:
 
 
 def _owed(slot: SlotRead) -> dict[str, set[str]]:
-    """Region -> sizes whose scores are owed by any attempt."""
+    """Region -> sizes whose scores any attempt owes."""
     owed: dict[str, set[str]] = {}
     for attempt in slot.attempts:
         if attempt.work is not None:
@@ -100,7 +99,7 @@ def _owed(slot: SlotRead) -> dict[str, set[str]]:
 
 
 def _coverage(slot: SlotRead, accounts: Sequence[PairAccount]) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Percent of what was owed by data set; None, with the reason, where nothing of it could be asked."""
+    """Coverage in percent by data set; None, with a reason, for a data set of which nothing could be asked."""
     reasons: dict[str, str] = {}
     asked = sum(one.asked for one in accounts)
     coverage: dict[str, float | None] = {"sps": None}
@@ -121,9 +120,9 @@ def _coverage(slot: SlotRead, accounts: Sequence[PairAccount]) -> tuple[dict[str
 
 
 def _first_form_scored(slot: SlotRead) -> bool:
-    """Whether attempt 0 has every score shard that it should have left, each whole.
+    """Whether attempt 0 wrote all its score shards, each of them whole.
 
-    Its shards have no account, only rows. A shard of a later attempt without an account asked no owed pair.
+    Shards of attempt 0 have rows and no account. A later attempt's shard without an account asked no owed pair.
     """
     first = [attempt for attempt in slot.attempts if attempt.record.run.attempt == FIRST_FORM]
     reports = [one for attempt in first for one in attempt.reports if one.dataset is Dataset.SPS]
@@ -132,7 +131,7 @@ def _first_form_scored(slot: SlotRead) -> bool:
 
 
 def _regions_complete(slot: SlotRead, regions: Iterable[str], accounts: Sequence[PairAccount]) -> int:
-    """How many regions have an answer to all that was owed of them, scores among it where any could be asked."""
+    """Number of regions that have everything that was owed, including scores if any score could be asked."""
     lacking = {one.region for one in accounts if one.missing} | {
         report.region for report in slot.reports if not report.accounts and report.status != "complete"
     }
@@ -143,7 +142,7 @@ def _regions_complete(slot: SlotRead, regions: Iterable[str], accounts: Sequence
     return 0 if nothing_asked else sum(region not in lacking for region in regions)
 
 
-def _attempt(attempt: AttemptRead) -> dict[str, Any]:
+def _attempt(attempt: AttemptRead) -> AttemptEntry:
     run, scope = attempt.record.run, attempt.record.scope
     if attempt.work is not None:
         run = attempt.work.run
@@ -155,8 +154,8 @@ def _attempt(attempt: AttemptRead) -> dict[str, Any]:
         "desired_counts": list(run.desired_counts),
         "filtered": scope.filtered,
         "resumed": scope.resume,
-        "regions": scope.regions,
-        "instance_types": scope.instance_types,
+        "regions": list(scope.regions),
+        "instance_types": list(scope.instance_types),
         "planned": attempt.work is not None,
         "calls_planned": attempt.work.calls_planned if attempt.work else 0,
         "calls_waiting": attempt.work.calls_waiting if attempt.work else 0,
@@ -165,7 +164,7 @@ def _attempt(attempt: AttemptRead) -> dict[str, Any]:
     }
 
 
-def _account(one: PairAccount) -> dict[str, Any]:
+def _account(one: PairAccount) -> AccountEntry:
     return {
         "region": one.region,
         "desired_count": one.desired_count,
@@ -176,7 +175,7 @@ def _account(one: PairAccount) -> dict[str, Any]:
     }
 
 
-def _collector(report: CollectorReport, attempt: AttemptRead) -> dict[str, Any]:
+def _collector(report: CollectorReport, attempt: AttemptRead) -> CollectorEntry:
     return {
         "attempt": attempt.record.run.attempt,
         "dataset": report.dataset.value,

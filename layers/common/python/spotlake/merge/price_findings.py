@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from spotlake.merge.slot import SlotRead
 from spotlake.models import Dataset
-from spotlake.reports import CollectorReport
+from spotlake.reports import CollectorReport, RowSample
+from spotlake.run_files import PriceFindings
 
 MOST_SAMPLES = 5
 MOST_NAMED_DISAGREEMENTS = 20
 MOST_NAMED_SIZES = 400  # of a region; the number is always whole
 
 
-def price_findings(slot: SlotRead) -> dict[str, Any]:
+def price_findings(slot: SlotRead) -> PriceFindings:
     """Rows of unknown kinds, prices that disagree, and pairs that no listing confirmed: counted, and some named.
 
     Of a region that several attempts listed the newest whole listing counts.
@@ -62,9 +62,9 @@ def _listings(slot: SlotRead) -> tuple[dict[str, CollectorReport], int]:
     return dict(sorted(reports.items())), sum(known.values())
 
 
-def _samples(reports: Mapping[str, CollectorReport]) -> list[dict[str, Any]]:
+def _samples(reports: Mapping[str, CollectorReport]) -> list[RowSample]:
     """One row of each kind, with the first region that has it."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, RowSample] = {}
     for region, report in reports.items():
         for sample in report.found.unknown_kinds:
             found.setdefault(str(sample.get("kind")), {"region": region, **sample})

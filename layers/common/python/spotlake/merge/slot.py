@@ -1,4 +1,4 @@
-"""A slot as it was read: its attempts, their rows, and what was asked and answered (pure)."""
+"""A slot as read: attempts, rows, and the account of what was asked and answered (pure)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class RefusedShard:
 
 @dataclass(kw_only=True)
 class AttemptRead:
-    """One attempt, as read.
+    """One attempt of a slot, as read.
 
     Attributes:
-        record: What it was asked.
-        work: What it planned; None when it ended before.
-        failures: What was caught while it collected; None when it never came to its merge.
-        reports: What its collectors say of themselves.
-        refused: Its shards that are missing or cannot be merged.
+        record: The attempt's record.
+        work: The attempt's plan; None when the attempt ended before planning.
+        failures: Failures during collecting; None when the attempt never reached its merge.
+        reports: Reports of the attempt's collectors.
+        refused: The attempt's shards that are missing or cannot be merged.
     """
 
     record: AttemptRecord
@@ -46,11 +46,11 @@ class SlotRead:
     """Everything that the attempts of a slot collected.
 
     Attributes:
-        slot_at: The slot.
-        attempts: In order of their numbers.
-        columns: Rows of all of them: of prices and rates the later attempt's, of scores the lower.
-        account: What was asked and answered of scores.
-        digest: Differs when any shard's bytes do, or the attempts.
+        slot_at: Beginning of the slot.
+        attempts: The attempts, by number.
+        columns: Rows of all attempts. For prices and rates the later attempt counts, for scores the lower score.
+        account: The account of placement scores.
+        digest: Digest of all shards and attempt numbers.
     """
 
     slot_at: datetime
@@ -61,12 +61,12 @@ class SlotRead:
 
     @property
     def desired_count(self) -> int:
-        """What the slot's snapshot shows the scores of: the first count of the first attempt at everything."""
+        """Desired count that the slot's snapshot shows: the first count of the first attempt at everything."""
         whole = [one for one in self.attempts if not one.record.scope.filtered and not one.record.scope.resume]
         first = (whole or self.attempts)[0]
         return (first.work.run if first.work else first.record.run).desired_counts[0]
 
     @property
     def reports(self) -> list[CollectorReport]:
-        """What all collectors say of themselves."""
+        """Reports of the collectors of all attempts."""
         return [report for attempt in self.attempts for report in attempt.reports]

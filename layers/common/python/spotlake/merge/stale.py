@@ -1,15 +1,15 @@
-"""What of a slot kept old values, and why (pure): listings by region, scores by the region scored."""
+"""Finds what kept old values in a slot, and why (pure): listings by region, scores by scored region."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.models import Dataset
 from spotlake.planning.attempt import Failure
 from spotlake.reports import PairAccount
+from spotlake.run_files import StaleEntry
 from spotlake.scores.accounts import NO_REPORT
 
 LISTINGS = (("price", Dataset.PRICE), ("eviction", Dataset.EVICTION))
@@ -20,11 +20,12 @@ class Stale:
     """A region's data set that keeps old values, in whole or in part.
 
     Attributes:
-        dataset, region: Which; of scores the region scored. Both empty when a whole attempt got nothing.
-        error, cause: What went wrong.
-        missing: Pairs, or listings, without an answer.
-        asked: Of how many.
-        since: Slot of the last time it was whole; None when it never was.
+        dataset, region: The data set and the region; for scores the scored region. Both are empty when a whole attempt
+            got nothing.
+        error, cause: Class name of the error, and one sentence.
+        missing: Number of pairs, or listings, without an answer.
+        asked: Number of pairs, or listings, that were asked.
+        since: Slot in which the data set was last whole (ISO); None when it never was.
     """
 
     dataset: str
@@ -35,8 +36,8 @@ class Stale:
     asked: int = 1
     since: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """For the manifest."""
+    def to_dict(self) -> StaleEntry:
+        """Return the form that the manifest holds."""
         return {
             "dataset": self.dataset,
             "region": self.region,
@@ -49,9 +50,9 @@ class Stale:
 
 
 def listings(slot: SlotRead, dataset: Dataset) -> tuple[set[str], set[str]]:
-    """Regions whose listing was owed by any attempt, and those of them that have a whole one for each that owed it.
+    """Regions whose listing any attempt owes, and those of them with a whole listing for every such attempt.
 
-    A listing of some sizes serves only attempts that asked for the same sizes.
+    A listing of some sizes counts only for attempts that asked for the same sizes.
     """
     owed: set[str] = set()
     lacking: set[str] = set()
@@ -73,7 +74,7 @@ def listings(slot: SlotRead, dataset: Dataset) -> tuple[set[str], set[str]]:
 
 
 def stale_parts(slot: SlotRead, accounts: Sequence[PairAccount]) -> list[Stale]:
-    """Everything that was owed and got no answer from any attempt."""
+    """Everything that was owed and that no attempt got an answer for."""
     since = next((attempt.work.confirmed_at for attempt in reversed(slot.attempts) if attempt.work), {})
     found = [_unplanned(attempt, slot) for attempt in slot.attempts if attempt.work is None]
     for region in dict.fromkeys(one.region for one in accounts if one.missing):
@@ -90,7 +91,7 @@ def stale_parts(slot: SlotRead, accounts: Sequence[PairAccount]) -> list[Stale]:
 
 
 def _unplanned(attempt: AttemptRead, slot: SlotRead) -> Stale:
-    """An attempt that ended before it had planned anything; the attempt that took its place knows why."""
+    """Entry for an attempt that ended before planning. The attempt that replaced it records the reason."""
     number = attempt.record.run.attempt
     knowing = (one for one in slot.attempts if one is attempt or number in one.record.includes)
     failure = next((fail for one in knowing for fail in one.failures or () if not fail.dataset), None)
@@ -99,7 +100,7 @@ def _unplanned(attempt: AttemptRead, slot: SlotRead) -> Stale:
 
 
 def _stale_scores(slot: SlotRead, region: str, accounts: Sequence[PairAccount], since: str | None) -> Stale:
-    """A region with pairs that got no answer, whichever collectors sent the calls."""
+    """Entry for a region with unanswered pairs, whichever collectors sent the calls."""
     reasons: dict[str, int] = {}
     for one in accounts:
         for reason, sizes in one.unanswered.items():
@@ -128,7 +129,7 @@ def _stale_scores(slot: SlotRead, region: str, accounts: Sequence[PairAccount], 
 
 
 def _stale_first_form(slot: SlotRead) -> list[Stale]:
-    """Score shards without an account that were not whole, or are not there (attempt 0 only)."""
+    """Entries for score shards of attempt 0 that are missing or were not whole."""
     found = []
     for attempt in slot.attempts:
         if attempt.record.run.attempt:
@@ -147,7 +148,7 @@ def _stale_first_form(slot: SlotRead) -> list[Stale]:
 
 
 def _why(slot: SlotRead, dataset: Dataset, region: str) -> tuple[str, str]:
-    """Error and cause of a listing that no attempt has whole, as the newest attempt knows it."""
+    """Error and cause of an unfinished listing, from the newest attempt."""
     for attempt in reversed(slot.attempts):
         caught = next((one for one in attempt.failures or () if (one.dataset, one.region) == (dataset, region)), None)
         if caught is not None:
@@ -163,6 +164,6 @@ def _why(slot: SlotRead, dataset: Dataset, region: str) -> tuple[str, str]:
 
 
 def _scores_failure(slot: SlotRead) -> Failure | None:
-    """What stopped a score collector, or the whole step that it was part of."""
+    """Error and cause of a score collector, or of the whole step."""
     caught = (one for attempt in slot.attempts for one in attempt.failures or ())
     return next((one for one in caught if one.dataset in ("", Dataset.SPS.value)), None)

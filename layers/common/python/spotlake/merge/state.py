@@ -1,9 +1,9 @@
-"""The merged state: what is known of every pair and every workload, in columns (pure).
+"""The merged state: all that is known of every pair and every workload, in columns (pure).
 
-A pair is (region, size) and carries prices and eviction rate; a workload is (pair, zone) and carries
-scores. Rows are only ever appended. Times are slot numbers: ten-minute slots since the epoch, 0 = never.
-In S3 it is gzip of one line of JSON (schema number, slot, names) and after it the columns, little-endian, in the
-order in which they stand below: as JSON they would take twice the memory and a fifth of a merge's time.
+A pair is (region, size) and has prices and an eviction rate. A workload is (pair, zone) and has scores. Pairs and
+workloads are only ever appended. Times are slot numbers: ten-minute slots since the epoch, 0 = never. In S3 the state
+is gzip: one line of JSON (schema number, slot, names), then the columns in the order below, little-endian. As JSON the
+columns would take twice the memory and a fifth of a merge's time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 import orjson
 
 from spotlake.errors import StoreError
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
 from spotlake.packing import pack_parts, unpack
 
@@ -36,13 +37,13 @@ PAIR_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
     "frequency": ("<f4", (), np.nan),
     "band": ("<u4", (), 0),
     "frequency_began": ("<u4", (), 0),
-    "listed": ("<u4", (), 0),  # last slot in which any part of the pair was seen
+    "listed": ("<u4", (), 0),  # last slot in which any value of the pair was seen
 }
-ROW_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
+WORKLOAD_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
     "pair": ("<u4", (), 0),
     "zone": ("<i1", (), 0),  # index into ``ZONES``
     "physical": ("<u4", (), 0),
-    "answered": ("<u4", (), 0),  # last slot in which the workload stood in an answer
+    "answered": ("<u4", (), 0),  # last slot in which an answer held the workload
     "seen": ("<u4", (COUNTS, 3), 0),  # last slot of each score by count; index 0 = score 1
     "score": ("<i1", (COUNTS,), 0),  # last known score by count, 0 = never
     "score_began": ("<u4", (COUNTS,), 0),
@@ -50,7 +51,7 @@ ROW_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
 
 
 def slot_number(moment: datetime) -> int:
-    """Ten-minute slots since the epoch."""
+    """Number of ten-minute slots since the epoch."""
     return int(moment.timestamp()) // _SLOT_SECONDS
 
 
@@ -66,20 +67,22 @@ def _empty(spec: tuple[str, tuple[int, ...], float], rows: int = 0) -> Column:
 
 @dataclass
 class MergedState:
-    """Everything that is known.
+    """Everything that is known of pairs and workloads.
 
     Attributes:
         slot: The newest slot merged (0 = none).
         regions: Region code -> billing name.
-        texts: Every name once: regions, sizes in ARM casing, eviction bands, physical zones. The first is "".
-        pair, rows: The columns (``PAIR_COLUMNS``, ``ROW_COLUMNS``).
+        texts: Regions, sizes in ARM casing, eviction bands and physical zones, each name once. The first is "".
+        pair, workloads: The columns (``PAIR_COLUMNS``, ``WORKLOAD_COLUMNS``).
     """
 
     slot: int = 0
     regions: dict[str, str] = field(default_factory=dict)
     texts: list[str] = field(default_factory=lambda: [""])
     pair: dict[str, Column] = field(default_factory=lambda: {n: _empty(spec) for n, spec in PAIR_COLUMNS.items()})
-    rows: dict[str, Column] = field(default_factory=lambda: {n: _empty(spec) for n, spec in ROW_COLUMNS.items()})
+    workloads: dict[str, Column] = field(
+        default_factory=lambda: {n: _empty(spec) for n, spec in WORKLOAD_COLUMNS.items()}
+    )
 
     def pairs(self) -> list[tuple[str, str]]:
         """(region, size in ARM casing) of each pair, in order of appearance."""
@@ -88,14 +91,14 @@ class MergedState:
         return [(texts[region], texts[size]) for region, size in zip(regions, sizes, strict=True)]
 
     def text_numbers(self, texts: Iterable[str]) -> Column:
-        """Numbers of texts; those that are new are appended."""
+        """Numbers of the given texts. New texts are appended."""
         known = {text: number for number, text in enumerate(self.texts)}
         numbers = [known.setdefault(text, len(known)) for text in texts]
         self.texts = list(known)
         return np.array(numbers, np.int64)
 
     def add_pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Append pairs of which nothing is known yet."""
+        """Append pairs without any known value."""
         named = list(pairs)
         self.pair = _longer(
             self.pair,
@@ -104,17 +107,17 @@ class MergedState:
             size=self.text_numbers(size for _, size in named),
         )
 
-    def add_rows(self, pairs: Column, zones: Column) -> None:
-        """Append workloads of which nothing is known yet: numbers of their pairs, codes of their zones."""
-        self.rows = _longer(self.rows, ROW_COLUMNS, pair=pairs, zone=zones)
+    def add_workloads(self, pairs: Column, zones: Column) -> None:
+        """Append workloads without any known value, given the numbers of their pairs and the codes of their zones."""
+        self.workloads = _longer(self.workloads, WORKLOAD_COLUMNS, pair=pairs, zone=zones)
 
     def copy(self, *, without: str = "") -> MergedState:
-        """The same, to be changed by itself; one column of the rows may be left out."""
+        """A copy that can be changed on its own. One column of the workloads may be left out."""
         return replace(
             self,
             regions=dict(self.regions),
             pair={name: column.copy() for name, column in self.pair.items()},
-            rows={name: column.copy() for name, column in self.rows.items() if name != without},
+            workloads={name: column.copy() for name, column in self.workloads.items() if name != without},
         )
 
     def encode(self) -> bytes:
@@ -125,16 +128,16 @@ class MergedState:
             "desired_counts": DESIRED_COUNTS,
             "zones": ZONES,
             "pairs": len(self.pair["region"]),
-            "rows": len(self.rows["pair"]),
+            "rows": len(self.workloads["pair"]),
             "regions": self.regions,
             "texts": self.texts,
         }
-        columns = (*(self.pair[name] for name in PAIR_COLUMNS), *(self.rows[name] for name in ROW_COLUMNS))
+        columns = (*(self.pair[name] for name in PAIR_COLUMNS), *(self.workloads[name] for name in WORKLOAD_COLUMNS))
         return pack_parts((orjson.dumps(head), b"\n", *(one.reshape(-1).view(np.uint8).data for one in columns)))
 
 
 def decode(body: bytes, key: str) -> MergedState:
-    """A state from its bytes. Raises StoreError when they are damaged or of another schema."""
+    """Read a state from bytes. Raises StoreError when the bytes are damaged or have another schema."""
     try:
         content = unpack(body)
         end = content.index(b"\n")
@@ -145,7 +148,7 @@ def decode(body: bytes, key: str) -> MergedState:
         end += 1
         for columns, specs, rows in (
             (state.pair, PAIR_COLUMNS, head["pairs"]),
-            (state.rows, ROW_COLUMNS, head["rows"]),
+            (state.workloads, WORKLOAD_COLUMNS, head["rows"]),
         ):
             for name, (kind, shape, _) in specs.items():
                 size = rows * math.prod(shape)
@@ -161,7 +164,7 @@ def decode(body: bytes, key: str) -> MergedState:
 def _longer(
     columns: dict[str, Column], specs: dict[str, tuple[str, tuple[int, ...], float]], **given: Column
 ) -> dict[str, Column]:
-    """Columns with rows appended, unknown where nothing is given."""
+    """Columns with appended entries; a value that is not given is unknown."""
     (rows,) = {len(one) for one in given.values()}
     return {
         name: np.concatenate([columns[name], given[name].astype(spec[0]) if name in given else _empty(spec, rows)])

@@ -1,24 +1,24 @@
-"""Items of the workload table: what differs between two views of the state (pure). Their form: docs/data.md."""
+"""Makes the items of the workload table that differ between two views (pure). Fields: docs/data.md."""
 
 from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
-from typing import Any
 
 import numpy as np
 
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState, slot_time
 from spotlake.merge.view import PLAIN_ZONE, SLOTS_A_DAY, View
-from spotlake.models import DESIRED_COUNTS, NO_ZONE, ItemChange, to_iso
+from spotlake.models import DESIRED_COUNTS, NO_ZONE, Item, ItemChange, Value, to_iso
 from spotlake.names import split_tier
 from spotlake.scores.thresholds import UNKNOWN
 
-# What a difference shows in: attributes of the item, by what is compared.
+# Attributes of the item that show a difference, by group.
 PRICE_NAMES = ("SpotPrice", "OndemandPrice", "Savings", "PriceAt")
 EVICTION_NAMES = ("IF", "EvictionBand", "IFAt")
 SCORE_NAMES = ("Scores", "T2", "T3", "PhysicalZone")
@@ -32,12 +32,12 @@ type _Groups = dict[tuple[str, ...], Column]
 
 @dataclass(frozen=True, kw_only=True)
 class Writing:
-    """What stands in every item that a merge writes.
+    """Values that every item of a merge has.
 
     Attributes:
-        run_id: The newest run.
-        version: Of the state that is shown.
-        ttl_days: How long a retired item stays.
+        run_id: Id of the newest run.
+        version: Version of the state that the table shows.
+        ttl_days: Days that a retired item stays.
     """
 
     run_id: str
@@ -48,10 +48,12 @@ class Writing:
 class Changes:
     """Items of the workload table that differ between two views: new, changed and retired ones.
 
-    Iterating makes them in small parts: all of them at once would take hundreds of megabytes.
+    Iterating makes the items in small parts. All items at once would take hundreds of megabytes.
     """
 
-    def __init__(self, before: View | None, after: View, writing: Writing, *, begun: Sequence[View] = ()) -> None:
+    def __init__(
+        self, before: View | None, after: View, writing: Writing, *, begun: Iterable[View] = (), rewrite: bool = False
+    ) -> None:
         """Compare; nothing is made yet.
 
         Args:
@@ -59,7 +61,8 @@ class Changes:
             after: What it is to show.
             writing: What stands in every item.
             begun: Views that somebody began to write after ``before`` and may have written in part: what they
-                changed is written again, whole, even where it is as it was before.
+                changed is written again, whole, even where it is as it was before. They are looked at one by one.
+            rewrite: More than can be looked at have begun: every item that may be there is written whole.
         """
         self._after, self._writing = after, writing
         self._was_live, self._differences, self._whole = _compared(before, after)
@@ -68,15 +71,19 @@ class Changes:
             places = _places_in(view, after)
             self._whole = self._whole | _picked(_changed(before, view), places)
             shown = shown | _picked(view.live, places)
+        if rewrite:
+            # What came and went meanwhile may have an item too.
+            came = np.ones(len(shown), bool) if before is None else _places_in(before, after) < 0
+            shown, self._whole = shown | came, np.ones(len(shown), bool)
         changed = shown & (self._whole | np.any(list(self._differences.values()), axis=0))
         self._numbers: Column = np.flatnonzero(changed)
 
     def beginning_at(self, number: int, *, done_from: int | None) -> Changes:
-        """The same beginning at a workload's number, and going round.
+        """The same changes, starting at a workload's number and wrapping around.
 
         Args:
-            number: Where to begin.
-            done_from: When given, what stands from there round to ``number`` is done and left out.
+            number: Number of the workload to start at.
+            done_from: If given, workloads from this number around to ``number`` are done and left out.
         """
         numbers = self._numbers
         later = numbers >= number
@@ -89,7 +96,7 @@ class Changes:
         return turned
 
     def number(self, place: int) -> int:
-        """The workload's number of the change at a place."""
+        """Number of the workload that a change belongs to."""
         return int(self._numbers[place])
 
     def __len__(self) -> int:
@@ -98,7 +105,7 @@ class Changes:
     def __iter__(self) -> Iterator[ItemChange]:
         for part in batched(self._numbers.tolist(), _CHUNK, strict=False):
             for number, item in zip(part, _items(self._after, np.array(part), self._writing), strict=True):
-                # What was never live has no item yet.
+                # A workload that was never live has no item yet.
                 yield ItemChange(item, is_new=not self._was_live[number], only=self._only(number))
 
     def _only(self, number: int) -> tuple[str, ...] | None:
@@ -108,7 +115,7 @@ class Changes:
 
 
 def _compared(before: View | None, after: View) -> tuple[Column, _Groups, Column]:
-    """By workload of ``after``: whether it was live, in which groups it differs, whether it came or went."""
+    """By workload of ``after``: whether it was live, which groups of attributes differ, whether it came or went."""
     none = np.zeros(len(after.live), bool)
     if before is None or not len(before.live):
         return none, {(): none}, after.live
@@ -125,7 +132,7 @@ def _changed(before: View | None, after: View) -> Column:
 
 
 def _picked(flags: Column, places: Column) -> Column:
-    """Flags at places; False where there is no place (-1)."""
+    """Values of the flags at the given indexes; False at index -1."""
     if not len(flags):
         return np.zeros(len(places), bool)
     picked: Column = flags[places] & (places >= 0)
@@ -133,7 +140,7 @@ def _picked(flags: Column, places: Column) -> Column:
 
 
 def _places_in(before: View, after: View) -> Column:
-    """For each workload of ``after`` its place in ``before``, -1 for a new one."""
+    """For each workload of ``after``: its index in ``before``, -1 for a new workload."""
     texts = _texts_in(before.state, after.state)
     old, new = _keys(before, texts), _keys(after, np.arange(len(after.state.texts)))
     if np.array_equal(old, new):
@@ -146,20 +153,20 @@ def _places_in(before: View, after: View) -> Column:
 
 
 def _texts_in(before: MergedState, after: MergedState) -> Column:
-    """Numbers in ``after`` of the texts of ``before``, -1 for those not in it."""
+    """Numbers in ``after`` of the texts of ``before``; -1 for a text that ``after`` does not have."""
     numbers = {text: number for number, text in enumerate(after.texts)}
     return np.array([numbers.get(text, -1) for text in before.texts], np.int64)
 
 
 def _keys(view: View, texts: Column) -> Column:
-    """A number for each workload's region, size and zone, the names numbered by ``texts``."""
+    """One number per workload for region, size and zone; ``texts`` numbers the names."""
     pair = view.state.pair
     keys: Column = texts[pair["region"]] * 2**32 + texts[pair["size"]]
     return keys[view.pair] * (PLAIN_ZONE + 1) + view.zone
 
 
 def _differences(before: View, after: View, known: Column) -> _Groups:
-    """By group of attributes whether a workload's item shows anything else (only where ``known`` is a place)."""
+    """By group of attributes: whether a workload's item differs. Only workloads that ``known`` has an index for."""
     old, new = before.state, after.state
     texts = _texts_in(old, new)
     old_pair = before.pair[known]
@@ -175,8 +182,8 @@ def _differences(before: View, after: View, known: Column) -> _Groups:
     scored = (after.row >= 0) & (before.row[known] >= 0)
     new_rows, old_rows = after.row[scored], before.row[known][scored]
     for name in ("score", "score_began"):
-        scores[scored] |= (new.rows[name][new_rows] != old.rows[name][old_rows]).any(axis=1)
-    scores[scored] |= new.rows["physical"][new_rows] != texts[old.rows["physical"]][old_rows]
+        scores[scored] |= (new.workloads[name][new_rows] != old.workloads[name][old_rows]).any(axis=1)
+    scores[scored] |= new.workloads["physical"][new_rows] != texts[old.workloads["physical"]][old_rows]
     renamed = {code for code, name in new.regions.items() if old.regions.get(code) != name}
     is_renamed = np.array([text in renamed for text in new.texts], bool)
     return {
@@ -187,8 +194,8 @@ def _differences(before: View, after: View, known: Column) -> _Groups:
     }
 
 
-def _items(view: View, numbers: Column, writing: Writing) -> Iterator[dict[str, Any]]:
-    """Items of some workloads; unknown values are absent."""
+def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
+    """Make the items of some workloads. An unknown value has no attribute."""
     state, pair = view.state, view.pair[numbers]
     names = ("region", "size", "spot", "spot_began", "ondemand", "frequency", "frequency_began", "band")
     of_pair = zip(*(state.pair[name][pair].tolist() for name in names), view.savings[pair].tolist(), strict=True)
@@ -197,7 +204,7 @@ def _items(view: View, numbers: Column, writing: Writing) -> Iterator[dict[str, 
         region_number, size_number, spot, spot_began, ondemand, frequency, frequency_began, band, savings = values
         region, size = state.texts[region_number], state.texts[size_number]
         tier, rest = split_tier(size)
-        item: dict[str, Any] = {
+        item: dict[str, Value] = {
             "InstanceType": size,
             "Workload": f"{region}#{_ZONE_NAMES[zone]}",
             "InstanceTier": tier,
@@ -231,20 +238,20 @@ def _is_known(value: float) -> bool:
 
 @functools.lru_cache(4096)
 def _iso(slot: int) -> str:
-    """A slot's time as items have it; few slots stand in many items."""
+    """A slot's time as text. Cached, because many items share few slots."""
     return to_iso(slot_time(slot))
 
 
-def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, Any]:
-    scores, began = state.rows["score"][row].tolist(), state.rows["score_began"][row].tolist()
+def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, Value]:
+    scores, began = state.workloads["score"][row].tolist(), state.workloads["score_began"][row].tolist()
     known = {
         count: {"s": score, "at": _iso(slot)}
         for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
         if score
     }
-    fields: dict[str, Any] = {"Scores": known} if known else {}
+    fields: dict[str, Value] = {"Scores": known} if known else {}
     fields |= {name: value for name, value in (("T2", t2), ("T3", t3)) if value != UNKNOWN}
-    physical = state.texts[int(state.rows["physical"][row])]
+    physical = state.texts[int(state.workloads["physical"][row])]
     if physical:
         fields["PhysicalZone"] = physical
     return fields

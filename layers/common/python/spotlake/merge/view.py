@@ -1,4 +1,4 @@
-"""What readers see of a state: live workloads with what is derived of them (pure)."""
+"""What readers see of a state: live workloads with derived values (pure)."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spotlake.merge.columns import ZONES, Column
+from spotlake.merge.columns import ZONES
+from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
 from spotlake.models import SLOT_MINUTES
 from spotlake.scores.thresholds import UNKNOWN, thresholds
 
 SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
-PLAIN_ZONE = len(ZONES)  # the code of zone N/A, after those of the zones
+PLAIN_ZONE = len(ZONES)  # code of zone N/A, after the codes of the zones
 
 
 @dataclass(frozen=True)
 class View:
-    """Live and retired workloads of a state; a pair without any scored zone is one workload of zone N/A.
+    """Live and retired workloads of a state. A pair without any scored zone is one workload of zone N/A.
 
     Attributes:
-        state: What it is a view of.
+        state: The state behind the view.
         pair: Number of each workload's pair.
-        row: Number of each workload's row, -1 for zone N/A.
+        row: Index of each workload in the state; -1 for zone N/A.
         zone: Code of each workload's zone.
-        live: Whether each is live.
-        t2, t3: By workload; -1 where no count reached it and the smallest is not known to fail.
-        savings: Percent of on-demand, by pair; nan when either price is unknown.
+        live: Whether each workload is live.
+        t2, t3: T2 and T3 of each workload; -1 where no count reached the score and count 1 is not known to fail.
+        savings: Savings of each pair, in percent of the on-demand price; nan when a price is unknown.
     """
 
     state: MergedState
@@ -40,22 +41,23 @@ class View:
 
     @classmethod
     def of(cls, state: MergedState, retire_after_days: int) -> View:
-        """Derive everything that is derived; a function of the state and the setting alone."""
+        """Compute all derived values, from the state and the setting alone."""
         oldest = max(state.slot - retire_after_days * SLOTS_A_DAY, 1)
         pair_live = state.pair["listed"] >= oldest
-        row_pair = state.rows["pair"].astype(np.int64)
-        row_live = pair_live[row_pair] & (state.rows["answered"] >= oldest)
+        row_pair = state.workloads["pair"].astype(np.int64)
+        row_live = pair_live[row_pair] & (state.workloads["answered"] >= oldest)
         scored = np.zeros(len(pair_live), bool)
         scored[row_pair[row_live]] = True
-        # The N/A workload of a pair that has been scored since is retired; of one never seen without, it never was.
+        # A pair that got its first scored zone has a retired N/A workload. A pair that always had one never had an N/A
+        # workload.
         plain = np.arange(len(pair_live), dtype=np.int64)
-        seen = state.rows["seen"]
+        seen = state.workloads["seen"]
         none = np.full(len(plain), UNKNOWN, np.int16)
         return cls(
             state=state,
             pair=np.concatenate([row_pair, plain]),
             row=np.concatenate([np.arange(len(row_pair), dtype=np.int64), np.full(len(plain), UNKNOWN, np.int64)]),
-            zone=np.concatenate([state.rows["zone"], np.full(len(plain), PLAIN_ZONE, np.int64)]),
+            zone=np.concatenate([state.workloads["zone"], np.full(len(plain), PLAIN_ZONE, np.int64)]),
             live=np.concatenate([row_live, pair_live & ~scored]),
             t2=np.concatenate([thresholds(seen, 2), none]),
             t3=np.concatenate([thresholds(seen, 3), none]),
@@ -63,7 +65,7 @@ class View:
         )
 
     def kept(self) -> View:
-        """The same over a copy of the state, less the history that T2 and T3 have been derived from."""
+        """The same view over a copy of the state, without the history that T2 and T3 are derived from."""
         return replace(self, state=self.state.copy(without="seen"))
 
     def in_order(self) -> Column:

@@ -1,1 +1,1 @@
-"""Which placement-score calls to send: covering the pairs, spreading, and what waits (pure)."""
+"""Plans placement-score calls: cover the pairs, spread the calls, choose what waits (pure)."""

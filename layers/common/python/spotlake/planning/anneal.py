@@ -1,8 +1,8 @@
-"""Improving a cover: at a fixed number of calls, move sizes and regions about until nothing is uncovered.
+"""Improves a cover: moves sizes and regions between a fixed number of calls until no pair is uncovered.
 
-A step puts one uncovered pair into a call: its size into one that has its region, or its region into one that has
-its size, in place of what is needed least there. It is taken when it uncovers no more than it covers, or by chance
-when it is little worse (annealing at one temperature).
+A step puts one uncovered pair into a call. Either the size goes into a call that has the region, or the region goes
+into a call that has the size. The newcomer replaces what the call needs least. A step that uncovers no more than it
+covers is accepted; a slightly worse step is accepted by chance (annealing at one temperature).
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def improve(
     Args:
         packing: A cover of ``need``.
         need: Size -> mask of its regions.
-        target: Stop when there are so few calls.
-        steps: Steps in all.
-        on_progress: Told now and then which part of the steps is spent.
+        target: Number of calls at which to stop.
+        steps: Number of steps to try at most.
+        on_progress: Called from time to time with the share of the steps that is used up (0 to 1).
     """
     best = packing
     spent = 0
@@ -74,7 +74,7 @@ class _Search:
         return list(zip(self.sizes, self.masks, strict=True))
 
     def drop_one(self) -> None:
-        """Take away the call that alone covers the least."""
+        """Remove the call that alone covers the fewest pairs."""
         alone = [
             sum((self.once[size] & mask).bit_count() for size in sizes)
             for sizes, mask in zip(self.sizes, self.masks, strict=True)
@@ -92,7 +92,7 @@ class _Search:
             self._count(size)
 
     def run(self, steps: int, tell: Callable[[int], None]) -> int:
-        """Step until nothing is uncovered or the steps are spent; returns how many were taken."""
+        """Step until no pair is uncovered or the steps are used up; return the number of steps taken."""
         open_sizes = [size for size, mask in self.none.items() if mask]
         for step in range(steps):
             if not self.uncovered:
@@ -121,7 +121,7 @@ class _Search:
                 return
 
     def _try_size(self, call: int, size: int) -> None:
-        """Put the size into the call, instead of the one there that is needed least."""
+        """Put the size into the call, in place of the size that the call needs least."""
         sizes, mask, once = self.sizes[call], self.masks[call], self.once
         if len(sizes) < MAX_CALL_INSTANCE_TYPES:
             sizes.append(size)
@@ -138,7 +138,7 @@ class _Search:
         self._count(size)
 
     def _try_region(self, call: int, bit: int) -> None:
-        """Put the region into the call, instead of the one there that is needed least."""
+        """Put the region into the call, in place of the region that the call needs least."""
         sizes, mask = self.sizes[call], self.masks[call]
         if mask.bit_count() >= MAX_CALL_REGIONS:
             least, old = self._least_needed(call)
@@ -150,7 +150,10 @@ class _Search:
             self._count(size)
 
     def _least_needed(self, call: int) -> tuple[int, int]:
-        """In how many sizes the region is needed that is needed in the fewest, and its bit; of equals any."""
+        """The region that the fewest sizes need: the number of those sizes, and the region's bit.
+
+        Ties are broken freely.
+        """
         least, bit = MAX_CALL_INSTANCE_TYPES + 1, 0
         onces = [self.once[size] for size in self.sizes[call]]
         remaining = self.masks[call]
@@ -166,7 +169,7 @@ class _Search:
         return better_by >= 0 or self.rng.random() < math.exp(better_by / _TEMPERATURE)
 
     def _count(self, size: int) -> None:
-        """Which of its regions no call covers, and which only one does."""
+        """Masks of the size's regions: those that no call covers, and those that exactly one call covers."""
         need, masks = self.need[size], self.masks
         seen = again = 0
         for call in self.where[size]:
@@ -180,7 +183,7 @@ class _Search:
 
 
 def _random_bit(mask: int, rng: Random) -> int:
-    """One of the set bits."""
+    """Return any one of the bits that are set."""
     for _ in range(int(rng.random() * mask.bit_count())):
         mask &= mask - 1
     return mask & -mask

@@ -1,10 +1,10 @@
-"""An attempt: what it was asked, what it planned, what stopped it (pure). Stored by ``state.attempts``."""
+"""An attempt: its input, its plan and its failure (pure). Stored by ``state.attempts``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from spotlake.models import Dataset, Run, ScoreCall, WorkItem
 from spotlake.planning.scope import Scope
@@ -14,12 +14,12 @@ FIRST_FORM = 0  # the attempt that stands for what was stored before attempts ha
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptRecord:
-    """What an attempt was asked.
+    """What the input asked of an attempt.
 
     Attributes:
-        run: The attempt; its counts are those of the input, or the first one.
-        scope: What it covers.
-        includes: Earlier attempts of the slot whose answers it counts on; they are merged with it.
+        run: The attempt, with the desired counts of the input, or else count 1.
+        scope: Regions and sizes that the attempt covers.
+        includes: Numbers of the slot's earlier attempts whose answers this attempt counts on. They are merged together.
     """
 
     run: Run
@@ -32,15 +32,15 @@ class Work:
     """What an attempt planned, for all its regions.
 
     Attributes:
-        run: The attempt, with the counts that were chosen.
-        items: Region -> what its collectors are to do.
-        calls_planned: Placement-score calls in this attempt.
-        calls_waiting: Calls that were wanted in this attempt and did not fit into the quota.
-        quota_left: Calls that could be reserved before this attempt.
-        oldest_waiting_minutes: How old the oldest of the waiting scores is; 0 when none waits, None when
-            something waits that was never asked.
-        blocks: Call id -> id of the block of the stored call plan that it asks.
-        confirmed_at: Region -> data set -> slot of the last whole listing or answer, when the attempt was planned.
+        run: The attempt, with the desired counts that Plan chose.
+        items: Region -> the work of the region's collectors.
+        calls_planned: Number of placement-score calls that this attempt sends.
+        calls_waiting: Number of calls that were wanted in this attempt and did not fit into the quota.
+        quota_left: Number of calls that could be reserved before this attempt.
+        oldest_waiting_minutes: Age of the oldest score that waits, in minutes. 0: no score waits. None: a score waits
+            that was never asked.
+        blocks: Call id -> id of the block of the stored call plan that the call asks.
+        confirmed_at: Region -> data set -> slot of the last whole listing or answer (ISO), as known at planning time.
     """
 
     run: Run
@@ -57,11 +57,14 @@ class Work:
         return [call for item in self.items.values() for call in item.calls]
 
     def owed_sizes(self) -> dict[str, frozenset[str]]:
-        """Region -> sizes whose scores are owed; calls ask other pairs too, which fill up their rectangle."""
+        """Region -> sizes whose scores are owed.
+
+        A call asks more pairs than are owed, because a call is a rectangle.
+        """
         return {region: frozenset(item.instance_types) for region, item in self.items.items()}
 
     def shards(self) -> list[tuple[Dataset, str]]:
-        """The shards that the attempt should leave: data set and collecting region."""
+        """Data set and collecting region of every shard that the attempt should write."""
         return [
             (dataset, region)
             for region, item in self.items.items()
@@ -72,7 +75,7 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What stopped a collector (its data set and region), or a whole step (neither)."""
+    """The failure of a collector, or of a whole step; a step's failure names no data set and no region."""
 
     error: str
     cause: str
@@ -80,7 +83,7 @@ class Failure:
     region: str = ""
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+    def from_dict(cls, content: Mapping[str, object]) -> Self:
         """From the state machine's JSON or a stored end."""
         return cls(
             error=str(content.get("error") or "UnknownError"),

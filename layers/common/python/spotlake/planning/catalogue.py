@@ -1,8 +1,8 @@
-"""The catalogue of (region, size) pairs that can be spot: the union of the last days' listings (pure).
+"""The catalogue of pairs that can be spot: the union of the last days' listings (pure).
 
-Real listings lose thousands of pairs for a day. So each pair keeps the day of its last listing and stays
-for some days more (``settings.catalogue_days``). A listing never makes anything older. A region that was
-not asked for, or whose listing is empty, stays as it was.
+Real listings lose thousands of pairs for a day. So each pair keeps the day of its last listing, and stays in the
+catalogue for ``settings.catalogue_days`` after that day. A listing never moves a day back. A region that was not
+listed, or whose listing is empty, stays as the region was.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from datetime import date, timedelta
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """Pairs with their days.
+    """Pairs, each with the day of its last listing.
 
     Attributes:
-        pairs: Region -> size (ARM casing) -> day it was last listed (ISO date).
+        pairs: Region -> size (ARM casing) -> day of the pair's last listing (ISO date).
         names: Region -> billing name ("KR Central").
         listed: Region -> day of its last listing.
     """
@@ -35,14 +35,14 @@ def fold_listing(
     *,
     keep_days: int,
 ) -> Catalogue:
-    """The catalogue with one day's listing folded in, and without pairs that were not listed for too long.
+    """Add one day's listing to the catalogue, and drop pairs that have been unlisted for too long.
 
     Args:
-        catalogue: Before.
+        catalogue: The catalogue before this listing.
         day: UTC day of the listing.
         listing: Region -> sizes that have a spot price; an empty region changes nothing.
         names: Billing names of those regions.
-        keep_days: How long an unlisted pair stays.
+        keep_days: Days that an unlisted pair stays.
     """
     today, oldest = day.isoformat(), (day - timedelta(days=keep_days)).isoformat()
     pairs = {region: dict(sizes) for region, sizes in catalogue.pairs.items()}

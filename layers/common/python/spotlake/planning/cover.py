@@ -1,9 +1,9 @@
 """Covering (region, size) pairs with as few placement-score calls as possible (pure, deterministic).
 
-A call scores up to 8 regions x 5 sizes. The bound: a size offered in n regions must stand in ceil(n / 8)
-calls, and a call holds five sizes; likewise for regions. Sizes offered in the same regions go in fives
-without waste; the rest is packed greedily and then improved at a fixed number of calls (``anneal``) until
-nothing is uncovered, one call fewer each time, until the bound is met or the effort is spent.
+A call scores up to 8 regions x 5 sizes. The lower bound: a size that is offered in n regions needs ceil(n / 8) calls,
+and a call holds five sizes; the same holds for regions. Sizes that are offered in the same regions are packed in fives
+without waste. The rest is packed greedily. Then ``anneal`` removes one call at a time, until the bound is met or the
+effort is used up.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from itertools import batched
 from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
 from spotlake.planning.anneal import Packing, improve
 
-# Steps of the annealing in somewhat less than a second of one core here; effort is counted in steps, never in time, so
-# the same pairs and effort give the same plan everywhere.
+# Annealing steps that one core does in somewhat less than a second. Effort is counted in steps, never in time, so the
+# same pairs and the same effort give the same plan on every machine.
 STEPS_PER_EFFORT_SECOND = 170_000
 _FIRST_PART = 4  # a quarter of a long effort goes to the smaller problem
-_STEPS_A_STEP = 1.5  # steps of the larger problem in the time of one of the smaller: fewer of them change anything
+_STEPS_A_STEP = 1.5  # steps of the larger problem that take as long as one step of the smaller problem
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Block:
 
 @dataclass(frozen=True)
 class CallPlan:
-    """Blocks that cover every pair, and the number that no plan can beat."""
+    """Blocks that cover every pair, and the lower bound on their number."""
 
     blocks: tuple[Block, ...]
     lower_bound: int
@@ -43,7 +43,7 @@ type Pairs = Mapping[str, Collection[str]]  # region -> sizes
 
 
 def lower_bound(pairs: Pairs) -> int:
-    """A number of calls that no cover of these pairs can go below.
+    """The smallest number of calls that any cover of these pairs could have.
 
     >>> lower_bound({"koreacentral": ["a", "b", "c", "d", "e", "f"], "eastus": ["a"]})
     2
@@ -61,13 +61,14 @@ def cover_pairs(
     start: Sequence[Block] = (),
     on_progress: Callable[[float], None] | None = None,
 ) -> CallPlan:
-    """Calls that cover every pair; pairs that were not asked for may be inside.
+    """Plan calls that cover every pair. A call may also hold pairs that were not asked for.
 
     Args:
-        pairs: Region -> its sizes.
-        effort_seconds: How long to improve, about, on one core (see ``STEPS_PER_EFFORT_SECOND``).
-        start: An earlier plan. Its blocks are kept where they do as well as a new plan.
-        on_progress: Told now and then which part of the effort is spent (0 to 1); it may end before 1.
+        pairs: Region -> sizes to cover.
+        effort_seconds: Approximate seconds to spend on improving, on one core (see ``STEPS_PER_EFFORT_SECOND``).
+        start: An earlier plan. Its blocks are kept where a new plan would be no shorter.
+        on_progress: Called from time to time with the share of the effort that is used up (0 to 1). The last share may
+            be below 1.
     """
     bound = lower_bound(pairs)
     problem = _Problem(pairs)
@@ -82,10 +83,10 @@ def cover_pairs(
 
 
 def _pack(rest: dict[int, int], target: int, steps: int, on_progress: Callable[[float], None] | None) -> Packing:
-    """Cover what does not go in fives of the same regions; ``target`` calls are as good as it gets.
+    """Cover the sizes that do not pack in fives of the same regions. No cover has fewer than ``target`` calls.
 
-    Fives of nearly the same regions are left alone at first: what is open then is half as much. For the last call
-    or two they are taken apart again.
+    Fives of nearly the same regions stay untouched at first, which halves the open problem. For the last call or two
+    the fives are split again.
     """
     grouped, open_masks = _group_by_union(rest)
     packing, anew = greedy(dict(open_masks)), greedy(dict(rest))
@@ -154,7 +155,7 @@ class _Problem:
         return fixed, rest
 
     def repaired(self, start: Sequence[Block]) -> Packing | None:
-        """An earlier plan fitted to these pairs: empty blocks dropped, new pairs added greedily."""
+        """Fit an earlier plan to these pairs: drop empty blocks, and add new pairs greedily."""
         if not start:
             return None
         number_of = {name: number for number, name in enumerate(self.sizes)}
@@ -184,7 +185,10 @@ def region_parts(mask: int) -> list[int]:
 
 
 def _group_by_union(rest: dict[int, int]) -> tuple[Packing, dict[int, int]]:
-    """Fives of sizes that need k calls each and whose regions together still fit k calls; the others stay open."""
+    """Pack sizes in fives that need k calls each and whose regions together still fit k calls.
+
+    The other sizes stay open.
+    """
     by_calls: dict[int, list[int]] = {}
     for size, mask in rest.items():
         by_calls.setdefault(_parts(mask.bit_count(), MAX_CALL_REGIONS), []).append(size)
@@ -204,7 +208,7 @@ def _group_by_union(rest: dict[int, int]) -> tuple[Packing, dict[int, int]]:
 
 
 def _nearest_five(waiting: list[int], rest: dict[int, int], *, most: int) -> tuple[list[int], int]:
-    """The first waiting size and up to four more that make the union grow least, within ``most`` regions."""
+    """Choose the first waiting size, and up to four more that add the fewest regions, within ``most`` regions."""
     group, union = [waiting[0]], rest[waiting[0]]
     while len(group) < MAX_CALL_INSTANCE_TYPES:
         fitting = [
@@ -221,7 +225,7 @@ def _nearest_five(waiting: list[int], rest: dict[int, int], *, most: int) -> tup
 
 
 def greedy(open_masks: dict[int, int]) -> Packing:
-    """Cover what is open, each time with the block that covers the most of it (about); uses up ``open_masks``."""
+    """Cover the open pairs greedily: each block covers about as many of them as a block can. Empties ``open_masks``."""
     blocks: Packing = []
     while open_masks:
         seed = max(open_masks, key=lambda size: (open_masks[size].bit_count(), -size))
@@ -241,7 +245,10 @@ def greedy(open_masks: dict[int, int]) -> Packing:
 
 
 def _best_sizes(open_masks: dict[int, int], mask: int, seed: int) -> list[int]:
-    """The seed and the four sizes that have the most open in the mask, those with the least elsewhere first."""
+    """The seed and the four sizes with the most open regions in the mask.
+
+    Ties go to sizes with the fewest open regions elsewhere.
+    """
     gains = [
         (-gain, open_mask.bit_count(), size)
         for size, open_mask in open_masks.items()
@@ -251,7 +258,7 @@ def _best_sizes(open_masks: dict[int, int], mask: int, seed: int) -> list[int]:
 
 
 def _best_regions(masks: list[int]) -> int:
-    """The 8 regions that are open in the most of these sizes; the first mask's own come first."""
+    """The 8 regions that are open for the most of these sizes. Regions of the first mask come first."""
     counts: dict[int, int] = {}
     for place, mask in enumerate(masks):
         remaining = mask

@@ -1,7 +1,7 @@
-"""What the runs have taught: refused names, restricted pairs, health of each routing location (pure).
+"""Lessons of earlier runs: refused names, restricted pairs, health of each routing location (pure).
 
-Collectors report what they found. After the merge one writer folds all reports of a run into the state.
-Folding a run twice changes nothing, and an older run does not undo what a newer one found.
+Collectors report what they found. After the merge one writer adds all reports of a run to the state. Adding a run twice
+changes nothing, and an older run does not undo the findings of a newer run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from spotlake.names import join_key
 from spotlake.reports import CollectorReport, Findings, LocationAnswers
 
 RESTRICTED_DAYS = 7  # then a pair is asked again through a second subscription
-SMALLEST_WEIGHT = 0.05  # a bad location still gets a call now and then, which shows when it is well again
+SMALLEST_WEIGHT = 0.05  # a bad location still gets some calls, which show when it has recovered
 _RECOVERY = timedelta(hours=1)  # after so long without a call half of what a location lost is forgiven
 _LATEST_SHARE = 0.5  # of the newest run in a location's weight
 
@@ -27,7 +27,7 @@ type PairRuns = Mapping[Pair, str]  # -> id of the run that found it
 
 @dataclass(frozen=True, kw_only=True)
 class InvalidNames:
-    """Names that Azure refused, with the run that found it (ids sort by time).
+    """Names that Azure refused, each with the run that was refused (run ids sort by time).
 
     Attributes:
         regions: ARM code -> run id.
@@ -40,7 +40,7 @@ class InvalidNames:
 
 @dataclass(frozen=True, kw_only=True)
 class LocationScore:
-    """How well a location did: 1.0 all answered quickly, 0.0 none; as of a run."""
+    """Health of a routing location after a run: 1.0 when all calls were answered quickly, 0.0 when none was."""
 
     weight: float
     run_id: str
@@ -48,14 +48,14 @@ class LocationScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Learnt:
-    """All of it.
+    """All lessons.
 
     Attributes:
-        invalid: Left out of the calls until the next full run asks again.
-        restricted: Pairs that two subscriptions may not use, taken as restricted for all.
-        restricted_for: Digest of a subscription -> pairs that it may not use though another may; such
-            a pair is asked through another one from the start.
-        health: By routing location.
+        invalid: Names that calls leave out until the next full run asks for them again.
+        restricted: Pairs that two subscriptions may not use; they count as restricted for every subscription.
+        restricted_for: Digest of a subscription -> pairs that this subscription may not use and another may. Such a
+            pair is asked through another subscription from the start.
+        health: Routing location -> health.
     """
 
     invalid: InvalidNames = field(default_factory=InvalidNames)
@@ -64,7 +64,7 @@ class Learnt:
     health: Mapping[str, LocationScore] = field(default_factory=dict)
 
     def weights(self, locations: Iterable[str], now_at: datetime) -> dict[str, float]:
-        """What share of its quota a location should get, 0.05 to 1.0; unknown ones get all of it."""
+        """The share of a location's quota to use, 0.05 to 1.0. A location without a known health gets 1.0."""
         return {name: _weight(self.health.get(name), now_at) for name in locations}
 
 
@@ -77,12 +77,12 @@ def _weight(score: LocationScore | None, now_at: datetime) -> float:
 
 
 def fold(learnt: Learnt, run: Run, reports: Sequence[CollectorReport]) -> Learnt:
-    """What is known after a run's placement-score reports (pure).
+    """Add the placement-score reports of a run to the lessons (pure).
 
     Args:
-        learnt: What was known before.
-        run: A full run that got all its answers forgets the refused names it did not find again.
-        reports: Of all collectors that wrote a shard; those of other data sets are skipped.
+        learnt: The lessons before the run.
+        run: The run. A full run with all its answers drops refused names that Azure did not refuse again.
+        reports: Reports of all collectors that wrote a shard. Reports of other data sets are skipped.
     """
     ours = [report for report in reports if report.dataset is Dataset.SPS]
     found = [report.found for report in ours]
@@ -118,7 +118,7 @@ def _fold_restricted(known: PairRuns, run: Run, found: Sequence[Findings]) -> di
 def _fold_restricted_for(
     known: Mapping[str, PairRuns], run: Run, findings: Sequence[Findings]
 ) -> dict[str, dict[Pair, str]]:
-    """They only lapse: a pair that is not asked through a subscription cannot be seen to open there."""
+    """End these restrictions by age alone: a pair that is not asked through a subscription is not seen to open."""
     found = {digest: _not_lapsed(pairs, run) for digest, pairs in known.items()}
     for one in findings:
         for digest, listed in one.restricted_for.items():
@@ -155,11 +155,11 @@ def _fold_health(
 
 @dataclass(frozen=True)
 class Restrictions:
-    """What a collector goes by; sizes as ``join_key``.
+    """The restrictions that a collector applies; sizes are in the form of ``join_key``.
 
     Attributes:
         everywhere: Pairs that need not be asked through a second subscription.
-        by_subscription: Digest -> pairs better asked through another one.
+        by_subscription: Digest of a subscription -> pairs to ask through another subscription.
     """
 
     everywhere: frozenset[Pair] = frozenset()

@@ -1,8 +1,8 @@
-"""Which desired count a run asks for (pure).
+"""Chooses the desired count of a run (pure).
 
-Order 1, 5, 10, ..., 50, one a run. The position comes from the explicit input, else from production's
-``sps_metadata.yaml`` when it is fresh, else from the timestamp; a full run asks for 1. While quota is
-short the count goes on per finished sweep instead (``planning.sweep``).
+The counts take turns in the order 1, 5, 10, ..., 50, one count per run. The position comes from the input, else from
+production's ``sps_metadata.yaml`` when that file is fresh, else from the timestamp. A full run asks for count 1. While
+the quota is short, the count changes after each finished sweep instead (``planning.sweep``).
 """
 
 from __future__ import annotations
@@ -15,23 +15,26 @@ import yaml
 
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
 
+_LARGEST_BYTES = 65_536  # production's own file has a hundred
+
 
 @dataclass(frozen=True)
 class ProductionPosition:
-    """What production's file says: a position to use, or why it is not used (one of the two)."""
+    """What production's file says: a position and its day, or why it is not used (one of the two)."""
 
     index: int | None
     ignored: str | None
+    day: date | None = None
 
 
 def parse_sps_metadata(body: bytes | None, day: date) -> ProductionPosition:
     r"""Read production's ``sps_metadata.yaml``.
 
-    It is fresh when ``workload_date`` is the run's UTC day, or the day before: production writes the new
-    date only when its first run of the day is done.
+    The file is fresh when ``workload_date`` is the run's UTC day or the day before. Production writes the new date only
+    after its first run of the day.
 
     Args:
-        body: The object, or None when there is none.
+        body: The object's bytes; None when there is no object.
         day: UTC day of the run.
 
     >>> parse_sps_metadata(b"desired_count_index: 3\nworkload_date: '2025-12-15'", date(2025, 12, 15)).index
@@ -39,23 +42,27 @@ def parse_sps_metadata(body: bytes | None, day: date) -> ProductionPosition:
     """
     if body is None:
         return ProductionPosition(None, "production has no sps_metadata.yaml")
+    if len(body) > _LARGEST_BYTES:
+        return ProductionPosition(None, f"production's sps_metadata.yaml has {len(body)} bytes")
     try:
         content: Any = yaml.safe_load(body)
-        index, text = content["desired_count_index"], str(content["workload_date"])
-        written = date.fromisoformat(text)
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        index, given = content["desired_count_index"], content["workload_date"]
+        # Anything but a short text or a date may be built of aliases, and grow when it is printed.
+        written = date.fromisoformat(str(given)[:10] if isinstance(given, date) else given)
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
         return ProductionPosition(None, f"production's sps_metadata.yaml cannot be read ({type(error).__name__})")
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(DESIRED_COUNTS):
+        shown = str(index)[:20] if isinstance(index, int | float | str) else type(index).__name__
         return ProductionPosition(
-            None, f"production's desired_count_index {index!r} is not 0 to {len(DESIRED_COUNTS) - 1}"
+            None, f"production's desired_count_index {shown} is not 0 to {len(DESIRED_COUNTS) - 1}"
         )
     if not day - timedelta(days=1) <= written <= day:
         return ProductionPosition(None, f"production's sps_metadata.yaml is of {written.isoformat()}")
-    return ProductionPosition(index, None)
+    return ProductionPosition(index, None, written)
 
 
 def count_of_slot(slot_at: datetime) -> int:
-    """The count that the timestamp alone gives: the cycle of 11 slots since the epoch.
+    """The count that follows from the timestamp alone: a cycle of 11 slots since the epoch.
 
     >>> from datetime import UTC
     >>> [count_of_slot(datetime(2025, 12, 15, 10, minute, tzinfo=UTC)) for minute in (0, 10)]
@@ -65,7 +72,7 @@ def count_of_slot(slot_at: datetime) -> int:
 
 
 def next_count(count: int) -> int:
-    """The count after this one in the rotation.
+    """The next count in the rotation.
 
     >>> next_count(5), next_count(50)
     (10, 1)

@@ -1,4 +1,4 @@
-"""The state machine's input: checked once, at the door; inside, nobody guesses (pure)."""
+"""The state machine's input, checked once before anything else reads it (pure)."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _SIZE_GLOB = re.compile(r"[A-Za-z0-9_*?\[\]!-]+")
 
 @dataclass(frozen=True, kw_only=True)
 class RunInput:
-    """What was asked of a run, checked.
+    """The checked input of a run.
 
     Attributes:
-        slot_at: The slot asked for, or None for the present one.
-        floored: Whether the timestamp given was not a slot's own and was floored.
+        slot_at: The slot that the input names; None for the present slot.
+        floored: Whether the given timestamp lay inside a slot and was moved to the slot's beginning.
         mode: "auto", "incremental" or "full".
         regions: ARM codes; empty: all.
         instance_types: Globs of ARM sizes; empty: all.
-        desired_counts: Counts asked for; empty: as the rotation says.
-        resume: Leave alone what this slot has stored already.
+        desired_counts: Counts to ask for; empty: the rotation chooses.
+        resume: Ask only for what the slot's earlier attempts have no answer for.
     """
 
     slot_at: datetime | None
@@ -52,8 +52,9 @@ def parse_input(raw: Any, *, now_at: datetime | None) -> RunInput:
 
     Args:
         raw: ``{"timestamp", "mode", "regions", "instance_types", "desired_count", "resume", "past"}``, all optional.
-            ``past``: take a slot that passed more than an hour ago though Azure answers for the present.
-        now_at: To refuse slots in the future and in the past; None where the run's clock follows the timestamp.
+            ``past`` accepts a slot that ended more than an hour ago, although Azure answers for the present alone.
+        now_at: The present, to refuse slots of the future and of the past. None where the run's clock follows the
+            timestamp.
 
     Raises:
         InvalidInputError: Names the field, the value and what is allowed.
@@ -85,7 +86,7 @@ def parse_input(raw: Any, *, now_at: datetime | None) -> RunInput:
 
 
 def parse_timestamp(given: object, *, now_at: datetime | None) -> datetime:
-    """The moment that a timestamp names, in UTC (not yet floored).
+    """Parse a timestamp into a moment in UTC. The moment is not yet moved to its slot.
 
     >>> parse_timestamp("2025-12-15 19:04+09:00", now_at=None).isoformat()
     '2025-12-15T10:04:00+00:00'
@@ -108,7 +109,7 @@ def parse_timestamp(given: object, *, now_at: datetime | None) -> datetime:
 
 
 def require_known_regions(regions: Collection[str], known: Collection[str]) -> None:
-    """Refuse a region that is not among the known ones, with the nearest names."""
+    """Refuse a region that is not known; the error names the most similar regions."""
     for region in regions:
         if region not in known:
             near = difflib.get_close_matches(region, known, n=3, cutoff=0.5) or sorted(known)[:5]
@@ -118,14 +119,14 @@ def require_known_regions(regions: Collection[str], known: Collection[str]) -> N
 
 
 def require_known_sizes(globs: Collection[str], sizes: Iterable[str]) -> None:
-    """Refuse globs that fit no size at all: the run would collect nothing and look well."""
+    """Refuse globs that match no size: the run would collect nothing and still succeed."""
     if globs and not any(matches(size, globs) for size in sizes):
         text = ", ".join(globs)
         raise InvalidInputError("instance_types", text, "globs that fit a size of the catalogue, such as Standard_D*")
 
 
 def matches(instance_type: str, globs: Collection[str]) -> bool:
-    """Whether a size is asked for: any glob fits (without regard to case), or there are none.
+    """Whether the globs select a size: any glob matches (without regard to case), or there is no glob.
 
     >>> matches("Standard_D2s_v5", ["standard_d*"]), matches("Standard_E2s_v5", ["Standard_D*"])
     (True, False)

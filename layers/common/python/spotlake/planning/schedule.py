@@ -1,9 +1,9 @@
-"""Which calls are sent in a run, and through which routing location (pure).
+"""Chooses the calls of a run, and the routing location of each call (pure).
 
-What failed in an earlier run goes first; then all calls of the run's counts when the quota allows, else
-those that have waited longest, weighted by what the user marked as important. Calls are spread over the
-locations by free quota and health, and every location belongs to exactly one region's collector: its own,
-or for locations without one, one that is dealt out in turn.
+Calls that failed in an earlier run come first. Then come all calls of the run's counts, if the quota allows. Otherwise
+the calls that have waited longest come first; regions and sizes with priority count twice. Calls are spread over the
+routing locations by free quota and health. Each location belongs to the collector of exactly one region: its own
+region, or else a region chosen in turn.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from spotlake.planning.urgency import Priorities, Wanted, failed_at_other_counts
 
 _FALLBACKS = 6
 _SMALLEST_WEIGHT = 0.01
-_MOST_AGAIN = 10  # after an outage no run grows by more than a tenth; the rest waits for its count's turn
+_MOST_AGAIN = 10  # after an outage no run grows by more than a tenth; the other calls wait for their count's turn
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """What a run sends.
+    """The calls of a run.
 
     Attributes:
-        calls: Collecting region -> its calls, most important first.
-        desired_counts: Counts that are asked: those given or the sweep's, then those of calls that failed lately.
-        fallbacks: Locations for calls whose own fails, healthiest first.
-        planned: Calls in all.
-        waiting: Calls that were to be sent in this run (or, in a sweep, are still to be sent) and do not fit.
-        blocks: Call id -> block id, to fold the answers.
-        oldest_age_minutes: How old the oldest of the waiting scores is; 0 when nothing waits, None when
-            something waits that has never been asked.
+        calls: Collecting region -> calls that the region's collector sends, most important first.
+        desired_counts: Counts that are asked: the given ones or the sweep's, then those of calls that failed lately.
+        fallbacks: Locations for calls whose own location fails, healthiest first.
+        planned: Number of calls.
+        waiting: Number of calls that are due and do not fit into the quota.
+        blocks: Call id -> id of the block that the call asks.
+        oldest_age_minutes: Age of the oldest score that waits, in minutes. 0: no score waits. None: a score waits that
+            was never asked.
     """
 
     calls: Mapping[str, tuple[ScoreCall, ...]]
@@ -62,31 +62,25 @@ def schedule_calls(
     """Choose and spread the calls of one run.
 
     Args:
-        blocks: The call plan.
-        desired_counts: Asked in this run; None to go on with the sweep, because the quota is short.
-        free: Routing location -> calls that can be reserved now.
-        health: Routing location -> weight (1.0 good, near 0 bad); missing: 1.0.
+        blocks: The blocks of the call plan.
+        desired_counts: Counts of this run; None to continue the sweep, because the quota is short.
+        free: Routing location -> number of calls that can be reserved now.
+        health: Routing location -> weight, from near 0 (bad) to 1.0 (good). A missing location has 1.0.
         collectors: Regions that have a collector in this run.
         sweep: When each block was last answered.
         now_at: The run's slot.
-        priorities: What waits half as long.
-        wanted: Exactly these blocks, most urgent first, and nothing else (a resumed attempt); None to choose.
+        priorities: Regions and sizes that wait half as long.
+        wanted: The blocks of a resumed attempt, most urgent first; no other block is asked. None: choose the blocks.
     """
     room = sum(free.values()) if collectors else 0
     if wanted is not None:
         sent, left = list(wanted[:room]), list(wanted[room:])
         counts = tuple(desired_counts or ())
-    elif desired_counts is None:
-        need = wanted_in_sweep(blocks, sweep, now_at, priorities)
-        sent, left = (need.owed + need.ahead)[:room], need.owed[room:]
-        counts = tuple(dict.fromkeys([sweep.desired_count, *(one.count for one in sent)]))
     else:
-        failed = failed_at_other_counts(blocks, desired_counts, sweep, now_at, priorities)
-        chosen = failed[: len(blocks) // _MOST_AGAIN] + wanted_at_counts(
-            blocks, desired_counts, sweep, now_at, priorities
-        )
-        sent, left = chosen[:room], chosen[room:]
-        counts = tuple(dict.fromkeys([*desired_counts, *(one.count for one in sent)]))
+        first, ahead = _urgent(blocks, desired_counts, sweep, now_at, priorities)
+        sent, left = [*first, *ahead][:room], list(first[room:])
+        usual = [sweep.desired_count] if desired_counts is None else desired_counts
+        counts = tuple(dict.fromkeys([*usual, *(one.count for one in sent)]))
     owners = owners_of(sorted(free), collectors)
     calls: dict[str, list[ScoreCall]] = {region: [] for region in collectors}
     named: dict[str, str] = {}
@@ -105,8 +99,24 @@ def schedule_calls(
     )
 
 
+def _urgent(
+    blocks: Sequence[Block],
+    desired_counts: Sequence[int] | None,
+    sweep: Sweep,
+    now_at: datetime,
+    priorities: Priorities,
+) -> tuple[Sequence[Wanted], Sequence[Wanted]]:
+    """Calls that are due, most urgent first; and calls of the next sweep, for quota that is left."""
+    if desired_counts is None:
+        need = wanted_in_sweep(blocks, sweep, now_at, priorities)
+        return need.owed, need.ahead
+    failed = failed_at_other_counts(blocks, desired_counts, sweep, now_at, priorities)
+    due = wanted_at_counts(blocks, desired_counts, sweep, now_at, priorities)
+    return failed[: len(blocks) // _MOST_AGAIN] + due, []
+
+
 def owners_of(locations: Sequence[str], collectors: Sequence[str]) -> dict[str, str]:
-    """Routing location -> the region whose collector sends what is routed through it."""
+    """Routing location -> region whose collector sends the calls of that location."""
     known = set(collectors)
     strangers = [name for name in locations if name not in known]
     owners = {name: name for name in locations if name in known}
@@ -116,9 +126,10 @@ def owners_of(locations: Sequence[str], collectors: Sequence[str]) -> dict[str, 
 
 
 def spread(free: Mapping[str, int], health: Mapping[str, float], number: int) -> list[str]:
-    """Locations for so many calls: each gets in proportion to what it has free and to its health.
+    """Choose locations for ``number`` calls, in proportion to the free quota and the health of each location.
 
-    Never more than it has free. What is left after a run is then even too, for calls that must be sent again.
+    No location gets more calls than it has free. So the quota that is left is even too, for calls that must be sent
+    again.
 
     >>> spread({"eastus": 4, "westus": 2}, {}, 3)
     ['eastus', 'eastus', 'westus']

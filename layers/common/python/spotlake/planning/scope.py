@@ -1,25 +1,35 @@
-"""What an attempt was asked to cover: the input's filters, or else the settings' ones (pure)."""
+"""The scope of an attempt: the filters of the input, or else those of the settings (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self, TypedDict
 
 from spotlake.planning.run_input import RunInput
 from spotlake.settings import Settings
 
 
+class ScopeJson(TypedDict):
+    """``Scope`` as an attempt's record holds it."""
+
+    regions: Sequence[str]
+    instance_types: Sequence[str]
+    desired_counts: Sequence[int]
+    resume: bool
+    filtered: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What an attempt covers.
+    """Regions, sizes and counts that an attempt covers.
 
     Attributes:
         regions: ARM codes; empty: all.
         instance_types: Globs of ARM sizes; empty: all.
-        desired_counts: Counts asked for by the input; empty: as the rotation says.
+        desired_counts: Counts that the input names; empty: the rotation chooses.
         resume: Ask only for what the slot's earlier attempts have no answer for.
-        filtered: Whether the input named regions or sizes: the attempt is a part, and stands for no whole run.
+        filtered: Whether the input named regions or sizes. Such an attempt covers a part and is no whole run.
     """
 
     regions: tuple[str, ...] = ()
@@ -30,7 +40,7 @@ class Scope:
 
     @classmethod
     def of(cls, given: RunInput, settings: Settings) -> Self:
-        """From the checked input."""
+        """Make the scope from the checked input."""
         return cls(
             regions=given.regions or settings.regions,
             instance_types=given.instance_types or settings.instance_types,
@@ -40,8 +50,8 @@ class Scope:
         )
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """From an attempt's record."""
+    def from_dict(cls, content: ScopeJson) -> Self:
+        """Read the scope from an attempt's record."""
         return cls(
             regions=tuple(content["regions"]),
             instance_types=tuple(content["instance_types"]),
@@ -50,8 +60,8 @@ class Scope:
             filtered=content["filtered"],
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """For an attempt's record."""
+    def to_dict(self) -> ScopeJson:
+        """Return the form that an attempt's record holds."""
         return {
             "regions": self.regions,
             "instance_types": self.instance_types,

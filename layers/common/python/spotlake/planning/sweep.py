@@ -1,11 +1,10 @@
 """Sweeps: while quota is short, all pairs are asked at one count before the next count begins (pure).
 
-The state keeps, for each block of the call plan and each count, when it was last answered and how often it
-has failed since; and the count whose sweep is going on with the moment it began. A sweep is finished when
-every block has been asked since; what quota its last run does not need asks the first blocks of the next.
-A call that failed goes first in the next runs, but not for ever: one that always fails must not take the
-quota of the others, and waits for its count's next sweep. With a new plan a block's age is that of the
-oldest of its pairs, so nothing is forgotten.
+For each block of the call plan and each count, the state keeps the slot of the last answer and the number of failures
+since. The state also keeps the count of the current sweep and the slot in which the sweep began. A sweep is finished
+when every block has been asked since. Quota that its last run does not need goes to the first blocks of the next sweep.
+A call that failed comes first in the next runs. After a few failures the call waits for the next sweep of its count, so
+that it does not use up the quota of the others. In a new plan a block is as old as the oldest of its pairs.
 """
 
 from __future__ import annotations
@@ -15,31 +14,41 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from statistics import median_low
-from typing import Any, Self
+from typing import NotRequired, Self, TypedDict
 
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, from_iso, to_iso
 from spotlake.planning.cover import Block
 from spotlake.planning.rotation import next_count
 
-_GOES_FIRST = 3  # times that a call is sent again before its turn
+_GOES_FIRST = 3  # failures after which a call waits for the next sweep
 
 
 def block_id(block: Block) -> str:
-    """A short name of a block that depends on its content alone."""
+    """A short name for a block, made from the block's content alone."""
     text = ",".join(block.regions) + "|" + ",".join(block.instance_types)
     return blake2b(text.encode(), digest_size=6).hexdigest()
 
 
+class SweepJson(TypedDict):
+    """``Sweep`` as the state holds it. Counts are text, because they are keys of JSON objects."""
+
+    desired_count: int
+    began_at: str | None
+    answered: dict[str, Mapping[str, str]]
+    failed: NotRequired[dict[str, Mapping[str, tuple[int, str]]]]
+    next_began_at: NotRequired[str | None]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """What has been answered when.
+    """The current sweep, and the last answers of every block.
 
     Attributes:
-        desired_count: Of the sweep that is going on.
-        began_at: When it began; None before the first run.
-        answered: Count -> block id -> slot (ISO) of its last answer.
-        failed: Count -> block id -> failures since it was answered, and the slot (ISO) of the last.
-        next_began_at: When blocks were first asked at the next count, ahead of its sweep; None when none were.
+        desired_count: Count of the current sweep.
+        began_at: Slot in which the sweep began (ISO); None before the first run.
+        answered: Count -> block id -> slot of the block's last answer (ISO).
+        failed: Count -> block id -> (failures since the last answer, slot of the last failure in ISO).
+        next_began_at: Slot in which a block was first asked ahead, at the next count (ISO); None when no block was.
     """
 
     desired_count: int = 1
@@ -49,8 +58,8 @@ class Sweep:
     next_began_at: str | None = None
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """From the state."""
+    def from_dict(cls, content: SweepJson) -> Self:
+        """Read the sweep from the state."""
         return cls(
             desired_count=content["desired_count"],
             began_at=content["began_at"],
@@ -62,8 +71,8 @@ class Sweep:
             next_began_at=content.get("next_began_at"),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """For the state."""
+    def to_dict(self) -> SweepJson:
+        """Return the form that the state holds."""
         return {
             "desired_count": self.desired_count,
             "began_at": self.began_at,
@@ -73,17 +82,17 @@ class Sweep:
         }
 
     def answered_at(self, block: str, count: int) -> str:
-        """Slot of a block's last answer at a count (ISO), "" when there is none; such texts sort by time."""
+        """Slot of a block's last answer at a count (ISO); "" when there is none. These texts sort by time."""
         return self.answered.get(count, {}).get(block, "")
 
     def is_open(self, block: str, count: int) -> bool:
-        """Whether a block has still to be asked in the sweep of the going count, or of the next one."""
+        """Whether a block is still to be asked in the current sweep, or in the next one."""
         began_at = self.began_at if count == self.desired_count else self.next_began_at
         _, failed_at = self.failed.get(count, {}).get(block, (0, ""))
         return began_at is None or max(self.answered_at(block, count), failed_at) < began_at
 
     def goes_first(self, block: str, count: int) -> bool:
-        """Whether a block failed at a count, and not so often that it must wait for its turn."""
+        """Whether a block failed at a count, but not so often that the block must wait for the next sweep."""
         failures, _ = self.failed.get(count, {}).get(block, (0, ""))
         return 0 < failures <= _GOES_FIRST
 
@@ -91,15 +100,15 @@ class Sweep:
 def record_answers(
     sweep: Sweep, *, slot_at: datetime, count: int, answered: Iterable[str], failed: Iterable[str], plan: Iterable[str]
 ) -> Sweep:
-    """The sweep after a run; folding a run twice changes nothing.
+    """Record the answers of a run. Recording a run twice changes nothing.
 
     Args:
-        sweep: Before.
-        slot_at: The run's slot; an older run never makes an answer older.
-        count: What it asked for.
+        sweep: The sweep before the run.
+        slot_at: The run's slot. An older run never makes an answer older.
+        count: Desired count that the run asked for.
         answered: Block ids that were answered.
         failed: Block ids that were planned and got no answer, sent or not.
-        plan: Block ids of the whole plan; others are forgotten.
+        plan: Block ids of the whole plan. Other blocks are dropped.
     """
     at, wanted = to_iso(slot_at), dict.fromkeys(plan)
     known = dict(sweep.answered.get(count, {}))
@@ -129,15 +138,15 @@ def record_answers(
 
 
 def lost_count(sweep: Sweep, plan: Collection[str], count: int, slot_at: datetime) -> int | None:
-    """The count whose turn passed without its run, so that this run can ask it too.
+    """The count that lost its turn, so that this run can ask the count too.
 
-    With enough quota each count has its turn once in eleven slots. A count of which most blocks were last asked
-    a whole cycle ago has lost its turn: its run failed, was skipped, or never began.
+    With enough quota each count has its turn once in eleven slots. If most blocks of a count were last asked a whole
+    cycle ago, the count has lost its turn: its run failed, was skipped, or never began.
 
     Args:
-        sweep: What has been asked when.
+        sweep: The last answers of every block.
         plan: Block ids of the whole plan.
-        count: The run's own.
+        count: The count of this run.
         slot_at: The run's slot.
 
     Returns:
@@ -158,13 +167,13 @@ def _asked_at(sweep: Sweep, plan: Collection[str], count: int) -> str:
 def move_to_plan(
     sweep: Sweep, before: Sequence[Block], after: Sequence[Block], pairs: Mapping[str, Collection[str]]
 ) -> Sweep:
-    """The same ages for a new plan's blocks: each is as old as the oldest of its pairs.
+    """Carry the ages over to the blocks of a new plan: each block is as old as the oldest of its pairs.
 
     Args:
-        sweep: With the ages of the old blocks.
+        sweep: The sweep with the ages of the old blocks.
         before: The old plan.
         after: The new plan.
-        pairs: Region -> sizes to score; what else stands in a block does not make it old.
+        pairs: Region -> sizes to score. Other pairs in a block do not make the block old.
     """
     if before == after:
         return sweep
@@ -203,7 +212,7 @@ def _moved(
 
 
 def slots_of_window(window_minutes: int) -> int:
-    """How many runs, ten minutes apart, must share what a pair may send in a window.
+    """Number of runs, ten minutes apart, that share the calls which one route may send in a window.
 
     >>> slots_of_window(62), slots_of_window(60)
     (7, 6)
@@ -212,16 +221,16 @@ def slots_of_window(window_minutes: int) -> int:
 
 
 def cycle_minutes(calls: int, window_calls: int, window_minutes: int) -> int:
-    """How old a score gets when all counts are swept in turn: what the quota allows in theory.
+    """The age that a score reaches, in minutes, when all counts are swept in turn and every call succeeds.
 
-    A call counts for the whole window after it was sent, and runs send at their ten-minute slots: with a
-    window of 62 minutes what a run has sent can be sent again by the seventh run after it, so seven runs
-    share one window's calls. After ``calls`` times 11 counts every score has been asked again.
+    A call counts for the whole window, and runs are ten minutes apart. With a window of 62 minutes, the seventh run
+    after a run may reuse its calls, so seven runs share the calls of one window. After ``calls`` times 11 counts every
+    score has been asked again.
 
     Args:
-        calls: Of the call plan.
-        window_calls: What all subscriptions and routing locations together may send in a window; at least 1.
-        window_minutes: The window.
+        calls: Number of calls in the call plan.
+        window_calls: Number of calls that all routes together may send in a window; at least 1.
+        window_minutes: Length of the window.
 
     >>> cycle_minutes(1725, 590, 62)
     2260
@@ -230,5 +239,5 @@ def cycle_minutes(calls: int, window_calls: int, window_minutes: int) -> int:
 
 
 def age_minutes(slot: str, now_at: datetime) -> float | None:
-    """Minutes since a slot (ISO text of ``answered_at``); None for never."""
+    """Minutes since the slot that ``answered_at`` returned; None when there is no such slot."""
     return (now_at - from_iso(slot)).total_seconds() / 60 if slot else None

@@ -1,4 +1,4 @@
-"""Which calls are wanted, most urgent first, before quota is looked at (pure)."""
+"""Orders the wanted calls by urgency, before the quota is looked up (pure)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from spotlake.planning.cover import Block
 from spotlake.planning.rotation import next_count
 from spotlake.planning.sweep import Sweep, age_minutes, block_id
 
-PRIORITY_WEIGHT = 2.0  # what is marked waits half as long
-_NEVER_MINUTES = 10_000_000.0  # in place of the age of what was never asked
+PRIORITY_WEIGHT = 2.0  # blocks with priority wait half as long
+_NEVER_MINUTES = 10_000_000.0  # stands for the age of a block that was never asked
 
 
 @dataclass(frozen=True, kw_only=True)
 class Priorities:
-    """What the user marked: ARM codes, and globs of ARM sizes."""
+    """Regions (ARM codes) and sizes (globs) to which the settings give priority."""
 
     regions: tuple[str, ...] = ()
     instance_types: tuple[str, ...] = ()
 
     def weight(self, block: Block) -> float:
-        """2.0 for a block with anything marked in it, else 1.0."""
+        """2.0 for a block that holds a region or size with priority, else 1.0."""
         marked = any(region in self.regions for region in block.regions) or any(
             fnmatchcase(size.lower(), glob.lower()) for size in block.instance_types for glob in self.instance_types
         )
@@ -33,14 +33,14 @@ class Priorities:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """A block to ask at a count.
+    """A block to ask at one desired count.
 
     Attributes:
-        block: Its regions and sizes.
-        block_id: Its name.
+        block: Regions and sizes of the block.
+        block_id: Short name of the block.
         count: Desired count.
-        age_minutes: Since its last answer at the count; None for never.
-        urgency: Age by weight in minutes; above any age for what failed in an earlier run.
+        age_minutes: Minutes since the block's last answer at this count; None when there was no answer.
+        urgency: Age in minutes times weight. A block that failed in an earlier run has more than any age.
     """
 
     block: Block
@@ -52,11 +52,12 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepNeed:
-    """What a run of a sweep wants.
+    """The calls that a run of a sweep wants.
 
     Attributes:
-        owed: Still to be asked in the sweep; what failed lately; what is marked and has waited long enough.
-        ahead: Of the next count, for quota that would lie idle otherwise; not owed yet.
+        owed: Calls still to be asked in the sweep, calls that failed lately, and calls with priority that are old
+            enough.
+        ahead: Calls of the next count, for quota that would otherwise be idle. They are not owed yet.
     """
 
     owed: list[Wanted]
@@ -66,7 +67,7 @@ class SweepNeed:
 def wanted_at_counts(
     blocks: Iterable[Block], counts: Sequence[int], sweep: Sweep, now_at: datetime, priorities: Priorities
 ) -> list[Wanted]:
-    """Every block at every count: what failed in an earlier run, then the longest waiting by weight."""
+    """Every block at every count: blocks that failed in an earlier run, then the others by weighted age."""
     wanted = []
     for block in blocks:
         name, weight = block_id(block), priorities.weight(block)
@@ -80,14 +81,14 @@ def wanted_at_counts(
 
 
 def by_urgency(wanted: Iterable[Wanted]) -> list[Wanted]:
-    """Most urgent first; the plan's order decides between equals."""
+    """Sort by urgency, most urgent first. Ties keep the plan's order."""
     return sorted(wanted, key=lambda one: -one.urgency)
 
 
 def failed_at_other_counts(
     blocks: Iterable[Block], counts: Sequence[int], sweep: Sweep, now_at: datetime, priorities: Priorities
 ) -> list[Wanted]:
-    """What failed in earlier runs, which asked at other counts, and goes first."""
+    """Blocks that failed in earlier runs at other counts. They come first."""
     others = [count for count in DESIRED_COUNTS if count not in counts and sweep.failed.get(count)]
     return [
         one
@@ -97,10 +98,10 @@ def failed_at_other_counts(
 
 
 def wanted_in_sweep(blocks: Sequence[Block], sweep: Sweep, now_at: datetime, priorities: Priorities) -> SweepNeed:
-    """What the sweep has not asked yet, then the beginning of the next count's.
+    """Blocks that the sweep has not asked yet, then blocks of the next count's sweep.
 
-    What is marked is asked between its sweeps too, once it has waited half as long as the oldest that the
-    sweep still has to ask. No more calls than the plan has blocks: a run is made for so many.
+    Blocks with priority are asked between their sweeps too, once they have waited half as long as the oldest block that
+    the sweep still has to ask. A run never gets more calls than the plan has blocks.
     """
     current, following = sweep.desired_count, next_count(sweep.desired_count)
     still = [
@@ -123,7 +124,7 @@ def wanted_in_sweep(blocks: Sequence[Block], sweep: Sweep, now_at: datetime, pri
 def _between_sweeps(
     blocks: Iterable[Block], still: Iterable[Wanted], sweep: Sweep, now_at: datetime, priorities: Priorities
 ) -> list[Wanted]:
-    """Marked blocks at other counts whose weighted age is that of the oldest block which the sweep will ask."""
+    """Blocks with priority at other counts whose weighted age reaches that of the oldest block still in the sweep."""
     oldest = max((one.age_minutes for one in still if one.age_minutes is not None), default=None)
     marked = [block for block in blocks if priorities.weight(block) > 1.0]
     if oldest is None or not marked:

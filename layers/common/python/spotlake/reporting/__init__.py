@@ -1,1 +1,1 @@
-"""The page of a run: what is shown (``facts``, ``figures``) and how (``page``, with the files beside it)."""
+"""The page of a run: its content (``facts``, ``figures``, ``verdict``) and its form (``page``)."""

@@ -1,22 +1,21 @@
-"""What the page shows of one run, gathered from the objects that the run has written."""
+"""Gathers what the page shows of one run, from the objects that the run wrote."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
-
-import orjson
+from typing import TypedDict
 
 from spotlake import keys
 from spotlake.errors import StoreError
 from spotlake.models import Dataset, from_iso, slot_of_run_id
-from spotlake.reporting.figures import THRESHOLDS, Figures, compared_values, snapshot_rows
-from spotlake.reporting.jobs import job_records
-from spotlake.reporting.told import told
+from spotlake.reporting.figures import THRESHOLDS, Figures, SnapshotFigures, compared_values, snapshot_rows
+from spotlake.reporting.jobs import job_ends
+from spotlake.reporting.verdict import JudgedManifest, judge
+from spotlake.run_files import CollectorEntry, Execution, Manifest, parse_execution, parse_manifest
 from spotlake.stores.objects import ReadOnlyObjects
 
 _MANIFEST_FIELDS = (
@@ -31,43 +30,94 @@ _BEST_FIRST = ("complete", "partial", "failed")
 _BEFORE_FIELDS = ("run_id", "desired_counts", "coverage_percent", "rows", "changed_rows", "sps_calls", "seconds")
 
 
-def gather(objects: ReadOnlyObjects, slot_at: datetime, *, compare: bool = True) -> dict[str, Any]:
-    """The facts of a finished run, as the page's script reads them.
+class Came(TypedDict):
+    """How one data set of one region came: "complete", "partial" or "failed"."""
+
+    region: str
+    dataset: str
+    came: str
+
+
+class CollectorLine(TypedDict):
+    """One collector, with the counts of its faults alone."""
+
+    dataset: str
+    region: str
+    status: str
+    rows: int
+    seconds: float
+    faults: dict[str, int]
+
+
+class Sample(TypedDict):
+    """Memory of a process, in MB (2**20 bytes), so many seconds after the first sample."""
+
+    service: str
+    second: float
+    mb: float
+
+
+class AskedCount(TypedDict):
+    """A desired count that was asked, and how many live workloads have a score at the count (None: not known)."""
+
+    count: int | None
+    scored: int | None
+
+
+class RunFacts(TypedDict):
+    """What the page's script reads of one run; ``manifest`` and ``before`` hold fields of the manifests."""
+
+    run_id: str
+    slot_at: str
+    manifest: dict[str, object]
+    regions: list[str]
+    came: list[Came]
+    collectors: list[CollectorLine]
+    before: dict[str, object] | None
+    execution: Execution | None
+    memory: list[Sample]
+    figures: SnapshotFigures | None
+    asked: list[AskedCount]
+
+
+def gather(objects: ReadOnlyObjects, slot_at: datetime, *, compare: bool = True) -> RunFacts:
+    """Gather the facts of a finished run, as the page's script reads them.
 
     Args:
         objects: The write bucket, or a copy of it.
         slot_at: The run's slot.
-        compare: Whether to read the run before too, for what changed.
+        compare: Whether to read the run before too, to show changes.
 
     Raises:
         StoreError: There is no manifest of that slot, or an object cannot be read or is damaged.
     """
-    stored = _json(objects, keys.manifest(slot_at))
+    stored = _manifest(objects, keys.manifest(slot_at))
     if stored is None:
         raise StoreError(f"{keys.manifest(slot_at)} is missing: the run has not finished")
-    manifest = told(stored, job_records(objects, stored))
-    before = _json(objects, _manifest_before(objects, slot_at)) if compare else None
-    execution = _json(objects, keys.execution(slot_at))
+    manifest = judge(stored, job_ends(objects, stored["run_id"], stored["attempts"]))
+    before = _manifest(objects, _manifest_before(objects, slot_at)) if compare else None
     came = what_came(manifest)
     figures = _figures(objects, slot_at, slot_of_run_id(before["run_id"]) if before else None)
     return {
+        "run_id": manifest["run_id"],
         "slot_at": slot_at.isoformat(),
-        "manifest": {name: manifest.get(name) for name in _MANIFEST_FIELDS},
+        "manifest": {name: value for name, value in manifest.items() if name in _MANIFEST_FIELDS},
         "regions": sorted({region for region, _ in came}),
         "came": [{"region": region, "dataset": dataset, "came": how} for (region, dataset), how in came.items()],
         "collectors": [_collector(one) for one in manifest["collectors"]],
-        "before": {name: before.get(name) for name in _BEFORE_FIELDS} if before else None,
-        "execution": execution,
+        "before": {name: value for name, value in before.items() if name in _BEFORE_FIELDS} if before else None,
+        "execution": _execution(objects, slot_at),
         "memory": _samples(objects, slot_at),
         "figures": figures,
         "asked": counts_asked(manifest, figures),
     }
 
 
-def counts_asked(manifest: Mapping[str, Any], figures: Mapping[str, Any] | None) -> list[dict[str, int | None]]:
+def counts_asked(manifest: Manifest, figures: SnapshotFigures | None) -> list[AskedCount]:
     """Desired counts that were asked so far, each with how many live workloads have a score at it.
 
-    A manifest of the first schema does not say; then those of its own run, and those that T3 and T2 name.
+    A manifest of the first schema does not name them. Then the counts of its own run count, and those that T3 and T2
+    name.
     """
     if manifest["score_ages"]:
         return [{"count": one["desired_count"], "scored": one["scored"]} for one in manifest["score_ages"]]
@@ -79,38 +129,44 @@ def counts_asked(manifest: Mapping[str, Any], figures: Mapping[str, Any] | None)
     return [{"count": count, "scored": None} for count in sorted(known)]
 
 
-def what_came(manifest: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+def what_came(manifest: JudgedManifest) -> dict[tuple[str, str], str]:
     """(Region, data set) -> "complete", "partial" or "failed"; nothing where nothing was asked.
 
-    Scores are told of the region that was scored, whichever region's collector sent the calls.
+    Scores count for the scored region, whichever region's collector sent the calls.
     """
     came: dict[tuple[str, str], str] = {}
     for one in manifest["collectors"]:
         place = one["region"], one["dataset"]
         is_listing = one["dataset"] != Dataset.SPS.value
         if is_listing or not manifest["accounts"]:
-            # Of several attempts the best counts: they add to each other.
+            # Of several attempts the best one counts, because attempts add to each other.
             came[place] = min(one["status"], came.get(place, "failed"), key=_BEST_FIRST.index)
-    for one in manifest["accounts"]:
-        place = one["region"], Dataset.SPS.value
-        missing = sum(one["unanswered"].values())
-        how = "complete" if not missing else "failed" if missing == one["asked"] else "partial"
+    for account in manifest["accounts"]:
+        place = account["region"], Dataset.SPS.value
+        missing = sum(account["unanswered"].values())
+        how = "complete" if not missing else "failed" if missing == account["asked"] else "partial"
         came[place] = how if came.get(place, how) == how else "partial"
-    for one in manifest["stale"]:
-        place = one["region"], one["dataset"]
-        if one["region"] and came.get(place, "complete") == "complete":
+    for stale in manifest["stale"]:
+        place = stale["region"], stale["dataset"]
+        if stale["region"] and came.get(place, "complete") == "complete":
             came[place] = "failed"
     return came
 
 
-def _collector(one: dict[str, Any]) -> dict[str, Any]:
-    """What the coverage map and the faults need: no counts but those of faults."""
+def _collector(one: CollectorEntry) -> CollectorLine:
     faults = {name: one["counts"][name] for name in ("throttles", "retries") if one["counts"].get(name)}
-    return {**{name: one[name] for name in ("dataset", "region", "status", "rows", "seconds")}, "faults": faults}
+    return {
+        "dataset": one["dataset"],
+        "region": one["region"],
+        "status": one["status"],
+        "rows": one["rows"],
+        "seconds": one["seconds"],
+        "faults": faults,
+    }
 
 
 def _manifest_before(objects: ReadOnlyObjects, slot_at: datetime) -> str | None:
-    """The newest manifest before the slot, of its day or the one before."""
+    """The newest manifest before the slot, from the same day or the day before."""
     own = keys.manifest(slot_at)
     for day in (slot_at, slot_at - timedelta(days=1)):
         found = [key for key in objects.keys(keys.manifest_day(day)) if key.endswith(".json") and key < own]
@@ -119,7 +175,7 @@ def _manifest_before(objects: ReadOnlyObjects, slot_at: datetime) -> str | None:
     return None
 
 
-def _figures(objects: ReadOnlyObjects, slot_at: datetime, before_at: datetime | None) -> dict[str, Any] | None:
+def _figures(objects: ReadOnlyObjects, slot_at: datetime, before_at: datetime | None) -> SnapshotFigures | None:
     stored = objects.get(keys.snapshot(slot_at))
     if stored is None:
         return None
@@ -132,7 +188,7 @@ def _figures(objects: ReadOnlyObjects, slot_at: datetime, before_at: datetime | 
         raise StoreError(f"a snapshot of {slot_at:%Y-%m-%d %H:%M} or before is damaged: {error}") from error
 
 
-def _samples(objects: ReadOnlyObjects, slot_at: datetime) -> list[dict[str, Any]]:
+def _samples(objects: ReadOnlyObjects, slot_at: datetime) -> list[Sample]:
     stored = objects.get(keys.memory_samples(slot_at))
     if stored is None:
         return []
@@ -151,7 +207,11 @@ def _samples(objects: ReadOnlyObjects, slot_at: datetime) -> list[dict[str, Any]
     ]
 
 
-def _json(objects: ReadOnlyObjects, key: str | None) -> dict[str, Any] | None:
+def _manifest(objects: ReadOnlyObjects, key: str | None) -> Manifest | None:
     stored = objects.get(key) if key else None
-    content: dict[str, Any] | None = orjson.loads(stored.body) if stored else None
-    return content
+    return parse_manifest(stored.body, key) if stored and key else None
+
+
+def _execution(objects: ReadOnlyObjects, slot_at: datetime) -> Execution | None:
+    stored = objects.get(keys.execution(slot_at))
+    return parse_execution(stored.body, keys.execution(slot_at)) if stored else None

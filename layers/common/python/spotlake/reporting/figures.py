@@ -1,6 +1,6 @@
-"""Distributions of a merged snapshot, and what differs from the one before (pure).
+"""Counts distributions in a snapshot, and changes since the snapshot before (pure).
 
-The snapshot (docs/data.md) has 150,000 rows; they are counted as they pass, never held.
+A snapshot (docs/data.md) has 150,000 rows. The rows are counted one after the other and never kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import batched
 from operator import itemgetter
-from typing import Any
+from typing import TypedDict
 
 from spotlake.models import DESIRED_COUNTS
 
@@ -32,17 +32,49 @@ THRESHOLDS = (0, *DESIRED_COUNTS)
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 SAVINGS_STEP_PERCENT = 5
 PRICE_BINS_PER_DECADE = 4
-# How long values have stood: upper ends of all but the last, open, class; 0: they began with the run.
+# Ages of values: upper ends of all classes except the last one, which is open. 0: the value began with the run.
 HELD_MINUTES = (0, 60, 360, 1440, 4320)
 type Row = tuple[str, ...]
 type Before = Mapping[str, tuple[str, ...]]
+type Bin = tuple[float, float, int]  # from, to, pairs
+
+
+class RegionFigures(TypedDict):
+    """One region's counts, in the order of SCORES, THRESHOLDS and FREQUENCIES; quantiles at QUANTILES.
+
+    ``moves``: value -> direction ("up", "down", "known", "unknown", "appeared") -> workloads.
+    """
+
+    name: str
+    pairs: int
+    scores: list[int]
+    t3: list[int]
+    t2: list[int]
+    frequencies: list[int]
+    spot_price: list[float] | None
+    savings: list[float] | None
+    moves: dict[str, dict[str, int]]
+
+
+class SnapshotFigures(TypedDict):
+    """What the page shows of a snapshot; ``held``: data set -> counts in the order of HELD_MINUTES.
+
+    ``left``: workloads that the snapshot before had and this one has not; None without one before.
+    """
+
+    desired_count: int | None
+    regions: dict[str, RegionFigures]
+    spot_price_histogram: list[Bin]
+    savings_histogram: list[Bin]
+    held: dict[str, list[int]]
+    left: int | None
 
 
 def snapshot_rows(body: bytes) -> Iterator[Row]:
     """The rows of a snapshot (gzip csv), in the order of the columns above.
 
     Raises:
-        OSError, EOFError, ValueError: It is damaged, or lacks a column.
+        OSError, EOFError, ValueError: The snapshot is damaged or lacks a column.
     """
     with gzip.open(io.BytesIO(body), "rt", encoding="utf-8", newline="") as lines:
         reader = csv.reader(lines)
@@ -51,18 +83,18 @@ def snapshot_rows(body: bytes) -> Iterator[Row]:
 
 
 def compared_values(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
-    """By workload: the values in which two snapshots are compared."""
+    """Workload -> the values that are compared between two snapshots."""
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}
     get = itemgetter(*_COMPARED.values())
-    # Many workloads have the same values: one tuple for all of them saves half of the memory.
+    # Many workloads have the same values. One shared tuple saves half of the memory.
     return {_name(row): shared.setdefault(values, values) for row in rows for values in (get(row),)}
 
 
 class Figures:
-    """Counts a snapshot's rows; with ``before``, also what went up and down since."""
+    """Counts a snapshot's rows; with ``before``, also the values that rose and fell since."""
 
     def __init__(self, slot_at: datetime, before: Before | None = None) -> None:
-        """Nothing is counted yet."""
+        """Start with nothing counted."""
         self._slot_at, self._before = slot_at, before
         self._counts = {index: Counter[tuple[str, str]]() for index in (_SCORE, _T2, _T3, _SCORE_AT)}
         self._pairs: dict[tuple[str, ...], None] = {}
@@ -98,7 +130,7 @@ class Figures:
                     if one != other:
                         self._moves[row[_CODE], what, _direction(one, other)] += 1
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> SnapshotFigures:
         """JSON: by region and in all. Counts stand in the order of SCORES, FREQUENCIES, THRESHOLDS, HELD_MINUTES."""
         pairs = list(self._pairs)
         by_region: dict[str, list[tuple[str, ...]]] = {}
@@ -117,7 +149,7 @@ class Figures:
             "left": None if self._before is None else len(self._before) - self._seen,
         }
 
-    def _region(self, code: str, pairs: list[tuple[str, ...]]) -> dict[str, Any]:
+    def _region(self, code: str, pairs: list[tuple[str, ...]]) -> RegionFigures:
         frequencies = Counter(one[4] for one in pairs)
         moves: dict[str, dict[str, int]] = {}
         for (region, what, way), number in self._moves.items():
@@ -136,7 +168,7 @@ class Figures:
         }
 
     def _held(self, times: Iterable[tuple[str, int]]) -> list[int]:
-        """How many values began how long ago; unknown ones are not counted."""
+        """Number of values by age. Unknown values are not counted."""
         counts = [0] * (len(HELD_MINUTES) + 1)
         by_time: Counter[str] = Counter()
         for began, number in times:
@@ -149,7 +181,7 @@ class Figures:
 
 
 def known(pairs: Iterable[tuple[str, ...]], index: int) -> list[float]:
-    """The values at ``index`` that are known, in order of size."""
+    """The known values at ``index``, sorted."""
     return sorted(float(pair[index]) for pair in pairs if pair[index] != _UNKNOWN)
 
 
@@ -164,7 +196,7 @@ def quantiles(ordered: list[float]) -> list[float] | None:
     return [ordered[max(math.ceil(share * len(ordered)) - 1, 0)] for share in QUANTILES]
 
 
-def _price_histogram(prices: list[float]) -> list[tuple[float, float, int]]:
+def _price_histogram(prices: list[float]) -> list[Bin]:
     """(from, to, pairs) in USD per hour, ``PRICE_BINS_PER_DECADE`` bins to each power of ten."""
     bins = Counter(math.floor(math.log10(price) * PRICE_BINS_PER_DECADE) for price in prices if price > 0)
     if not bins:
@@ -176,7 +208,7 @@ def _price_histogram(prices: list[float]) -> list[tuple[float, float, int]]:
     return [(edge(one), edge(one + 1), bins[one]) for one in range(min(bins), max(bins) + 1)]
 
 
-def _savings_histogram(savings: list[float]) -> list[tuple[float, float, int]]:
+def _savings_histogram(savings: list[float]) -> list[Bin]:
     """(from, to, pairs) in percent."""
     step = SAVINGS_STEP_PERCENT
     bins = Counter(min(math.floor(one / step), 100 // step - 1) for one in savings)

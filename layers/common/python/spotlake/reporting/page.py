@@ -1,21 +1,23 @@
-"""The page itself: one HTML file that holds its facts, texts, style, script and charts, and asks for nothing else."""
+"""Makes the page: one HTML file with facts, texts, style, script and charts, which loads nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 import orjson
 
-# In the order in which they are loaded.
+from spotlake.reporting.facts import RunFacts
+
+# In order of loading.
 LIBRARIES = ("d3", "plot")
 SCRIPTS = ("page", "parts", "charts", "sections")
 
 
-def render(runs: Sequence[Mapping[str, Any]]) -> bytes:
-    """The page of one run, or of several beside each other (the first is what the others are compared with).
+def render(runs: Sequence[RunFacts]) -> bytes:
+    """Make the page of one run, or of several runs side by side. The others are compared with the first one.
 
     Args:
         runs: Facts as ``facts.gather`` returns them.
@@ -23,7 +25,7 @@ def render(runs: Sequence[Mapping[str, Any]]) -> bytes:
     return (
         Template(_read("page.html"))
         .substitute(
-            title=", ".join(one["manifest"]["run_id"] for one in runs),
+            title=", ".join(one["run_id"] for one in runs),
             style=_read("page.css"),
             libraries="\n".join(_library(name) for name in LIBRARIES),
             texts=_embedded(orjson.loads(_read("texts.json"))),
@@ -35,12 +37,12 @@ def render(runs: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def _library(name: str) -> str:
-    """A library with its licence, which asks to stand in every copy."""
+    """A library with its licence, which must be part of every copy."""
     return f"<script>/*!\n{_read(f'vendor/{name}.LICENSE')}*/\n{_read(f'vendor/{name}.min.js')}</script>"
 
 
 def _embedded(content: Any) -> str:
-    """JSON that cannot end its script element, whatever stands in it."""
+    """JSON that cannot end its script element, whatever its content."""
     return orjson.dumps(content).decode().replace("<", "\\u003c")
 
 

@@ -1,7 +1,7 @@
-"""Accounts of placement scores: which pairs were asked, which were answered, and what the rest lacks (pure).
+"""Accounts of placement scores: which pairs were asked, answered, or left without an answer (pure).
 
-An account is written by whoever asked, never inferred from what did not fail. A pair that was asked twice
-counts once, by the best that was heard of it: a score, an answer without one, no answer.
+The collector that asks writes the account; nobody infers an answer from the lack of a failure. A pair that was asked
+twice counts once, by its best answer: a score, an answer without a score, no answer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from spotlake.reports import PairAccount
 from spotlake.scores.score import INSUFFICIENT_QUOTA, RESTRICTED, STALE
 from spotlake.shard_rows import ScoreRow
 
-NOT_IN_ANSWER = "not_in_answer"  # the call was answered, and this pair does not stand in the answer
+NOT_IN_ANSWER = "not_in_answer"  # the call was answered, and the answer lacks this pair
 NO_REPORT = "no_report"  # the collector left no shard
 INVALID_NAME = "invalid_name"
 UNKNOWN_ZONE = "unknown_zone"
@@ -29,11 +29,11 @@ type Key = tuple[str, int]  # region, desired count
 
 @dataclass(frozen=True, kw_only=True)
 class AnsweredCall:
-    """A call with its answer.
+    """An answered call.
 
     Attributes:
-        call_id: The call.
-        rows: Of its answer, as it came.
+        call_id: Id of the call.
+        rows: Rows of the answer, as received.
         invalid: Regions, and sizes as ``join_key``, that Azure refused by name on the way to the answer.
     """
 
@@ -47,7 +47,7 @@ class Accountant:
     """Gathers what became of each pair that one collector asked.
 
     Attributes:
-        owed: Region -> sizes that count; None: every pair of a call does.
+        owed: Region -> sizes that count; None: every pair of a call counts.
     """
 
     owed: Mapping[str, Collection[str]] | None = None
@@ -55,7 +55,7 @@ class Accountant:
     _unanswered: dict[Key, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def answered(self, call: ScoreCall, answer: AnsweredCall) -> None:
-        """Note a call's answer; a pair without a row in it was not answered, unless its name was refused."""
+        """Note a call's answer. A pair without a row has no answer, unless Azure refused its name."""
         best = _best(answer.rows)
         for region, size in self._pairs(call):
             key = (region, call.desired_count)
@@ -68,7 +68,7 @@ class Accountant:
                 self._unanswered[key][size] = NOT_IN_ANSWER
 
     def improved(self, call: ScoreCall, rows: Iterable[ScoreRow]) -> None:
-        """Note the answer to a second call: it may be better than the first, and it owes nothing."""
+        """Note the answer to a second call. The answer may improve the first one; no pair of the call is owed."""
         best = _best(rows)
         for region, size in self._pairs(call):
             known = self._without[region, call.desired_count]
@@ -76,7 +76,7 @@ class Accountant:
                 known[size] = _better(known[size], best[region, join_key(size)])
 
     def unanswered(self, call: ScoreCall, reason: str, invalid: Collection[str]) -> None:
-        """Note a call that got no answer, and why; names that Azure refused on the way were answered."""
+        """Note a call without an answer, with the reason. Names that Azure refused meanwhile count as answered."""
         for region, size in self._pairs(call):
             key = (region, call.desired_count)
             if region in invalid or join_key(size) in invalid:
@@ -111,17 +111,15 @@ class Accountant:
 
 @dataclass(frozen=True, kw_only=True)
 class SlotAccount:
-    """What all attempts of a slot asked and were answered; each part by (scored region, desired count).
+    """What all attempts of a slot asked, and what Azure answered. Each part is by (scored region, desired count).
 
     Attributes:
-        asked: Sizes that the attempts were to ask, from their work.
-        scored: Of those, sizes with a score, from the rows that were read.
+        scored: How many of the sizes that the attempts were to ask have a score, from the rows that were read.
         without_score: Of those, sizes with an answer but no score -> reason.
         unanswered: Of those, sizes without an answer -> reason.
     """
 
-    asked: Mapping[Key, set[str]] = field(default_factory=dict)
-    scored: Mapping[Key, set[str]] = field(default_factory=dict)
+    scored: Mapping[Key, int] = field(default_factory=dict)
     without_score: Mapping[Key, Mapping[str, str]] = field(default_factory=dict)
     unanswered: Mapping[Key, Mapping[str, str]] = field(default_factory=dict)
 
@@ -129,7 +127,10 @@ class SlotAccount:
     def fold(
         cls, asked: Mapping[Key, set[str]], scored: Mapping[Key, set[str]], accounts: Iterable[PairAccount]
     ) -> Self:
-        """From the works, the rows, and what the collectors wrote down; the first reason for a pair stands."""
+        """Make the account from the plans, the rows and the collectors' accounts.
+
+        The first reason for a pair counts.
+        """
         without: dict[Key, dict[str, str]] = defaultdict(dict)
         unanswered: dict[Key, dict[str, str]] = defaultdict(dict)
         for one in accounts:
@@ -138,8 +139,7 @@ class SlotAccount:
                 without[key].update(dict.fromkeys(sizes, reason))
             for reason, sizes in one.unanswered.items():
                 unanswered[key].update((size, reason) for size in sizes if size not in unanswered[key])
-        got = {key: sizes & scored.get(key, set()) for key, sizes in asked.items()}
-        rest = {key: sizes - got[key] for key, sizes in asked.items()}
+        rest = {key: sizes - scored.get(key, set()) for key, sizes in asked.items()}
         told = {
             key: {size: without[key][size] for size in sizes if size in without[key]} for key, sizes in rest.items()
         }
@@ -147,7 +147,8 @@ class SlotAccount:
             key: {size: unanswered[key].get(size, NO_REPORT) for size in sizes if size not in told[key]}
             for key, sizes in rest.items()
         }
-        return cls(asked=asked, scored=got, without_score=told, unanswered=missing)
+        got = {key: len(sizes) - len(rest[key]) for key, sizes in asked.items()}
+        return cls(scored=got, without_score=told, unanswered=missing)
 
     def accounts(self) -> tuple[PairAccount, ...]:
         """By scored region and desired count, in that order."""
@@ -155,15 +156,15 @@ class SlotAccount:
             PairAccount(
                 region=region,
                 desired_count=count,
-                scored=len(self.scored[region, count]),
+                scored=self.scored[region, count],
                 without_score=_by_reason(self.without_score[region, count]),
                 unanswered=_by_reason(self.unanswered[region, count]),
             )
-            for region, count in sorted(self.asked)
+            for region, count in sorted(self.scored)
         )
 
     def is_answered(self, call: ScoreCall) -> bool:
-        """Whether every owed pair of a call has an answer, whichever attempt got it."""
+        """Whether every owed pair of a call has an answer, from whichever attempt."""
         return not any(
             size in self.unanswered.get((region, call.desired_count), ())
             for region in call.regions
@@ -172,7 +173,7 @@ class SlotAccount:
 
 
 def _best(rows: Iterable[ScoreRow]) -> dict[tuple[str, str], str]:
-    """Pair (size as ``join_key``) -> the best that its rows say."""
+    """Pair (size as ``join_key``) -> best answer among the pair's rows."""
     best: dict[tuple[str, str], str] = {}
     for row in rows:
         pair = row.region, join_key(row.instance_type)

@@ -1,4 +1,4 @@
-"""Azure's geography as the subscriptions tell it: routing locations and zone numbers (pure)."""
+"""Azure's geography as the subscriptions report it: routing locations and zone numbers (pure)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ type RegionZones = dict[str, dict[str, str]]  # region -> logical zone -> physic
 
 @dataclass(frozen=True, kw_only=True)
 class Locations:
-    """What the subscriptions say of Azure's geography.
+    """Routing locations and zone numbers, as the subscriptions reported them.
 
     Attributes:
-        fetched_at: When it was learnt.
-        routing: Physical public locations of the reference subscription, in alphabetical order.
+        fetched_at: When the subscriptions were asked.
+        routing: Physical public locations of the reference subscription, sorted.
         zones: Digest of each subscription -> region -> logical zone -> physical zone.
-        failed: Digest of each subscription that did not answer -> why (its zones are the last known ones).
+        failed: Digest of each subscription that did not answer -> cause. Such a subscription keeps its last known
+            zones.
     """
 
     fetched_at: datetime
@@ -29,11 +30,11 @@ class Locations:
     failed: Mapping[str, str] = field(default_factory=dict)
 
     def is_fresh(self, now_at: datetime, subscriptions: Sequence[str]) -> bool:
-        """Whether a caller can do with these: of the last day, and every subscription was asked."""
+        """Whether this is new enough: less than a day old, and every subscription was asked."""
         asked = set(self.zones) | set(self.failed)
         is_new = abs(now_at - self.fetched_at) < REFRESH
         return is_new and asked.issuperset(map(subscription_digest, subscriptions))
 
     def zone_map(self, subscriptions: Sequence[str]) -> ZoneMap:
-        """The zones of these subscriptions; the first is the reference."""
+        """The zone map of these subscriptions; the first one is the reference."""
         return ZoneMap(self.zones, reference=subscription_digest(subscriptions[0]))

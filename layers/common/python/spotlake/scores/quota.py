@@ -1,9 +1,9 @@
-"""Arithmetic of the placement-score quota: a sliding window per (subscription, routing location) (pure).
+"""Arithmetic of the placement-score quota: a sliding window for each route (pure).
 
-Azure lets about 10 calls an hour through for each pair (azure-apis fact of 2025-09; undocumented), and
-refuses the pair for an hour afterwards. We count a call when it is reserved, over a window that is two
-minutes longer; a reservation may be used only as long as that margin lasts, so that a call sent late
-is still counted for a full hour of Azure's.
+A route is a subscription and a routing location. Azure allows about 10 calls an hour for each route, and then refuses
+the route for an hour (observed 2025-09; undocumented). A call counts from its reservation on, for a window that is two
+minutes longer than Azure's. A reservation may be used only within that margin. So a call that is sent late still counts
+for a full hour of Azure's.
 """
 
 from __future__ import annotations
@@ -20,42 +20,39 @@ _SHORTEST_USE_SECONDS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class QuotaRules:
-    """How many calls a pair may get, and for how long each is counted.
+    """How many calls a route may get, and how long each call counts.
 
     Attributes:
-        calls: Ours, per pair and window (our share already taken).
-        window_seconds: How long a reserved call counts.
+        calls: Calls per route and window that this deployment may send.
+        window_seconds: Seconds that a reserved call counts.
     """
 
     calls: int
     window_seconds: int
 
     @classmethod
-    def of(
-        cls, *, quota_calls: int, window_minutes: int, share_percent: int = 0, beside_production: bool = False
-    ) -> Self:
-        """From the settings: a share of 0 means half beside a production that uses the quota too, else all.
+    def of(cls, *, quota_calls: int, window_minutes: int, share_percent: int = 0) -> Self:
+        """From the settings. A share of 0 percent means that the share is not limited.
 
-        >>> QuotaRules.of(quota_calls=10, window_minutes=62, beside_production=True).calls
+        >>> QuotaRules.of(quota_calls=10, window_minutes=62, share_percent=50).calls
         5
         """
-        percent = share_percent or (50 if beside_production else 100)
-        return cls(calls=max(1, quota_calls * percent // 100), window_seconds=window_minutes * 60)
+        return cls(calls=max(1, quota_calls * (share_percent or 100) // 100), window_seconds=window_minutes * 60)
 
     @property
     def usable_seconds(self) -> int:
-        """How long after reserving a call may still be sent (about a minute and three quarters by default)."""
+        """Seconds after the reservation in which a call may be sent (105 by default)."""
         return max(_SHORTEST_USE_SECONDS, self.window_seconds - AZURE_WINDOW_SECONDS - _NETWORK_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairUse:
-    """What one pair has used: the ledger's item without its key.
+class RouteUse:
+    """The calls that one route has used: the ledger's item without its key.
 
     Attributes:
         entries: (epoch seconds of the reservation, calls), oldest first.
-        rest_until: Epoch seconds until which the pair is left alone because Azure refused it.
-        version: Grows with every write, so that two writers notice each other.
+        rest_until: Epoch seconds until which no call uses the route, because Azure refused the route.
+        version: Grows with every write, so that each of two writers notices the other.
     """
 
     entries: tuple[tuple[int, int], ...] = ()
@@ -65,15 +62,15 @@ class PairUse:
     def free(self, now_at: datetime, rules: QuotaRules) -> int:
         """Calls that may be reserved now.
 
-        An entry later than ``now_at`` counts too: slots of a local run may be done out of order.
+        An entry later than ``now_at`` counts too: local runs may collect slots out of order.
         """
         now = int(now_at.timestamp())
         if self.rest_until > now:
             return 0
         return max(0, rules.calls - sum(calls for at, calls in self.entries if at > now - rules.window_seconds))
 
-    def reserve(self, now_at: datetime, calls: int, rules: QuotaRules) -> PairUse:
-        """With ``calls`` more, without what its window is over for; ValueError when there are not so many."""
+    def reserve(self, now_at: datetime, calls: int, rules: QuotaRules) -> RouteUse:
+        """Add ``calls``, and drop calls whose window is over. Raises ValueError when fewer calls are free."""
         if not 0 < calls <= self.free(now_at, rules):
             raise ValueError(f"cannot reserve {calls} calls of {self.free(now_at, rules)}")
         now = int(now_at.timestamp())
@@ -81,28 +78,28 @@ class PairUse:
         counted[now] = counted.get(now, 0) + calls
         return replace(self, entries=tuple(sorted(counted.items())), version=self.version + 1)
 
-    def give_back(self, reserved_at: datetime, calls: int) -> PairUse:
-        """Without ``calls`` of the reservation made then (those that were surely never sent)."""
+    def give_back(self, reserved_at: datetime, calls: int) -> RouteUse:
+        """Remove ``calls`` that were never sent from the reservation of ``reserved_at``."""
         at = int(reserved_at.timestamp())
         entries = tuple((when, n - calls if when == at else n) for when, n in self.entries)
         return replace(self, entries=tuple(entry for entry in entries if entry[1] > 0), version=self.version + 1)
 
-    def rest(self, until_at: datetime) -> PairUse:
-        """Left alone until then (never shorter than before)."""
+    def rest(self, until_at: datetime) -> RouteUse:
+        """Rest until then, and never shorter than before."""
         until = max(self.rest_until, int(until_at.timestamp()))
         return replace(self, rest_until=until, version=self.version + 1)
 
     def expires_at(self, rules: QuotaRules) -> int:
-        """Epoch seconds after which nothing of this counts any more."""
+        """Epoch seconds after which no part of this item counts."""
         last = max((at for at, _ in self.entries), default=0)
         return max(last + rules.window_seconds, self.rest_until) + 1
 
 
 def choose_subscriptions(free: Mapping[str, int], wanted: int) -> list[tuple[str, int]]:
-    """Which subscriptions to reserve from, so that as few as possible are written to.
+    """Choose subscriptions to reserve from, so that as few items as possible are written.
 
-    Full ones first; the last one is the fullest-used that still covers the rest, so that whole blocks
-    stay whole. Equal ones in the order given.
+    The subscriptions with the most free calls come first. The last one is the one with the fewest free calls that still
+    cover the rest. Ties keep the given order.
 
     >>> choose_subscriptions({"a": 3, "b": 10, "c": 4, "d": 10}, 13)
     [('b', 10), ('a', 3)]
@@ -121,5 +118,5 @@ def choose_subscriptions(free: Mapping[str, int], wanted: int) -> list[tuple[str
 
 
 def rest_end(now_at: datetime, rules: QuotaRules) -> datetime:
-    """Until when a pair rests that Azure refused: one whole window from now."""
+    """End of a refused route's rest: one whole window from now."""
     return now_at + timedelta(seconds=rules.window_seconds)

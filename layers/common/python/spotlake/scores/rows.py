@@ -1,4 +1,4 @@
-"""Rows of placement scores: made from answers, each once, and what they say of restrictions (pure)."""
+"""Rows of placement scores: made from answers, deduplicated, searched for restrictions (pure)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from spotlake.shard_rows import ScoreRow
 
 type Pair = tuple[str, str]  # region, size
 
-# Of two answers for one zone a score beats no score, the lower score the higher one (it is what T2 and T3
-# go by), and a passing reason the lasting one. The order of arrival decides nothing.
+# Of two answers for one zone, a score beats no score, the lower score beats the higher, and a passing reason beats a
+# lasting one. T2 and T3 use the lower score. The order of arrival does not matter.
 _RANK = {3: 2, 2: 1, 1: 0}
 _KNOWN_REASONS = (RESTRICTED, STALE, INSUFFICIENT_QUOTA)
 
@@ -31,17 +31,17 @@ def rows_of(
     source: str,
     observed_at: datetime,
 ) -> list[ScoreRow]:
-    """The rows of one answer.
+    """Make the rows of one answer.
 
     Args:
-        scores: The answer's.
-        run: Whose call it was.
-        call: What was asked.
-        location: Through which routing location.
-        digest: Stands for the subscription asked.
-        zones: Whose numbers are reported.
+        scores: The scores in the answer.
+        run: The run that sent the call.
+        call: The call.
+        location: The routing location.
+        digest: Digest of the subscription that was asked.
+        zones: Maps logical zones to the numbers of the reference subscription.
         source: "live" or "simulated".
-        observed_at: When it was answered.
+        observed_at: When the answer came.
     """
     rows = []
     for score in scores:
@@ -70,10 +70,10 @@ def rows_of(
 
 
 def unique_rows(rows: Iterable[ScoreRow]) -> list[ScoreRow]:
-    """One row per (desired count, region, size, zone), in that order; those without a zone are left out.
+    """Keep one row per (desired count, region, size, zone), sorted. Rows without a zone are dropped.
 
-    A refusal of the whole pair is left out too where another subscription was told of its zones: whether it
-    was asked first decides nothing.
+    A refusal of a whole pair is also dropped if another subscription got answers for the pair's zones, in whichever
+    order the two were asked.
     """
     rows = list(rows)
     open_pairs = {_pair_key(row) for row in rows if row.score_text != RESTRICTED}
@@ -94,7 +94,7 @@ def _preference(row: ScoreRow) -> tuple[int, str, str]:
 
 
 def count_rows(rows: Sequence[ScoreRow], kept: Sequence[ScoreRow]) -> Counter[str]:
-    """What the report says of them: ``rows`` as answered, ``kept`` after ``unique_rows``."""
+    """Counts for the report: ``rows`` as answered, ``kept`` after ``unique_rows``."""
     counts = Counter(
         rows_restricted=sum(row.score_text == RESTRICTED for row in kept),
         rows_stale=sum(row.score_text == STALE for row in kept),
@@ -102,23 +102,23 @@ def count_rows(rows: Sequence[ScoreRow], kept: Sequence[ScoreRow]) -> Counter[st
         rows_unknown_word=sum(row.score is None and row.score_text not in _KNOWN_REASONS for row in kept),
         rows_zone_unknown=sum(row.zone is None for row in rows),
     )
-    # What no reader can place: a word that is no score, a zone that is nobody's.
+    # Counts of rows that no reader can use: an unknown word for the score, or an unknown zone.
     counts["invalid_rows"] = counts["rows_unknown_word"] + counts["rows_zone_unknown"]
     counts["rows_duplicate"] = len(rows) - counts["rows_zone_unknown"] - len(kept)
     return counts
 
 
 def restrictions(rows: Iterable[ScoreRow]) -> dict[Pair, set[str]]:
-    """Pairs with a restricted zone -> digests of the subscriptions that said so.
+    """Pairs with a restricted zone -> digests of the subscriptions that answered so.
 
-    A zone for which any subscription has another answer does not count, nor does the refusal of a whole pair
-    for which any has one.
+    A zone does not count as restricted if any subscription has another answer for the zone. The same holds for the
+    refusal of a whole pair.
     """
     return _refused(rows, RESTRICTED)
 
 
 def without_quota(rows: Iterable[ScoreRow]) -> dict[Pair, set[str]]:
-    """Pairs for which a subscription has no vCPU quota, and nobody another answer -> digests of those."""
+    """Pairs for which no subscription has an answer, and some have no vCPU quota -> digests of the latter."""
     return _refused(rows, INSUFFICIENT_QUOTA)
 
 
@@ -133,7 +133,7 @@ def _refused(rows: Iterable[ScoreRow], word: str) -> dict[Pair, set[str]]:
 
 
 def restricted_for(rows: Iterable[ScoreRow]) -> dict[str, list[Pair]]:
-    """Digest of a subscription -> pairs restricted for it, in a zone or as a whole, and answered for another."""
+    """Digest of a subscription -> pairs that are restricted for this subscription and answered for another one."""
     rows = list(rows)
     open_places = _open_places(rows)
     answered = {(row.subscription, _pair_key(row)) for row in rows if row.score_text != RESTRICTED}
@@ -155,7 +155,7 @@ type _Place = tuple[str, str, str | None]
 
 
 def _open_places(rows: Iterable[ScoreRow], word: str = RESTRICTED) -> set[_Place]:
-    """Zones with an answer other than that word, and with each its whole pair."""
+    """Zones with an answer other than this word, together with the whole pair of each zone."""
     found: set[_Place] = set()
     for row in rows:
         if row.score_text != word:
@@ -172,5 +172,5 @@ def _pair_key(row: ScoreRow) -> tuple[int, str, str]:
 
 
 def _refuses_pair(row: ScoreRow) -> bool:
-    """Whether no zone was named: Azure then speaks of the size in the region."""
+    """Whether the row names no zone: the answer is then about the size in the whole region."""
     return (row.score_text, row.zone) == (RESTRICTED, REGIONAL_ZONE)

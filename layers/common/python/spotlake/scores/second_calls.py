@@ -1,4 +1,4 @@
-"""Asking again through another subscription: a size may be restricted for one and open for another (pure)."""
+"""Second calls, through another subscription: a size may be restricted for one subscription only (pure)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spotlake.shard_rows import ScoreRow
 
 @dataclass(frozen=True)
 class SecondCall:
-    """A call for restricted pairs, and the subscriptions (digests) that have already said so."""
+    """A second call for restricted pairs, and digests of the subscriptions that already answered "restricted"."""
 
     call: ScoreCall
     avoid: frozenset[str]
@@ -29,14 +29,14 @@ def second_calls(
     location: str,
     most: int,
 ) -> list[SecondCall]:
-    """The few extra calls that tell "restricted here" from "restricted everywhere", fullest first.
+    """Plan the few calls that distinguish "restricted here" from "restricted everywhere", fullest call first.
 
     Args:
         rows: All answers so far.
-        remembered: Pairs (size as ``join_key``) known to be restricted everywhere: not asked again.
-        digests: Subscriptions that can be asked.
-        location: To route them through.
-        most: No more than these; further pairs wait for the next run.
+        remembered: Pairs (size as ``join_key``) that are known to be restricted everywhere; they are not asked again.
+        digests: Digests of the subscriptions that can be asked.
+        location: Routing location of the calls.
+        most: Largest number of calls. Further pairs wait for the next run.
     """
     found: list[SecondCall] = []
     for count in sorted({row.desired_count for row in rows}):
@@ -62,7 +62,7 @@ def second_calls(
 
 
 def _by_subscription(doubtful: Mapping[Pair, set[str]], digests: Sequence[str]) -> dict[frozenset[str], list[Pair]]:
-    """Pairs that can share a call: all of them when some subscription has refused none of them."""
+    """Groups of pairs that can share a call. All pairs form one group if some subscription has refused none of them."""
     everyone = frozenset[str]().union(*doubtful.values())
     if set(digests) - everyone:
         return {everyone: sorted(doubtful)} if doubtful else {}
@@ -74,10 +74,11 @@ def _by_subscription(doubtful: Mapping[Pair, set[str]], digests: Sequence[str]) 
 
 
 def _blocks(pairs: Iterable[Pair]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Cover a few scattered pairs: each call takes the size that has most left for it, until it is full.
+    """Cover a few scattered pairs: each call takes the size with the most open pairs, until the call is full.
 
-    Pairs in between are asked too; that costs nothing, and of two answers the lower score counts. The
-    cover of ``planning`` is made for the whole matrix: of three scattered pairs it makes three calls, this one.
+    A call also asks the other pairs of its rectangle, which costs nothing; of two answers the lower score counts. The
+    cover of ``planning`` is made for the whole matrix: it needs three calls for three scattered pairs, this one needs
+    one.
     """
     left: defaultdict[str, set[str]] = defaultdict(set)
     for region, size in pairs:

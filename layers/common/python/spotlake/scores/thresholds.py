@@ -1,13 +1,14 @@
-"""T3 and T2: the largest desired count that recently scored 3 (at least 2), held down by what failed since.
+"""T3 and T2: the largest desired count that recently scored 3 (at least 2), lowered by later failures.
 
-Kept per workload and count: the last time each score was seen. From those alone, whatever the order in
-which runs were merged (docs/data.md)::
+For each workload and count the state keeps the last slot of each score. T follows from these slots alone, in whatever
+order runs were merged (docs/data.md)::
 
     T = max over counts c with a success of  min(c, below(c') for every c' whose last failure is not
                                                   older than c's last success)
 
-0 says that the smallest count was asked and failed. Without that, a workload that no count reached is unknown
-(-1): that 20 machines are not to be had says nothing of one. Within one slot a failure counts as later than a success.
+0 means that the smallest count was asked and failed. If count 1 was not asked, T of a workload that no count reached is
+unknown (-1): a failure at 20 machines does not show that one machine would fail. Within one slot a failure counts as
+later than a success.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ def below(count: int) -> int:
 
 
 def threshold(last_seen: Mapping[int, Mapping[int, int]], least_score: int) -> int:
-    """T of one workload; ``UNKNOWN`` when no count reached it and the smallest is not known to fail.
+    """T of one workload; ``UNKNOWN`` when no count reached the score and the smallest count is not known to fail.
 
     Args:
-        last_seen: Desired count -> score (1 to 3) -> slot number of its last answer.
+        last_seen: Desired count -> score (1 to 3) -> slot number of the last such answer.
         least_score: 3 for T3, 2 for T2.
 
     >>> threshold({1: {3: 1}, 5: {3: 2}, 10: {3: 3}}, 3)
@@ -61,17 +62,18 @@ def threshold(last_seen: Mapping[int, Mapping[int, int]], least_score: int) -> i
 def thresholds(seen: Seen, least_score: int) -> Counts:
     """T of many workloads at once.
 
-    The rule put another way: T reaches a count when some count from there on succeeded later than every count up
-    to there failed.
+    An equal form of the rule: T reaches count c if a count of at least c succeeded after the last failure of every
+    count up to c.
     """
     succeeded = _by_count(seen, range(least_score, _SCORES + 1))
     failed = _by_count(seen, range(1, least_score))
     smallest_failed = failed[0] > 0
     last = len(DESIRED_COUNTS) - 1
     for place in range(last):
-        np.maximum(failed[place + 1], failed[place], out=failed[place + 1])  # by any count up to there
-        np.maximum(succeeded[last - place - 1], succeeded[last - place], out=succeeded[last - place - 1])  # from there
-    # Both are monotonous in the count, so the number of counts reached says which is the largest.
+        # failed: by any count up to this one; succeeded: by any count from this one on
+        np.maximum(failed[place + 1], failed[place], out=failed[place + 1])
+        np.maximum(succeeded[last - place - 1], succeeded[last - place], out=succeeded[last - place - 1])
+    # Both are monotonic in the count, so the number of reached counts gives the largest one.
     reached = np.zeros(len(seen), np.int8)
     for success, failure in zip(succeeded, failed, strict=True):
         reached += success > failure
@@ -79,6 +81,6 @@ def thresholds(seen: Seen, least_score: int) -> Counts:
 
 
 def _by_count(seen: Seen, scores: Iterable[int]) -> Seen:
-    """By count and workload, the last slot of any of the scores."""
+    """By count and workload: the last slot in which any of the scores was seen."""
     latest = functools.reduce(np.maximum, (seen[:, :, score - 1] for score in scores))
     return np.array(latest.T, order="C")  # a copy, with each count's workloads side by side

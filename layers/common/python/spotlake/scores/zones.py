@@ -1,8 +1,7 @@
-"""Zones that mean the same building (pure).
+"""Maps zone numbers of different subscriptions to the same buildings (pure).
 
-A zone number is logical: "1" of two subscriptions may be different buildings. Azure names the building
-for each subscription (``availabilityZoneMappings``); scores are reported under the numbers of the
-reference subscription, the first one.
+A zone number is logical: zone "1" of two subscriptions may be two buildings. Azure names the building for each
+subscription (``availabilityZoneMappings``). Rows use the numbers of the reference subscription, which is the first one.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ type ZoneNumbers = Mapping[str, Mapping[str, str]]  # region -> logical zone -> 
 
 
 def subscription_digest(subscription: str) -> str:
-    """What stands for a subscription in files: the first 8 hex digits of its SHA-256.
+    """Digest that stands for a subscription in files: the first 8 hex digits of the SHA-256 of its id.
 
     >>> subscription_digest("00000000-0000-0000-0000-000000000001")
     '7ac1b8d7'
@@ -27,13 +26,13 @@ def subscription_digest(subscription: str) -> str:
 
 @dataclass(frozen=True)
 class PlacedZone:
-    """Where a score belongs.
+    """The zone that a score belongs to.
 
     Attributes:
-        zone: The reference subscription's number, "Single" for a regional score, or None when the
-            building is not known: it is not guessed, and such a row is no part of the merged data.
-        logical_zone: As answered.
-        physical_zone: The building ("koreacentral-az2"), or None.
+        zone: Number of the reference subscription; "Single" for a regional score. None when the building is not known:
+            such a row is not merged.
+        logical_zone: Number in the answer.
+        physical_zone: Name of the building ("koreacentral-az2"), or None.
     """
 
     zone: str | None
@@ -42,10 +41,10 @@ class PlacedZone:
 
 
 class ZoneMap:
-    """Logical zones of every subscription to physical ones, and those to the reference's numbers."""
+    """Maps logical zones of every subscription to buildings, and buildings to the reference's numbers."""
 
     def __init__(self, numbers: Mapping[str, ZoneNumbers], *, reference: str) -> None:
-        """Set up.
+        """Index the zone numbers.
 
         Args:
             numbers: Digest of a subscription -> region -> logical zone -> physical zone.
@@ -59,15 +58,15 @@ class ZoneMap:
         }
 
     def knows(self, subscription: str) -> bool:
-        """Whether answers of a subscription (digest) with zones can be placed at all."""
+        """Whether zones in the answers of a subscription (digest) can be mapped."""
         return subscription == self._reference or subscription in self._numbers
 
     def place(self, subscription: str, region: str, logical_zone: str | None) -> PlacedZone:
-        """Where an answer of ``subscription`` (digest) for that region and zone belongs.
+        """Map an answer of ``subscription`` (digest) for a region and a logical zone.
 
-        * No zone in the answer: a regional score, "Single".
-        * Asked through the reference subscription: its own number, whether or not the building is known.
-        * Else by the building. When either side does not know it, the zone is None.
+        * The answer names no zone: the score is regional, "Single".
+        * The reference subscription was asked: the zone keeps its number, whether or not the building is known.
+        * Otherwise the building decides. The zone is None when either side does not know the building.
         """
         if logical_zone is None:
             return PlacedZone(REGIONAL_ZONE, None, None)

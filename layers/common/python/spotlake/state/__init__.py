@@ -1,1 +1,1 @@
-"""What runs remember: one module per document of the bucket's ``state/azure/``."""
+"""Documents that runs leave for later runs: one module per document of the bucket's ``state/azure/``."""

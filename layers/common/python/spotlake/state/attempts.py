@@ -1,23 +1,23 @@
-"""The documents of an attempt: its record, its work, and how its collecting ended. None is ever overwritten.
+"""The documents of an attempt: its record, its work and its end. They are never overwritten.
 
-The record is written when the claim is taken, the work when the calls are planned, the end when the merge
-begins. A repeated step finds what was stored first and goes by that.
+Plan writes the record when it takes the claim, and the work when it has planned the calls. Merge writes the end when it
+begins. A repeated step finds the stored document and uses it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 
 from spotlake import keys
 from spotlake.errors import StoreError
-from spotlake.models import Dataset, Mode, Run, ScoreCall, WorkItem, run_id_of
+from spotlake.models import Dataset, Mode, Run, RunJson, ScoreCall, ScoreCallJson, WorkItem, run_id_of
 from spotlake.packing import unpack
 from spotlake.planning.attempt import FIRST_FORM, AttemptRecord, Failure, Work
-from spotlake.planning.scope import Scope
+from spotlake.planning.scope import Scope, ScopeJson
 from spotlake.state.first_form import read_first_form
 from spotlake.stores.documents import encode_json, put_once, read_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
@@ -26,18 +26,55 @@ RECORD_SCHEMA = WORK_SCHEMA = END_SCHEMA = 1
 _CONTENT_TYPE = "application/gzip"
 
 
+class RecordJson(TypedDict):
+    """An attempt's record; see ``AttemptRecord``."""
+
+    run: RunJson
+    scope: ScopeJson
+    includes: Sequence[int]
+
+
+class RegionWorkJson(TypedDict):
+    """A region's work item, without the values that all items share."""
+
+    instance_types: Sequence[str]
+    calls: list[ScoreCallJson]
+    datasets: list[str]
+    ondemand: bool
+    filtered: bool
+    last_good_rows: Mapping[str, int]
+    absent_spot: NotRequired[Sequence[str]]  # since 0.2.0, as the next two
+    absent_ondemand: NotRequired[Sequence[str]]
+    witness: NotRequired[bool]
+
+
+class WorkJson(TypedDict):
+    """An attempt's work; see ``Work`` and ``WorkItem``."""
+
+    run: RunJson
+    calls_planned: int
+    calls_waiting: int
+    quota_left: int
+    oldest_waiting_minutes: float | None
+    blocks: Mapping[str, str]
+    confirmed_at: Mapping[str, Mapping[str, str]]
+    fallback_locations: Sequence[str]
+    quota_share_percent: int
+    regions: dict[str, RegionWorkJson]
+
+
 def write_record(objects: ObjectStore, record: AttemptRecord) -> AttemptRecord:
-    """Store what an attempt was asked; returns what is stored: the first one, when Plan is repeated."""
+    """Store an attempt's record. Returns the stored record, which is the first one when Plan is repeated."""
     run = record.run
     key = keys.attempt_record(run.slot_at, run.attempt)
-    content = {"run": run.to_dict(), "scope": record.scope.to_dict(), "includes": record.includes}
+    content: RecordJson = {"run": run.to_dict(), "scope": record.scope.to_dict(), "includes": record.includes}
     body = encode_json(key, content, schema=RECORD_SCHEMA)
     stored = put_once(objects, key, body, content_type=_CONTENT_TYPE)
     return record if stored == body else _record(_content(stored, key, RECORD_SCHEMA), key)
 
 
 def read_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord:
-    """What an attempt was asked. Raises StoreError when it was never planned, or so long ago that it is gone."""
+    """Read an attempt's record. Raises StoreError when there is none, or when the record has expired."""
     record = _find_record(objects, slot_at, attempt)
     if record is None:
         raise StoreError(f"{keys.attempt_record(slot_at, attempt)} is missing: the attempt was never planned")
@@ -45,9 +82,10 @@ def read_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> At
 
 
 def known_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord:
-    """What an attempt of the chain was asked; when the bucket has forgotten it, that of an attempt at everything.
+    """Read the record of an attempt in the chain. If the record has expired, return that of an attempt at everything.
 
-    Records go after some days, raw shards and the chain stay: what they hold is merged again without them.
+    Records expire after some days; raw shards and the chain stay. So old attempts are merged again without their
+    records.
     """
     forgotten = Run(
         run_id=run_id_of(slot_at),
@@ -70,7 +108,7 @@ def _find_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> A
 
 
 def write_work(objects: ObjectStore, work: Work) -> Work:
-    """Store what an attempt planned; returns what is stored: the first one, when the step is repeated."""
+    """Store an attempt's work. Returns the stored work, which is the first one when the step is repeated."""
     key = keys.work(work.run.slot_at, work.run.attempt)
     body = encode_json(key, _work_content(work), schema=WORK_SCHEMA)
     stored = put_once(objects, key, body, content_type=_CONTENT_TYPE)
@@ -78,7 +116,7 @@ def write_work(objects: ObjectStore, work: Work) -> Work:
 
 
 def read_work(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> Work | None:
-    """What an attempt planned; None when it ended before. Raises StoreError when it is damaged."""
+    """Read an attempt's work; None when the attempt ended before planning. Raises StoreError when it is damaged."""
     if attempt == FIRST_FORM:
         first = read_first_form(objects, slot_at)
         return None if first is None else Work(run=first[0], items=first[2])
@@ -88,7 +126,7 @@ def read_work(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> Work
 
 
 def write_end(objects: ObjectStore, run: Run, failures: Sequence[Failure]) -> tuple[Failure, ...]:
-    """Store what was caught while an attempt collected; returns what is stored, as ``write_work``."""
+    """Store the failures of an attempt's collecting. Returns the stored failures, as ``write_work``."""
     key = keys.attempt_end(run.slot_at, run.attempt)
     body = encode_json(key, {"failures": [one.to_dict() for one in failures]}, schema=END_SCHEMA)
     stored = put_once(objects, key, body, content_type=_CONTENT_TYPE)
@@ -96,13 +134,13 @@ def write_end(objects: ObjectStore, run: Run, failures: Sequence[Failure]) -> tu
 
 
 def read_end(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> tuple[Failure, ...] | None:
-    """What was caught while an attempt collected; None when it never came to its merge."""
+    """Read the failures of an attempt's collecting; None when the attempt never reached its merge."""
     content, _ = read_json(objects, keys.attempt_end(slot_at, attempt), schema=END_SCHEMA)
     return None if content is None else tuple(Failure.from_dict(one) for one in content["failures"])
 
 
 def attempts_of(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[int, ...]:
-    """Numbers of the slot's attempts, in order; 0 among them when there is a record without a number."""
+    """Sorted numbers of the slot's attempts. 0 stands for a record without a number."""
     prefix = keys.attempts_of_slot(slot_at)
     numbered = {int(key.removeprefix(prefix).split("/", 1)[0]) for key in objects.keys(prefix)}
     if objects.get(keys.first_form_record(slot_at)) is not None:
@@ -117,7 +155,7 @@ def _content(body: bytes, key: str, schema: int) -> Any:
     return content
 
 
-def _record(content: Mapping[str, Any], key: str) -> AttemptRecord:
+def _record(content: RecordJson, key: str) -> AttemptRecord:
     try:
         return AttemptRecord(
             run=Run.from_dict(content["run"]),
@@ -128,8 +166,8 @@ def _record(content: Mapping[str, Any], key: str) -> AttemptRecord:
         raise StoreError(f"{key}: damaged ({type(error).__name__}: {error})") from error
 
 
-def _work_content(work: Work) -> dict[str, Any]:
-    """Names that stand in many items once each: the object is read by every collector."""
+def _work_content(work: Work) -> WorkJson:
+    """Values that many items share are written once, because every collector reads this object."""
     shared = next(iter(work.items.values()), WorkItem(region=""))
     return {
         "run": work.run.to_dict(),
@@ -158,7 +196,7 @@ def _work_content(work: Work) -> dict[str, Any]:
     }
 
 
-def _work(content: Mapping[str, Any], key: str) -> Work:
+def _work(content: WorkJson, key: str) -> Work:
     try:
         return Work(
             run=Run.from_dict(content["run"]),

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypedDict
 
 from spotlake import keys
 from spotlake.planning.cover import Block
-from spotlake.stores.documents import read_json, write_json
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
-
-PLAN_SCHEMA = 1
+from spotlake.state.kinds import Advice
 
 
-def read_plan(objects: ReadOnlyObjects) -> tuple[str, tuple[Block, ...]]:
-    """The stored call plan: digest of its pairs, and its blocks; ("", ()) when there is none."""
-    content, _ = read_json(objects, keys.CALL_PLAN, schema=PLAN_SCHEMA)
-    if content is None:
-        return "", ()
+class BlockJson(TypedDict):
+    """A block: its regions, and its sizes."""
+
+    regions: list[str]
+    instance_types: list[str]
+
+
+class PlanJson(TypedDict):
+    """The document."""
+
+    pairs_digest: str
+    blocks: list[BlockJson]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredPlan:
+    """The blocks that cover all pairs.
+
+    Attributes:
+        pairs_digest: Of the pairs; "" before the first plan.
+        blocks: Each becomes a call for each desired count.
+    """
+
+    pairs_digest: str = ""
+    blocks: tuple[Block, ...] = ()
+
+
+def _parse(content: PlanJson) -> StoredPlan:
     blocks = (Block(tuple(one["regions"]), tuple(one["instance_types"])) for one in content["blocks"])
-    return content["pairs_digest"], tuple(blocks)
+    return StoredPlan(pairs_digest=content["pairs_digest"], blocks=tuple(blocks))
 
 
-def write_plan(objects: ObjectStore, pairs_digest: str, blocks: Iterable[Block]) -> None:
-    """Keep the call plan and the digest of the pairs that it covers."""
-    named = [{"regions": block.regions, "instance_types": block.instance_types} for block in blocks]
-    write_json(objects, keys.CALL_PLAN, {"pairs_digest": pairs_digest, "blocks": named}, schema=PLAN_SCHEMA)
+def _dump(plan: StoredPlan) -> PlanJson:
+    blocks: list[BlockJson] = [
+        {"regions": list(block.regions), "instance_types": list(block.instance_types)} for block in plan.blocks
+    ]
+    return {"pairs_digest": plan.pairs_digest, "blocks": blocks}
+
+
+CALL_PLAN = Advice(key=keys.CALL_PLAN, schema=1, parse=_parse, dump=_dump, empty=StoredPlan)

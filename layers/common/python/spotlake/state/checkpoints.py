@@ -1,30 +1,31 @@
-"""Checkpoints of the full run's job: an answered placement-score call each, and the job's own record."""
+"""Checkpoints of the full run's job, one per answered placement-score call, and the job's record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from spotlake import keys
+from spotlake.checked import checked
 from spotlake.errors import ReclaimedError
 from spotlake.models import Run
+from spotlake.run_files import JobRecord
 from spotlake.scores.accounts import AnsweredCall
 from spotlake.shard_rows import ScoreRow
 from spotlake.stores.documents import read_json, write_json
-from spotlake.stores.objects import ObjectStore
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Answered calls of one region, an object each: a start that is killed loses only calls under way.
+    """Answered calls of one region, one object each. A start that is killed loses only calls that are under way.
 
     Attributes:
         objects: The write bucket.
         run: The attempt.
-        region: Whose collector sends the calls.
+        region: Region whose collector sends the calls.
         stopping: Whether the machine is being taken away.
         already: Calls that earlier starts of the job have stored, by call id.
     """
@@ -37,19 +38,19 @@ class Checkpoint:
 
     @classmethod
     def load(cls, objects: ObjectStore, run: Run, region: str, stopping: Callable[[], bool]) -> Checkpoint:
-        """What earlier starts of this attempt's job have stored of the region."""
+        """Read the calls of the region that earlier starts of the job have stored."""
         already = {}
         prefix = keys.checkpoint(run.slot_at, run.attempt, f"scores/{region}/").removesuffix(".json.gz")
         for key in objects.keys(prefix):
             content, _ = read_json(objects, key, schema=SCHEMA)
             if content is not None:
-                rows = tuple(ScoreRow.from_dict(row) for row in content["rows"])
+                rows = tuple(ScoreRow(**row) for row in content["rows"])
                 call = AnsweredCall(call_id=content["call_id"], rows=rows, invalid=tuple(content["invalid"]))
                 already[call.call_id] = call
         return cls(objects, run, region, stopping, already)
 
     def note(self, answer: AnsweredCall) -> None:
-        """Store an answered call. Raises ReclaimedError after that when the machine is being taken away."""
+        """Store an answered call. Then raises ReclaimedError if the machine is being taken away."""
         key = keys.checkpoint(self.run.slot_at, self.run.attempt, f"scores/{self.region}/{answer.call_id}")
         content = {
             "call_id": answer.call_id,
@@ -62,16 +63,17 @@ class Checkpoint:
 
 
 def job_record_key(run: Run) -> str:
-    """Where the job says what it did, over all its starts."""
+    """Key of the job's record, which covers all its starts."""
     return keys.checkpoint(run.slot_at, run.attempt, "job")
 
 
-def read_job_record(objects: ObjectStore, run: Run) -> Mapping[str, Any] | None:
-    """What the job of an attempt says of itself; None when it never ended a start."""
-    content, _ = read_json(objects, job_record_key(run), schema=SCHEMA)
-    return content  # type: ignore[no-any-return]
+def read_job_record(objects: ReadOnlyObjects, run: Run) -> JobRecord | None:
+    """Read the record of an attempt's job; None when no start of the job has ended."""
+    key = job_record_key(run)
+    content, _ = read_json(objects, key, schema=SCHEMA)
+    return None if content is None else checked(content, JobRecord, key=key)
 
 
-def write_job_record(objects: ObjectStore, run: Run, content: Mapping[str, Any]) -> None:
-    """Replace the job's record (its own process is the only writer)."""
+def write_job_record(objects: ObjectStore, run: Run, content: JobRecord) -> None:
+    """Replace the job's record. The job's own process is the only writer."""
     write_json(objects, job_record_key(run), content, schema=SCHEMA)

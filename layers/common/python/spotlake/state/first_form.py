@@ -1,10 +1,9 @@
-"""The first form of a slot's record: one per slot, before attempts had numbers. It is only read, as attempt 0."""
+"""Reads the first form of a slot's record, as attempt 0. It is from before attempts had numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from spotlake import keys
 from spotlake.models import Dataset, Run, WorkItem
@@ -17,14 +16,14 @@ SCHEMA = 1
 
 
 def read_first_form(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[Run, Scope, Mapping[str, WorkItem]] | None:
-    """A slot's attempt 0: the run, its scope, and its regions with the data sets that they should have left.
+    """Attempt 0 of a slot: the run, its scope, and the data sets that each region should have written.
 
-    What its calls asked is not in this form: its scores have no account beside their rows.
+    This form does not say what the calls asked, so the scores have rows and no account.
     """
     content, _ = read_json(objects, keys.first_form_record(slot_at), schema=SCHEMA)
     if content is None:
         return None
-    run = Run.from_dict({**content["run"], "attempt": FIRST_FORM})
+    run = Run.from_dict(content["run"] | {"attempt": FIRST_FORM})
     shards = content.get("shards", {})
     items = {
         region: WorkItem(region=region, datasets=_datasets(shards, region)) for region in content.get("regions", [])
@@ -32,5 +31,5 @@ def read_first_form(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[Run, S
     return run, Scope.from_dict(content["asked"]), items
 
 
-def _datasets(shards: Mapping[str, Any], region: str) -> tuple[Dataset, ...]:
+def _datasets(shards: Mapping[str, Sequence[str]], region: str) -> tuple[Dataset, ...]:
     return tuple(dataset for dataset in Dataset if region in shards.get(dataset.value, ()))

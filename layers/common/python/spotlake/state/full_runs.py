@@ -1,65 +1,76 @@
-"""The document ``full_runs.json``: when the daily full run was last begun and last done."""
+"""The document ``full_runs.json``: when a daily full run last began, and last succeeded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from spotlake import keys
 from spotlake.models import from_iso, to_iso
-from spotlake.stores.documents import change_json, read_json
+from spotlake.state.kinds import Memory
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
-SCHEMA = 1
+
+class FullRunsJson(TypedDict):
+    """The document; times are ISO text in UTC."""
+
+    begun_at: str | None
+    done_at: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class FullRuns:
-    """The daily full run's past.
+    """The past of the daily full run.
 
     Attributes:
-        begun_at: Slot of the last one that was begun; None before the first.
-        done_at: Slot of the last one that collected what it was to collect; None before the first.
+        begun_at: Slot of the last full run that began; None before the first one.
+        done_at: Slot of the last full run that succeeded; None before the first one.
     """
 
     begun_at: datetime | None = None
     done_at: datetime | None = None
 
     def is_due(self, slot_at: datetime) -> bool:
-        """Whether a full run is to be begun: none is done today, and none was begun in this hour.
+        """Whether to begin a full run: none has succeeded today, and none has begun in this hour.
 
-        So one that finds no machine is tried again at the next full hour.
+        So a full run that finds no machine is tried again in the next hour.
         """
         if self.done_at is not None and self.done_at.date() >= slot_at.date():
             return False
         return self.begun_at is None or _hour(self.begun_at) < _hour(slot_at)
 
 
+def _parse(content: FullRunsJson) -> FullRuns:
+    return FullRuns(
+        begun_at=from_iso(content["begun_at"]) if content["begun_at"] else None,
+        done_at=from_iso(content["done_at"]) if content["done_at"] else None,
+    )
+
+
+def _dump(past: FullRuns) -> FullRunsJson:
+    return {
+        "begun_at": to_iso(past.begun_at) if past.begun_at else None,
+        "done_at": to_iso(past.done_at) if past.done_at else None,
+    }
+
+
+FULL_RUNS = Memory(key=keys.FULL_RUNS, schema=1, parse=_parse, dump=_dump, empty=FullRuns)
+
+
 def read_full_runs(objects: ReadOnlyObjects) -> FullRuns:
     """The document; empty before the first full run."""
-    content, _ = read_json(objects, keys.FULL_RUNS, schema=SCHEMA)
-    return FullRuns() if content is None else _full_runs(content)
+    return FULL_RUNS.read(objects)
 
 
 def note_full_run(objects: ObjectStore, slot_at: datetime, *, done: bool) -> None:
     """Note that a slot's full run was begun, or is done; an older slot changes nothing."""
 
-    def note(content: Any) -> Mapping[str, Any]:
-        before = FullRuns() if content is None else _full_runs(content)
+    def note(before: FullRuns) -> FullRuns:
         begun_at = max(slot_at, before.begun_at or slot_at)
-        done_at = max(slot_at, before.done_at or slot_at) if done else before.done_at
-        return {"begun_at": to_iso(begun_at), "done_at": to_iso(done_at) if done_at else None}
+        return FullRuns(begun_at=begun_at, done_at=max(slot_at, before.done_at or slot_at) if done else before.done_at)
 
-    change_json(objects, keys.FULL_RUNS, note, schema=SCHEMA)
-
-
-def _full_runs(content: Mapping[str, Any]) -> FullRuns:
-    return FullRuns(
-        begun_at=from_iso(content["begun_at"]) if content["begun_at"] else None,
-        done_at=from_iso(content["done_at"]) if content["done_at"] else None,
-    )
+    FULL_RUNS.change(objects, note)
 
 
 def _hour(moment: datetime) -> datetime:

@@ -1,29 +1,35 @@
-"""The document ``last_good.json.gz``: by region, when each data set was last whole, and how many rows it had."""
+"""The document ``last_good.json.gz``: by region, the last whole slot and rows of each data set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from spotlake import keys
 from spotlake.models import Dataset, from_iso, to_iso
 from spotlake.reports import CollectorReport, PairAccount
-from spotlake.stores.documents import change_json, read_json
+from spotlake.state.kinds import Memory
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
-SCHEMA = 1
+
+class LastGoodJson(TypedDict):
+    """The document; see ``LastGood``."""
+
+    rows: Mapping[str, Mapping[str, int]]
+    collected_at: NotRequired[Mapping[str, Mapping[str, str]]]
+    ondemand_at: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LastGood:
-    """By region.
+    """The last whole slot of each data set, by region.
 
     Attributes:
-        rows: Region -> data set -> rows listed in the last good run.
-        collected_at: Region -> data set -> slot (ISO) of the last good run.
-        ondemand_at: Region -> slot (ISO) in which on-demand prices were last asked.
+        rows: Region -> data set -> number of rows in the last whole listing.
+        collected_at: Region -> data set -> slot in which the data set was last whole (ISO).
+        ondemand_at: Region -> slot in which on-demand prices were last asked (ISO).
     """
 
     rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -36,10 +42,26 @@ class LastGood:
         return last is None or slot_at - from_iso(last) >= timedelta(hours=refresh_hours)
 
 
+def _parse(content: LastGoodJson) -> LastGood:
+    return LastGood(
+        rows=content["rows"], collected_at=content.get("collected_at", {}), ondemand_at=content["ondemand_at"]
+    )
+
+
+def _dump(last_good: LastGood) -> LastGoodJson:
+    return {
+        "rows": last_good.rows,
+        "collected_at": last_good.collected_at,
+        "ondemand_at": last_good.ondemand_at,
+    }
+
+
+LAST_GOOD = Memory(key=keys.LAST_GOOD, schema=1, parse=_parse, dump=_dump, empty=LastGood)
+
+
 def read_last_good(objects: ReadOnlyObjects) -> LastGood:
     """The state; empty before the first run."""
-    content, _ = read_json(objects, keys.LAST_GOOD, schema=SCHEMA)
-    return LastGood() if content is None else _last_good(content)
+    return LAST_GOOD.read(objects)
 
 
 def note_last_good(
@@ -48,16 +70,15 @@ def note_last_good(
     reports: Iterable[CollectorReport],
     accounts: Iterable[PairAccount],
 ) -> None:
-    """Note what a slot had whole: listings by the collector's report, scores by the account of the region scored.
+    """Note what a slot had whole: listings by the collector's report, scores by the scored region's account.
 
-    A late slot replaces nothing that a newer one has noted.
+    A late slot replaces nothing that a newer slot has noted.
     """
     slot = to_iso(slot_at)
     listings = [one for one in reports if one.status == "complete" and one.dataset is not Dataset.SPS]
     scored = _whole_regions(accounts)
 
-    def note(content: Any) -> Mapping[str, Any]:
-        before = LastGood() if content is None else _last_good(content)
+    def note(before: LastGood) -> LastGood:
         rows = {region: dict(counts) for region, counts in before.rows.items()}
         collected = {region: dict(slots) for region, slots in before.collected_at.items()}
         ondemand = dict(before.ondemand_at)
@@ -72,20 +93,14 @@ def note_last_good(
                 rows.setdefault(report.region, {})[report.dataset.value] = listed
             if report.dataset is Dataset.PRICE and report.counts.get("ondemand_asked"):
                 ondemand[report.region] = max(slot, ondemand.get(report.region, ""))
-        return {"rows": rows, "collected_at": collected, "ondemand_at": ondemand}
+        return LastGood(rows=rows, collected_at=collected, ondemand_at=ondemand)
 
-    change_json(objects, keys.LAST_GOOD, note, schema=SCHEMA)
+    LAST_GOOD.change(objects, note)
 
 
 def _whole_regions(accounts: Iterable[PairAccount]) -> set[str]:
-    """Regions of which every pair that was asked was answered."""
+    """Regions in which every asked pair got an answer."""
     whole: dict[str, bool] = {}
     for one in accounts:
         whole[one.region] = whole.get(one.region, True) and not one.missing and one.asked > 0
     return {region for region, is_whole in whole.items() if is_whole}
-
-
-def _last_good(content: Mapping[str, Any]) -> LastGood:
-    return LastGood(
-        rows=content["rows"], collected_at=content.get("collected_at", {}), ondemand_at=content["ondemand_at"]
-    )

@@ -1,97 +1,147 @@
-"""The documents of what runs have taught: refused names, restricted pairs, health of locations."""
+"""The documents of lessons from earlier runs: refused names, restricted pairs, health of locations."""
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TypedDict
 
 from spotlake import keys
 from spotlake.models import Run
 from spotlake.names import join_key
 from spotlake.planning.lessons import InvalidNames, Learnt, LocationScore, Pair, PairRuns, Restrictions, fold
 from spotlake.reports import CollectorReport
-from spotlake.stores.documents import change_json, read_json
+from spotlake.state.kinds import Advice, Memory, Note
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
-SCHEMA = 1
+_LOG = logging.getLogger(__name__)
+type RunsByRegion = Mapping[str, Mapping[str, str]]  # region -> size -> run id
 
 
-def read_learnt(objects: ReadOnlyObjects) -> Learnt:
-    """The state; what was never written is empty. Raises StoreError when it is damaged."""
-    return replace(
-        _restricted(_content(objects, keys.RESTRICTED_PAIRS)),
-        invalid=read_invalid_names(objects),
-        health=_health(_content(objects, keys.LOCATION_HEALTH)),
+class InvalidJson(TypedDict, total=False):
+    """``invalid_names.json``: refused name -> run id of the last refusal; empty before the first."""
+
+    regions: Mapping[str, str]
+    instance_types: Mapping[str, str]
+
+
+class RestrictedJson(TypedDict, total=False):
+    """``restricted_pairs.json``; ``by_subscription``: digest of a subscription -> its pairs."""
+
+    pairs: RunsByRegion
+    by_subscription: Mapping[str, RunsByRegion]
+
+
+class Weight(TypedDict):
+    """How well a location answers, and the run of the last answer."""
+
+    weight: float
+    run_id: str
+
+
+class HealthJson(TypedDict, total=False):
+    """``location_health.json``: by routing location."""
+
+    locations: Mapping[str, Weight]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownRestrictions:
+    """Restricted pairs, those of everybody and those of single subscriptions, with the run of the last refusal."""
+
+    pairs: PairRuns = field(default_factory=dict)
+    by_subscription: Mapping[str, PairRuns] = field(default_factory=dict)
+
+
+def _parse_invalid(content: InvalidJson) -> InvalidNames:
+    return InvalidNames(regions=content.get("regions", {}), instance_types=content.get("instance_types", {}))
+
+
+def _dump_invalid(names: InvalidNames) -> InvalidJson:
+    return {"regions": names.regions, "instance_types": names.instance_types}
+
+
+def _parse_restricted(content: RestrictedJson) -> KnownRestrictions:
+    by_subscription = content.get("by_subscription", {})
+    return KnownRestrictions(
+        pairs=_pairs_of(content.get("pairs", {})),
+        by_subscription={digest: _pairs_of(pairs) for digest, pairs in by_subscription.items()},
+    )
+
+
+def _dump_restricted(known: KnownRestrictions) -> RestrictedJson:
+    by_subscription = {digest: _by_region(pairs) for digest, pairs in known.by_subscription.items()}
+    return {"pairs": _by_region(known.pairs), "by_subscription": by_subscription}
+
+
+type LocationScores = Mapping[str, LocationScore]
+
+
+def _parse_health(content: HealthJson) -> LocationScores:
+    return {
+        name: LocationScore(weight=one["weight"], run_id=one["run_id"])
+        for name, one in content.get("locations", {}).items()
+    }
+
+
+def _dump_health(health: LocationScores) -> HealthJson:
+    return {"locations": {name: {"weight": one.weight, "run_id": one.run_id} for name, one in health.items()}}
+
+
+INVALID = Advice(key=keys.INVALID_NAMES, schema=1, parse=_parse_invalid, dump=_dump_invalid, empty=InvalidNames)
+RESTRICTED = Memory(
+    key=keys.RESTRICTED_PAIRS, schema=1, parse=_parse_restricted, dump=_dump_restricted, empty=KnownRestrictions
+)
+LOCATION_HEALTH: Advice[LocationScores] = Advice(
+    key=keys.LOCATION_HEALTH, schema=1, parse=_parse_health, dump=_dump_health, empty=dict
+)
+
+
+def read_learnt(objects: ReadOnlyObjects, note: Note = _LOG.warning) -> Learnt:
+    """What earlier runs learnt; what was never written, or is damaged, is empty."""
+    known = RESTRICTED.read(objects, note)
+    return Learnt(
+        restricted=known.pairs,
+        restricted_for=known.by_subscription,
+        invalid=INVALID.read(objects, note),
+        health=LOCATION_HEALTH.read(objects, note),
     )
 
 
 def read_invalid_names(objects: ReadOnlyObjects) -> InvalidNames:
     """Names that are left out of the calls."""
-    return _invalid(_content(objects, keys.INVALID_NAMES))
+    return INVALID.read(objects)
 
 
 def read_restrictions(objects: ReadOnlyObjects) -> Restrictions:
-    """What is known of restrictions. Raises StoreError when it is damaged."""
-    content = _content(objects, keys.RESTRICTED_PAIRS)
+    """What is known of restrictions."""
+    known = RESTRICTED.read(objects)
 
-    def joined(pairs: Mapping[str, Mapping[str, str]]) -> frozenset[Pair]:
-        return frozenset((region, join_key(size)) for region, sizes in pairs.items() for size in sizes)
+    def joined(pairs: PairRuns) -> frozenset[Pair]:
+        return frozenset((region, join_key(size)) for region, size in pairs)
 
-    return Restrictions(
-        joined(content.get("pairs", {})),
-        {digest: joined(pairs) for digest, pairs in content.get("by_subscription", {}).items()},
-    )
+    return Restrictions(joined(known.pairs), {digest: joined(pairs) for digest, pairs in known.by_subscription.items()})
 
 
 def learn_from(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport]) -> None:
-    """Fold an attempt's reports into the state; only what changed is written, and no other writer's change is lost.
+    """Add an attempt's reports to the lessons.
+
+    Only changed documents are written, and no other writer's change is lost.
 
     Raises:
-        StoreError: The state cannot be read or written.
+        StoreError: What is known of restrictions cannot be read or written.
     """
 
-    def refused(content: Any) -> Mapping[str, Any] | None:
-        before = Learnt(invalid=_invalid(content or {}))
-        after = fold(before, run, reports).invalid
-        return None if after == before.invalid else {"regions": after.regions, "instance_types": after.instance_types}
+    def restricted(before: KnownRestrictions) -> KnownRestrictions:
+        known = Learnt(restricted=before.pairs, restricted_for=before.by_subscription)
+        after = fold(known, run, reports)
+        return KnownRestrictions(pairs=after.restricted, by_subscription=after.restricted_for)
 
-    def restricted(content: Any) -> Mapping[str, Any] | None:
-        before = _restricted(content or {})
-        after = fold(before, run, reports)
-        if (after.restricted, after.restricted_for) == (before.restricted, before.restricted_for):
-            return None
-        by_subscription = {digest: _by_region(pairs) for digest, pairs in after.restricted_for.items()}
-        return {"pairs": _by_region(after.restricted), "by_subscription": by_subscription}
-
-    def health(content: Any) -> Mapping[str, Any] | None:
-        before = Learnt(health=_health(content or {}))
-        after = fold(before, run, reports).health
-        scores = {name: {"weight": one.weight, "run_id": one.run_id} for name, one in after.items()}
-        return None if after == before.health else {"locations": scores}
-
-    change_json(objects, keys.INVALID_NAMES, refused, schema=SCHEMA)
-    change_json(objects, keys.RESTRICTED_PAIRS, restricted, schema=SCHEMA)
-    change_json(objects, keys.LOCATION_HEALTH, health, schema=SCHEMA)
-
-
-def _invalid(content: Mapping[str, Any]) -> InvalidNames:
-    return InvalidNames(regions=content.get("regions", {}), instance_types=content.get("instance_types", {}))
-
-
-def _restricted(content: Mapping[str, Any]) -> Learnt:
-    return Learnt(
-        restricted=_pairs_of(content.get("pairs", {})),
-        restricted_for={digest: _pairs_of(pairs) for digest, pairs in content.get("by_subscription", {}).items()},
-    )
-
-
-def _health(content: Mapping[str, Any]) -> dict[str, LocationScore]:
-    return {
-        name: LocationScore(weight=one["weight"], run_id=one["run_id"])
-        for name, one in content.get("locations", {}).items()
-    }
+    INVALID.change(objects, lambda before: fold(Learnt(invalid=before), run, reports).invalid)
+    RESTRICTED.change(objects, restricted)
+    LOCATION_HEALTH.change(objects, lambda before: fold(Learnt(health=before), run, reports).health)
 
 
 def _by_region(pairs: PairRuns) -> dict[str, dict[str, str]]:
@@ -103,8 +153,3 @@ def _by_region(pairs: PairRuns) -> dict[str, dict[str, str]]:
 
 def _pairs_of(by_region: Mapping[str, Mapping[str, str]]) -> dict[Pair, str]:
     return {(region, size): run_id for region, sizes in by_region.items() for size, run_id in sizes.items()}
-
-
-def _content(objects: ReadOnlyObjects, key: str) -> dict[str, Any]:
-    content, _ = read_json(objects, key, schema=SCHEMA)
-    return content or {}

@@ -1,21 +1,26 @@
-"""The document ``locations.json.gz``: what Azure last said of routing locations and zones."""
+"""The document ``locations.json.gz``: routing locations and zones, as Azure last reported them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypedDict
+
 from spotlake import keys
 from spotlake.models import from_iso, to_iso
-from spotlake.scores.geography import Locations
-from spotlake.stores.documents import read_json, write_json
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
-
-SCHEMA = 1
+from spotlake.scores.geography import Locations, RegionZones
+from spotlake.state.kinds import Advice
 
 
-def read_locations(objects: ReadOnlyObjects) -> Locations | None:
-    """The last known ones, or None. Raises StoreError when they are damaged."""
-    content, _ = read_json(objects, keys.LOCATIONS, schema=SCHEMA)
-    if content is None:
-        return None
+class LocationsJson(TypedDict):
+    """The document; see ``Locations``."""
+
+    fetched_at: str
+    routing: list[str]
+    zones: Mapping[str, RegionZones]
+    failed: Mapping[str, str]
+
+
+def _parse(content: LocationsJson) -> Locations:
     return Locations(
         fetched_at=from_iso(content["fetched_at"]),
         routing=tuple(content["routing"]),
@@ -24,12 +29,16 @@ def read_locations(objects: ReadOnlyObjects) -> Locations | None:
     )
 
 
-def write_locations(objects: ObjectStore, locations: Locations) -> None:
-    """Keep them for the next runs."""
-    content = {
+def _dump(locations: Locations | None) -> Mapping[str, object]:
+    if locations is None:
+        return {}
+    content: LocationsJson = {
         "fetched_at": to_iso(locations.fetched_at),
         "routing": list(locations.routing),
         "zones": locations.zones,
         "failed": locations.failed,
     }
-    write_json(objects, keys.LOCATIONS, content, schema=SCHEMA)
+    return content
+
+
+LOCATIONS: Advice[Locations | None] = Advice(key=keys.LOCATIONS, schema=1, parse=_parse, dump=_dump, empty=lambda: None)

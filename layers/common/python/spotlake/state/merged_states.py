@@ -1,13 +1,13 @@
-"""Merged states in S3, and the chain that says which runs they hold and which of them the table shows.
+"""Merged states in S3, and the chain, which names their runs and the state that the table shows.
 
-The chain is a small object that is replaced only if it is still as it was read. That commits a merge, and of two
-merges at once lets one begin anew. States are written before the chain names them, and deleted when it no
-longer does.
+The chain is a small object that is replaced only if nobody else replaced it meanwhile. Replacing the chain commits a
+merge; of two merges at once, one begins again. A state is written before the chain names it, and deleted when the chain
+no longer names it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,8 +17,10 @@ from spotlake.merge.state import MergedState, decode
 from spotlake.stores.documents import read_json, write_json
 from spotlake.stores.objects import ObjectStore
 
-SCHEMA = 2
+SCHEMA = 3
 _FIRST_SCHEMA = 1  # entries without attempts: what was merged then is attempt 0
+_OLDER_SCHEMAS = (_FIRST_SCHEMA, 2)  # neither knows ``rewrite``
+_MOST_BEGUN = 3  # each is held in memory beside two views, one at a time
 _ROUNDS = 8
 
 
@@ -27,11 +29,11 @@ class MergedRun:
     """One slot in the chain.
 
     Attributes:
-        run_id: The slot.
-        key: The state after it.
-        digest: Of the shards that it was merged from.
-        attempts: Numbers of the attempts that it was merged from, in order.
-        desired_count: What its snapshot shows the scores of.
+        run_id: Id of the slot's run.
+        key: Key of the state after the slot.
+        digest: Digest of the merged shards.
+        attempts: Sorted numbers of the merged attempts.
+        desired_count: Desired count that the slot's snapshot shows.
     """
 
     run_id: str
@@ -43,7 +45,7 @@ class MergedRun:
 
 @dataclass(frozen=True)
 class Cut:
-    """An upsert that ran out of time: of the state ``key``, workloads from ``begin`` round to ``next`` are written."""
+    """An upsert that ran out of time: workloads of state ``key`` from ``begin`` around to ``next`` are written."""
 
     key: str
     begin: int
@@ -55,10 +57,12 @@ class Head:
     """The chain as read.
 
     Attributes:
-        version: Grows by one with each commit; items of the table carry it.
+        version: Grows with each commit, and is at least the clock's milliseconds, so a new chain over an old table
+            wins; items of the table carry it.
         runs: What is merged, by slot.
         table_version, table_key: The state that the table shows.
-        begun: States that somebody began to write to the table since.
+        begun: States that somebody began to write to the table since, at most three.
+        rewrite: More were begun: every item that may be there is written whole.
         cut: The last upsert that ran out of time, if it is not made good yet.
         due: Slots (run ids) whose snapshots are to be written: their states have changed.
         etag: Of the object as read; None when there is none.
@@ -69,16 +73,25 @@ class Head:
     table_version: int = 0
     table_key: str = ""
     begun: tuple[str, ...] = ()
+    rewrite: bool = False
     cut: Cut | None = None
     due: tuple[str, ...] = ()
     etag: str | None = None
 
     def run(self, run_id: str) -> MergedRun | None:
-        """A slot's entry, or None when it is not in the chain."""
+        """The entry of a slot; None when the chain does not have the slot."""
         return next((one for one in self.runs if one.run_id == run_id), None)
 
+    def with_begun(self, key: str) -> Head:
+        """The same, once somebody has begun to write a state to the table; what is remembered of it is bounded."""
+        if self.rewrite or key in self.begun:
+            return self
+        if len(self.begun) == _MOST_BEGUN:
+            return replace(self, begun=(), rewrite=True)
+        return replace(self, begun=(*self.begun, key))
+
     def state_keys(self) -> set[str]:
-        """Every state that is still needed."""
+        """Keys of all states that are still needed."""
         return {one.key for one in self.runs} | {*self.begun, self.table_key} - {""}
 
 
@@ -91,11 +104,11 @@ class MergedStates:
 
     def head(self) -> Head:
         """The chain as it is now. Raises StoreError when it is damaged."""
-        content, etag = read_json(self._objects, keys.MERGED_CHAIN, schema=SCHEMA, older=_FIRST_SCHEMA)
+        content, etag = read_json(self._objects, keys.MERGED_CHAIN, schema=SCHEMA, older=_OLDER_SCHEMAS)
         return Head() if content is None else _head(content, etag)
 
     def replace_head(self, head: Head) -> Head:
-        """Write the chain if it is still as it was read.
+        """Write the chain, unless somebody else replaced it meanwhile.
 
         Raises:
             ConflictError: Somebody else replaced it meanwhile.
@@ -107,7 +120,7 @@ class MergedStates:
         return replace(head, etag=etag)
 
     def change_head(self, change: Callable[[Head], Head]) -> Head:
-        """Replace the chain by a changed one, as often as somebody else is quicker."""
+        """Change the chain; repeat as long as somebody else is quicker."""
         for _ in range(_ROUNDS):
             current = self.head()
             changed = change(current)
@@ -122,8 +135,8 @@ class MergedStates:
     def prune(self, head: Head) -> None:
         """Delete the states that the chain does not need.
 
-        Those of a later version stay: somebody is about to commit them. Of the others, whoever means to commit one
-        will lose against ``head``, and begin anew.
+        States of a later version stay, because a merge is about to commit them. A merge that wants to commit an earlier
+        state will lose against ``head`` and begin again.
         """
         needed = head.state_keys()
         for key in list(self._objects.keys(keys.MERGED_STATES_PREFIX)):
@@ -131,10 +144,10 @@ class MergedStates:
                 self._objects.delete(key)
 
     def load(self, key: str) -> MergedState:
-        """A state of its own for the caller.
+        """Read a state; the caller owns the returned object.
 
         Raises:
-            ConflictError: It is gone: the chain that named it has been replaced.
+            ConflictError: The state is gone, because the chain that named it was replaced.
             StoreError: It is damaged.
         """
         stored = self._objects.get(key)
@@ -143,11 +156,11 @@ class MergedStates:
         return decode(stored.body, key)
 
     def store(self, state: MergedState, key: str) -> None:
-        """Write a state under a key that nobody else writes."""
+        """Write a state under a key that no other merge writes."""
         self._objects.put(key, state.encode(), content_type="application/gzip")
 
 
-def _head(content: Mapping[str, Any], etag: str | None) -> Head:
+def _head(content: Any, etag: str | None) -> Head:
     return Head(
         version=content["version"],
         runs=tuple(_merged_run(one, content["schema"]) for one in content["runs"]),
@@ -155,12 +168,13 @@ def _head(content: Mapping[str, Any], etag: str | None) -> Head:
         table_key=content["table_key"],
         begun=tuple(content["begun"]),
         cut=Cut(**content["cut"]) if content["cut"] else None,
-        due=tuple(content["due"]) if content["schema"] == SCHEMA else (),
+        rewrite=content["rewrite"] if content["schema"] == SCHEMA else False,
+        due=() if content["schema"] == _FIRST_SCHEMA else tuple(content["due"]),
         etag=etag,
     )
 
 
-def _merged_run(content: Mapping[str, Any], schema: int) -> MergedRun:
+def _merged_run(content: Any, schema: int) -> MergedRun:
     if schema == _FIRST_SCHEMA:
         return MergedRun(**content, attempts=(0,), desired_count=1)
     return MergedRun(**{**content, "attempts": tuple(content["attempts"])})

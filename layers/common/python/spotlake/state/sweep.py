@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from spotlake import keys
 from spotlake.planning.sweep import Sweep
-from spotlake.stores.documents import change_json, read_json
+from spotlake.state.kinds import Memory
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
-SCHEMA = 1
+SWEEP = Memory(key=keys.SWEEP, schema=1, parse=Sweep.from_dict, dump=Sweep.to_dict, empty=Sweep)
 
 
 def read_sweep(objects: ReadOnlyObjects) -> Sweep:
     """The sweep; a fresh one before the first run."""
-    content, _ = read_json(objects, keys.SWEEP, schema=SCHEMA)
-    return Sweep.from_dict(content) if content else Sweep()
+    return SWEEP.read(objects)
 
 
 def change_sweep(objects: ObjectStore, change: Callable[[Sweep], Sweep]) -> None:
-    """Replace the sweep by a changed one; no other writer's change is lost."""
-
-    def changed(content: Any) -> Mapping[str, Any] | None:
-        before = Sweep.from_dict(content) if content else Sweep()
-        after = change(before)
-        return None if after == before else after.to_dict()
-
-    change_json(objects, keys.SWEEP, changed, schema=SCHEMA)
+    """Replace the sweep by a changed one."""
+    SWEEP.change(objects, change)

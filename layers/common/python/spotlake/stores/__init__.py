@@ -1,1 +1,1 @@
-"""Where things are kept: S3 objects and DynamoDB tables, each with a twin in memory for tests."""
+"""Stores: S3 objects and DynamoDB tables, each with a twin in memory for tests."""

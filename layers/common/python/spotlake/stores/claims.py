@@ -1,7 +1,7 @@
-"""Claims: who collects now. Each lane is held by one execution at a time; each claim gets a number of its own.
+"""Claims: one execution at a time holds a lane, and each claim has its own number.
 
-The number (the fence) names the attempt that is made under the claim. It is unique in a deployment and only
-grows, also when the control table was lost in between: it is at least the clock's milliseconds.
+The number (the fence) names the attempt that is made under the claim. The fence is unique in a deployment and only
+grows, even if the control table was lost meanwhile, because it is at least the clock's milliseconds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,9 +18,10 @@ from spotlake.errors import RunInProgressError, StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 COLLECTION = "collection"  # a run of everything, one at a time
-FULL_RUN = "full_run"  # the Batch job; it never holds up a collection
+FULL_RUN = "full_run"  # the Batch job; it never delays a collection
 _KEY = "claim"
 _COUNTER = "fence"
 _KEPT = timedelta(days=30)
@@ -29,7 +30,7 @@ _ROUNDS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Who holds a lane: the owner's execution ARN ("" for nobody), its run, until when, and the fence."""
+    """The holder of a lane: the execution's ARN ("" for nobody), its run, the end of the lease, and the fence."""
 
     owner: str
     run_id: str
@@ -38,7 +39,7 @@ class Claim:
 
 
 def own_lane(owner: str) -> str:
-    """The lane of an execution that collects a part named by hand: it keeps nobody out.
+    """The lane of an execution that collects a part named by hand. Such a lane keeps no other execution out.
 
     >>> own_lane("arn:execution")
     'part#arn:execution'
@@ -47,7 +48,7 @@ def own_lane(owner: str) -> str:
 
 
 class Claims(ABC):
-    """The claims of a deployment: the rules, over a store that each twin brings."""
+    """The claims of a deployment: the rules, over a store that each twin implements."""
 
     def acquire(
         self,
@@ -59,16 +60,16 @@ class Claims(ABC):
         lease: timedelta,
         is_running: Callable[[str], bool],
     ) -> int:
-        """Take a lane and return the fence of the claim.
+        """Take a lane, and return the fence of the claim.
 
-        A lane is free when nobody holds it, its lease is over, or its owner does not run any more (stopped by
-        hand, say). The same owner gets the same fence again, so a repeated Plan is harmless.
+        A lane is free when nobody holds it, when its lease is over, or when its owner no longer runs (because a person
+        stopped it, for example). The same owner gets the same fence again, so a repeated Plan is harmless.
 
         Args:
             lane: ``COLLECTION``, ``FULL_RUN`` or an ``own_lane``.
             owner: The execution's ARN.
-            run_id: The run it collects, for whoever is turned away.
-            now_at: The wall's time.
+            run_id: The run that the owner collects, for the message to executions that are turned away.
+            now_at: Present time of the wall clock.
             lease: How long the claim lasts at most; longer than any execution.
             is_running: Whether an execution (ARN) still runs.
 
@@ -87,7 +88,7 @@ class Claims(ABC):
         claim = Claim(owner=owner, run_id=run_id, lease_until_epoch=until, fence=fence)
         if self._write(lane, claim, expected=held):
             return fence
-        # The write may have taken effect though its answer was lost: then the repeated one met our own claim.
+        # The first write may have succeeded although its answer was lost. Then the repeated write met our own claim.
         after = self._read(lane)
         if after is not None and after.owner == owner:
             return after.fence
@@ -100,8 +101,13 @@ class Claims(ABC):
             return None
         return held.owner if is_running(held.owner) else None
 
+    def is_held_by(self, lane: str, owner: str) -> bool:
+        """Whether an execution took a lane and has not given it back: it is planning again."""
+        held = self._read(lane)
+        return held is not None and held.owner == owner
+
     def release(self, *, owner: str) -> bool:
-        """Give back what an execution holds; False (and no change) when it holds no lane by now."""
+        """Give back the lane of an execution. Returns False, and changes nothing, when the execution holds no lane."""
         released = False
         for lane in (COLLECTION, FULL_RUN):
             held = self._read(lane)
@@ -114,11 +120,11 @@ class Claims(ABC):
 
     @abstractmethod
     def _write(self, lane: str, claim: Claim, *, expected: Claim | None) -> bool:
-        """Put the claim if the lane is still as it was read."""
+        """Write the claim if the lane has not changed since it was read."""
 
     @abstractmethod
     def _next_fence(self, floor: int) -> int:
-        """A number above every one before, at least ``floor``."""
+        """Return a number above every earlier one, and at least ``floor``."""
 
 
 class DynamoDbClaims(Claims):
@@ -141,7 +147,7 @@ class DynamoDbClaims(Claims):
         )
 
     def _write(self, lane: str, claim: Claim, *, expected: Claim | None) -> bool:
-        # A free lane is kept as long as a held one: its times say when it may be forgotten.
+        # A free lane is kept as long as a held one; the item's times say when it may be deleted.
         last = max(claim.lease_until_epoch, expected.lease_until_epoch if expected else 0)
         return self._put(
             lane,
@@ -166,7 +172,7 @@ class DynamoDbClaims(Claims):
                 return fence
         raise StoreError(f"table {self._table}: others took the next claim's number {_ROUNDS} times in a row")
 
-    def _item(self, sort: str) -> Mapping[str, Any] | None:
+    def _item(self, sort: str) -> Mapping[str, AttributeValueTypeDef] | None:
         try:
             found = self._client.get_item(
                 TableName=self._table, Key={"Key": {"S": _KEY}, "Sort": {"S": sort}}, ConsistentRead=True
@@ -178,7 +184,7 @@ class DynamoDbClaims(Claims):
     def _put(
         self, sort: str, attributes: dict[str, dict[str, str]], *, fence: int, expected: tuple[int, str] | None
     ) -> bool:
-        """Put an item if its fence and owner are still as they were read."""
+        """Write an item if its fence and owner have not changed since they were read."""
         condition: dict[str, object] = {"ConditionExpression": "attribute_not_exists(Fence)"}
         if expected is not None:
             condition = {
@@ -206,7 +212,7 @@ class MemoryClaims(Claims):
     """The twin in memory."""
 
     def __init__(self) -> None:
-        """Nobody holds anything."""
+        """Start without any claim."""
         self.lanes: dict[str, Claim] = {}
         self._fence = 0
 

@@ -1,4 +1,4 @@
-"""Executions of the state machine, as far as a claim has to know them."""
+"""Looks up executions of the state machine for the claims."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def is_running(client: SFNClient, arn: str) -> bool:
-    """Whether an execution still runs; one that nobody remembers does not.
+    """Whether an execution still runs. An execution that Step Functions no longer knows does not run.
 
     Raises:
-        StoreError: It cannot be told now; Step Functions tries Plan again.
+        StoreError: Step Functions did not answer; the state machine retries Plan.
     """
     try:
         return client.describe_execution(executionArn=arn)["status"] == "RUNNING"

@@ -1,9 +1,9 @@
-"""The quota ledger: which calls were reserved for each (subscription, routing location).
+"""The quota ledger: the calls that were reserved for each route (subscription, routing location).
 
-One item a pair in the control table: ``Key`` "quota#<location>", ``Sort`` subscription id. Whoever wants
-to send calls reserves a block first, by one conditional write a subscription; two writers that meet
-notice it by the item's version, and the later one looks again. A process that dies after reserving
-leaves its calls counted until their window is over: some quota is lost, none is exceeded.
+The control table has one item per route: ``Key`` "quota#<location>", ``Sort`` subscription id. A sender first reserves
+several calls, by one conditional write per subscription. If two writers meet, the item's version shows it, and the
+later one reads again. If a process dies after reserving, its calls count until their window is over. Some quota is then
+lost, but never exceeded.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.errors import StoreError
-from spotlake.scores.quota import PairUse, QuotaRules, choose_subscriptions
+from spotlake.scores.quota import QuotaRules, RouteUse, choose_subscriptions
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# Each lost round means that another writer got something, so a handful is enough for any crowd of ours.
+# In each lost round another writer got calls, so this is enough for all our collectors at once.
 _ROUNDS = 30
-_UNUSED = PairUse()
+_UNUSED = RouteUse()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """Calls that may be sent through one pair, soon (see ``QuotaRules.usable_seconds``)."""
+    """Calls that may be sent through one route within ``QuotaRules.usable_seconds``."""
 
     location: str
     subscription: str
@@ -40,46 +40,46 @@ class Reservation:
 
 
 class QuotaLedger(Protocol):
-    """Who may send how many calls through which pair."""
+    """Reserves calls for routes."""
 
     def reserve(
         self, location: str, wanted: int, *, now_at: datetime, subscriptions: Sequence[str], rules: QuotaRules
     ) -> list[Reservation]:
-        """Up to ``wanted`` calls through ``location``, over as few subscriptions as possible.
+        """Reserve up to ``wanted`` calls through ``location``, over as few subscriptions as possible.
 
         Returns:
-            Fewer than wanted, or none, when the quota is short.
+            Reservations; fewer calls than wanted, or none, when the quota is short.
 
         Raises:
-            StoreError: The ledger cannot be read or written; then nothing may be sent.
+            StoreError: The ledger cannot be read or written. No call may then be sent.
         """
         ...
 
     def give_back(self, reservation: Reservation, calls: int, *, rules: QuotaRules) -> None:
-        """Free ``calls`` of a reservation that were surely never sent."""
+        """Free ``calls`` of a reservation that were certainly never sent."""
         ...
 
     def rest(self, location: str, subscription: str, *, until_at: datetime, rules: QuotaRules) -> None:
-        """Leave a pair alone until then: Azure refused it."""
+        """Let a route rest until then, because Azure refused it."""
         ...
 
     def free(
         self, locations: Iterable[str], *, now_at: datetime, subscriptions: Sequence[str], rules: QuotaRules
     ) -> dict[str, int]:
-        """Calls that could be reserved now through each location, all subscriptions together (for planning)."""
+        """Number of calls that could be reserved now through each location, over all subscriptions (for planning)."""
         ...
 
 
 class _VersionedLedger(ABC):
-    """The rules, over any store that can replace an item only if it is still as it was read."""
+    """The rules, over any store that can replace an item on condition that it has not changed."""
 
     @abstractmethod
-    def _read(self, location: str) -> dict[str, PairUse]:
-        """What each subscription has used there."""
+    def _read(self, location: str) -> dict[str, RouteUse]:
+        """What each subscription has used at a location."""
 
     @abstractmethod
-    def _replace(self, location: str, subscription: str, use: PairUse, rules: QuotaRules) -> bool:
-        """Write ``use`` if the stored version is the one before it; False when it is another."""
+    def _replace(self, location: str, subscription: str, use: RouteUse, rules: QuotaRules) -> bool:
+        """Write ``use`` if the stored version is the preceding one; return False otherwise."""
 
     def reserve(
         self, location: str, wanted: int, *, now_at: datetime, subscriptions: Sequence[str], rules: QuotaRules
@@ -102,7 +102,7 @@ class _VersionedLedger(ABC):
         return got
 
     def give_back(self, reservation: Reservation, calls: int, *, rules: QuotaRules) -> None:
-        """See ``QuotaLedger``; gives up after some lost rounds, since giving back is a favour."""
+        """See ``QuotaLedger``. Gives up after some lost rounds, because giving back is optional."""
         for _ in range(_ROUNDS):
             use = self._read(reservation.location).get(reservation.subscription, _UNUSED)
             after = use.give_back(reservation.reserved_at, calls)
@@ -140,7 +140,7 @@ class DynamoDbLedger(_VersionedLedger):
         self._client = client
         self._table = table
 
-    def _read(self, location: str) -> dict[str, PairUse]:
+    def _read(self, location: str) -> dict[str, RouteUse]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="#key = :key",
@@ -153,13 +153,13 @@ class DynamoDbLedger(_VersionedLedger):
         except (ClientError, BotoCoreError) as error:
             raise self._failure("read", location, error) from error
 
-    def _replace(self, location: str, subscription: str, use: PairUse, rules: QuotaRules) -> bool:
+    def _replace(self, location: str, subscription: str, use: RouteUse, rules: QuotaRules) -> bool:
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key={"Key": {"S": f"quota#{location}"}, "Sort": {"S": subscription}},
                 UpdateExpression="SET Used = :used, RestUntil = :rest, Version = :version, ExpiresAt = :expires",
-                # No item at all is as good as version 0: TTL removes only what does not count any more.
+                # A missing item counts as version 0, because TTL removes only items that no longer count.
                 ConditionExpression="attribute_not_exists(Version) OR Version = :before",
                 ExpressionAttributeValues={
                     ":used": {"L": [{"M": {"At": _number(at), "Calls": _number(n)}} for at, n in use.entries]},
@@ -186,8 +186,8 @@ def _number(value: int) -> AttributeValueTypeDef:
     return {"N": str(value)}
 
 
-def _use_of(item: Mapping[str, AttributeValueTypeDef]) -> PairUse:
-    return PairUse(
+def _use_of(item: Mapping[str, AttributeValueTypeDef]) -> RouteUse:
+    return RouteUse(
         entries=tuple((int(entry["M"]["At"]["N"]), int(entry["M"]["Calls"]["N"])) for entry in item["Used"]["L"]),
         rest_until=int(item["RestUntil"]["N"]),
         version=int(item["Version"]["N"]),
@@ -198,20 +198,20 @@ class MemoryLedger(_VersionedLedger):
     """The twin in memory, safe for threads (tests, benchmarks).
 
     Attributes:
-        writes: Writes done, refused ones included: what DynamoDB would charge for.
+        writes: Number of writes, including refused ones, because DynamoDB charges for both.
     """
 
     def __init__(self) -> None:
-        """Nothing is used yet."""
-        self.uses: dict[str, dict[str, PairUse]] = {}
+        """Start with no call used."""
+        self.uses: dict[str, dict[str, RouteUse]] = {}
         self.writes = 0
         self._lock = threading.Lock()
 
-    def _read(self, location: str) -> dict[str, PairUse]:
+    def _read(self, location: str) -> dict[str, RouteUse]:
         with self._lock:
             return dict(self.uses.get(location, {}))
 
-    def _replace(self, location: str, subscription: str, use: PairUse, rules: QuotaRules) -> bool:
+    def _replace(self, location: str, subscription: str, use: RouteUse, rules: QuotaRules) -> bool:
         del rules
         with self._lock:
             self.writes += 1

@@ -1,7 +1,6 @@
 """Objects in one bucket: read, write on condition, list. S3 and a twin in memory.
 
-A store is bound to one bucket when it is made, so every read names its bucket: production's
-store has no way to write (``ReadOnlyObjects``), ours does (``ObjectStore``).
+Each store is bound to one bucket. Production's store cannot write (``ReadOnlyObjects``); ours can (``ObjectStore``).
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class ReadOnlyObjects(Protocol):
         ...
 
     def get(self, key: str) -> StoredObject | None:
-        """The object, or None when there is none. Raises StoreError when it cannot be known."""
+        """Read an object; None when there is none. Raises StoreError when S3 does not answer."""
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -60,15 +59,15 @@ class ObjectStore(ReadOnlyObjects, Protocol):
         if_absent: bool = False,
         if_etag: str | None = None,
     ) -> str:
-        """Write the whole object at once; readers see the old or the new one, never half.
+        """Write a whole object. Readers see the old or the new object, never a part.
 
         Args:
-            key: Where.
-            body: What, already compressed where ``content_encoding`` says so.
+            key: Key of the object.
+            body: Bytes, already compressed if ``content_encoding`` says so.
             content_type: MIME type.
-            content_encoding: "gzip" for what browsers unpack by themselves.
-            if_absent: Only if there is none yet.
-            if_etag: Only if it is still the one that was read.
+            content_encoding: "gzip" for objects that browsers unpack themselves.
+            if_absent: Write only if there is no such object yet.
+            if_etag: Write only if the object still has this entity tag.
 
         Returns:
             The new entity tag.
@@ -80,12 +79,12 @@ class ObjectStore(ReadOnlyObjects, Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """Remove the object; fine when there is none."""
+        """Remove an object. Removing a missing object is no error."""
         ...
 
 
 class S3Objects:
-    """Objects of one S3 bucket. botocore retries; what remains is a StoreError."""
+    """Objects of one S3 bucket. Botocore retries; an error that remains becomes a StoreError."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         """Bind a boto3 S3 client to a bucket."""

@@ -1,8 +1,8 @@
-"""Turns at an API whose quota all collectors share: queries are spread in time before they are sent.
+"""Turns at an API whose quota all collectors share. Turns spread the queries over time.
 
 Resource Graph takes 15 queries in 5 seconds of one user (Microsoft Learn, "Guidance for throttled requests in
-Azure Resource Graph", read 2026-11), while the collectors of all regions begin at the same moment. One item of the
-control table (``Key`` "turn#<api>") holds when the next turn is free; taking one is one write.
+Azure Resource Graph", read 2026-11), and the collectors of all regions begin at the same moment. One item of the
+control table (``Key`` "turn#<api>") holds the time of the next free turn. Taking a turn is one write.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 RESOURCE_GRAPH = "resource-graph"
-# At most 13 in any 5 seconds: room for queries that are up to 0.8 s on their way while others take none.
+# At most 13 turns in any 5 seconds. This leaves room for queries that take up to 0.8 s longer than others to arrive.
 SPACING_SECONDS = 0.4
-_FARTHEST_SECONDS = 300.0  # a turn further off than any crowd of ours makes it: of a clock that went wrong
+_FARTHEST_SECONDS = 300.0  # a turn further away than all our collectors could move it: a wrong clock wrote it
 _KEPT_SECONDS = 86_400
 _ROUNDS = 20
 _BUSY = "#at > :now AND #at <= :farthest"
@@ -37,7 +37,7 @@ class Turns(Protocol):
             now: Epoch seconds of the wall clock (quota windows are real time, whatever slot is collected).
 
         Returns:
-            Seconds to wait until it.
+            Seconds to wait for the turn.
 
         Raises:
             StoreError: The control table cannot be written.
@@ -63,7 +63,7 @@ class DynamoDbTurns:
     def take(self, now: float) -> float:
         """See ``Turns``."""
         for _ in range(_ROUNDS):
-            # Behind those who wait; else at once, if it is still so that nobody waits.
+            # Queue behind the waiting collectors; if nobody waits, take the present moment on that condition.
             before = self._write("SET #at = #at + :spacing, ExpiresAt = :expires", _BUSY, now)
             if before is not None:
                 return before - now
@@ -72,7 +72,7 @@ class DynamoDbTurns:
         raise StoreError(f"table {self._table}: no turn after {_ROUNDS} rounds")
 
     def _write(self, update: str, condition: str, now: float) -> float | None:
-        """The free turn as it was before; None when the condition does not hold."""
+        """The time of the free turn before this write; None when the condition does not hold."""
         values = {
             ":now": now,
             ":farthest": now + _FARTHEST_SECONDS,
@@ -106,7 +106,7 @@ class MemoryTurns:
     """The twin in memory, safe to share between threads."""
 
     def __init__(self, *, spacing_seconds: float = SPACING_SECONDS) -> None:
-        """The first turn is free."""
+        """Start with a free turn."""
         self._spacing_seconds, self._free_at = spacing_seconds, 0.0
         self._lock = threading.Lock()
 

@@ -1,8 +1,8 @@
 """The workload table: upserts that never go back, in batches, and a twin in memory.
 
-PartiQL batches carry a condition per statement (BatchWriteItem knows none) and are ten times quicker than
-single writes. An item's ``Version`` is that of the merged state it shows; a writer with an older one, or
-one that was overtaken, changes nothing.
+PartiQL batches have a condition per statement, which BatchWriteItem does not offer, and are ten times quicker than
+single writes. An item's ``Version`` is the version of the merged state that the item shows. A writer with an older
+version changes nothing.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.clock import Deadline
 from spotlake.errors import DeadlineError, StoreError
-from spotlake.models import ItemChange
+from spotlake.models import Item, ItemChange, Value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 BATCH = 25  # statements in a BatchExecuteStatement (DynamoDB API reference, 2026-11)
 KEY = ("InstanceType", "Workload")
-# What an item may have; an update removes those that it has no more.
+# Optional attributes of an item. An update removes those that the item no longer has.
 OPTIONAL = (
     "OndemandPrice", "SpotPrice", "Savings", "PriceAt", "IF", "EvictionBand", "IFAt", "Scores", "T2", "T3",
     "PhysicalZone", "RetiredAt", "ExpiresAt",
 )  # fmt: skip
 ALWAYS = ("UpdatedAt", "RunId", "Version")
-# A change, and whether the other way (insert or update) was tried before.
+# A change, and whether the other statement (insert or update) was tried before.
 type _Waiting = tuple[ItemChange, bool]
 _THROTTLED = frozenset(
     {
@@ -48,21 +48,21 @@ _TRY_AGAIN = _THROTTLED | {"InternalServerError", "TransactionConflict"}
 _THERE_ALREADY = "DuplicateItem"
 _OVERTAKEN = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
 _THREADS = 4
-_AHEAD = 8  # batches per thread that are made ahead of being written
+_AHEAD = 8  # batches per thread that are made before they can be written
 _LONGEST_WAIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upserted:
-    """What an upsert came to.
+    """The result of an upsert.
 
     Attributes:
-        written: Items that were written.
-        overtaken: Items that a newer version had written already.
-        write_units: Consumed capacity.
-        throttles: Statements that had to be sent again.
-        done: Changes from the first that are dealt with, whatever became of the later ones.
-        left: The other changes: time ran out.
+        written: Number of items that were written.
+        overtaken: Number of items that already had a newer version.
+        write_units: Consumed write capacity units.
+        throttles: Number of statements that were throttled and sent again.
+        done: Number of leading changes that are finished, whatever the later ones' results.
+        left: Number of other changes, for which time ran out.
     """
 
     written: int = 0
@@ -74,21 +74,21 @@ class Upserted:
 
 
 class SizedIterable[T](Sized, Iterable[T], Protocol):
-    """What can be counted without being made."""
+    """A sequence whose length is known before its items are made."""
 
 
 class WorkloadTable(Protocol):
     """The table of merged workloads."""
 
     def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:
-        """Write items whose version is newer than what is there, in order, until time runs out.
+        """Write items whose version is newer than the stored one, in order, until time runs out.
 
         Args:
-            changes: Items with what of them is to be written.
-            deadline: When to leave the rest.
+            changes: Items, each with the attributes to write.
+            deadline: When to leave the remaining items.
 
         Raises:
-            StoreError: The table refused; the text names the first reason.
+            StoreError: The table refused a statement; the text names the first reason.
         """
         ...
 
@@ -116,7 +116,7 @@ class DynamoDbWorkloads:
         self._units = 0.0
         done = 0
         with ThreadPoolExecutor(self._threads) as pool:
-            # Some batches at a time: the pool would otherwise draw all items into memory at once.
+            # Some batches at a time; otherwise the pool would make all items at once.
             for group in batched(batched(changes, BATCH, strict=False), self._threads * _AHEAD, strict=False):
                 try:
                     for written in pool.map(lambda batch: self._write(batch, deadline), group):
@@ -133,7 +133,7 @@ class DynamoDbWorkloads:
         )
 
     def _write(self, batch: Sequence[ItemChange], deadline: Deadline) -> int:
-        """Send a batch until every statement is done; how many there were."""
+        """Send a batch until every statement is done; return the number of statements."""
         waiting: list[_Waiting] = [(change, False) for change in batch]
         attempt = 0
         while waiting:
@@ -145,7 +145,7 @@ class DynamoDbWorkloads:
         return len(batch)
 
     def _send(self, waiting: list[_Waiting]) -> tuple[list[_Waiting], bool]:
-        """One request: what is to be sent again, and whether that is for throttling."""
+        """Send one request; return the statements to send again, and whether any was throttled."""
         statements = [
             _insert(self._table, one.item) if one.is_new else _update(self._table, one.item, one.only)
             for one, _ in waiting
@@ -169,8 +169,8 @@ class DynamoDbWorkloads:
             if not code:
                 written += 1
             elif code == _THERE_ALREADY if change.is_new else code in _OVERTAKEN:
-                # Whether an item is there is known to the table alone: TTL may have taken it, or a merge that was
-                # cut off may have made it.
+                # Only the table knows whether an item exists: TTL may have removed it, or an interrupted merge may have
+                # created it.
                 if is_second:
                     overtaken += 1
                 else:
@@ -191,7 +191,7 @@ class DynamoDbWorkloads:
             self._units += units
 
 
-def _insert(table: str, item: Mapping[str, Any]) -> Any:
+def _insert(table: str, item: Item) -> Any:
     names = ", ".join(f"'{name}': ?" for name in item)
     return {
         "Statement": f'INSERT INTO "{table}" VALUE {{{names}}}',
@@ -199,7 +199,7 @@ def _insert(table: str, item: Mapping[str, Any]) -> Any:
     }
 
 
-def _update(table: str, item: Mapping[str, Any], only: Sequence[str] | None) -> Any:
+def _update(table: str, item: Item, only: Sequence[str] | None) -> Any:
     sets, removed = _written(item, only)
     # Names come from the settings and from this module; values are parameters.
     text = f'UPDATE "{table}"' + "".join(f' SET "{name}"=?' for name in sets)  # noqa: S608
@@ -209,15 +209,15 @@ def _update(table: str, item: Mapping[str, Any], only: Sequence[str] | None) -> 
     return {"Statement": text, "Parameters": [_typed(value) for value in parameters]}
 
 
-def _written(item: Mapping[str, Any], only: Sequence[str] | None) -> tuple[dict[str, Any], list[str]]:
-    """What an update sets, and what it removes because the item has it no more."""
+def _written(item: Item, only: Sequence[str] | None) -> tuple[dict[str, Value], list[str]]:
+    """Attributes that an update sets, and names of attributes that it removes."""
     names = set(item) | set(OPTIONAL) if only is None else {*only, *ALWAYS}
     sets = {name: value for name, value in item.items() if name in names and name not in KEY}
     return sets, [name for name in OPTIONAL if name in names and name not in item]
 
 
-def _typed(value: object) -> dict[str, Any]:
-    """A DynamoDB attribute value (the one place where numbers become text)."""
+def _typed(value: object) -> Any:
+    """A DynamoDB attribute value. Only this function turns numbers into text."""
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, int | float):
@@ -231,7 +231,7 @@ class MemoryWorkloads:
     """The twin in memory."""
 
     def __init__(self) -> None:
-        """No items."""
+        """Start without items."""
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
 
     def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:
@@ -242,7 +242,7 @@ class MemoryWorkloads:
                 break
             done += 1
             item = dict(change.item)
-            key = (item["InstanceType"], item["Workload"])
+            key = (str(item["InstanceType"]), str(item["Workload"]))
             if key in self.items and self.items[key]["Version"] >= item["Version"]:
                 overtaken += 1
                 continue

@@ -1,1 +1,1 @@
-"""What the product does, one module a use case; each door (Lambda, Batch, local) calls these."""
+"""Use cases: one folder per step of the workflow. Lambda handlers, the Batch job and local commands call them."""

@@ -1,4 +1,4 @@
-"""Rights to send: what a collector has reserved in the ledger and not used yet."""
+"""Rights to send: calls that a collector has reserved in the ledger and not sent yet."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from spotlake.errors import StoreError
 from spotlake.scores.quota import QuotaRules, rest_end
 from spotlake.stores.ledger import QuotaLedger, Reservation
 
-# Calls that were under way together are refused together; the rest that is written down already will do.
+# Calls that were under way together are refused together, so the rest that is already stored is enough.
 _SAME_REFUSAL = timedelta(seconds=60)
 
 
 @dataclass
-class _Block:
+class _Held:
     reservation: Reservation
     left: int
 
 
 @dataclass
 class _AtLocation:
-    """What is held at one location; its lock is held while the ledger is asked for more."""
+    """The rights held at one location. Its lock is held while the ledger is asked for more."""
 
     expected: int = 0
     unexpected: int = 0
     is_dry: bool = False
     rested: dict[str, datetime] = field(default_factory=dict)
-    blocks: list[_Block] = field(default_factory=list)
+    held: list[_Held] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class CallRights:
-    """Hands out rights one by one and reserves them in blocks. Safe for threads.
+    """Hands out rights one by one, and reserves several at a time. Safe for threads.
 
-    A right is good for one send, a retry needs one of its own. What is not used in time (see
-    ``QuotaRules.usable_seconds``) goes back to the ledger, since it was surely never sent.
+    A right allows one send; a retry needs a right of its own. A right that is not used within
+    ``QuotaRules.usable_seconds`` goes back to the ledger, because its call was certainly never sent.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class CallRights:
         clock: Clock,
         expected: Mapping[str, int],
     ) -> None:
-        """Nothing is reserved yet.
+        """Start without any reservation.
 
         Args:
-            ledger: Where rights come from.
-            subscriptions: Ids that may be used.
-            rules: Ours.
-            clock: The run's.
-            expected: Calls to be sent by location: so many are reserved at once.
+            ledger: Ledger to reserve from.
+            subscriptions: Ids of the subscriptions that may be used.
+            rules: Rules of the quota.
+            clock: Clock of the run.
+            expected: Location -> number of calls to send; so many are reserved at once.
         """
         self._ledger = ledger
         self._subscriptions = subscriptions
@@ -69,7 +69,7 @@ class CallRights:
 
     @property
     def usable_subscriptions(self) -> list[str]:
-        """Those that Azure has not refused altogether in this run."""
+        """Subscriptions that Azure has not refused in this run."""
         return [name for name in self._subscriptions if name not in self._refused]
 
     def take(
@@ -81,14 +81,14 @@ class CallRights:
         only: str | None = None,
         again: bool = False,
     ) -> str | None:
-        """The subscription to send one call through, or None when there is no quota.
+        """Take a right: the subscription to send one call through, or None when there is no quota.
 
         Args:
             location: Routing location.
-            avoid: Subscriptions that will not do.
-            shun: Subscriptions to be used only if there is no other.
-            only: The one subscription that will do (a retry through the same pair).
-            again: Whether it is for a call that had a right here before.
+            avoid: Subscriptions that must not be used.
+            shun: Subscriptions to use only if there is no other.
+            only: The one subscription to use, for a retry through the same route.
+            again: Whether the call had a right at this location before.
 
         Raises:
             StoreError: The ledger does not answer.
@@ -99,10 +99,10 @@ class CallRights:
         with there.lock:
             self._drop_stale(there)
             special = bool(avoid) or only is not None
-            wanted = 1 if special else self._block_size(there, again=again)
+            wanted = 1 if special else self._calls_to_reserve(there, again=again)
             if len(better) < len(allowed):
-                # What is held for others will serve the calls to come, so one more is enough for this one.
-                more = 1 if any(block.left for block in there.blocks) else wanted
+                # Rights of other subscriptions serve the later calls, so one more right is enough for this call.
+                more = 1 if any(one.left for one in there.held) else wanted
                 taken = self._take_held(there, better) or self._reserve(location, there, more, better)
                 if taken is not None:
                     return taken
@@ -111,10 +111,10 @@ class CallRights:
             return taken
 
     def rest(self, location: str, subscription: str, *, seconds: float = 0.0) -> None:
-        """Azure refused this pair: nobody uses it for so long, or (0) until its window is over."""
+        """Let a refused route rest for ``seconds``; 0: until its window is over."""
         there = self._location(location)
         with there.lock:
-            there.blocks = [block for block in there.blocks if block.reservation.subscription != subscription]
+            there.held = [one for one in there.held if one.reservation.subscription != subscription]
             now = self._clock.now()
             until_at = now + timedelta(seconds=seconds) if seconds else rest_end(now, self._rules)
             known = there.rested.get(subscription)
@@ -123,18 +123,18 @@ class CallRights:
                 there.rested[subscription] = until_at
 
     def refuse(self, subscription: str) -> None:
-        """Azure refused this subscription everywhere: this run uses it no more."""
+        """Stop using a subscription in this run, because Azure refused it everywhere."""
         self._refused.add(subscription)
 
     def give_back(self) -> bool:
-        """Free all that is left at the end; False when the ledger did not take it (it lapses by itself)."""
+        """Give back all rights at the end. False when the ledger did not take them; they then lapse by themselves."""
         with self._lock:
-            held = list(self._at.values())
+            places = list(self._at.values())
         try:
-            for there in held:
+            for there in places:
                 with there.lock:
-                    blocks, there.blocks = there.blocks, []
-                    self._return(blocks)
+                    held, there.held = there.held, []
+                    self._return(held)
         except StoreError:
             return False
         return True
@@ -143,8 +143,8 @@ class CallRights:
         with self._lock:
             return self._at.setdefault(location, _AtLocation())
 
-    def _block_size(self, there: _AtLocation, *, again: bool) -> int:
-        """All that is still to be sent here; of what nobody expected, a little more each time."""
+    def _calls_to_reserve(self, there: _AtLocation, *, again: bool) -> int:
+        """Number of calls to reserve: all that are still expected here; for unexpected calls one more each time."""
         expected = max(0, there.expected)
         if again:
             return expected + 1
@@ -153,30 +153,30 @@ class CallRights:
         return expected or there.unexpected
 
     def _take_held(self, there: _AtLocation, allowed: Sequence[str]) -> str | None:
-        for block in there.blocks:
-            if block.left > 0 and block.reservation.subscription in allowed:
-                block.left -= 1
-                return block.reservation.subscription
+        for one in there.held:
+            if one.left > 0 and one.reservation.subscription in allowed:
+                one.left -= 1
+                return one.reservation.subscription
         return None
 
     def _reserve(self, location: str, there: _AtLocation, wanted: int, allowed: Sequence[str]) -> str | None:
-        """Reserve a block and take one of it."""
+        """Reserve calls and take one of them."""
         if there.is_dry or not allowed:
             return None
         got = self._ledger.reserve(location, wanted, now_at=self._clock.now(), subscriptions=allowed, rules=self._rules)
-        there.blocks.extend(_Block(reservation, reservation.calls) for reservation in got)
+        there.held.extend(_Held(reservation, reservation.calls) for reservation in got)
         return self._take_held(there, allowed)
 
     def _drop_stale(self, there: _AtLocation) -> None:
         now = self._clock.now()
-        blocks, there.blocks = there.blocks, []
-        stale: list[_Block] = []
-        for block in blocks:
-            age_seconds = (now - block.reservation.reserved_at).total_seconds()
-            (stale if age_seconds > self._rules.usable_seconds else there.blocks).append(block)
+        held, there.held = there.held, []
+        stale: list[_Held] = []
+        for one in held:
+            age_seconds = (now - one.reservation.reserved_at).total_seconds()
+            (stale if age_seconds > self._rules.usable_seconds else there.held).append(one)
         self._return(stale)
 
-    def _return(self, blocks: Sequence[_Block]) -> None:
-        for block in blocks:
-            if block.left > 0:
-                self._ledger.give_back(block.reservation, block.left, rules=self._rules)
+    def _return(self, held: Sequence[_Held]) -> None:
+        for one in held:
+            if one.left > 0:
+                self._ledger.give_back(one.reservation, one.left, rules=self._rules)

@@ -1,4 +1,4 @@
-"""Sending calls: through which pair, what to do about each answer, when to stop."""
+"""Sends calls: chooses the route, reacts to each answer, and decides when to stop."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from spotlake.shard_rows import ScoreRow
 from spotlake.usecases.collect.call_rights import CallRights
 from spotlake.usecases.collect.delivery import Delivery, LocationHealth
 
-_LOCATIONS_PER_CALL = 4  # its own and three more
-_SPREAD_OVER = 8  # calls of one failing location go to so many of the healthiest others
+_LOCATIONS_PER_CALL = 4  # its own location and three more
+_SPREAD_OVER = 8  # calls of a failing location go to this many of the healthiest others
 _SHORT_WAITS = 3
 _LONGEST_SHORT_WAIT_SECONDS = 30.0
 _SENDS_PER_LOCATION = 20  # a call holds 13 names; the rest is for other subscriptions
@@ -31,28 +31,28 @@ _SENDS_PER_LOCATION = 20  # a call holds 13 names; the rest is for other subscri
 
 @dataclass(kw_only=True)
 class CallSender:
-    """Delivers calls, one at a time per thread; what they learn is shared.
+    """Delivers calls, one at a time per thread. Threads share what answers teach.
 
     Attributes:
-        run: Whose calls they are.
-        client: For this API; its deadline ends before the collector's own.
-        management_url: The API's address.
-        tokens: Sign-in.
-        rights: Quota.
-        zones: Whose numbers are reported.
-        clock: The run's; says when an answer came.
-        deadline: Nothing is begun after it.
-        fallback_locations: Where a call goes that its own location fails, healthiest first.
-        source: Stands in every row.
-        shunned: Subscription -> pairs (size as ``join_key``) that it is known not to be allowed to use.
-        unplaced: Subscriptions whose zone numbers are not known: used only if there is no other.
+        run: Run that sends the calls.
+        client: HTTP client for this API. Its deadline ends before the collector's.
+        management_url: Base URL of the API.
+        tokens: Source of tokens.
+        rights: Rights to send under the quota.
+        zones: Maps zones to the reference subscription's numbers.
+        clock: Clock of the run, for the time of an answer.
+        deadline: No call begins after this deadline.
+        fallback_locations: Locations for a call whose own location fails, healthiest first.
+        source: "live" or "simulated", for every row.
+        shunned: Subscription -> pairs (size as ``join_key``) that this subscription may not use.
+        unplaced: Subscriptions without known zone numbers; used only if there is no other.
         sleep, monotonic: Waiting and measuring; tests pass their own.
-        api_version: Asked for; an older or newer one once Azure no longer serves it.
+        api_version: Version to use. Changes when Azure no longer serves the version.
         invalid_regions, invalid_instance_types: Names that Azure refused in this run.
-        unsupported: Locations that route nothing.
-        health: By location.
-        counts: Answers by kind, and rows that could not be used.
-        fatal: What makes sending any further call useless.
+        unsupported: Locations that route no call.
+        health: Location -> results of its calls.
+        counts: Number of answers by kind, and of rows that could not be used.
+        fatal: Error that makes further calls useless; None so far.
     """
 
     run: Run
@@ -80,10 +80,10 @@ class CallSender:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def deliver(self, call: ScoreCall, *, avoid: Collection[str] = ()) -> Delivery:
-        """What became of a call, after all that may be tried for it.
+        """Deliver a call: try all that is allowed, and return the result.
 
         Args:
-            call: What to ask.
+            call: The call to send.
             avoid: Subscriptions not to ask.
         """
         delivery = Delivery(reason="unsupported_location")
@@ -100,11 +100,11 @@ class CallSender:
         return delivery
 
     def stop(self, why: SpotlakeError) -> None:
-        """Begin no further send; those under way end by themselves."""
+        """Begin no further send. Sends under way end by themselves."""
         self.fatal = why
 
     def _locations(self, call: ScoreCall) -> list[str]:
-        """Its own and some others; those that failed most of their calls come last."""
+        """The call's own location and some others. Locations that failed most of their calls come last."""
         others = [name for name in self.fallback_locations if name != call.location]
         if others:
             start = zlib.crc32(call.call_id.encode()) % min(len(others), _SPREAD_OVER)
@@ -120,7 +120,7 @@ class CallSender:
         for number in range(_SENDS_PER_LOCATION):
             question = self._question(location, call)
             if not question.regions or not question.instance_types:
-                return Delivery(answer=self._answer(call, ()))  # every name is refused: that is its answer
+                return Delivery(answer=self._answer(call, ()))  # every name is refused, which is the call's answer
             if self.fatal is not None:
                 return Delivery(reason="stopped", error=self.fatal, elsewhere=False)
             self.deadline.check("placement scores", needs_seconds=1.0)
@@ -147,7 +147,7 @@ class CallSender:
         return {name for name, pairs in self.shunned.items() if not asked.isdisjoint(pairs)} | set(self.unplaced)
 
     def _question(self, location: str, call: ScoreCall) -> Question:
-        """The call without the names that were refused; through which subscription is not yet known."""
+        """The question of a call, without refused names. The subscription is chosen later."""
         return Question(
             subscription="",
             location=location,
@@ -180,7 +180,7 @@ class CallSender:
 
     @property
     def invalid_names(self) -> frozenset[str]:
-        """Regions, and sizes as ``join_key``, that Azure has refused by name so far."""
+        """Names that Azure has refused so far: regions, and sizes as ``join_key``."""
         return frozenset(self.invalid_regions | self.invalid_instance_types)
 
     def _answer(self, call: ScoreCall, rows: Sequence[ScoreRow]) -> AnsweredCall:
@@ -202,18 +202,18 @@ class CallSender:
         )
 
     def _learn(self, answer: Answer, question: Question, kinds: Counter[Outcome]) -> Delivery | None:
-        """Act on an answer without scores; None means: send it again through this location.
+        """React to an answer without scores. None means: send the call again through this location.
 
         Args:
-            answer: What came.
-            question: What was asked.
-            kinds: Answers to this call at this location so far, by kind.
+            answer: The answer.
+            question: The question.
+            kinds: Number of answers to this call at this location so far, by kind.
         """
         match answer.outcome:
             case Outcome.INVALID_REGION | Outcome.INVALID_INSTANCE_TYPE | Outcome.VERSION_UNSUPPORTED:
                 self._learn_names(answer)
             case Outcome.VCPU_QUOTA:
-                pass  # another subscription is asked
+                pass  # the next send uses another subscription
             case Outcome.QUOTA_EXHAUSTED:
                 self.rights.rest(question.location, question.subscription, seconds=answer.wait_seconds)
             case Outcome.SUBSCRIPTION_REFUSED:
@@ -242,7 +242,7 @@ class CallSender:
             (self.api_version,) = answer.names
 
     def _wait_or_rest(self, answer: Answer, question: Question, waits: int) -> None:
-        """A short wait here and now; after several, or when it is long, the pair rests and another is used."""
+        """Wait shortly, or let the route rest when the wait is long or one of several."""
         seconds = max(1.0, answer.wait_seconds)
         if waits > _SHORT_WAITS or seconds > _LONGEST_SHORT_WAIT_SECONDS:
             self.rights.rest(question.location, question.subscription, seconds=seconds)

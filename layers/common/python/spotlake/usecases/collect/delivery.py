@@ -1,4 +1,4 @@
-"""What became of a placement-score call, and how its routing location did."""
+"""The result of a placement-score call, and the health of its routing location."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from spotlake.errors import SpotlakeError
 from spotlake.reports import LocationAnswers
 from spotlake.scores.accounts import AnsweredCall
 
-SLOW_SECONDS = 20.0  # production of 2026 calls more than 20 s slow
-_BAD_AFTER = 4  # failures before a location that fails half of its calls is left alone
-# Subscriptions refused in a row before a location is taken to be shut for this run: somebody else uses its
-# quota up, or the quota's scope is not what we think. No more calls are wasted on it.
+SLOW_SECONDS = 20.0  # production calls an answer after more than 20 s slow (2026)
+_BAD_AFTER = 4  # failures after which a location that fails half of its calls is avoided
+# Subscriptions refused in a row before a location counts as shut for this run. Then somebody else uses up its quota, or
+# the quota's scope differs from what we know, and further calls would be wasted.
 _SHUT_AFTER = 5
 
 
 @dataclass
 class LocationHealth:
-    """How one routing location did in this run."""
+    """Results of the calls through one routing location in this run."""
 
     sent: int = 0
     failed: int = 0
@@ -27,16 +27,16 @@ class LocationHealth:
 
     @property
     def is_shut(self) -> bool:
-        """Whether Azure refuses it for quota whoever asks."""
+        """Whether Azure refuses the location for quota, whichever subscription asks."""
         return len(self.refused) >= _SHUT_AFTER
 
     @property
     def is_bad(self) -> bool:
-        """Whether the rest of the calls should go elsewhere."""
+        """Whether the remaining calls should use other locations."""
         return self.failed >= _BAD_AFTER and 2 * self.failed >= self.sent
 
     def answers(self) -> LocationAnswers:
-        """For the collector's findings."""
+        """Return the form of the collector's findings."""
         return LocationAnswers(
             sent=self.sent,
             failed=self.failed,
@@ -47,14 +47,14 @@ class LocationHealth:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of a call.
+    """The result of a call.
 
     Attributes:
-        answer: Its rows, with the names that were refused on the way; None when it got no answer.
-        reason: Why it got none: no_quota, deadline, stopped, unavailable, unreadable, refused,
-            invalid_request or unsupported_location.
-        error: The last error on the way to no answer, if it was one.
-        elsewhere: Whether another location may do better.
+        answer: The answered call, with the names that Azure refused meanwhile; None when there is no answer.
+        reason: Why there is no answer: no_quota, deadline, stopped, unavailable, unreadable, refused, invalid_request
+            or unsupported_location.
+        error: The last error, if there was one.
+        elsewhere: Whether another location may succeed.
     """
 
     answer: AnsweredCall | None = None

@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import random
-from typing import Any
 
 import requests
 
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import Tokens
 from spotlake.azure.price_history import price_history_query
-from spotlake.azure.resource_graph import API, BANDS, GraphPages, band_of
+from spotlake.azure.resource_graph import API, BANDS, GraphPages, GraphRow, band_of
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import UntrustedAnswerError
 from spotlake.models import Dataset, Run, WorkItem, to_iso
@@ -27,7 +26,7 @@ from spotlake.stores.turns import Turns
 from spotlake.usecases.collect.price_history import collect_price_history
 from spotlake.usecases.collect.stored_shards import write_shard
 
-# Turns keep all regions together below the limit; what is refused all the same waits as long as it is told to.
+# Turns keep all regions together below the limit. A request that is refused anyway waits as long as Azure asks.
 _POLICY = RetryPolicy(attempts=40, backoff_seconds=1.0, longest_wait_seconds=30.0, timeout_seconds=(5.0, 60.0))
 # The turns of all other regions may come before its own; more time than that no side input gets.
 _WITNESS_SECONDS = 90.0
@@ -36,16 +35,16 @@ _WITNESS_POLICY = RetryPolicy(attempts=3, backoff_seconds=1.0, longest_wait_seco
 
 @dataclass(frozen=True, kw_only=True)
 class EvictionDeps:
-    """What the collector works with.
+    """Dependencies of the collector.
 
     Attributes:
         objects: The write bucket.
-        session: For HTTP.
-        tokens: Sign-in.
-        turns: Shared by the collectors of all regions.
-        clock: The run's.
-        deadline: Of the Lambda or job.
-        settings: API address, source, the largest fall that is believed.
+        session: HTTP session.
+        tokens: Source of tokens.
+        turns: Turns that the collectors of all regions share.
+        clock: Clock of the run.
+        deadline: Deadline of the Lambda or job.
+        settings: Settings: API address, source, largest fall that is believed.
         sleep, monotonic, epoch, jitter: Waiting, measuring, the wall clock and chance; tests pass their own.
     """
 
@@ -66,8 +65,8 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     """Ask Resource Graph, map the bands, write the shard.
 
     Raises:
-        UntrustedAnswerError: No row, or far fewer than the last good run had: the old rates stay.
-        AzureError: The API failed for good; the same.
+        UntrustedAnswerError: No row, or far fewer rows than the last whole listing. The old rates stay.
+        AzureError: The API failed after all retries. The old rates stay.
         SignInError, SignInUnavailableError: Azure refused the credentials, or did not answer.
         StoreError: The shard cannot be written.
     """
@@ -80,23 +79,17 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     found = list(pages.rows(item.region))
     told = max(pages.total or 0, len(found))
     _require_enough(len(found), told, item, deps.settings)
-    casing = {join_key(one): one for one in item.instance_types}
     bands = _band_of_each(found, item.region, counts)
-    counts["unknown_bands"] = sum(band not in BANDS for band in bands.values())
-    counts["unknown_sizes"] = len(bands.keys() - casing.keys())
-    rows = [
-        EvictionRow(
-            run_id=run.run_id,
-            source=deps.settings.azure_source,
-            observed_at=to_iso(collected_at),
-            region=item.region,
-            instance_type=casing.get(size, size),
-            eviction_band=band,
-            interruption_frequency=BANDS.get(band),
-        )
-        for size, band in bands.items()
-        if not item.filtered or size in casing
-    ]
+    template = EvictionRow(
+        run_id=run.run_id,
+        source=deps.settings.azure_source,
+        observed_at=to_iso(collected_at),
+        region=item.region,
+        instance_type="",
+        eviction_band="",
+        interruption_frequency=None,
+    )
+    rows = _rows(bands, item, template, counts)
     report = CollectorReport(
         dataset=Dataset.EVICTION,
         region=item.region,
@@ -130,7 +123,7 @@ def _ask_witness(run: Run, item: WorkItem, deps: EvictionDeps) -> None:
 
 
 def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -> None:
-    """Status 200 with nothing in it has lasted for days (2024, 2025): it is not the truth of a region with sizes."""
+    """Refuse an answer with too few rows. Azure has answered 200 without rows for days (2024, 2025)."""
     if not found and item.instance_types:
         raise UntrustedAnswerError(API, f"{item.region}: no eviction rate at all")
     before = item.last_good_rows.get(Dataset.EVICTION.value, 0)
@@ -141,8 +134,25 @@ def _require_enough(found: int, told: int, item: WorkItem, settings: Settings) -
         raise UntrustedAnswerError(API, f"{item.region}: {found} different rows came of {told}")
 
 
-def _band_of_each(found: Iterable[Mapping[str, Any]], region: str, counts: Counter[str]) -> dict[str, str]:
-    """Size (``join_key``) -> band; a size with two different bands has none: which is true, nobody knows."""
+def _rows(bands: Mapping[str, str], item: WorkItem, template: EvictionRow, counts: Counter[str]) -> list[EvictionRow]:
+    """One row per size, in the casing of the catalogue. A filtered attempt keeps only its own sizes."""
+    casing = {join_key(size): size for size in item.instance_types}
+    counts["unknown_bands"] = sum(band not in BANDS for band in bands.values())
+    counts["unknown_sizes"] = len(bands.keys() - casing.keys())
+    return [
+        replace(
+            template,
+            instance_type=casing.get(size, size),
+            eviction_band=band,
+            interruption_frequency=BANDS.get(band),
+        )
+        for size, band in bands.items()
+        if not item.filtered or size in casing
+    ]
+
+
+def _band_of_each(found: Iterable[GraphRow], region: str, counts: Counter[str]) -> dict[str, str]:
+    """Size (``join_key``) -> band. A size with two different bands is dropped, because neither is known to be true."""
     bands: dict[str, str] = {}
     torn: set[str] = set()
     for row in found:

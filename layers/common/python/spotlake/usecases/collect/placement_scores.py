@@ -1,4 +1,4 @@
-"""Collect the placement scores of one region's work item: reserve, send, ask again, write the shard."""
+"""Collects the placement scores of one region's work item: reserve, send, ask again, write the shard."""
 
 from __future__ import annotations
 
@@ -36,31 +36,32 @@ from spotlake.usecases.collect.stored_shards import stored_report, write_shard
 
 _WRITE_SECONDS = 15.0  # kept free at the end for giving back rights and writing the shard
 _SECOND_CALLS_PERCENT = 10  # of the item's calls, and two more, may be spent on asking again
-# One retry at the same place; a call that fails twice there goes to another location.
+# One retry at the same location. A call that fails twice there goes to another location.
 _POLICY = RetryPolicy(attempts=2, backoff_seconds=2.0, retry_throttled=False, timeout_seconds=(5.0, 50.0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlacementDeps:
-    """What the collector works with.
+    """Dependencies of the collector.
 
     Attributes:
         objects: The write bucket.
-        ledger: Quota.
-        session: With as many connections as ``threads`` (``azure.http.new_session``).
-        tokens: Sign-in (``azure.credentials.TokenSource``).
-        subscriptions: Ids in the order given; the first is the reference for zone numbers.
-        zones: From ``azure.locations``; ``ZoneMap({}, reference=...)`` when nothing is known.
-        clock: The run's, for quota and times.
-        deadline: Of the Lambda or job; some seconds before it the shard is written.
-        settings: Quota, source, API address.
-        threads: Calls under way at once.
-        owed: Region -> sizes whose scores are owed, for the accounts; None: every pair of every call is.
-        already: Answered calls of this item that an earlier start of the same job has stored, by call id (also
-            those of second calls): they are not sent again.
-        on_call_done: Called with each answered call, from the caller's own thread. What it raises stops the
-            collector at once: nothing more is sent, and no shard is written.
-        stopping: Whether the machine is being taken away: then no shard is written, for the next start to go on.
+        ledger: The quota ledger.
+        session: HTTP session with as many connections as ``threads`` (``azure.http.new_session``).
+        tokens: Source of tokens (``azure.credentials.TokenSource``).
+        subscriptions: Ids in the given order. The first one is the reference for zone numbers.
+        zones: Zone map from ``azure.locations``; ``ZoneMap({}, reference=...)`` when no zone is known.
+        clock: Clock of the run, for quota and times.
+        deadline: Deadline of the Lambda or job. The shard is written some seconds before.
+        settings: Settings: quota, source, API address.
+        threads: Number of calls under way at once.
+        owed: Region -> sizes whose scores are owed, for the accounts. None: every pair of every call is owed.
+        already: Call id -> answered call of this item, also a second call, that an earlier start of the job has stored.
+            These calls are not sent again.
+        on_call_done: Called with each answered call, from the caller's thread. An exception stops the collector at
+            once: no further call is sent, and no shard is written.
+        stopping: Whether the machine is being taken away. Then no shard is written, so that the next start can
+            continue.
         sleep, monotonic, jitter: Waiting, measuring and chance; tests pass their own.
     """
 
@@ -84,18 +85,18 @@ class PlacementDeps:
 
 
 def collect_placement_scores(run: Run, item: WorkItem, deps: PlacementDeps) -> CollectorReport:
-    """Send the item's calls as far as quota and time allow, and write the region's shard.
+    """Send the item's calls, as far as quota and time allow, and write the region's shard.
 
-    The shard is written whatever happened, last of all. Its accounts say which pairs were answered. A shard
-    that this attempt has stored before stays: nothing is sent then, and its report is returned.
+    The shard is always written, at the very end. Its accounts say which pairs were answered. If this attempt has
+    already stored a shard, no call is sent and the stored report is returned.
 
     Args:
         run: The attempt.
-        item: The region's work.
-        deps: What to work with.
+        item: Work of the region.
+        deps: Dependencies.
 
     Raises:
-        SignInError, SignInUnavailableError: Azure does not let us in and nothing was collected.
+        SignInError, SignInUnavailableError: The sign-in failed and nothing was collected.
         ReclaimedError: The machine is being taken away; every answer was handed to ``on_call_done``.
         StoreError: The remembered pairs cannot be read or the shard cannot be written.
     """
@@ -104,7 +105,7 @@ def collect_placement_scores(run: Run, item: WorkItem, deps: PlacementDeps) -> C
 
 
 class _Collection:
-    """One collector's work: what was sent, what came back."""
+    """One collector at work: calls sent, and answers received."""
 
     def __init__(self, run: Run, item: WorkItem, deps: PlacementDeps) -> None:
         self.run, self.item, self.deps = run, item, deps
@@ -178,7 +179,7 @@ class _Collection:
         self.accountant.answered(call, answer)
 
     def _send(self, calls: Sequence[tuple[ScoreCall, frozenset[str]]]) -> Iterator[tuple[ScoreCall, Delivery]]:
-        """Each call with what became of it, as it happens; the order of importance is the order of sending."""
+        """Yield each call with its result, as results come. Calls are sent in order of importance."""
         pool = ThreadPoolExecutor(max_workers=self.deps.threads)
         sent = {pool.submit(self.sender.deliver, call, avoid=avoid): call for call, avoid in calls}
         try:
@@ -189,7 +190,7 @@ class _Collection:
         except BaseException as error:
             self.sender.stop(ReclaimedError("the collector was stopped from outside"))
             pool.shutdown(cancel_futures=True)
-            if isinstance(error, Exception):  # else the process is about to end: no time for favours
+            if isinstance(error, Exception):  # otherwise the process is about to end, without time for optional work
                 self._keep_late(sent)
                 self.rights.give_back()
             raise
@@ -202,14 +203,14 @@ class _Collection:
                 self.deps.on_call_done(delivery.answer)
 
     def _keep_late(self, sent: Iterable[Future[Delivery]]) -> None:
-        """Calls that were under way when the collector was stopped have used quota: their answers are kept."""
+        """Keep the answers of calls that were under way when the collector was stopped, because they used quota."""
         for future in sent:
             if not future.cancelled() and future.done() and future.exception() is None:
-                with contextlib.suppress(ReclaimedError):  # it is what stopped us
+                with contextlib.suppress(ReclaimedError):  # this exception stopped the collector
                     self._keep(future.result())
 
     def _ask_again(self) -> None:
-        """Ask restricted pairs through another subscription; what does not get through waits for the next run."""
+        """Ask restricted pairs through another subscription. Pairs without an answer wait for the next run."""
         ids = {subscription_digest(name): name for name in self.rights.usable_subscriptions}
         extra = second_calls(
             self.rows,

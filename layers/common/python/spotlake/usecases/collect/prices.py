@@ -1,4 +1,4 @@
-"""Collect the prices of one region: spot in every run, on-demand when it is due."""
+"""Collects the prices of one region: spot prices in every run, on-demand prices when they are due."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spotlake.shard_rows import PriceRow
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.collect.stored_shards import write_shard
 
-# After a 429 that does not say how long, a minute: the penalty that other collectors of this list have met.
+# After a 429 that names no time: a minute, the penalty that other collectors of this list have met.
 _POLICY = RetryPolicy(
     attempts=6,
     backoff_seconds=2.0,
@@ -29,22 +29,22 @@ _POLICY = RetryPolicy(
     unasked_wait_seconds=60.0,
     timeout_seconds=(5.0, 60.0),
 )
-# What a listing lacks of the catalogue is asked for once more, 15 sizes a request: rows of August 2026 were gone for
-# hours, up to 300 of a region. Two requests in a row that find nothing end it: then the pairs are not sold.
+# Sizes that a listing lacks are asked for once more, 15 per request. In August 2026 rows were gone for hours, up to 300
+# in a region. Two requests in a row without a result end this, because the pairs are then not sold.
 _MOST_NARROW_REQUESTS = 20
 _DRY_REQUESTS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriceDeps:
-    """What the collector works with.
+    """Dependencies of the collector.
 
     Attributes:
         objects: The write bucket.
-        session: For HTTP.
-        clock: The run's.
-        deadline: Of the Lambda or job.
-        settings: API address, source, the largest fall that is believed.
+        session: HTTP session.
+        clock: Clock of the run.
+        deadline: Deadline of the Lambda or job.
+        settings: Settings: API address, source, largest fall that is believed.
         on_listed: Called with the region and its rows that have a spot price, before the shard is written.
         sleep, monotonic: Waiting and measuring; tests pass their own.
     """
@@ -63,8 +63,8 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
     """Read the region's price list, choose by the rules, write the shard.
 
     Raises:
-        UntrustedAnswerError: Empty, shrunken or unreadable: nothing is written, the old prices stay.
-        AzureError: The API failed for good; the same.
+        UntrustedAnswerError: The answer is empty, shrunken or unreadable. No shard is written; the old prices stay.
+        AzureError: The API failed after all retries. The old prices stay.
         StoreError: The shard cannot be written.
     """
     began = deps.monotonic()
@@ -101,9 +101,10 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
 
 
 def _require_enough(chosen: ChosenPrices, item: WorkItem, settings: Settings) -> None:
-    """No spot price at all, or far fewer than the catalogue has: an answer that is not believed.
+    """Refuse an answer without spot prices, or with far fewer than the catalogue has.
 
-    Of a region that never had one it is: Azure lists regions, and sells on demand, before it sells spot there.
+    For a region that never had a spot price the answer is believed: Azure lists regions, and sells on demand, before it
+        sells spot there.
     """
     known = len(item.instance_types)
     found = (
@@ -117,7 +118,7 @@ def _require_enough(chosen: ChosenPrices, item: WorkItem, settings: Settings) ->
 
 @dataclass
 class _Narrow:
-    """What was asked again, and what came of it."""
+    """Counts of a second request: sizes asked again, and sizes found."""
 
     requests: int = 0
     rows_read: int = 0

@@ -1,4 +1,4 @@
-"""One collector's invocation: find the region's work, collect, answer in short."""
+"""One invocation of a collector: find the region's work, collect, return a short report."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def collect_region(
     """Run a region's collector on the work that its attempt planned.
 
     Args:
-        event: The attempt and the region.
-        dataset: The collector's data set.
+        event: Attempt and region.
+        dataset: Data set of the collector.
         objects: The write bucket.
         collect: The collector.
 
     Returns:
-        The report in short; the rows lie in the shard. A data set that is not due is complete with no rows.
+        The short report; the rows are in the shard. A data set that is not due is complete, with no rows.
 
     Raises:
         InvalidInputError: The attempt did not plan this region.
@@ -47,7 +47,7 @@ def collect_region(
 
 
 def short_result(report: CollectorReport) -> CollectorResult:
-    """What a collector returns to the state machine: no rows, no long lists."""
+    """The result for the state machine, without rows and long lists."""
     return CollectorResult(
         dataset=report.dataset.value,
         region=report.region,

@@ -1,4 +1,4 @@
-"""The shard of a region and data set in the write bucket: written once per attempt, whatever is repeated."""
+"""Writes and reads the shard of an attempt, region and data set. A shard is written once per attempt."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def write_shard(
     source: str,
     collected_at: datetime,
 ) -> CollectorReport:
-    """Write a collector's shard; returns the report that is stored.
+    """Write a collector's shard. Returns the stored report.
 
-    When a repeated collector finds a shard of its attempt, that shard stays and its report is returned.
+    If a repeated collector finds a shard of its attempt, the shard stays and its report is returned.
 
     Raises:
         StoreError: It cannot be written.
-        ShardRefusedError: What is stored under its key is no shard of this attempt.
+        ShardRefusedError: The object under the key is no shard of this attempt.
     """
     header = ShardHeader(
         dataset=report.dataset,
@@ -49,7 +49,7 @@ def write_shard(
 
 
 def stored_report(objects: ReadOnlyObjects, dataset: Dataset, run: Run, region: str) -> CollectorReport | None:
-    """What a collector of this attempt said when it stored its shard, or None when it has not yet."""
+    """The report in the stored shard of this attempt; None when there is no shard yet."""
     key = keys.shard(dataset, run.slot_at, region, run.attempt)
     stored = objects.get(key)
     return None if stored is None else _report(stored.body, key, dataset, run, region)

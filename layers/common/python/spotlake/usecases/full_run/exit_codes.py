@@ -1,4 +1,4 @@
-"""How the full run's job ends, and what each exit code means (functions/full_run/README.md)."""
+"""Exit codes of the full run's job, and their meaning (functions/full_run/README.md)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DONE = 0
 BUG = 70
 RECLAIMED = 75  # the only one that Batch tries again (cdk/constructs/full_run_job.py)
 _BUG = ("FullRunError", "a fault of this program: see the job's log")
-# First match counts: SignInError is a ConfigurationError.
+# The first match counts, because SignInError is a ConfigurationError.
 _CODES: tuple[tuple[type[SpotlakeError], int, str], ...] = (
     (ReclaimedError, RECLAIMED, "the machine was taken away; what was collected is stored"),
     (InvalidInputError, 64, "the run's input is wrong; correct it and start again"),
@@ -28,12 +28,12 @@ _CODES: tuple[tuple[type[SpotlakeError], int, str], ...] = (
 
 
 def exit_code_of(error: Exception) -> int:
-    """The exit code for what ended the job."""
+    """The exit code for the error that ended the job."""
     return next((code for kind, code, _ in _CODES if isinstance(error, kind)), BUG)
 
 
 def cause_of_exit(code: int) -> tuple[str, str]:
-    """Error name and one sentence that says what to do, for an exit code of the job other than 0.
+    """The error's name, and one sentence on what to do, for an exit code other than 0.
 
     >>> cause_of_exit(77)[0]
     'SignInError'
@@ -42,7 +42,7 @@ def cause_of_exit(code: int) -> tuple[str, str]:
 
 
 def failures_by_exit_code() -> dict[str, dict[str, str]]:
-    """For the state machine: exit code, as text -> ``{"error", "cause"}``."""
+    """Table for the state machine: exit code as text -> ``{"error", "cause"}``."""
     told = {code: cause_of_exit(code) for code in (BUG, *(code for _, code, _ in _CODES))}
     return {
         str(code): {"error": error, "cause": f"the job ended with exit code {code}: {sentence}"}

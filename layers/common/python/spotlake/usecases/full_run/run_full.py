@@ -1,8 +1,7 @@
-"""The full run's job: list every region's prices, plan the calls, collect everything; it continues where it stopped.
+"""The full run's job: lists all prices, plans the calls, collects everything. The job continues where it stopped.
 
-A shard that the attempt has stored is not collected again, the stored work is not planned again, and each
-answered placement-score call is a checkpoint of its own: no call whose answer is stored is sent again. The
-merge is not done here: the state machine's Merge follows.
+Stored shards are not collected again, and stored work is not planned again. Each answered placement-score call is a
+checkpoint, so no call with a stored answer is sent again. The state machine's Merge follows the job.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from spotlake.state.attempts import read_record, read_work
 from spotlake.state.catalogue import read_catalogue
 from spotlake.state.checkpoints import Checkpoint
 from spotlake.state.last_good import read_last_good
-from spotlake.state.price_memory import change_price_memory, read_price_memory
+from spotlake.state.price_memory import PRICE_MEMORY
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.collect.stored_shards import stored_report, write_shard
 from spotlake.usecases.plan.prepare_work import PrepareDeps, prepare_collection
@@ -44,16 +43,16 @@ type OnListed = Callable[[str, Sequence[PriceRow]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class FullRunDeps:
-    """What the job works with.
+    """Dependencies of the job.
 
     Attributes:
         objects: The write bucket.
-        regions: Candidates when the run does not name any (routing locations of the subscription).
-        prepare: Of ``prepare_collection``.
-        collect_prices: The price collector; it calls its third argument with what it listed.
-        collect_eviction_rates: The eviction-rate collector. All of them are called from threads.
-        collect_scores: The placement-score collector, with the attempt's work and what is stored already.
-        stopping: Whether the machine is being taken away; the collectors' deadline is over then.
+        regions: Candidate regions when the run names none (routing locations of the subscription).
+        prepare: Dependencies of ``prepare_collection``.
+        collect_prices: The price collector. It calls its third argument with the listing.
+        collect_eviction_rates: The eviction-rate collector. All collectors are called from threads.
+        collect_scores: The placement-score collector; it gets the attempt's work and the stored calls.
+        stopping: Whether the machine is being taken away. The collectors' deadline is then over.
         on_report: Called with the report of each finished collector.
     """
 
@@ -68,21 +67,21 @@ class FullRunDeps:
 
 
 def run_full(run: Run, deps: FullRunDeps) -> list[CollectorReport]:
-    """Collect everything; returns the reports of what this start of the job collected.
+    """Collect everything. Returns the reports of this start of the job.
 
-    A region whose prices or rates fail is left as it was: the merge names it.
+    A region whose prices or rates fail keeps its old values, and the manifest names the region.
 
     Raises:
-        ReclaimedError: Told to stop; all that was answered is stored.
-        InvalidInputError: A region or size is asked for that nobody knows.
-        ConfigurationError, SignInError, StoreError: Permanently; the text says which.
+        ReclaimedError: The machine is being taken away. All answers are stored.
+        InvalidInputError: The input names an unknown region or size.
+        ConfigurationError, SignInError, StoreError: The run cannot continue; the text names the cause.
     """
     return _FullRun(run, deps).run_all()
 
 
 @dataclass
 class _Listing:
-    """What the price lists of this attempt say: sizes with a spot price, and the regions' billing names."""
+    """The price listings of this attempt: sizes with a spot price, and billing names of regions."""
 
     sizes: dict[str, list[str]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -110,23 +109,23 @@ class _FullRun:
             try:
                 for one in as_completed(pending):
                     one.result()
-            except Exception:  # what ends one ends all: nothing more is begun
+            except Exception:  # an error that ends one collector ends all; no further one begins
                 for one in pending:
                     one.cancel()
                 raise
         return self.reports
 
     def _prepare(self) -> Work:
-        """List the prices of every candidate region, then plan on the catalogue with that listing."""
+        """List the prices of every candidate region, then plan with the new catalogue."""
         scope = self.record.scope
-        before = read_catalogue(self.deps.objects) or Catalogue()
+        before = read_catalogue(self.deps.objects)
         require_known_regions(scope.regions, {*self.deps.regions, *before.pairs})
         candidates = scope.regions or tuple(sorted({*self.deps.regions, *before.pairs}))
         answers = SlotAnswers()
         if scope.resume:
             answers = read_slot_answers(self.deps.objects, self.run.slot_at, scope.instance_types)
         rows = read_last_good(self.deps.objects).rows
-        memory, slot_at = read_price_memory(self.deps.objects), self.run.slot_at
+        memory, slot_at = PRICE_MEMORY.read(self.deps.objects), self.run.slot_at
         # What is asked for by name, or sells, is listed; what sold nothing so far, once a week.
         due = {*scope.regions, *before.pairs, *(one for one in candidates if memory.is_listing_due(one, slot_at))}
         candidates = tuple(filter(due.__contains__, candidates))
@@ -134,11 +133,11 @@ class _FullRun:
             listed = [region for region in candidates if Dataset.PRICE not in answers.whole.get(region, ())]
             list(pool.map(lambda region: self._list_prices(region, before, memory, rows), listed))
         unsold = [region for region, sizes in self.listing.sizes.items() if not sizes and region not in before.pairs]
-        change_price_memory(self.deps.objects, lambda one: _without_prices(one, slot_at, unsold))
+        PRICE_MEMORY.change(self.deps.objects, lambda one: _without_prices(one, slot_at, unsold))
         day, settings = slot_at.date(), self.deps.prepare.settings
         catalogue = fold_listing(before, day, self.listing.sizes, self.listing.names, keep_days=settings.catalogue_days)
         require_known_sizes(scope.instance_types, chain.from_iterable(catalogue.pairs.values()))
-        # What lists nothing sells nothing: it is no candidate for rates and scores.
+        # A region without listed sizes sells nothing, so rates and scores are not collected there.
         selling = [region for region in candidates if self.listing.sizes.get(region) != []]
         return prepare_collection(self.record, catalogue, self.deps.prepare, candidates=selling, answers=answers).work
 
@@ -155,7 +154,7 @@ class _FullRun:
             absent_ondemand=memory.absent_sizes(region, "ondemand", self.run.slot_at),
         )
         if stored_report(self.deps.objects, Dataset.PRICE, self.run, region) is not None:
-            self.listing.note(region, self._stored_prices(region))  # of an earlier start of this job
+            self.listing.note(region, self._stored_prices(region))  # written by an earlier start of this job
             return
         self._collect(
             Dataset.PRICE, item, lambda run, work_item: self.deps.collect_prices(run, work_item, self.listing.note)
@@ -176,8 +175,8 @@ class _FullRun:
                 region=region,
                 attempt=run.attempt,
             )
-            rows = [PriceRow.from_dict(row) for row in parse_rows(shard, key)]
-        except (ShardRefusedError, TypeError):
+            rows = parse_rows(shard, key, PriceRow)
+        except ShardRefusedError:
             return []
         return [row for row in rows if row.spot_price_usd_per_hour is not None]
 
@@ -194,7 +193,7 @@ class _FullRun:
         )
 
     def _collect(self, dataset: Dataset, item: WorkItem, collect: Collect) -> None:
-        """Collect one shard unless the attempt has it already."""
+        """Collect one shard, unless the attempt has stored it already."""
         if self.deps.stopping():
             raise ReclaimedError(f"{item.region}: told to stop")
         if stored_report(self.deps.objects, dataset, self.run, item.region) is not None:
@@ -209,7 +208,7 @@ class _FullRun:
         self.deps.on_report(report)
 
     def _write_failed(self, dataset: Dataset, region: str, error: SpotlakeError) -> CollectorReport:
-        """A shard without rows that says what Azure or the time refused: the merge tells it."""
+        """Write a shard without rows that holds the error, so that the merge can report it."""
         report = CollectorReport(
             dataset=dataset, region=region, status="failed", rows=0, error=type(error).__name__, cause=str(error)
         )

@@ -1,4 +1,4 @@
-"""What follows collecting: merge the attempt, then keep what it has taught for later runs."""
+"""Finishes an attempt: merges the data, then stores lessons for later runs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from spotlake.planning.price_memory import DISAGREEMENT, UNKNOWN_KIND, fold_pric
 from spotlake.planning.sweep import Sweep, block_id, record_answers
 from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
-from spotlake.state.call_plan import read_plan
+from spotlake.state.call_plan import CALL_PLAN
 from spotlake.state.catalogue import change_catalogue
 from spotlake.state.full_runs import note_full_run
 from spotlake.state.last_good import note_last_good
 from spotlake.state.lessons import learn_from
-from spotlake.state.price_memory import change_price_memory
+from spotlake.state.price_memory import PRICE_MEMORY
 from spotlake.state.sweep import change_sweep
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
@@ -30,30 +30,30 @@ from spotlake.usecases.merge.write_manifest import Merged, result_of
 
 @dataclass(frozen=True, kw_only=True)
 class FinishDeps:
-    """What finishing works with: the merge's dependencies, and the write bucket for the state."""
+    """Dependencies of finishing: those of the merge, and the write bucket."""
 
     merge: MergeDeps
     objects: ObjectStore
 
 
 def finish_run(run: Run, failures: Sequence[Failure], deps: FinishDeps) -> MergeResult:
-    """Merge, then learn: the catalogue, refused names, restricted pairs, health of locations, row counts, the sweep.
+    """Merge, then update the catalogue, refused names, restricted pairs, health of locations, row counts and sweep.
 
-    Each document is changed on condition, so an attempt that is finished at the same time loses nothing.
+    Each document is changed on condition, so a change of another attempt at the same time is not lost.
 
     Args:
         run: The attempt.
-        failures: What was caught while it collected.
-        deps: What to work with.
+        failures: Failures that were caught while the attempt collected.
+        deps: Dependencies.
 
     Raises:
-        StoreError, DeadlineError: As ``merge_run``; doing it again continues.
+        StoreError, DeadlineError: As ``merge_run``; finishing again continues the work.
     """
     merged = merge_run(run, failures, deps.merge)
     own = next(one for one in merged.slot.attempts if one.record.run.attempt == run.attempt)
     _note_listing(merged, deps.objects, deps.merge.settings)
     learn_from(deps.objects, run, own.reports)
-    listings = [] if own.record.scope.instance_types else own.reports  # a part is no listing of its region
+    listings = [] if own.record.scope.instance_types else own.reports  # some sizes are no whole listing
     note_last_good(deps.objects, run.slot_at, listings, merged.slot.account.accounts())
     _note_answers(merged.slot, deps.objects)
     if run.mode is Mode.FULL and _is_whole(own):
@@ -66,7 +66,7 @@ def _note_prices(merged: Merged, listings: Sequence[CollectorReport], objects: O
     """Remember what the listings taught of prices; what of it is new to people, and how far the witnesses differ."""
     slot_at = merged.slot.slot_at
     compared = {one.region: one.compared(slot_at) for one in merged.witnesses}
-    memory = change_price_memory(objects, lambda one: fold_prices(one, slot_at, listings, compared))
+    memory = PRICE_MEMORY.change(objects, lambda one: fold_prices(one, slot_at, listings, compared))
     return {
         "new_unknown_kinds": memory.new_in(UNKNOWN_KIND, slot_at),
         "new_price_disagreements": memory.new_in(DISAGREEMENT, slot_at),
@@ -75,7 +75,7 @@ def _note_prices(merged: Merged, listings: Sequence[CollectorReport], objects: O
 
 
 def _is_whole(attempt: AttemptRead) -> bool:
-    """Whether a full run was asked for everything, and listed the prices of most regions."""
+    """Whether a full run of everything listed the prices of most regions."""
     if attempt.work is None or attempt.record.scope.filtered:
         return False
     listed = sum(one.dataset is Dataset.PRICE and one.status == "complete" for one in attempt.reports)
@@ -83,7 +83,7 @@ def _is_whole(attempt: AttemptRead) -> bool:
 
 
 def _note_listing(merged: Merged, objects: ObjectStore, settings: Settings) -> None:
-    """The catalogue is a by-product of every price listing."""
+    """Update the catalogue from the price listings of this attempt."""
     sizes = {region: [size for size in sizes if is_spot_eligible(size)] for region, sizes in merged.listed.items()}
     names = merged.newest.state.regions
 
@@ -96,7 +96,7 @@ def _note_listing(merged: Merged, objects: ObjectStore, settings: Settings) -> N
 
 def _note_answers(slot: SlotRead, objects: ObjectStore) -> None:
     """Note which blocks of the stored plan were answered at which count; blocks of a part's own plan are not in it."""
-    plan = [block_id(block) for block in read_plan(objects)[1]]
+    plan = [block_id(block) for block in CALL_PLAN.read(objects).blocks]
     known = frozenset(plan)
     answered: dict[int, list[str]] = {}
     failed: dict[int, list[str]] = {}

@@ -1,13 +1,13 @@
-"""Merge an attempt: its slot's shards and the last state to the next state, the table, the files, the manifest.
+"""Merges an attempt: makes the next state, the table, the files and the manifest from its slot's shards.
 
-The result is a function of the set of attempts merged. A slot is folded from all its attempts, and slots in
-order of their time: one that comes late is folded at its place and the later ones again after it, from their raw
-shards. Each step may be repeated: the chain (``state/merged_states.py``) commits a state and says which one the
-table shows, and the manifest is written last.
+The result depends only on the set of merged attempts. A slot is folded from all its attempts, and slots are folded in
+order of time. If a slot comes late, the later slots are folded again from their raw shards. Each step may be repeated.
+The chain (``state/merged_states.py``) commits a state and names the state that the table shows. The manifest is last.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,15 +33,15 @@ from spotlake.usecases.merge.read_shards import read_slot
 from spotlake.usecases.merge.second_witness import compare_witnesses
 from spotlake.usecases.merge.write_manifest import Merged, write_manifest
 
-_REMEMBERED_RUNS = 144  # a day: a later slot than that gets its snapshot, but changes neither table nor latest
+_REMEMBERED_RUNS = 144  # a day; a slot that comes later gets its snapshot only
 _ROUNDS = 8
-_FOLDING_SECONDS = 5.0  # what folding a later slot again may take
-_WRITING_SECONDS = 15.0  # what is left for the files when the table takes too long
+_FOLDING_SECONDS = 5.0  # longest time for folding a later slot again
+_WRITING_SECONDS = 15.0  # time kept for the files when the table takes too long
 
 
 @dataclass(frozen=True, kw_only=True)
 class MergeDeps:
-    """What merging works with."""
+    """Dependencies of the merge."""
 
     objects: ObjectStore
     workloads: WorkloadTable
@@ -52,23 +52,23 @@ class MergeDeps:
 
 
 def merge_run(run: Run, failures: Sequence[Failure], deps: MergeDeps) -> Merged:
-    """Merge an attempt into everything.
+    """Merge an attempt.
 
     Args:
-        run: The attempt; its record says which others it counts on.
-        failures: What was caught while it collected, of collectors or of a whole step.
-        deps: Stores, clock, settings.
+        run: The attempt. Its record names the other attempts that it counts on.
+        failures: Failures of collectors, or of a whole step, that were caught while the attempt collected.
+        deps: Dependencies.
 
     Raises:
-        StoreError: Something could not be read or written; the text names it. Merging again continues.
-        DeadlineError: Time ran out before the state was committed; the same.
+        StoreError: An object could not be read or written; the text names it. Merging again continues.
+        DeadlineError: Time ran out before the state was committed. Merging again continues.
     """
     write_end(deps.objects, run, failures)
     return _Merge(run, deps).run_all()
 
 
 def attempts_to_merge(objects: ObjectStore, run: Run) -> tuple[int, ...]:
-    """The attempts that a slot is folded from: those that came to their merge, and those that they count on."""
+    """Attempts that a slot is folded from: those that reached their merge, and those that they count on."""
     there = attempts_of(objects, run.slot_at)
     wanted = {run.attempt, *(number for number in there if _has_ended(objects, run, number))}
     for number in sorted(wanted):
@@ -82,7 +82,7 @@ def _has_ended(objects: ObjectStore, run: Run, attempt: int) -> bool:
 
 @dataclass(frozen=True)
 class _Committed:
-    """The chain, the newest state in it, and the state right after this run."""
+    """The chain, its newest state, and the state right after this run."""
 
     head: Head
     newest: View
@@ -95,7 +95,7 @@ class _Merge:
         self.states = MergedStates(deps.objects)
         self.began = deps.monotonic()
         self.seconds: dict[str, float] = {}
-        # What is folded into is, as a rule, what the table shows: it is compared with later.
+        # The state before folding, which is usually what the table shows; the new state is compared with it.
         self.shown: tuple[str, View] | None = None
 
     def run_all(self) -> Merged:
@@ -105,7 +105,7 @@ class _Merge:
         counts = read.columns.counts()
         committed = self._timed("fold", lambda: self._commit(read))
         listed = read.columns.listed()
-        del read.columns  # its 40 MB are not needed any more
+        del read.columns  # frees 40 MB
         upserted = self._timed("upsert", lambda: self._upsert(committed))
         outputs = self._timed("write", lambda: self._write_files(committed))
         self.seconds["total"] = round(self.deps.monotonic() - self.began, 3)
@@ -126,7 +126,7 @@ class _Merge:
     # -- folding and committing ------------------------------------------------------------------
 
     def _commit(self, read: SlotRead) -> _Committed:
-        """Fold, store the states and replace the chain; again from the start when somebody was quicker."""
+        """Fold, store the states and replace the chain. Starts again if another merge was quicker."""
         for _ in range(_ROUNDS):
             try:
                 return self._commit_once(self.states.head(), read)
@@ -146,26 +146,27 @@ class _Merge:
             alone = MergedState()
             fold_slot(alone, read.columns, slot_number(self.run.slot_at))
             return _Committed(head, self._view(self.states.load(head.runs[-1].key)), self._view(alone))
-        # A slot is folded into the state before it. Of the oldest slot of a full chain that state is gone: its own
-        # holds all but the newer attempts.
+        # A slot is folded into the state before it. For the oldest slot of a full chain that state is gone; its own
+        # state holds everything except the newer attempts.
         base = before[-1] if before else known if len(head.runs) >= _REMEMBERED_RUNS else None
         state = self._loaded(base.key, head) if base else MergedState()
-        entries = [*before, self._fold(state, read, head.version + 1, read.desired_count)]
+        version = max(head.version + 1, int(self.deps.clock.now().timestamp() * 1000))
+        entries = [*before, self._fold(state, read, version, read.desired_count)]
         own = self._view(state) if not after else self._view(state).kept()
         for later in after:
             self.deps.deadline.check(f"folding run {later.run_id} again", needs_seconds=_FOLDING_SECONDS)
             again = read_slot(self.objects, slot_of_run_id(later.run_id), later.attempts)
-            entries.append(self._fold(state, again, head.version + 1, later.desired_count))
+            entries.append(self._fold(state, again, version, later.desired_count))
         newest = own if not after else self._view(state)
         due = dict.fromkeys([*head.due, self.run.run_id, *(one.run_id for one in after)])
-        fresh = replace(head, version=head.version + 1, runs=tuple(entries[-_REMEMBERED_RUNS:]), due=tuple(due))
+        fresh = replace(head, version=version, runs=tuple(entries[-_REMEMBERED_RUNS:]), due=tuple(due))
         return _Committed(self.states.replace_head(fresh), newest, own)
 
     def _view(self, state: MergedState) -> View:
         return View.of(state, self.settings.retire_after_days)
 
     def _loaded(self, key: str, head: Head) -> MergedState:
-        """A state to fold into; when it is what the table shows, that is kept for comparing."""
+        """A state to fold into. If the table shows this state, a copy is kept for the comparison."""
         state = self.states.load(key)
         if key == head.table_key:
             self.shown = key, self._view(state).kept()
@@ -182,26 +183,22 @@ class _Merge:
     # -- the table -------------------------------------------------------------------------------
 
     def _upsert(self, committed: _Committed) -> Upserted:
-        """Bring the table from the state it shows to the newest one.
+        """Update the table to the newest state.
 
-        The chain records first that this upsert has begun. If it is interrupted, the next merge writes every item
-        again, whole, that this one may have written. When a newer state is committed, its merge owns the table.
+        The chain first records that this upsert has begun. If the upsert is interrupted, the next merge writes again
+        every item that it may have written. If a newer state is committed, the merge of that state owns the table.
         """
         head, key = committed.head, committed.head.runs[-1].key
         if head.table_version >= head.version:
             return Upserted()
-        current = self.states.change_head(
-            lambda one: (
-                replace(one, begun=tuple(dict.fromkeys((*one.begun, key)))) if one.version == head.version else one
-            )
-        )
+        current = self.states.change_head(lambda one: one.with_begun(key) if one.version == head.version else one)
         if current.version > head.version or current.table_version >= head.version:
             return Upserted()
         before = self._before(current.table_key)
-        others = [self._view(self.states.load(other)) for other in current.begun if other != key]
-        again = [*others, committed.newest] if key in head.begun else others
+        others = (self._view(self.states.load(other)) for other in current.begun if other != key)
+        again = itertools.chain(others, [committed.newest] if key in head.begun else [])
         writing = Writing(run_id=head.runs[-1].run_id, version=head.version, ttl_days=self.settings.retired_ttl_days)
-        changes = Changes(before, committed.newest, writing, begun=again)
+        changes = Changes(before, committed.newest, writing, begun=again, rewrite=current.rewrite)
         cut = current.cut
         if cut is not None:
             changes = changes.beginning_at(cut.next, done_from=cut.begin if cut.key == key else None)
@@ -211,22 +208,22 @@ class _Merge:
         return upserted
 
     def _before(self, key: str) -> View | None:
-        """What the table shows."""
+        """The view that the table shows."""
         if not key:
             return None
         return self.shown[1] if self.shown is not None and self.shown[0] == key else self._view(self.states.load(key))
 
     def _finish_table(self, current: Head, key: str, changes: Changes, upserted: Upserted) -> None:
-        """Write down what the table shows now, or where its upsert was cut off."""
+        """Record the state that the table shows now, or where the upsert was cut off."""
         if upserted.done < len(changes):
             begin = current.cut.begin if current.cut is not None and current.cut.key == key else changes.number(0)
             cut = Cut(key=key, begin=begin, next=changes.number(upserted.done))
             self.states.change_head(lambda one: replace(one, cut=cut) if one.version == current.version else one)
             return
-        # When somebody has committed a newer state meanwhile, it is theirs to say what the table shows.
+        # If another merge has committed a newer state meanwhile, that merge records what the table shows.
         after = self.states.change_head(
             lambda one: (
-                replace(one, table_version=one.version, table_key=key, begun=(), cut=None)
+                replace(one, table_version=one.version, table_key=key, begun=(), rewrite=False, cut=None)
                 if one.version == current.version
                 else one
             )
@@ -236,7 +233,7 @@ class _Merge:
     # -- the files -------------------------------------------------------------------------------
 
     def _write_files(self, committed: _Committed) -> list[str]:
-        """The snapshots that are due, and what shows the newest state. Returns the keys that were written."""
+        """Write the snapshots that are due, and the files of the newest state. Returns the written keys."""
         newest = Files(committed.newest, self.settings.name_casing)
         own = newest if committed.own is committed.newest else Files(committed.own, self.settings.name_casing)
         written = [self._write_snapshot(self.run.slot_at, own, self._desired_count(committed.head), committed.head)]
@@ -247,7 +244,10 @@ class _Merge:
         return [*written, keys.LATEST, keys.QUERY_SELECTOR, *self._write_later_snapshots(committed.head)]
 
     def _write_later_snapshots(self, head: Head) -> list[str]:
-        """Snapshots of other slots whose states have changed, as far as time allows; the next merge writes the rest."""
+        """Write snapshots of other slots with changed states, as far as time allows.
+
+        The next merge writes the others.
+        """
         done, written = {self.run.run_id}, []
         for run_id in head.due:
             entry = head.run(run_id)
@@ -272,12 +272,15 @@ class _Merge:
         return key
 
     def _desired_count(self, head: Head) -> int:
-        """What the slot's snapshot shows the scores of; of a slot older than the chain, what this attempt asked."""
+        """Desired count of the slot's snapshot; for a slot older than the chain, the count that this attempt asked."""
         entry = head.run(self.run.run_id)
         return entry.desired_count if entry else self.run.desired_counts[0]
 
     def _put_newest(self, key: str, body: bytes, content_type: str, head: Head) -> None:
-        """Write a file of this version of the chain, unless a newer one is committed: then that merge writes it."""
+        """Write a file of this version of the chain.
+
+        If a newer version is committed, its merge writes the file instead.
+        """
         for _ in range(_ROUNDS):
             stored = self.objects.get(key)
             if self.states.head().version > head.version:

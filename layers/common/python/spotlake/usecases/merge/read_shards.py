@@ -1,4 +1,4 @@
-"""Reading what a slot's attempts collected: what they planned, and every shard that they should have left."""
+"""Reads what a slot's attempts collected: their plans, and every shard that they should have written."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _READ_THREADS = 16
 
 
 def read_slot(objects: ReadOnlyObjects, slot_at: datetime, attempts: Sequence[int]) -> SlotRead:
-    """Every shard that the attempts should have left; one that is missing or refused costs only itself.
+    """Read every shard that the attempts should have written. A missing or refused shard affects no other shard.
 
     Raises:
-        StoreError: A record or shard cannot be read (other than a shard that is not there).
+        StoreError: A record or an existing shard cannot be read.
     """
     read = SlotRead(slot_at=slot_at, attempts=[])
     digest = blake2b(digest_size=8)
@@ -54,13 +54,14 @@ def read_slot(objects: ReadOnlyObjects, slot_at: datetime, attempts: Sequence[in
 
 
 def _read_attempt(objects: ReadOnlyObjects, attempt: AttemptRead, columns: Columns) -> Iterable[bytes | None]:
-    """Read an attempt's shards into the columns; yields their bodies, None for those that are not there."""
+    """Read an attempt's shards into the columns. Yields the bodies of the shards, None for a missing one."""
     run = attempt.record.run
     expected = _expected(objects, attempt)
     regions = None if attempt.work is None else frozenset(attempt.work.items)
     globs = attempt.record.scope.instance_types
     wanted = functools.cache(lambda size: matches(size, globs)) if globs else None
-    shard_keys = [keys.shard(dataset, run.slot_at, region, run.attempt) for dataset, region in expected]
+    slot_at, run_id = run.slot_at, run_id_of(run.slot_at)
+    shard_keys = [keys.shard(dataset, slot_at, region, run.attempt) for dataset, region in expected]
     with ThreadPoolExecutor(_READ_THREADS) as pool:
         for key, (dataset, region), stored in zip(shard_keys, expected, pool.map(objects.get, shard_keys), strict=True):
             body = None if stored is None else stored.body
@@ -73,7 +74,7 @@ def _read_attempt(objects: ReadOnlyObjects, attempt: AttemptRead, columns: Colum
                     body,
                     key=key,
                     dataset=dataset,
-                    run_id=run_id_of(run.slot_at),
+                    run_id=run_id,
                     region=region,
                     attempt=run.attempt,
                 )
@@ -84,7 +85,7 @@ def _read_attempt(objects: ReadOnlyObjects, attempt: AttemptRead, columns: Colum
 
 
 def _expected(objects: ReadOnlyObjects, attempt: AttemptRead) -> list[tuple[Dataset, str]]:
-    """The shards that an attempt should have left; of one that planned nothing, those that are there."""
+    """The shards that an attempt should have written; for an attempt without a plan, the stored shards."""
     if attempt.work is not None:
         return attempt.work.shards()
     run = attempt.record.run
@@ -98,13 +99,16 @@ def _expected(objects: ReadOnlyObjects, attempt: AttemptRead) -> list[tuple[Data
 
 
 def _asked(attempts: Iterable[AttemptRead]) -> dict[Key, set[str]]:
-    """(scored region, desired count) -> owed sizes that the attempts' calls were to ask."""
+    """(scored region, desired count) -> owed sizes that the attempts' calls ask."""
     asked: defaultdict[Key, set[str]] = defaultdict(set)
     for attempt in attempts:
         if attempt.work is None:
             continue
-        owed = attempt.work.owed_sizes()
+        called: defaultdict[Key, set[str]] = defaultdict(set)
         for call in attempt.work.calls():
             for region in call.regions:
-                asked[region, call.desired_count] |= owed.get(region, frozenset()).intersection(call.instance_types)
+                called[region, call.desired_count].update(call.instance_types)
+        owed = attempt.work.owed_sizes()
+        for (region, count), sizes in called.items():
+            asked[region, count] |= sizes & owed.get(region, frozenset())
     return {key: sizes for key, sizes in asked.items() if sizes}

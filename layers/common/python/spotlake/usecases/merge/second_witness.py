@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
 
 from spotlake import keys
 from spotlake.azure.price_history import Comparison, PriceHistory, compare_prices, read_history
@@ -14,6 +13,8 @@ from spotlake.errors import ShardRefusedError, StoreError
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.models import Dataset, run_id_of, to_iso
 from spotlake.planning.price_memory import Compared
+from spotlake.run_files import WitnessEntry
+from spotlake.shard_rows import PriceRow
 from spotlake.shards import open_shard, parse_rows
 from spotlake.state.price_histories import read_price_history
 from spotlake.stores.objects import ReadOnlyObjects
@@ -46,7 +47,7 @@ class Witnesses:
             disagreeing=sum(one.disagreeing for one in found) if found else None,
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> WitnessEntry:
         """For the manifest."""
         return {
             "region": self.region,
@@ -105,7 +106,7 @@ def _listed(
     )
     if shard.header.report.status != "complete":
         return None
-    prices = {row["instance_type"]: row["spot_price_usd_per_hour"] for row in parse_rows(shard, key)}
+    prices = {row.instance_type: row.spot_price_usd_per_hour for row in parse_rows(shard, key, PriceRow)}
     return {
         "linux": {size: price for size, price in prices.items() if price is not None},
         "windows": shard.header.report.found.windows_spot_usd_per_hour,

@@ -1,7 +1,11 @@
-"""Failures and recoveries, told once: SNS and, where a webhook is set, Slack. Never fails a run."""
+"""Failures and recoveries, told once: SNS and, where a webhook is set, Slack. Never fails a run.
+
+A failure counts as told only after somebody was told. One that lasts is told again after a day.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,42 +13,48 @@ from typing import Any
 import orjson
 import requests
 
+from spotlake.clock import Clock
 from spotlake.errors import SpotlakeError
-from spotlake.events import NotifyEvent, NotifyResult
+from spotlake.events import NamedRun, NotifyEvent, NotifyResult
 from spotlake.models import Mode
-from spotlake.state.health import note_health
+from spotlake.state.health import is_news, note_told
 from spotlake.stores.claims import Claims
 from spotlake.stores.objects import ObjectStore
 
 _SLACK_TIMEOUT_SECONDS = 5.0
 _CAUSE_LIMIT = 300
+_NUMBERS = re.compile(r"\b[0-9a-f]{8,}(?:-[0-9a-f]+)*\b|\d[\dT:.Z-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotifyDeps:
-    """Where messages go; each sender is None when it is not set up."""
+    """Dependencies of Notify. A sender that is not set up is None."""
 
     objects: ObjectStore
     claims: Claims
+    wall: Clock
     publish: Callable[[str, str], None] | None
     webhook_url: Callable[[], str] | None
     console_url: Callable[[str], str]
 
 
 def notify(event: NotifyEvent, deps: NotifyDeps) -> NotifyResult:
-    """Tell of a failed or recovered run, once, and release the claim of a failed one.
+    """Report a failed or recovered run once, and release the claim of a failed run.
 
     Args:
-        event: ``{"execution_id", "state", "error", "cause", "run"}``; ``error`` None means all is well again.
-        deps: Where to.
+        event: ``{"execution_id", "state", "error", "cause", "run"}``; ``error`` None means that the run succeeded.
+        deps: Dependencies.
 
     Returns:
-        ``{"status": "sent" | "known" | "failed", "problems": [class names]}``. Whatever goes wrong here is in
-        ``problems`` and nowhere else: a notifier must not fail the run it reports.
+        ``{"status": "sent" | "known" | "failed", "problems": [class names]}``. Every error of this function is in
+        ``problems`` only, because a notifier must not fail the run that it reports.
     """
     problems: list[str] = []
     _attempt(problems, lambda: deps.claims.release(owner=event["execution_id"]))
-    if not _changes_health(event, deps.objects, problems):
+    kind, failure, now_at = _kind(event), _failure(event), deps.wall.now()
+    news = [True]  # when the memory fails, telling twice is better than not at all
+    _attempt(problems, lambda: news.append(is_news(deps.objects, kind, failure, now_at)))
+    if not news[-1]:
         return NotifyResult(status="known", problems=problems)
     subject, text = _words(event, deps.console_url)
     senders: list[Callable[[], None]] = []
@@ -55,24 +65,28 @@ def notify(event: NotifyEvent, deps: NotifyDeps) -> NotifyResult:
         webhook_url = deps.webhook_url
         senders.append(lambda: _post_to_slack(webhook_url(), f"*{subject}*\n{text}"))
     delivered = [_attempt(problems, sender) for sender in senders]
+    if any(delivered) or not senders:
+        _attempt(problems, lambda: note_told(deps.objects, kind, failure, now_at))
     return NotifyResult(status="sent" if all(delivered) else "failed", problems=problems)
 
 
-def _changes_health(event: NotifyEvent, objects: ObjectStore, problems: list[str]) -> bool:
-    """Remember what is reported; False when the same was reported last of this kind of run."""
-    run = event["run"] or {}
-    kind = run.get("mode") or Mode.INCREMENTAL.value
-    before: list[str | None] = []
+def _kind(event: NotifyEvent) -> str:
+    return (event["run"] or {}).get("mode") or Mode.INCREMENTAL.value
 
-    def remember() -> None:
-        before.append(note_health(objects, kind, error=event["error"], execution_id=event["execution_id"]))
 
-    # When the memory fails, reporting twice is better than not at all.
-    return not _attempt(problems, remember) or before[0] != event["error"]
+def _failure(event: NotifyEvent) -> str | None:
+    """What tells a failure from others: state, error, and cause without numbers and ids, which differ each time.
+
+    >>> _failure({"execution_id": "", "state": "Merge", "error": "StoreError", "cause": "batch 17 of b", "run": None})
+    'Merge StoreError batch # of b'
+    """
+    if event["error"] is None:
+        return None
+    return f"{event['state']} {event['error']} {_NUMBERS.sub('#', one_line_cause(event['cause']))}"
 
 
 def _words(event: NotifyEvent, console_url: Callable[[str], str]) -> tuple[str, str]:
-    run_id = (event["run"] or {}).get("run_id", "no run")
+    run_id = (event["run"] or NamedRun()).get("run_id", "no run")
     if event["error"] is None:
         return f"SpotLake Azure: {run_id} is well again", console_url(event["execution_id"])
     cause = one_line_cause(event["cause"])
@@ -82,7 +96,7 @@ def _words(event: NotifyEvent, console_url: Callable[[str], str]) -> tuple[str, 
 
 
 def one_line_cause(cause: object) -> str:
-    """The reason out of a state machine's Cause: a Lambda's errorMessage, a job's statusReason, or the text.
+    """The reason in a state machine's Cause: a Lambda's errorMessage, a job's statusReason, or the text itself.
 
     >>> one_line_cause('{"errorType": "SignInError", "errorMessage": "Azure refused the sign-in"}')
     'Azure refused the sign-in'
@@ -98,7 +112,7 @@ def one_line_cause(cause: object) -> str:
 
 
 def _post_to_slack(url: str, text: str) -> None:
-    # The URL is a secret: requests' own errors would print it, so only a status leaves this function.
+    # The URL is a secret, and errors of requests would print it. So only a status leaves this function.
     try:
         status = requests.post(url, json={"text": text}, timeout=_SLACK_TIMEOUT_SECONDS).status_code
     except requests.RequestException as error:

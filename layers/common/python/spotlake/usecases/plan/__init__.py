@@ -1,1 +1,1 @@
-"""Plan: what an execution is to do."""
+"""Plan: decides what an execution does."""

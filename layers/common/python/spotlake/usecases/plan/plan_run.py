@@ -1,4 +1,4 @@
-"""Plan: check the input, claim the slot, choose how it is collected, and prepare the work."""
+"""Plan: checks the input, claims the slot, chooses the mode, and prepares the work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from spotlake.events import PlanResult
 from spotlake.models import Mode, Run, floor_to_slot, from_iso, run_id_of, to_iso
 from spotlake.names import regions_to_collect
 from spotlake.planning.attempt import AttemptRecord
-from spotlake.planning.catalogue import Catalogue
 from spotlake.planning.run_input import parse_input, require_known_regions, require_known_sizes
 from spotlake.planning.scope import Scope
 from spotlake.settings import Settings
@@ -26,22 +25,22 @@ from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.plan.prepare_work import Prepared, PrepareDeps, prepare_collection
 from spotlake.usecases.plan.slot_answers import SlotAnswers, read_slot_answers
 
-# Longer than any execution (TimeoutSeconds of statemachine/collector.asl.json), so no claim ends under its owner.
+# Longer than any execution (TimeoutSeconds of statemachine/collector.asl.json), so no claim ends while its owner runs.
 LEASE = timedelta(hours=3, minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanDeps:
-    """What planning works with.
+    """Dependencies of Plan.
 
     Attributes:
         objects: The write bucket.
-        claims: The claims.
-        wall: The wall's time: leases are about real time.
+        claims: Claims of the deployment.
+        wall: Wall clock, because leases last for real time.
         is_running: Whether an execution (ARN) still runs.
-        settings: All of them.
-        prepare: Makes the preparation's dependencies for an attempt (it may sign in; a full run leaves that to
-            its job).
+        settings: The settings.
+        prepare: Makes the dependencies of the preparation for an attempt. It may sign in; a full run leaves that to its
+            job.
     """
 
     objects: ObjectStore
@@ -53,21 +52,21 @@ class PlanDeps:
 
 
 def plan_run(raw: Any, *, execution_id: str, started_at: str, deps: PlanDeps) -> PlanResult:
-    """Decide what an execution does.
+    """Decide what an execution does, and prepare its work.
 
     Args:
-        raw: The execution's input.
-        execution_id: Its ARN; it holds the claim.
-        started_at: When it started, by the wall (ISO).
-        deps: What to work with.
+        raw: Input of the execution.
+        execution_id: ARN of the execution, which holds the claim.
+        started_at: Start of the execution by the wall clock (ISO).
+        deps: Dependencies.
 
     Returns:
-        ``status`` "planned" or, when another execution collects the same, "skipped". ``regions`` is empty for a
-        full run: its job decides. ``start_full_run``: the daily full run is due and nobody makes it.
+        ``status`` is "planned", or "skipped" when another execution collects the same. ``regions`` is empty for a full
+        run, because its job chooses them. ``start_full_run``: the daily full run is due, and no execution does it.
 
     Raises:
-        InvalidInputError: The input is wrong; nothing was claimed or called.
-        StoreError: A store cannot be read or written; planning again is safe.
+        InvalidInputError: The input is wrong. Nothing was claimed or called.
+        StoreError: A store cannot be read or written. Planning again is safe.
     """
     return _Planning(raw, execution_id, started_at, deps).plan()
 
@@ -78,7 +77,7 @@ class _Planning:
         self.given = parse_input(raw, now_at=None if deps.settings.clock == "run" else deps.wall.now())
         self.scope = Scope.of(self.given, deps.settings)
         self.slot_at = self.given.slot_at or floor_to_slot(deps.wall.now())
-        self.catalogue = read_catalogue(deps.objects) or Catalogue()
+        self.catalogue = read_catalogue(deps.objects)
 
     def plan(self) -> PlanResult:
         mode = self._choose_mode()
@@ -131,13 +130,15 @@ class _Planning:
         return not self.scope.filtered and not self.scope.resume
 
     def _choose_mode(self) -> Mode:
-        """Full when the input says so, or when nothing is known yet of what is asked for.
+        """Full when the input says so, or when the catalogue has no size of a wanted region.
 
-        All other runs collect their slot by themselves; the daily full run goes on beside them. While the first
-        full run of everything goes on or has just failed, the slots list prices, which makes the catalogue too.
+        All other runs collect their slot incrementally, and the daily full run works beside them. While the first full
+        run works, or after it failed, the slots list prices, which also fills the catalogue.
         """
         if self.given.mode != "auto":
             return Mode(self.given.mode)
+        if self.deps.claims.is_held_by(FULL_RUN, self.execution_id):
+            return Mode.FULL  # what this execution chose before a store failed it
         is_known = bool(self.catalogue.pairs) and all(region in self.catalogue.pairs for region in self.scope.regions)
         if is_known or self.scope.resume:
             return Mode.INCREMENTAL
@@ -151,7 +152,7 @@ class _Planning:
         return self.deps.claims.holder(FULL_RUN, now_at=self.deps.wall.now(), is_running=self.deps.is_running) is None
 
     def _require_known_names(self) -> None:
-        """Refuse names that nobody knows; a region that was never listed is let through, to be listed."""
+        """Refuse unknown names. A region that was never listed is accepted, so that it gets listed."""
         pairs = self.catalogue.pairs
         if not pairs:
             return

@@ -1,6 +1,6 @@
-"""Prepare a collection: choose counts and calls under quota, and store the work of all regions.
+"""Prepares a collection: chooses counts and calls under the quota, and stores the work of all regions.
 
-Plan does it for the Map of collectors; the full run's job does it for itself, after it has listed all prices.
+Plan prepares the Map of collectors. The full run's job prepares its own collection, after it has listed all prices.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from hashlib import sha256
 
 import orjson
 
-from spotlake import keys
 from spotlake.clock import Clock
 from spotlake.models import DESIRED_COUNTS, Dataset, Mode, Run, WorkItem
 from spotlake.planning.attempt import AttemptRecord, Work
@@ -19,7 +18,7 @@ from spotlake.planning.catalogue import Catalogue, pairs_of
 from spotlake.planning.cover import Block, cover_pairs
 from spotlake.planning.lessons import Learnt
 from spotlake.planning.price_memory import PriceMemory
-from spotlake.planning.rotation import count_of_slot, parse_sps_metadata
+from spotlake.planning.rotation import count_of_slot
 from spotlake.planning.run_input import matches
 from spotlake.planning.schedule import Schedule, schedule_calls
 from spotlake.planning.scope import Scope
@@ -28,34 +27,35 @@ from spotlake.planning.urgency import Priorities, Wanted
 from spotlake.scores.quota import QuotaRules
 from spotlake.settings import Settings
 from spotlake.state.attempts import write_work
-from spotlake.state.call_plan import read_plan, write_plan
-from spotlake.state.last_good import LastGood, read_last_good
+from spotlake.state.call_plan import CALL_PLAN, StoredPlan
+from spotlake.state.last_good import LAST_GOOD, LastGood
 from spotlake.state.lessons import read_learnt
-from spotlake.state.price_memory import read_price_memory
-from spotlake.state.sweep import change_sweep, read_sweep
-from spotlake.stores.foreign import read_if_allowed
+from spotlake.state.price_memory import PRICE_MEMORY
+from spotlake.state.sweep import SWEEP
 from spotlake.stores.ledger import QuotaLedger
-from spotlake.stores.objects import ObjectStore, ReadOnlyObjects, StoredObject
+from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
+from spotlake.usecases.plan.production_beside import Production, look_at_production
 from spotlake.usecases.plan.slot_answers import SlotAnswers
 
-_PART_EFFORT_SECONDS = 1.0  # for a plan of some pairs, which is used once
+_PART_EFFORT_SECONDS = 1.0  # effort for a plan of some pairs, which is used once
 
 type Pairs = Mapping[str, Sequence[str]]  # region -> sizes
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareDeps:
-    """What preparing works with.
+    """Dependencies of preparing.
 
     Attributes:
         objects: The write bucket.
-        production: Production's bucket, only read; one that cannot be read is done without.
-        ledger: Quota.
-        clock: The run's: quota is looked up at its time.
-        subscriptions: Ids, the reference first.
+        production: Production's bucket, which is only read. If it cannot be read, its configuration is not used.
+        ledger: The quota ledger.
+        clock: Clock of the run; quota is looked up at this time.
+        subscriptions: Ids of the subscriptions, the reference first.
         routing: Routing locations of placement-score calls.
         settings: All of them.
         effort_seconds: How long a call plan may be improved.
+        notes: What had to be done without while this was made ready, for people.
     """
 
     objects: ObjectStore
@@ -66,15 +66,16 @@ class PrepareDeps:
     routing: tuple[str, ...]
     settings: Settings
     effort_seconds: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What was prepared.
+    """A prepared collection.
 
     Attributes:
-        work: As it is stored.
-        notes: Why a count was chosen or a file ignored, for people.
+        work: The stored work.
+        notes: Sentences for people: why a count was chosen, or a file ignored.
     """
 
     work: Work
@@ -92,11 +93,11 @@ def prepare_collection(
     """Choose counts and calls, and store the work.
 
     Args:
-        record: What is asked.
+        record: Record of the attempt.
         catalogue: Pairs that can be spot.
-        deps: Stores and settings.
-        candidates: Regions to list although the catalogue does not have them.
-        answers: What the slot has already; it is not asked again.
+        deps: Dependencies.
+        candidates: Regions to list although the catalogue lacks them.
+        answers: Answers that the slot has already; they are not asked again.
     """
     return _Preparation(record, catalogue, deps, answers or SlotAnswers()).prepare(candidates)
 
@@ -111,14 +112,15 @@ class _Preparation:
 
     def prepare(self, candidates: Sequence[str]) -> Prepared:
         deps, scope = self.deps, self.record.scope
-        learnt, last_good = read_learnt(deps.objects), read_last_good(deps.objects)
-        memory = read_price_memory(deps.objects)
+        note = self.notes.append
+        learnt, last_good = read_learnt(deps.objects, note), LAST_GOOD.read(deps.objects, note)
+        memory = PRICE_MEMORY.read(deps.objects, note)
         due = (region for region in candidates if memory.is_listing_due(region, self.record.run.slot_at))
         regions = tuple(sorted({*(scope.regions or self.catalogue.pairs), *due}))
         pairs = _pairs_to_score(self.catalogue, scope, learnt, self.record.run.mode)
-        stored = self._production_position()
-        share = self._share_percent(stored)
-        run, schedule, quota_left = self._schedule(pairs, learnt, regions, share, stored)
+        production = look_at_production(deps.production, deps.objects, self.record.run.slot_at, note)
+        share = self._share_percent(production)
+        run, schedule, quota_left = self._schedule(pairs, learnt, regions, share, production)
         witnesses = self._witnesses(memory, regions)
         items = {}
         for region in regions:
@@ -139,7 +141,7 @@ class _Preparation:
             blocks=schedule.blocks,
             confirmed_at={region: last_good.collected_at.get(region, {}) for region in regions},
         )
-        return Prepared(work=write_work(deps.objects, work), notes=tuple(self.notes))
+        return Prepared(work=write_work(deps.objects, work), notes=(*deps.notes, *dict.fromkeys(self.notes)))
 
     def _schedule(
         self,
@@ -147,9 +149,9 @@ class _Preparation:
         learnt: Learnt,
         regions: Sequence[str],
         share_percent: int,
-        stored: StoredObject | None,
+        production: Production,
     ) -> tuple[Run, Schedule, int]:
-        """The attempt with its counts, its calls, and the quota that was free before them."""
+        """The attempt with its counts, its calls, and the quota that was free before."""
         deps, settings, scope = self.deps, self.deps.settings, self.record.scope
         rules = QuotaRules.of(
             quota_calls=settings.quota_calls,
@@ -162,7 +164,7 @@ class _Preparation:
         window_calls = len(deps.routing) * len(deps.subscriptions) * rules.calls
         short = len(blocks) > window_calls // slots_of_window(settings.quota_window_minutes)
         in_sweep = short and self.record.run.mode is not Mode.FULL and not scope.desired_counts
-        run = self._with_counts(sweep, stored, in_sweep=in_sweep)
+        run = self._with_counts(sweep, production, in_sweep=in_sweep)
         if in_sweep and window_calls:
             hours = cycle_minutes(len(blocks), window_calls, settings.quota_window_minutes) / 60
             self.notes.append(f"with this quota every score is asked again after about {hours:.1f} hours")
@@ -183,18 +185,18 @@ class _Preparation:
         return replace(run, desired_counts=schedule.desired_counts), schedule, sum(free.values())
 
     def _plan_blocks(self, pairs: Pairs) -> tuple[tuple[Block, ...], Sweep]:
-        """The call plan for these pairs, and the sweep that goes with it; stored unless the input filtered."""
+        """The call plan for these pairs, and its sweep. Both are stored, unless the input named a part."""
         objects = self.deps.objects
         digest = sha256(orjson.dumps({region: sorted(sizes) for region, sizes in sorted(pairs.items())})).hexdigest()
-        known_digest, known = read_plan(objects)
-        if digest[:16] == known_digest:
-            return known, read_sweep(objects)
+        known = CALL_PLAN.read(objects, self.notes.append)
+        if digest[:16] == known.pairs_digest:
+            return known.blocks, SWEEP.read(objects, self.notes.append)
         if self.record.scope.filtered:
             return cover_pairs(pairs, effort_seconds=_PART_EFFORT_SECONDS).blocks, Sweep()
-        blocks = cover_pairs(pairs, effort_seconds=self.deps.effort_seconds, start=known).blocks
-        change_sweep(objects, lambda sweep: move_to_plan(sweep, known, blocks, pairs))
-        write_plan(objects, digest[:16], blocks)
-        return blocks, read_sweep(objects)
+        blocks = cover_pairs(pairs, effort_seconds=self.deps.effort_seconds, start=known.blocks).blocks
+        SWEEP.change(objects, lambda sweep: move_to_plan(sweep, known.blocks, blocks, pairs), self.notes.append)
+        CALL_PLAN.write(objects, StoredPlan(pairs_digest=digest[:16], blocks=blocks), self.notes.append)
+        return blocks, SWEEP.read(objects, self.notes.append)
 
     def _still_wanted(self, pairs: Pairs, counts: Sequence[int]) -> list[Wanted]:
         """Blocks of the pairs that the slot has no answer for, by count."""
@@ -208,20 +210,11 @@ class _Preparation:
             )
         return wanted
 
-    def _production_position(self) -> StoredObject | None:
-        """Production's configuration of scores, or None; a bucket that is not for us counts as no production."""
-        stored, why = read_if_allowed(self.deps.production, keys.PRODUCTION_SPS_METADATA)
-        if why:
-            self.notes.append(f"no production beside us: {why}")
-        return stored
+    def _share_percent(self, production: Production) -> int:
+        """Our share of the quota: the setting, or half where production may use it too."""
+        return self.deps.settings.quota_share_percent or (50 if production.shares_quota else 100)
 
-    def _share_percent(self, stored: StoredObject | None) -> int:
-        """Our share of the quota: the setting, or half where production's configuration shows that it uses it too."""
-        if self.deps.settings.quota_share_percent:
-            return self.deps.settings.quota_share_percent
-        return 50 if stored is not None else 100
-
-    def _with_counts(self, sweep: Sweep, stored: StoredObject | None, *, in_sweep: bool) -> Run:
+    def _with_counts(self, sweep: Sweep, production: Production, *, in_sweep: bool) -> Run:
         """The attempt with its counts; notes say why they were chosen."""
         run, scope = self.record.run, self.record.scope
         if scope.desired_counts:
@@ -233,14 +226,13 @@ class _Preparation:
         if in_sweep:
             self.notes.append(f"the quota is short: desired count {sweep.desired_count} until its sweep is finished")
             return replace(run, desired_counts=(sweep.desired_count,))
-        position = parse_sps_metadata(stored.body if stored else None, run.slot_at.date())
-        if position.index is None:
-            self.notes.append(f"{position.ignored}; the desired count follows the timestamp")
+        if production.index is None:
+            self.notes.append(f"{production.ignored}; the desired count follows the timestamp")
             return replace(run, desired_counts=(count_of_slot(run.slot_at),))
-        return replace(run, desired_counts=(DESIRED_COUNTS[position.index],))
+        return replace(run, desired_counts=(DESIRED_COUNTS[production.index],))
 
     def _with_lost_count(self, run: Run, blocks: Sequence[Block], sweep: Sweep) -> Run:
-        """The attempt with the count of a slot that was lost besides its own."""
+        """The attempt with its own count and that of a lost slot."""
         lost = lost_count(sweep, [block_id(block) for block in blocks], run.desired_counts[0], run.slot_at)
         if lost is None:
             return run
@@ -266,7 +258,7 @@ class _Preparation:
             datasets=tuple(one for one in Dataset if one not in self.answers.whole.get(region, ())),
             fallback_locations=schedule.fallbacks,
             ondemand=run.mode is Mode.FULL or due,
-            # Of a region that was never listed no size is known: the merge leaves out what was not asked for.
+            # No size of a never listed region is known. The merge drops sizes that were not asked for.
             filtered=bool(scope.instance_types) and bool(known),
             quota_share_percent=share_percent,
             last_good_rows=dict(last_good.rows.get(region, {})),
@@ -274,7 +266,7 @@ class _Preparation:
 
 
 def _pairs_to_score(catalogue: Catalogue, scope: Scope, learnt: Learnt, mode: Mode) -> dict[str, list[str]]:
-    """Region -> sizes: the catalogue's, filtered; names that Azure refused wait for the next full run."""
+    """Region -> sizes of the catalogue, filtered. Names that Azure refused wait for the next full run."""
     retry = mode is Mode.FULL
     found = {}
     for region, sizes in pairs_of(catalogue, scope.regions or None).items():

@@ -1,4 +1,4 @@
-"""What the attempts of a slot have got so far: a resumed attempt asks only for the rest."""
+"""Reads what the attempts of a slot have got so far. A resumed attempt asks only for the rest."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class SlotAnswers:
     """Answers that a slot has.
 
     Attributes:
-        attempts: Those that gave them; they are to be merged with whatever counts on them.
-        desired_counts: Counts that they asked.
-        answered: (scored region, desired count) -> sizes with an answer, with a score or without one.
-        whole: Region -> listings that the slot has whole; placement scores are never in it.
+        attempts: Attempts that gave the answers. They are merged together with an attempt that counts on them.
+        desired_counts: Counts that these attempts asked.
+        answered: (scored region, desired count) -> sizes with an answer, with or without a score.
+        whole: Region -> listings that the slot has whole. Placement scores are never among them.
     """
 
     attempts: tuple[int, ...] = ()
@@ -36,7 +36,7 @@ class SlotAnswers:
     whole: Mapping[str, frozenset[Dataset]] = field(default_factory=dict)
 
     def missing_pairs(self, pairs: Mapping[str, Sequence[str]], desired_count: int) -> dict[str, list[str]]:
-        """Region -> sizes of ``pairs`` that have no answer at this count; regions without any are left out."""
+        """Region -> sizes of ``pairs`` without an answer at this count. A region without such sizes is left out."""
         missing = {
             region: [size for size in sizes if size not in self.answered.get((region, desired_count), ())]
             for region, sizes in pairs.items()
@@ -45,9 +45,9 @@ class SlotAnswers:
 
 
 def read_slot_answers(objects: ReadOnlyObjects, slot_at: datetime, instance_types: Sequence[str]) -> SlotAnswers:
-    """Every answer that the slot's attempts have stored, whether or not they were merged.
+    """Read every answer that the slot's attempts have stored, whether or not it is merged.
 
-    A shard that is damaged gave no answer. A listing of other sizes than those asked now is not whole.
+    A damaged shard counts as no answer. A listing of other sizes than those asked now does not count as whole.
 
     Args:
         objects: The write bucket.
@@ -55,7 +55,7 @@ def read_slot_answers(objects: ReadOnlyObjects, slot_at: datetime, instance_type
         instance_types: Globs of the sizes that are asked now.
 
     Raises:
-        StoreError: What is stored cannot be read.
+        StoreError: A stored object cannot be read.
     """
     attempts = attempts_of(objects, slot_at)
     counts: dict[int, None] = {}
@@ -91,14 +91,14 @@ def read_slot_answers(objects: ReadOnlyObjects, slot_at: datetime, instance_type
 def _read_shard(
     objects: ReadOnlyObjects, key: str, dataset: Dataset, slot_at: datetime, region: str, attempt: int
 ) -> tuple[CollectorReport | None, list[ScoreRow]]:
-    """A shard's report, and its rows when they are scores; (None, []) when it gave no answer."""
+    """A shard's report, and its rows if they are scores; (None, []) for a missing or damaged shard."""
     stored = objects.get(key)
     if stored is None:
         return None, []
     run_id = run_id_of(slot_at)
     try:
         shard = open_shard(stored.body, key=key, dataset=dataset, run_id=run_id, region=region, attempt=attempt)
-        rows = [ScoreRow.from_dict(row) for row in parse_rows(shard, key)] if dataset is Dataset.SPS else []
-    except (ShardRefusedError, TypeError):
+        rows = parse_rows(shard, key, ScoreRow) if dataset is Dataset.SPS else []
+    except ShardRefusedError:
         return None, []
     return shard.header.report, rows

@@ -1,7 +1,7 @@
-"""After the merge: execution statistics, memory samples, the page to look at, and the claim given back.
+"""Report: writes execution statistics, memory samples and the page, and gives the claim back.
 
-Both files have one schema for both ways of running (docs/data.md): a Lambda contributes its peak, the
-Batch job a sample every ten seconds.
+Map and Batch job write files of the same schema (docs/data.md). A Lambda contributes its peak memory; the Batch job
+contributes a sample every ten seconds.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import csv
 import gzip
 import io
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import orjson
 
 from spotlake import keys
 from spotlake.clock import Clock
-from spotlake.events import ReportEvent, ReportResult
+from spotlake.events import CollectorStep, ReportEvent, ReportResult, StepResult
 from spotlake.models import Dataset, Run, to_iso
 from spotlake.packing import pack
 from spotlake.reporting.facts import gather
 from spotlake.reporting.page import render
+from spotlake.run_files import Execution, ExecutionEntry, FunctionUse, JobRecord, MemorySample
 from spotlake.state.checkpoints import read_job_record
 from spotlake.stores.claims import Claims
 from spotlake.stores.objects import ObjectStore
@@ -32,19 +32,19 @@ _LOG = logging.getLogger(__name__)
 EXECUTION_SCHEMA = 1
 # Data set -> the function that collects it.
 SERVICES = {Dataset.SPS.value: "sps", Dataset.PRICE.value: "price", Dataset.EVICTION.value: "eviction"}
-# The first four as the environment before this one wrote them; further ones only after.
+# The first four columns are those of the environment before this one. New columns come after them.
 MEMORY_COLUMNS = ("Timestamp", "Service", "PID", "Memory_MB", "Kind", "Region")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportDeps:
-    """What reporting needs.
+    """Dependencies of Report.
 
     Attributes:
         objects: The write bucket.
-        claims: Where the run's claim is given back.
-        wall: The wall's time: durations are real.
-        azure: "live" or "simulated": the page must say so.
+        claims: Claims, to give the run's claim back.
+        wall: Wall clock, for real durations.
+        azure: "live" or "simulated", for the page.
     """
 
     objects: ObjectStore
@@ -56,49 +56,35 @@ class ReportDeps:
 def report_run(event: ReportEvent, deps: ReportDeps) -> ReportResult:
     """Write ``execution.json``, ``memory.csv.gz`` and the page of a run, and release its claim.
 
-    Both files are the slot's: those of its newest attempt, as its manifest tells of all of them.
+    Both files belong to the slot and describe its newest attempt. The manifest describes all attempts.
 
     Args:
-        event: The attempt, and the results of the steps before.
-        deps: Stores and clock.
+        event: Attempt, and results of the steps before.
+        deps: Dependencies.
     """
-    run, merge = Run.from_dict(event["run"]), event["merge"]
+    run = Run.from_dict(event["run"])
     finished_at = deps.wall.now()
     job = read_job_record(deps.objects, run)
     entries = [
-        _entry("plan", None, event["plan"]),
-        *(_entry(SERVICES[one["dataset"]], one["region"], one) for one in event["collectors"]),
+        _entry("plan", event["plan"]),
+        *(_collector_entry(one) for one in event["collectors"]),
+        _entry("merge", event["merge"]),
     ]
-    entries.append(_entry("merge", None, merge))
-    total_seconds = round((finished_at - run.started_at).total_seconds(), 3)
-    collection_seconds = job["seconds"] if job else _collection_seconds(entries)
-    content = {
-        "schema": EXECUTION_SCHEMA,
-        "run_id": run.run_id,
-        "attempt": run.attempt,
-        "mode": run.mode.value,
-        "azure": deps.azure,
-        "status": merge.get("status"),
-        "started_at": to_iso(run.started_at),
-        "finished_at": to_iso(finished_at),
-        "collection_seconds": collection_seconds,
-        "merge_seconds": merge.get("seconds"),
-        "total_seconds": total_seconds,
-        "instance_type": job["instance_type"] if job else None,
-        "functions": _by_function(entries) | ({"full_run": _job_entry(job)} if job else {}),
-        "collectors": [entry for entry in entries if entry["region"]] + (job["collectors"] if job else []),
-    }
+    content = _execution(run, event["merge"], entries, job, finished_at=finished_at, azure=deps.azure)
     execution_key, memory_key = keys.execution(run.slot_at), keys.memory_samples(run.slot_at)
     deps.objects.put(execution_key, orjson.dumps(content), content_type="application/json")
     samples = [*_lambda_samples(entries, to_iso(finished_at)), *(job["memory"] if job else [])]
     deps.objects.put(memory_key, memory_csv(samples), content_type="text/csv", content_encoding="gzip")
     released = deps.claims.release(owner=run.owner)
     outputs = [execution_key, memory_key, *_write_page(run, deps.objects)]
-    return ReportResult(status="reported", total_seconds=total_seconds, released=released, outputs=outputs)
+    return ReportResult(status="reported", total_seconds=content["total_seconds"], released=released, outputs=outputs)
 
 
 def _write_page(run: Run, objects: ObjectStore) -> list[str]:
-    """The page's key; none when it cannot be made: a page to look at is no reason for a run to fail."""
+    """Write the page and return its key.
+
+    If the page cannot be made, log a warning: a run must not fail for its page.
+    """
     key = keys.report_page(run.slot_at)
     try:
         page = render([gather(objects, run.slot_at)])
@@ -109,8 +95,8 @@ def _write_page(run: Run, objects: ObjectStore) -> list[str]:
     return [key]
 
 
-def memory_csv(samples: Iterable[Mapping[str, Any]]) -> bytes:
-    """The gzip csv of memory samples (dictionaries with the names of ``MEMORY_COLUMNS``)."""
+def memory_csv(samples: Iterable[MemorySample]) -> bytes:
+    """The gzip csv of memory samples, with the columns of ``MEMORY_COLUMNS``."""
     text = io.StringIO()
     writer = csv.DictWriter(text, MEMORY_COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
@@ -118,12 +104,44 @@ def memory_csv(samples: Iterable[Mapping[str, Any]]) -> bytes:
     return gzip.compress(text.getvalue().encode(), mtime=0)
 
 
-def _entry(service: str, region: str | None, result: Mapping[str, Any]) -> dict[str, Any]:
+def _execution(
+    run: Run,
+    merge: StepResult,
+    entries: list[ExecutionEntry],
+    job: JobRecord | None,
+    *,
+    finished_at: datetime,
+    azure: str,
+) -> Execution:
+    return {
+        "schema": EXECUTION_SCHEMA,
+        "run_id": run.run_id,
+        "attempt": run.attempt,
+        "mode": run.mode.value,
+        "azure": azure,
+        "status": merge.get("status"),
+        "started_at": to_iso(run.started_at),
+        "finished_at": to_iso(finished_at),
+        "collection_seconds": job["seconds"] if job else _collection_seconds(entries),
+        "merge_seconds": merge.get("seconds"),
+        "total_seconds": round((finished_at - run.started_at).total_seconds(), 3),
+        "instance_type": job["instance_type"] if job else None,
+        "functions": _by_function(entries) | ({"full_run": _job_use(job)} if job else {}),
+        "collectors": [entry for entry in entries if entry["region"]] + (job["collectors"] if job else []),
+    }
+
+
+def _collector_entry(result: CollectorStep) -> ExecutionEntry:
+    return _entry(SERVICES[result["dataset"]], result, region=result["region"])
+
+
+def _entry(service: str, result: StepResult, *, region: str | None = None) -> ExecutionEntry:
+    rows = result.get("rows")
     return {
         "service": service,
         "region": region,
         "status": result.get("status"),
-        "rows": result.get("rows"),
+        "rows": rows if isinstance(rows, int) else None,
         "began_at": result.get("began_at"),
         "seconds": result.get("seconds"),
         "peak_memory_mb": result.get("peak_memory_mb"),
@@ -132,9 +150,9 @@ def _entry(service: str, region: str | None, result: Mapping[str, Any]) -> dict[
     }
 
 
-def _by_function(entries: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """By service: invocations, the first one's beginning, seconds, the largest peak and what it is given."""
-    functions: dict[str, dict[str, Any]] = {}
+def _by_function(entries: Iterable[ExecutionEntry]) -> dict[str, FunctionUse]:
+    """By service: number of invocations, first beginning, seconds, largest peak, and memory limit."""
+    functions: dict[str, FunctionUse] = {}
     for entry in entries:
         one = functions.setdefault(
             entry["service"],
@@ -144,7 +162,7 @@ def _by_function(entries: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, An
                 "seconds": 0.0,
                 "longest_seconds": 0.0,
                 "peak_memory_mb": None,
-                "memory_limit_mb": entry["memory_limit_mb"],
+                "memory_limit_mb": entry.get("memory_limit_mb"),
             },
         )
         one["invocations"] += 1
@@ -156,7 +174,7 @@ def _by_function(entries: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, An
     return functions
 
 
-def _job_entry(job: Mapping[str, Any]) -> dict[str, Any]:
+def _job_use(job: JobRecord) -> FunctionUse:
     peak = max((sample["Memory_MB"] for sample in job["memory"]), default=None)
     return {
         "invocations": job["attempts"],
@@ -168,15 +186,20 @@ def _job_entry(job: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _collection_seconds(entries: Iterable[Mapping[str, Any]]) -> float:
-    """From the beginning of the first collector to the end of the last."""
-    timed = [one for one in entries if one["region"] and one["began_at"] and one["seconds"] is not None]
-    began = [datetime.fromisoformat(one["began_at"]) for one in timed]
-    ended = [at + timedelta(seconds=one["seconds"]) for at, one in zip(began, timed, strict=True)]
-    return round((max(ended) - min(began)).total_seconds(), 3) if timed else 0.0
+def _collection_seconds(entries: Iterable[ExecutionEntry]) -> float:
+    """Seconds from the beginning of the first collector to the end of the last one."""
+    timed = [
+        (datetime.fromisoformat(one["began_at"]), timedelta(seconds=one["seconds"]))
+        for one in entries
+        if one["region"] and one["began_at"] and one["seconds"] is not None
+    ]
+    if not timed:
+        return 0.0
+    first_began_at = min(began_at for began_at, _ in timed)
+    return round((max(began_at + lasted for began_at, lasted in timed) - first_began_at).total_seconds(), 3)
 
 
-def _lambda_samples(entries: Iterable[Mapping[str, Any]], timestamp: str) -> Iterable[dict[str, Any]]:
+def _lambda_samples(entries: Iterable[ExecutionEntry], timestamp: str) -> Iterable[MemorySample]:
     for entry in entries:
         if entry["peak_memory_mb"] is not None:
             yield {

@@ -9,7 +9,7 @@ from ministack.services import batch
 from ministack.services.cloudformation import provisioners
 
 from spotlake.errors import StoreError
-from spotlake_local.aws.seams import need
+from spotlake_local.aws.patches import need
 
 _FREE_FORM = frozenset({"Tags", "Parameters", "Options"})  # their keys are the user's own
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ministack.services import dynamodb
 
-from spotlake_local.aws.seams import need
+from spotlake_local.aws.patches import need
 
 _KEPT_TEXTS = 256
 type _Value = dict[str, Any]

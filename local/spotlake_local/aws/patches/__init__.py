@@ -14,8 +14,8 @@ from spotlake.errors import ConfigurationError
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeamOptions:
-    """What the seams are told by the launcher.
+class PatchOptions:
+    """What the patches are told by the launcher.
 
     Attributes:
         lambda_python: Interpreter of Lambdas and Batch jobs, without the tools' packages.
@@ -30,20 +30,31 @@ class SeamOptions:
     endpoint_url: str
 
 
-def need(owner: Any, name: str, seam: str) -> Any:
+def need(owner: Any, name: str, patch: str) -> Any:
     """A private name of the emulator. Raises ConfigurationError when this version has none."""
     try:
         return getattr(owner, name)
     except AttributeError:
         raise ConfigurationError(
-            f"the emulator has no {getattr(owner, '__name__', owner)}.{name}, which the seam '{seam}' needs: "
+            f"the emulator has no {getattr(owner, '__name__', owner)}.{name}, which the patch '{patch}' needs: "
             "use the version that pyproject.toml pins"
         ) from None
 
 
-def install(options: SeamOptions) -> None:
+def install(options: PatchOptions) -> None:
     """Close every gap; called once, before the emulator serves."""
-    from spotlake_local.aws.seams import batch, batch_resources, dynamodb, iam, lambdas, metrics, persistence, scheduler
+    from spotlake_local.aws.patches import (
+        account,
+        batch,
+        batch_resources,
+        cloudformation,
+        dynamodb,
+        iam,
+        lambdas,
+        metrics,
+        persistence,
+        scheduler,
+    )
 
     lambdas.install(options)
     iam.install()
@@ -53,3 +64,5 @@ def install(options: SeamOptions) -> None:
     metrics.install()
     dynamodb.install()
     persistence.install()
+    account.install()
+    cloudformation.install()

@@ -13,7 +13,7 @@ import orjson
 from ministack.core import persistence
 from ministack.services import dynamodb
 
-from spotlake_local.aws.seams import need
+from spotlake_local.aws.patches import need
 
 
 def install() -> None:

@@ -11,7 +11,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.services import eventbridge, iam, stepfunctions
 from ministack.services.cloudformation import provisioners
 
-from spotlake_local.aws.seams import need
+from spotlake_local.aws.patches import need
 
 _role_arn: contextvars.ContextVar[str] = contextvars.ContextVar("state_machine_role", default="")
 _STATEMENT = re.compile(r'\s*(insert|update|delete|select)\b[^"]*"([^"]+)"', re.IGNORECASE)

@@ -14,14 +14,14 @@ from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 from spotlake.errors import ConfigurationError
-from spotlake_local.aws.seams import SeamOptions, need
+from spotlake_local.aws.patches import PatchOptions, need
 
 _last = threading.local()  # of the invocation on this thread: error_type, peak_mb
 _unpacking = threading.Lock()
 _REPORTED = '"error": str(e), "trace": traceback.format_exc()'
 
 
-def install(options: SeamOptions) -> None:
+def install(options: PatchOptions) -> None:
     """Close the four gaps."""
     _use_interpreter(options.lambda_python)
     _name_exceptions()
@@ -41,7 +41,7 @@ def _name_exceptions() -> None:
     """Without it every exception is called Runtime.HandlerError, and no Retry or Catch by name matches."""
     script: str = need(lambda_runtime, "_PYTHON_WORKER_SCRIPT", "exception names")
     if script.count(_REPORTED) != 1:
-        raise ConfigurationError("the emulator's worker reports errors in another way: seam 'exception names'")
+        raise ConfigurationError("the emulator's worker reports errors in another way: patch 'exception names'")
     lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_REPORTED, '"error_type": type(e).__name__, ' + _REPORTED)
     invoke = need(lambda_runtime.Worker, "invoke", "exception names")
     execute = need(lambda_svc, "_execute_function_warm", "exception names")

@@ -23,8 +23,8 @@ from typing import Any
 from ministack.core import responses
 from ministack.services import batch, cloudwatch_logs, stepfunctions, sts
 
-from spotlake_local.aws.seams import SeamOptions, need
-from spotlake_local.aws.seams.batch_resources import lower_camel
+from spotlake_local.aws.patches import PatchOptions, need
+from spotlake_local.aws.patches.batch_resources import lower_camel
 
 RECLAIM_PATH = "/v1/reclaimjob"  # ours: {"jobId", "graceSeconds"}: the host of the job's attempt is taken away
 RECLAIM_REASON = "Host EC2 (instance i-0123456789abcdef0) terminated."
@@ -70,7 +70,7 @@ class _Attempt:
         timer.start()
 
 
-def install(options: SeamOptions) -> None:
+def install(options: PatchOptions) -> None:
     """Without it a submitted job says SUCCEEDED and does nothing."""
     dispatch = need(batch, "_DISPATCH", "Batch jobs")
     integrations = need(stepfunctions, "_SERVICE_DISPATCH", "Batch jobs")
@@ -96,7 +96,7 @@ def _without_running(get_state: Any) -> Any:
 
 
 class _Runner:
-    def __init__(self, options: SeamOptions) -> None:
+    def __init__(self, options: PatchOptions) -> None:
         self.options = options
 
     def submit(self, payload: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""A run that failed or starved is told as that, by whoever reads its manifest."""
+"""The verdict on a run that failed or starved is the same for every reader of its manifest."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from spotlake import keys
 from spotlake.models import Run
 from spotlake.planning.attempt import Failure
 from spotlake.reporting.facts import gather
-from spotlake.reporting.jobs import job_records
-from spotlake.reporting.told import told
+from spotlake.reporting.jobs import job_ends
+from spotlake.reporting.verdict import JudgedManifest, judge
+from spotlake.run_files import parse_manifest
 from tests.functional.merge.conftest import FIRST, REGION, World
 from tests.report.runs import (
     EXIT,
@@ -26,11 +27,16 @@ from tests.report.runs import (
 )
 
 
-def read(world: World, run: Run) -> dict[str, Any]:
-    stored = world.objects.get(keys.manifest(run.slot_at))
+def read(world: World, run: Run) -> JudgedManifest:
+    key = keys.manifest(run.slot_at)
+    stored = world.objects.get(key)
     assert stored is not None
-    manifest = orjson.loads(stored.body)
-    return told(manifest, job_records(world.objects, manifest))
+    manifest = parse_manifest(stored.body, key)
+    return judge(manifest, job_ends(world.objects, manifest["run_id"], manifest["attempts"]))
+
+
+def judged(content: dict[str, Any]) -> JudgedManifest:
+    return judge(parse_manifest(orjson.dumps(content), "manifest"))
 
 
 def test_a_run_of_which_nothing_came_has_failed_with_the_job_s_own_sentence() -> None:
@@ -39,11 +45,11 @@ def test_a_run_of_which_nothing_came_has_failed_with_the_job_s_own_sentence() ->
     assert (found["error"], found["cause"]) == ("SignInUnavailableError", SENTENCE)
 
 
-def test_without_the_job_s_record_the_state_machine_s_words_are_told() -> None:
+def test_without_the_job_s_record_the_state_machine_s_words_stand() -> None:
     world, run = failed_run()
     stored = world.objects.get(keys.manifest(run.slot_at))
     assert stored is not None
-    assert told(orjson.loads(stored.body))["cause"] == EXIT.cause
+    assert judge(parse_manifest(stored.body, "manifest"))["cause"] == EXIT.cause
     world.objects.put(keys.checkpoint(run.slot_at, run.attempt, "job"), b"damaged")
     assert read(world, run)["cause"] == EXIT.cause
 
@@ -63,7 +69,7 @@ def test_another_attempt_s_failure_is_not_called_the_job_s() -> None:
     assert (read(world, run)["error"], read(world, run)["cause"]) == ("States.Timeout", "570 s")
 
 
-def test_a_later_attempt_that_ended_well_is_what_is_told() -> None:
+def test_a_later_attempt_that_ended_well_counts() -> None:
     world, run = failed_run()
     world.merge(world.collected(0, attempt=2, scores={"1": 3}))
     assert (read(world, run)["error"], read(world, run)["cause"]) == (None, None)
@@ -76,18 +82,28 @@ def test_a_run_that_could_ask_no_score_has_starved() -> None:
     assert "quota" in found["coverage_reasons"]["sps"]
 
 
-def test_too_little_is_told_with_what_most_of_it_says() -> None:
+def test_too_little_is_explained_by_what_most_of_it_says() -> None:
     stale = [
         {"dataset": "spot_if", "region": region, "error": "AzureUnavailableError", "cause": cause, "since": None}
         for region, cause in (("a", "time-out"), ("b", "time-out"), ("c", "502"))
     ]
-    found = told({**first_schema(), "schema": 2, **_second(), "coverage_sufficient": False, "stale": stale})
+    found = judged({**first_schema(), "schema": 2, **_second(), "coverage_sufficient": False, "stale": stale})
     assert found["verdict"] == "failed"
     assert (found["error"], found["cause"]) == ("AzureUnavailableError", "time-out (2 of 3 say so)")
 
 
 def _second() -> dict[str, Any]:
-    return {"attempts": [], "coverage_reasons": {}, "accounts": [], "quota_left": 0, "score_ages": []}
+    return {
+        "attempts": [],
+        "coverage_reasons": {},
+        "accounts": [],
+        "quota_left": 0,
+        "score_ages": [],
+        "score_age_median_minutes": None,
+        "score_age_p95_minutes": None,
+        "overtaken_items": 0,
+        "oldest_waiting_minutes": 0.0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -103,7 +119,7 @@ def _second() -> dict[str, Any]:
 def test_old_manifests_are_not_believed_where_they_call_nothing_complete(
     changes: dict[str, Any], status: str, verdict: str
 ) -> None:
-    found = told(first_schema(**changes))
+    found = judged(first_schema(**changes))
     assert (found["status"], found["verdict"]) == (status, verdict)
     assert (found["coverage"]["sps"] is None) == (changes.get("sps_calls") == 0)
     assert found["coverage_percent"] < 100 or verdict in {"complete", "partial"}
@@ -119,7 +135,7 @@ def test_counts_that_were_not_asked_are_in_no_curve() -> None:
     assert gather(stored_first_schema().objects, FIRST)["asked"] == [{"count": 1, "scored": None}]
 
 
-def test_scores_are_told_of_the_region_that_was_scored() -> None:
+def test_scores_count_for_the_region_that_was_scored() -> None:
     world = World()
     run = world.collected(0, regions=(REGION, "eastus"), scores={"1": 3})
     world.merge(run)

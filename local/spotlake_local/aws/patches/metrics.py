@@ -7,7 +7,7 @@ from typing import Any
 
 from ministack.services import cloudwatch, cloudwatch_logs
 
-from spotlake_local.aws.seams import need
+from spotlake_local.aws.patches import need
 
 
 def install() -> None:

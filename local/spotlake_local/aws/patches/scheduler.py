@@ -8,7 +8,7 @@ from typing import Any
 
 from ministack.services import eventbridge
 
-from spotlake_local.aws.seams import need
+from spotlake_local.aws.patches import need
 
 
 def install() -> None:

@@ -1,0 +1,106 @@
+"""Access to Azure: the credentials, one token for everything, and what the subscriptions say of its geography."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime
+
+import boto3
+from botocore.config import Config
+
+from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
+from spotlake.azure.http import HttpClient, new_session
+from spotlake.azure.locations import API as LOCATIONS_API
+from spotlake.azure.locations import fetch_locations
+from spotlake.clock import Deadline
+from spotlake.errors import ConfigurationError, SpotlakeError
+from spotlake.models import Run, to_iso
+from spotlake.scores.geography import Locations
+from spotlake.settings import Settings
+from spotlake.state.kinds import Note
+from spotlake.state.locations import LOCATIONS
+from spotlake.stores.objects import ObjectStore
+
+_LOG = logging.getLogger(__name__)
+_REFRESH_SECONDS = 8.0  # what learning locations anew may take when those of yesterday are known
+# botocore owns the retries of AWS calls: throttles and 5xx, with jitter.
+BOTO = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, max_pool_connections=32)
+
+
+class AzureAccess:
+    """Kept for the life of the process; nothing is asked before it is needed."""
+
+    def __init__(self, session: boto3.Session, settings: Settings) -> None:
+        """Bind the AWS session in whose account the credentials are kept."""
+        self._session, self._settings = session, settings
+        self._credentials: tuple[int, AzureCredentials] | None = None
+        self._token_source: TokenSource | None = None
+        self._signing_in = threading.Lock()
+
+    def credentials(self, run: Run) -> AzureCredentials:
+        """From AzureAuth, in its own region: read once an attempt, so a rotated secret counts at the next run.
+
+        Raises:
+            ConfigurationError: The table or its item is missing or wrong, and this process never read it.
+        """
+        with self._signing_in:
+            before = self._credentials
+            if before is not None and before[0] == run.attempt:
+                return before[1]
+            client = self._session.client("dynamodb", region_name=self._settings.auth_region, config=BOTO)
+            try:
+                found = read_credentials(client, self._settings.auth_table, self._settings.auth_item)
+            except ConfigurationError as error:
+                if before is None:
+                    raise
+                _LOG.warning("%s; the credentials of an earlier run are used", error)
+                found = before[1]
+            if before is None or found != before[1]:
+                self._token_source = None
+            self._credentials = run.attempt, found
+            return found
+
+    def tokens(self, run: Run) -> TokenSource:
+        """One token for everything, kept while this process lives and its credentials stay the same."""
+        credentials = self.credentials(run)
+        with self._signing_in:
+            if self._token_source is None:
+                self._token_source = TokenSource(
+                    credentials,
+                    authority_url=self._settings.azure_authority_url or None,
+                    ca_file=self._settings.azure_ca_file or None,
+                )
+            return self._token_source
+
+    def locations(self, run: Run, objects: ObjectStore, now_at: datetime, deadline: Deadline, note: Note) -> Locations:
+        """Routing locations and zones: those known, learnt anew when they are a day old or there are none.
+
+        A refresh that fails or hangs costs a few seconds: what is known is used, and ``note`` is told.
+
+        Raises:
+            ConfigurationError: There are no credentials.
+            SpotlakeError: Nothing is known, and it cannot be learnt.
+        """
+        known = LOCATIONS.read(objects, note)
+        subscriptions = self.credentials(run).subscriptions
+        if known is not None and known.is_fresh(now_at, subscriptions):
+            return known
+        patience = deadline if known is None else Deadline.after(min(_REFRESH_SECONDS, deadline.seconds_left()))
+        client = HttpClient(LOCATIONS_API, new_session(connections=8), deadline=patience)
+        try:
+            found = fetch_locations(
+                client,
+                self._settings.azure_management_url,
+                headers=self.tokens(run).headers,
+                subscriptions=subscriptions,
+                now_at=now_at,
+                previous=known,
+            )
+        except SpotlakeError as error:
+            if known is None:
+                raise
+            note(f"locations of {to_iso(known.fetched_at)} are used: {error}")
+            return known
+        LOCATIONS.write(objects, found, note)
+        return found

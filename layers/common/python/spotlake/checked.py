@@ -1,0 +1,57 @@
+"""Stored JSON, checked against the type that the code expects of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from spotlake.errors import StoreError
+
+_PATH = re.compile(r"^(?P<fault>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+_PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+_MISSING = re.compile(r"Object missing required field `(?P<name>.*)`$")
+_LONGEST_VALUE = 80
+
+
+def checked[T](content: object, kind: type[T], *, key: str) -> T:
+    """``content`` as a ``kind``.
+
+    Args:
+        content: Decoded JSON.
+        kind: A TypedDict or a dataclass. Fields that the type does not have are dropped.
+        key: Where the content is stored, for messages.
+
+    Raises:
+        StoreError: A field is missing or of another type; the message names the key, the field and the value.
+    """
+    import msgspec  # collectors never check a stored file with it, and they start cold
+
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        raise StoreError(f"{key} is damaged: {_sentence(str(error), content)}") from error
+
+
+def _sentence(text: str, content: Any) -> str:
+    """Msgspec's sentence with the value at the path that the sentence names.
+
+    >>> _sentence("Expected `int`, got `str` - at `$.rows[1]`", {"rows": [1, "two"]})
+    "rows[1] is 'two': Expected `int`, got `str`"
+    >>> _sentence("Object missing required field `rows` - at `$.jobs[0]`", {"jobs": [{}]})
+    'jobs[0].rows is missing'
+    """
+    found = _PATH.match(text)
+    fault, path = (found["fault"], found["path"] or "") if found else (text, "")
+    missing = _MISSING.match(fault)
+    if missing:
+        return f"{path}.{missing['name']} is missing".lstrip(".")
+    if not path:
+        return fault
+    value = content
+    for name, number in _PART.findall(path):
+        try:
+            value = value[int(number)] if number else value[name]
+        except (KeyError, IndexError, TypeError):  # a path such as [...]: the value cannot be found
+            return f"{path.lstrip('.')}: {fault}"
+    shown = repr(value)
+    return f"{path.lstrip('.')} is {shown[:_LONGEST_VALUE]}{'...' if len(shown) > _LONGEST_VALUE else ''}: {fault}"

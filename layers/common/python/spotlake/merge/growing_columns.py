@@ -1,0 +1,37 @@
+"""NumPy columns of equal length that grow by parts (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+type Column = npt.NDArray[Any]
+
+
+class GrowingColumns:
+    """Columns of equal length that grow by parts."""
+
+    def __init__(self, **kinds: str) -> None:
+        """No rows; ``kinds`` are NumPy's types of the columns."""
+        self._kinds = kinds
+        self._parts: dict[str, list[Column]] = {name: [] for name in kinds}
+
+    def add(self, **columns: Sequence[Any]) -> None:
+        """Append rows; None in a column of floats is nan."""
+        for name, kind in self._kinds.items():
+            self._parts[name].append(np.array(columns[name], kind))
+
+    def __getitem__(self, name: str) -> Column:
+        """A whole column."""
+        return np.concatenate([np.empty(0, self._kinds[name]), *self._parts[name]])
+
+    def keep(self, chosen: Column) -> None:
+        """Leave the rows that are chosen."""
+        self.replace(**{name: self[name][chosen] for name in self._kinds})
+
+    def replace(self, **columns: Column) -> None:
+        """Put these rows in place of all there are."""
+        self._parts = {name: [columns[name]] for name in self._kinds}

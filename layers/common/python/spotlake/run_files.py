@@ -1,0 +1,326 @@
+"""Types of the JSON files that a run leaves: manifest, execution statistics, record of the Batch job.
+
+Two processes meet in each of them: the one that writes the file, and the one that shows it. The meaning of every
+field is in docs/data.md. Times are ISO text in UTC, ages are minutes, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+import orjson
+
+from spotlake.checked import checked
+from spotlake.errors import StoreError
+from spotlake.reports import RowSample
+
+MANIFEST_SCHEMA = 2
+FIRST_SCHEMA = 1  # before attempts had numbers
+NOT_ASKED = "no score was asked"
+
+
+class AttemptEntry(TypedDict):
+    """One attempt at the slot: what it was asked, what it planned, and what stopped it (None: nothing did)."""
+
+    attempt: int
+    mode: str
+    started_at: NotRequired[str]
+    desired_counts: NotRequired[list[int]]
+    filtered: NotRequired[bool]
+    resumed: bool
+    regions: NotRequired[list[str]]
+    instance_types: NotRequired[list[str]]
+    planned: NotRequired[bool]
+    calls_planned: NotRequired[int]
+    calls_waiting: NotRequired[int]
+    error: str | None
+    cause: str | None
+
+
+class AccountEntry(TypedDict):
+    """Pairs of one scored region at one desired count: how many were asked, scored, or left by which reason."""
+
+    region: str
+    desired_count: int
+    asked: int
+    scored: int
+    without_score: dict[str, int]
+    unanswered: dict[str, int]
+
+
+class StaleEntry(TypedDict):
+    """A region's data set that keeps old values; ``since`` is the slot in which the data set was last whole."""
+
+    dataset: str
+    region: str
+    error: str | None
+    cause: str | None
+    missing: NotRequired[int]
+    asked: NotRequired[int]
+    since: str | None
+
+
+class RefusedShard(TypedDict):
+    """A shard that the merge could not read, and why."""
+
+    key: str
+    dataset: str
+    region: str
+    reason: str
+
+
+class CollectorEntry(TypedDict):
+    """One collector's report in short; ``counts`` are named whole numbers."""
+
+    attempt: NotRequired[int]
+    dataset: str
+    region: str
+    status: str
+    rows: int
+    seconds: float
+    counts: dict[str, int]
+
+
+class AgesEntry(TypedDict):
+    """Ages of one desired count's scores; ``desired_count`` None: all counts together."""
+
+    desired_count: int | None
+    scored: int
+    never: int
+    median_minutes: int | None
+    p95_minutes: int | None
+    oldest_minutes: int | None
+
+
+class Collected(TypedDict):
+    """The part of a manifest that describes collecting."""
+
+    run_id: str
+    status: str
+    attempts: list[AttemptEntry]
+    mode: str
+    desired_counts: list[int]
+    filtered: bool
+    regions_requested: int
+    regions_complete: int
+    pairs: int
+    coverage: dict[str, float | None]
+    coverage_reasons: dict[str, str]
+    coverage_percent: float
+    accounts: list[AccountEntry]
+    sps_calls: int
+    calls_planned: int
+    calls_waiting: int
+    calls_unsent: int
+    throttled_calls: int
+    quota_left: int | None
+    oldest_waiting_minutes: float | None
+    stale: list[StaleEntry]
+    stale_regions: int
+    refused_shards: list[RefusedShard]
+    collectors: list[CollectorEntry]
+
+
+class Written(TypedDict):
+    """The part of a manifest that describes the table, over all merges of the slot."""
+
+    changed_rows: int
+    written_items: int
+    overtaken_items: int
+    items_left: int
+    consumed_write_units: float
+    write_throttles: int
+
+
+class WitnessEntry(TypedDict):
+    """Second witness of one region's spot prices; ``systems``: "linux" and "windows" -> what the comparison found."""
+
+    region: str
+    attempt: int
+    answered: bool
+    odd_rows: int
+    systems: dict[str, dict[str, Any]]
+
+
+class UnknownKinds(TypedDict):
+    """Rows of the price lists that no rule knows: how many, and one of each of a few kinds."""
+
+    rows: int
+    samples: list[RowSample]
+
+
+class Disagreements(TypedDict):
+    """Prices of which two meters say two values: how many rows, and a few sizes with their region."""
+
+    rows: int
+    sizes: list[str]
+
+
+class UnconfirmedSizes(TypedDict):
+    """Pairs of one region that no listing confirmed: how many, and their sizes, a few hundred at most."""
+
+    pairs: int
+    sizes: list[str]
+
+
+class Unconfirmed(TypedDict):
+    """Pairs that no listing confirmed, and pairs that a narrow request found after all."""
+
+    pairs: int
+    healed: int
+    regions: dict[str, UnconfirmedSizes]
+
+
+class PriceFindings(TypedDict):
+    """What a slot's price listings found odd."""
+
+    unknown_kinds: UnknownKinds
+    price_disagreements: Disagreements
+    unconfirmed: Unconfirmed
+    unconfirmed_percent: float | None
+
+
+class Manifest(Collected, Written):
+    """``runs/azure/.../{run_id}.json``: what a run has stored."""
+
+    schema: int
+    complete: bool
+    coverage_sufficient: bool
+    rows: dict[str, int]
+    rows_difference_percent: float | None
+    score_ages: list[AgesEntry]
+    score_age_median_minutes: float | None
+    score_age_p95_minutes: float | None
+    oldest_score_age_minutes: float | None
+    seconds: dict[str, float]
+    merged_at: str
+    outputs: list[str]
+    unknown_kinds: NotRequired[UnknownKinds]  # since 0.2.0, as the next four
+    price_disagreements: NotRequired[Disagreements]
+    unconfirmed: NotRequired[Unconfirmed]
+    unconfirmed_percent: NotRequired[float | None]
+    price_witness: NotRequired[list[WitnessEntry]]
+
+
+class MemorySample(TypedDict):
+    """A row of ``memory.csv.gz``: resident memory of one process, in MB (2**20 bytes)."""
+
+    Timestamp: str
+    Service: str
+    PID: int | str
+    Memory_MB: float
+    Kind: str
+    Region: str
+
+
+class ExecutionEntry(TypedDict):
+    """One invocation of a function, or one collector inside the Batch job; None where a figure is not known."""
+
+    service: str
+    region: str | None
+    status: str | None
+    rows: int | None
+    began_at: str | None
+    seconds: float | None
+    peak_memory_mb: float | None
+    memory_limit_mb: NotRequired[float | None]
+    error: str | None
+
+
+class FunctionUse(TypedDict):
+    """What all invocations of one function used together."""
+
+    invocations: int
+    began_at: str | None
+    seconds: float
+    longest_seconds: float
+    peak_memory_mb: float | None
+    memory_limit_mb: float | None
+
+
+class Execution(TypedDict):
+    """``execution.json``: how long a run took, and how much memory."""
+
+    schema: int
+    run_id: str
+    attempt: int
+    mode: str
+    azure: str
+    status: str | None
+    started_at: str
+    finished_at: str
+    collection_seconds: float
+    merge_seconds: float | None
+    total_seconds: float
+    instance_type: str | None
+    functions: dict[str, FunctionUse]
+    collectors: list[ExecutionEntry]
+
+
+class JobRecord(TypedDict):
+    """What the Batch job of an attempt did, over all its starts; ``attempts`` counts the starts."""
+
+    attempts: int
+    seconds: float
+    instance_type: str | None
+    collectors: list[ExecutionEntry]
+    memory: list[MemorySample]
+    error: NotRequired[str | None]
+    cause: NotRequired[str | None]
+
+
+def parse_manifest(body: bytes, key: str) -> Manifest:
+    """A stored manifest of any schema, in the form of the newest one.
+
+    Args:
+        body: The stored bytes.
+        key: The object's key, for messages.
+
+    Raises:
+        StoreError: The object is no manifest; the message names the key, the field and the value.
+    """
+    try:
+        content = orjson.loads(body)
+        schema = content["schema"]
+        if schema == FIRST_SCHEMA:
+            content = _from_first_schema(content)
+    except KeyError as error:
+        raise StoreError(f"{key} is damaged: {error.args[0]} is missing") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreError(f"{key} is damaged: {type(error).__name__}: {error}") from error
+    if schema not in (FIRST_SCHEMA, MANIFEST_SCHEMA):
+        raise StoreError(f"{key}: schema {schema!r}, this code reads {FIRST_SCHEMA} and {MANIFEST_SCHEMA}")
+    return checked(content, Manifest, key=key)
+
+
+def parse_execution(body: bytes, key: str) -> Execution:
+    """Stored execution statistics. Raises StoreError as ``parse_manifest``."""
+    try:
+        content = orjson.loads(body)
+    except ValueError as error:
+        raise StoreError(f"{key} is damaged: {error}") from error
+    return checked(content, Execution, key=key)
+
+
+def _from_first_schema(old: Any) -> Any:
+    """Schema 1 called "complete" what was never asked: the status is judged again."""
+    coverage = dict(old["coverage"])
+    percent, status = old["coverage_percent"], old["status"]
+    reasons: dict[str, str] = {}
+    if not old["sps_calls"] and not old["rows"]["sps"]:
+        coverage["sps"] = None
+        reasons = {"sps": NOT_ASKED}
+        percent = round(sum(value or 0.0 for value in coverage.values()) / len(coverage), 2)
+    if not any(old["rows"][name] for name in ("sps", "price", "eviction")):
+        status = "failed"
+    elif reasons and status == "complete":
+        status = "partial"
+    lacking: dict[str, object] = {
+        "attempts": [], "accounts": [], "quota_left": None, "score_ages": [], "score_age_median_minutes": None,
+        "score_age_p95_minutes": None, "rows_difference_percent": None, "filtered": True, "items_left": 0,
+        "written_items": 0, "overtaken_items": 0, "consumed_write_units": 0.0, "write_throttles": 0, "outputs": [],
+    }  # fmt: skip
+    new = {"coverage": coverage, "coverage_percent": percent, "coverage_reasons": reasons, "status": status}
+    # Schema 1 kept the age of the oldest waiting score under the name that is now the age of any score.
+    ages = {"oldest_waiting_minutes": old["oldest_score_age_minutes"], "oldest_score_age_minutes": None}
+    return {**lacking, **old, **new, **ages}

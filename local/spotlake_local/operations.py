@@ -1,0 +1,138 @@
+"""The four things an operator does with a deployed stack: pause, resume, run a slot again, replace the secret."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+from botocore.exceptions import ClientError
+
+from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
+from spotlake.errors import ConfigurationError, ConflictError
+from spotlake.models import to_iso
+from spotlake.settings import Settings
+
+_POLL_SECONDS = 2.0
+# What UpdateSchedule would reset if it were not given again (EventBridge Scheduler API, UpdateSchedule, read 2026-11).
+_SCHEDULE_FIELDS = (
+    "Name", "GroupName", "ScheduleExpression", "ScheduleExpressionTimezone", "StartDate", "EndDate", "Description",
+    "KmsKeyArn", "Target", "FlexibleTimeWindow", "ActionAfterCompletion",
+)  # fmt: skip
+
+
+class Operations:
+    """What can be done with one deployed stack."""
+
+    def __init__(self, session: Any, stage: str, *, wait: Callable[[float], None] = time.sleep) -> None:
+        """No request is made yet.
+
+        Args:
+            session: A boto3 session that is signed in.
+            stage: Of the stack.
+            wait: Passes the seconds between two looks.
+        """
+        self._session, self._wait = session, wait
+        self.stack = f"spotlake-azure-{stage}"
+
+    def switch_schedule(self, *, on: bool) -> bool:
+        """Let runs begin by themselves, or not; whether that changed anything.
+
+        While they do not, the alarm on missing runs tells nobody.
+
+        Raises:
+            ConfigurationError: There is no such stack.
+        """
+        client = self._session.client("scheduler")
+        try:
+            found = client.get_schedule(Name=f"{self.stack}-schedule")
+        except ClientError as error:
+            raise self._cannot(error) from None
+        state = "ENABLED" if on else "DISABLED"
+        kept = {name: found[name] for name in _SCHEDULE_FIELDS if name in found}
+        client.update_schedule(**kept, State=state)
+        alarms = self._session.client("cloudwatch")
+        (alarms.enable_alarm_actions if on else alarms.disable_alarm_actions)(
+            AlarmNames=[f"{self.stack}-nocompleterun"]
+        )
+        return bool(found["State"] != state)
+
+    def start_again(self, slot_at: datetime, *, past: bool) -> str:
+        """Start an execution that collects what a slot lacks; its ARN.
+
+        Raises:
+            ConfigurationError: There is no such stack.
+        """
+        given = {"timestamp": to_iso(slot_at), "resume": True, **({"past": True} if past else {})}
+        client = self._session.client("stepfunctions")
+        try:
+            started = client.start_execution(
+                stateMachineArn=self._outputs()["StateMachineArn"], input=orjson.dumps(given).decode()
+            )
+        except ClientError as error:
+            raise self._cannot(error) from None
+        return str(started["executionArn"])
+
+    def ended(self, execution_arn: str) -> Mapping[str, Any]:
+        """Wait for an execution; as ``describe_execution`` has it at the end."""
+        client = self._session.client("stepfunctions")
+        while (found := client.describe_execution(executionArn=execution_arn))["status"] == "RUNNING":
+            self._wait(_POLL_SECONDS)
+        return dict(found)
+
+    def replace_secret(self, secret: str) -> AzureCredentials:
+        """Sign in to Azure with a new secret, and only then put it into the item; who signed in.
+
+        Raises:
+            ConfigurationError: There is no such stack, table or item.
+            SignInError: Azure refuses the new secret; the item is as it was.
+            ConflictError: Somebody else has changed the item meanwhile.
+        """
+        settings = self._settings()
+        client = self._session.client("dynamodb", region_name=settings.auth_region)
+        before = read_credentials(client, settings.auth_table, settings.auth_item)
+        after = replace(before, client_secret=secret)
+        TokenSource(
+            after, authority_url=settings.azure_authority_url or None, ca_file=settings.azure_ca_file or None
+        ).headers()
+        try:
+            client.update_item(
+                TableName=settings.auth_table,
+                Key={"id": {"S": settings.auth_item}},
+                UpdateExpression="SET #data.#secret = :after",
+                ConditionExpression="#data.#secret = :before",
+                ExpressionAttributeNames={"#data": "data", "#secret": "client_secret"},
+                ExpressionAttributeValues={":after": {"S": secret}, ":before": {"S": before.client_secret}},
+            )
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ConditionalCheckFailedException":
+                raise ConflictError(
+                    f"item {settings.auth_item!r} of {settings.auth_table!r} has just changed"
+                ) from None
+            raise ConfigurationError(f"cannot write table {settings.auth_table!r}: {code}") from None
+        return after
+
+    def _outputs(self) -> dict[str, str]:
+        try:
+            (found,) = self._session.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
+        except ClientError as error:
+            raise self._cannot(error) from None
+        return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+
+    def _settings(self) -> Settings:
+        """The running code's: its functions have them in their environment."""
+        try:
+            found = self._session.client("lambda").get_function_configuration(FunctionName=f"{self.stack}-plan")
+        except ClientError as error:
+            raise self._cannot(error) from None
+        return Settings.from_environment(found["Environment"]["Variables"])
+
+    def _cannot(self, error: ClientError) -> ConfigurationError:
+        code = error.response["Error"]["Code"]
+        if code in ("ResourceNotFoundException", "ValidationError"):
+            return ConfigurationError(f"stack {self.stack} is not deployed here: `make deploy`, or give --stage")
+        return ConfigurationError(f"stack {self.stack}: AWS answered {code} ({error.operation_name})")

@@ -1,0 +1,14 @@
+"""Rows of a stored shard as plain dictionaries: tests read what was written, not what the library makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from spotlake.shards import RawShard
+
+
+def parsed_rows(shard: RawShard) -> list[dict[str, Any]]:
+    """Every row of an opened shard."""
+    return [orjson.loads(line) for line in shard.lines.splitlines()]
