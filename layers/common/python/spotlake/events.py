@@ -98,6 +98,14 @@ class MergeEvent(TypedDict):
     failure: FailureJson | NoFailure
 
 
+class PricesResult(TypedDict):
+    """Part of the result of Merge: what the price lists have that nobody was told of yet."""
+
+    new_unknown_kinds: int
+    new_price_disagreements: int
+    witness_disagreement_percent: float | None
+
+
 class MergeResult(TypedDict):
     """Result of Merge: numbers of the slot's manifest, for the state machine and the metrics."""
 

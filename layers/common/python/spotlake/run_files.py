@@ -12,7 +12,7 @@ import orjson
 
 from spotlake.checked import checked
 from spotlake.errors import StoreError
-from spotlake.reports import RowSample
+from spotlake.price_files import Disagreements, Unconfirmed, UnknownKinds, WitnessEntry
 
 MANIFEST_SCHEMA = 2
 FIRST_SCHEMA = 1  # before attempts had numbers
@@ -130,54 +130,6 @@ class Written(TypedDict):
     items_left: int
     consumed_write_units: float
     write_throttles: int
-
-
-class WitnessEntry(TypedDict):
-    """Second witness of one region's spot prices; ``systems``: "linux" and "windows" -> what the comparison found."""
-
-    region: str
-    attempt: int
-    answered: bool
-    odd_rows: int
-    systems: dict[str, dict[str, Any]]
-
-
-class UnknownKinds(TypedDict):
-    """Rows of the price lists that no rule knows: how many, and one of each of a few kinds."""
-
-    rows: int
-    samples: list[RowSample]
-
-
-class Disagreements(TypedDict):
-    """Prices of which two meters say two values: how many rows, and a few sizes with their region."""
-
-    rows: int
-    sizes: list[str]
-
-
-class UnconfirmedSizes(TypedDict):
-    """Pairs of one region that no listing confirmed: how many, and their sizes, a few hundred at most."""
-
-    pairs: int
-    sizes: list[str]
-
-
-class Unconfirmed(TypedDict):
-    """Pairs that no listing confirmed, and pairs that a narrow request found after all."""
-
-    pairs: int
-    healed: int
-    regions: dict[str, UnconfirmedSizes]
-
-
-class PriceFindings(TypedDict):
-    """What a slot's price listings found odd."""
-
-    unknown_kinds: UnknownKinds
-    price_disagreements: Disagreements
-    unconfirmed: Unconfirmed
-    unconfirmed_percent: float | None
 
 
 class Manifest(Collected, Written):

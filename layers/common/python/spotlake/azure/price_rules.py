@@ -46,11 +46,9 @@ REJECTED_KINDS = (
     "duplicate",
     "losing_candidate",
 )
-MOST_SAMPLES = 5
-MOST_DISAGREEING = 20
+MOST_SAMPLES, MOST_DISAGREEING, _LONGEST_SAMPLE_TEXT = 5, 20, 80
 ROUNDING = 0.001  # of a price: candidates that are closer agree
 _SAMPLE_FIELDS = ("productName", "skuName", "meterName", "armSkuName", "type", "retailPrice")
-_LONGEST_SAMPLE_TEXT = 80
 _SIZE = re.compile(r"(?:standard|basic)_[a-z]{1,4}\d")
 _HOST_SIZE = re.compile(r"[_\s-]type\s?\d+$")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from spotlake.merge.slot import SlotRead
 from spotlake.models import Dataset
+from spotlake.price_files import PriceFindings
 from spotlake.reports import CollectorReport, RowSample
-from spotlake.run_files import PriceFindings
 
 MOST_SAMPLES = 5
 MOST_NAMED_DISAGREEMENTS = 20

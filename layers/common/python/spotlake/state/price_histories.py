@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import orjson
 
@@ -26,7 +25,7 @@ def write_price_history(
     objects: ObjectStore,
     run: Run,
     region: str,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, object]],
     *,
     source: str,
     collected_at: datetime,
@@ -48,7 +47,7 @@ def write_price_history(
 
 def read_price_history(
     objects: ReadOnlyObjects, slot_at: datetime, region: str, attempt: int
-) -> list[dict[str, Any]] | None:
+) -> list[dict[str, object]] | None:
     """The rows, or None when there are none. Raises StoreError when they cannot be read or are damaged."""
     key = keys.price_history(slot_at, region, attempt)
     stored = objects.get(key)

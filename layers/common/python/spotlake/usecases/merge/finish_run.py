@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-from spotlake.events import MergeResult
+from spotlake.events import MergeResult, PricesResult
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.models import Dataset, Mode, Run
 from spotlake.names import is_spot_eligible
@@ -62,7 +62,7 @@ def finish_run(run: Run, failures: Sequence[Failure], deps: FinishDeps) -> Merge
     return cast("MergeResult", {**result, **_note_prices(merged, listings, deps.objects)})
 
 
-def _note_prices(merged: Merged, listings: Sequence[CollectorReport], objects: ObjectStore) -> dict[str, Any]:
+def _note_prices(merged: Merged, listings: Sequence[CollectorReport], objects: ObjectStore) -> PricesResult:
     """Remember what the listings taught of prices; what of it is new to people, and how far the witnesses differ."""
     slot_at = merged.slot.slot_at
     compared = {one.region: one.compared(slot_at) for one in merged.witnesses}

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import cast
 
 from spotlake import keys
 from spotlake.azure.price_history import Comparison, PriceHistory, compare_prices, read_history
@@ -13,7 +14,7 @@ from spotlake.errors import ShardRefusedError, StoreError
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.models import Dataset, run_id_of, to_iso
 from spotlake.planning.price_memory import Compared
-from spotlake.run_files import WitnessEntry
+from spotlake.price_files import WitnessEntry, WitnessSystem
 from spotlake.shard_rows import PriceRow
 from spotlake.shards import open_shard, parse_rows
 from spotlake.state.price_histories import read_price_history
@@ -54,7 +55,7 @@ class Witnesses:
             "attempt": self.attempt,
             "answered": bool(self.systems),
             "odd_rows": self.odd_rows,
-            "systems": {name: asdict(one) for name, one in self.systems.items()},
+            "systems": {name: cast("WitnessSystem", asdict(one)) for name, one in self.systems.items()},
         }
 
 
