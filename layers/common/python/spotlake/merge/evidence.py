@@ -53,7 +53,7 @@ def note_looks(state: MergedState, looks: Looks, scored_pairs: Column, slot: int
 
     Args:
         state: With the slot's rows folded in; changed in place.
-        looks: What was looked at.
+        looks: Regions that the slot listed whole, by part.
         scored_pairs: Numbers of the pairs that Azure answered scores of in this slot.
         slot: The slot's number.
         patience: When absence makes a value unknown.

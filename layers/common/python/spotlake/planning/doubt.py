@@ -10,7 +10,7 @@ from spotlake.models import from_iso, to_iso
 LOOKS_TO_BELIEVE = 3
 HOURS_TO_BELIEVE = 6
 _SAME_SHARE = 0.05  # two listings that differ by no more say the same
-_LOOKS_END_AFTER = timedelta(days=1)  # without a look for so long, looks begin anew
+_LOOKS_END_AFTER = timedelta(days=1)  # after so long without a look, counting begins again
 
 
 @dataclass(frozen=True, kw_only=True)

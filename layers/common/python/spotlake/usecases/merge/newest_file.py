@@ -17,9 +17,9 @@ def put_newest(
 
     Args:
         objects: The write bucket.
-        key: Of the file.
+        key: Key of the file.
         body: Gzip.
-        content_type: Of what is in the gzip.
+        content_type: Media type of the unpacked content.
         is_overtaken: Whether a newer state is committed; asked after the file has been read.
 
     Raises:
