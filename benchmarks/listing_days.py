@@ -17,10 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
-from spotlake import keys
 from spotlake.models import Dataset, Mode
-from spotlake.shard_rows import PriceRow
-from spotlake.shards import open_shard, parse_rows
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.listing_days import ListingDays
 
@@ -106,19 +103,13 @@ class _Days:
 
     def _listed(self, slot_at: datetime) -> Prices:
         """Spot prices of the slot's shards, of sizes that can be spot."""
-        found: Prices = {}
-        run_id = slot_at.strftime("%Y%m%dT%H%MZ")
-        for region in self.regions:
-            key = keys.shard(Dataset.PRICE, slot_at, region, 1)
-            body = self.days.objects.objects[key]
-            shard = open_shard(body, key=key, dataset=Dataset.PRICE, run_id=run_id, region=region, attempt=1)
-            known = set(self.world.spot_sizes(region))
-            found |= {
-                (region, row.instance_type): row.spot_price_usd_per_hour
-                for row in parse_rows(shard, key, PriceRow)
-                if row.spot_price_usd_per_hour is not None and row.instance_type in known
-            }
-        return found
+        return {
+            (region, row.instance_type): row.spot_price_usd_per_hour or 0.0
+            for region in self.regions
+            for known in (set(self.world.spot_sizes(region)),)
+            for row in self.days.spot_rows(slot_at, region)
+            if row.instance_type in known
+        }
 
     def _shown(self) -> Prices:
         """Spot prices of the table."""

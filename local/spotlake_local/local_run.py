@@ -214,6 +214,7 @@ class LocalRun:
         wanted = list(summary["outputs"])
         for dataset in Dataset:
             wanted.extend(shard_keys(objects, dataset, self.slot_at))
+        wanted.extend(objects.keys(keys.price_histories_of_slot(self.slot_at)))
         copy_objects(objects, wanted, self.workspace.outputs)
 
     @contextmanager

@@ -103,6 +103,7 @@ def _second() -> dict[str, Any]:
         "score_age_p95_minutes": None,
         "overtaken_items": 0,
         "oldest_waiting_minutes": 0.0,
+        "oldest_score_age_minutes": 0,
     }
 
 

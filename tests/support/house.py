@@ -10,16 +10,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import orjson
 
 from spotlake import keys
-from spotlake.azure.credentials import TokenSource
+from spotlake.azure.credentials import AzureCredentials
+from spotlake.azure_access import AzureAccess
 from spotlake.clock import Deadline, ManualClock
 from spotlake.events import CollectEvent
 from spotlake.models import Dataset, Mode, Run, run_id_of
 from spotlake.planning.attempt import AttemptRecord
 from spotlake.planning.scope import Scope
 from spotlake.reports import CollectorReport
+from spotlake.settings import Settings
 from spotlake.state.attempts import write_record
 from spotlake.state.catalogue import read_catalogue
 from spotlake.stores.ledger import MemoryLedger
@@ -49,6 +52,17 @@ class InMemory(Services):
         return replace(super().eviction_deps(run, deadline), turns=MemoryTurns(spacing_seconds=0.0))
 
 
+class Known(AzureAccess):
+    """Access with credentials that nobody has to look up."""
+
+    def __init__(self, credentials: AzureCredentials, settings: Settings) -> None:
+        super().__init__(boto3.Session(), settings)
+        self.known = credentials
+
+    def credentials(self, run: Run) -> AzureCredentials:
+        return self.known
+
+
 class House:
     """The services of a process with stores in memory. All code between the handlers and Azure is real."""
 
@@ -57,15 +71,12 @@ class House:
         self.services = InMemory(environment)
         self.objects, self.workloads = MemoryObjects(), MemoryWorkloads()
         self.clock = ManualClock(SLOT_AT)
-        credentials = credentials_of(azure)
-        tokens = TokenSource(credentials, authority_url=azure.authority_url, ca_file=azure.ca_file)
         vars(self.services).update(
             objects=self.objects,
             production=MemoryObjects(),
             ledger=MemoryLedger(),
             wall=self.clock,
-            credentials=credentials,
-            tokens=tokens,
+            azure=Known(credentials_of(azure), self.services.settings),
         )
         azure.set_clock(SLOT_AT)
         azure.options(graph_queries=1000)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, cast
 
 import orjson
 
+from spotlake import keys
 from spotlake.azure.credentials import TokenSource
 from spotlake.azure.http import new_session
 from spotlake.clock import Deadline, ManualClock
@@ -20,6 +21,8 @@ from spotlake.planning.catalogue import Catalogue
 from spotlake.planning.scope import Scope
 from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
+from spotlake.shard_rows import PriceRow
+from spotlake.shards import open_shard, parse_rows
 from spotlake.state.attempts import write_record
 from spotlake.state.catalogue import read_catalogue
 from spotlake.stores.ledger import MemoryLedger
@@ -157,6 +160,13 @@ class ListingDays:
             sleep=lambda _: None,
         )
         return collect_eviction_rates(run, item, deps)
+
+    def spot_rows(self, slot_at: datetime, region: str) -> list[PriceRow]:
+        """Rows with a spot price of a region's shard."""
+        key, run_id = keys.shard(Dataset.PRICE, slot_at, region, 1), run_id_of(slot_at)
+        body = self.objects.objects[key]
+        shard = open_shard(body, key=key, dataset=Dataset.PRICE, run_id=run_id, region=region, attempt=1)
+        return [row for row in parse_rows(shard, key, PriceRow) if row.spot_price_usd_per_hour is not None]
 
     def catalogue(self) -> Catalogue:
         found = read_catalogue(self.objects)

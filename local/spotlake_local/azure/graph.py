@@ -18,6 +18,7 @@ import orjson
 
 from spotlake.models import to_iso
 from spotlake_local.azure.answers import RefusalError
+from spotlake_local.azure.facets import facets_of
 from spotlake_local.azure.kusto import Query, QueryError, Row, parse_query
 from spotlake_local.azure.world import World, chance
 
@@ -90,10 +91,11 @@ class ResourceGraph:
         # The table has tenant scope, so a query that names subscriptions finds no row (observed 2025).
         if body.get("subscriptions") or body.get("managementGroups"):
             rows = []
+        facets = facets_of(body.get("facets"), rows)
         if not query.is_ordered and start:
             # Without an order the pages of one query do not fit together.
             rows = rows[3:] + rows[:3]
-        return _page(query, rows, start=start, top=top, in_table=in_table)
+        return _page(query, rows, start=start, top=top, in_table=in_table) | {"facets": facets}
 
     def locations_of(self, body: Any) -> frozenset[str]:
         """Locations that a query names, for fault rules; none for an invalid query."""
@@ -108,7 +110,11 @@ class ResourceGraph:
             query = parse_query(text)
             if query.table not in _TABLES:
                 raise QueryError(0, query.table)
-            self._cached[key] = query, self._rows(query, now_at)
+            rows = self._rows(query, now_at)
+            if not query.is_ordered:
+                # In no order that anybody could count on: neither by region nor by size.
+                rows.sort(key=lambda row: chance("order", text, repr(row)))
+            self._cached[key] = query, rows
             if len(self._cached) > _CACHED_QUERIES:
                 self._cached.popitem(last=False)
         return self._cached[key]

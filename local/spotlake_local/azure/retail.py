@@ -122,6 +122,7 @@ class Query:
     currency: str
     primary_only: bool
     skip: int
+    top: int | None = None
 
     @property
     def money(self) -> str:
@@ -133,7 +134,8 @@ class Query:
         kept = (("api-version", self.version), ("currencyCode", self.currency))
         extra = "".join(f"&{name}={quote(value)}" for name, value in kept if value)
         primary = "&meterRegion=%27primary%27" if self.primary_only else ""
-        return f"{origin}{PATH}?$filter={quote(self.filter_text)}{extra}{primary}&$skip={self.skip + PAGE}"
+        top = "" if self.top is None else f"&$top={self.top - PAGE}"
+        return f"{origin}{PATH}?$filter={quote(self.filter_text)}{extra}{primary}&$skip={self.skip + PAGE}{top}"
 
 
 def parse_query(params: Mapping[str, str], url: str) -> Query:
@@ -152,10 +154,11 @@ def parse_query(params: Mapping[str, str], url: str) -> Query:
         parsed = parse_filter(text, case_sensitive=version == CASE_SENSITIVE_VERSION)
     except FilterError:
         raise bad_request(_BAD_FILTER) from None
-    if not skip.isdecimal():
+    top = params.get("$top")
+    if not skip.isdecimal() or not (top is None or (top.isdecimal() and int(top))):
         raise bad_request(_BAD_FILTER)
     primary = params.get("meterRegion", "").strip("'") == "primary"
-    return Query(text, parsed, version, currency, primary, int(skip))
+    return Query(text, parsed, version, currency, primary, int(skip), None if top is None else int(top))
 
 
 def bad_request(message: str) -> RefusalError:
@@ -185,6 +188,8 @@ class RetailPrices:
             empty: Without rows, as if nothing matched (a fault).
         """
         rows, more = ([], False) if empty else self._rows(query, now_at)
+        if query.top is not None:  # as OData has it; whether the real list heeds it is not established
+            rows, more = rows[: query.top], more and query.top > PAGE
         link = query.next_link(origin) if more else None
         return b"".join(
             (

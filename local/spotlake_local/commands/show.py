@@ -74,6 +74,8 @@ def command(arguments: argparse.Namespace) -> int:
         console.print(f"stale: {what}: {stale['error']}: {stale['cause']}; {kept}")
     for refused in manifest["refused_shards"]:
         console.print(f"refused: {refused['key']}: {refused['reason']}")
+    for text in price_texts(manifest):
+        console.print(f"prices: {text}")
     for key in manifest["outputs"]:
         console.print(f"  {key}", style="dim")
     return 0
@@ -100,6 +102,29 @@ def facts_table(manifest: JudgedManifest, statistics: Execution | None) -> Table
     if manifest["quota_left"] is not None:
         table.add_row("quota left before it", f"{manifest['quota_left']:,} calls")
     return table
+
+
+def price_texts(manifest: JudgedManifest) -> list[str]:
+    """What the price lists lacked, what in them nobody knows, and who contradicts whom; nothing when all is well."""
+    texts = []
+    unconfirmed = manifest.get("unconfirmed")
+    if unconfirmed is not None and unconfirmed["pairs"]:
+        regions = ", ".join(f"{region} {one['pairs']}" for region, one in unconfirmed["regions"].items())
+        texts.append(f"{unconfirmed['pairs']:,} pairs not confirmed, they keep their old price: {regions}")
+    unknown = manifest.get("unknown_kinds")
+    if unknown is not None and unknown["rows"]:
+        kinds = ", ".join(f"{one['kind']!r}" for one in unknown["samples"])
+        texts.append(f"{unknown['rows']:,} rows of kinds that no rule knows: {kinds}")
+    disagreements = manifest.get("price_disagreements")
+    if disagreements is not None and disagreements["rows"]:
+        texts.append(f"{disagreements['rows']:,} second meters say another price: {', '.join(disagreements['sizes'])}")
+    for one in manifest.get("price_witness") or ():
+        found = "; ".join(
+            f"{system} {two['agreeing']:,} sizes agree, {two['disagreeing']:,} do not"
+            for system, two in one["systems"].items()
+        )
+        texts.append(f"second witness of {one['region']}: {found or 'no answer'}")
+    return texts
 
 
 def attempt_text(one: AttemptEntry) -> str:

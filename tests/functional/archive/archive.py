@@ -165,7 +165,7 @@ class Archive:
 
     def _list(self, run: Run, item: WorkItem, dataset: Dataset) -> None:
         """A whole listing of a region, or of the sizes that were asked for."""
-        sizes = [one for one in self.listed[item.region] if not item.filtered or one in item.instance_types]
+        sizes = [one for one in self.listed.get(item.region, ()) if not item.filtered or one in item.instance_types]
         rows: list[dict[str, Any]] = []
         for size in sizes:
             common = {"region": item.region, "instance_type": size}

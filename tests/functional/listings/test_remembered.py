@@ -90,6 +90,39 @@ def test_pairs_that_are_gone_for_two_days_are_asked_narrowly_once_in_six_hours(d
     assert PRICE_MEMORY.read(days.objects).absent == {}
 
 
+@pytest.mark.parametrize(("lost", "rings"), [(20, False), (300, False), (2500, True)])
+def test_a_hole_is_marked_in_the_slots_manifest_to_the_last_pair_and_ages_until_it_heals(
+    days: ListingDays, lost: int, *, rings: bool
+) -> None:
+    region = REGIONS[1]
+    before = days.values("SpotPrice", "PriceAt")
+    days.azure.options(retail_holes={region: lost}, retail_holes_narrow=True)
+    manifest = days.run(FIRST + SLOT)
+    listed = {row.instance_type for row in days.spot_rows(FIRST + SLOT, region)}
+    gone = set(days.azure.world().spot_sizes(region)) - listed
+    (told,) = manifest["unconfirmed"]["regions"].values()
+    assert (manifest["unconfirmed"]["pairs"], told["pairs"]) == (len(gone), len(gone))
+    assert set(told["sizes"]) == set(sorted(gone)[:400])
+    assert (manifest["stale"], manifest["coverage"]["price"]) == ([], 100.0)
+    assert (manifest["unconfirmed_percent"] >= days.settings.unconfirmed_alarm_percent) == rings
+    assert days.values("SpotPrice", "PriceAt") == before
+    days.azure.options(retail_holes={})
+    healed = days.run(FIRST + 2 * SLOT)
+    assert (healed["unconfirmed"]["pairs"], healed["unconfirmed_percent"]) == (0, 0.0)
+    assert days.values("SpotPrice", "PriceAt") == before
+
+
+def test_half_of_a_region_gone_is_not_believed(days: ListingDays) -> None:
+    before = days.values("SpotPrice", "PriceAt")
+    days.azure.options(retail_holes={REGIONS[1]: 5_000}, retail_holes_narrow=True)
+    manifest = days.run(FIRST + SLOT)
+    assert [(one["dataset"], one["region"], one["error"]) for one in manifest["stale"]] == [
+        ("spot_price", REGIONS[1], "UntrustedAnswerError")
+    ]
+    assert manifest["unconfirmed"]["pairs"] == 0  # nobody looked: the region is stale as a whole
+    assert days.values("SpotPrice", "PriceAt") == before
+
+
 def test_a_kind_of_meter_that_nobody_knows_is_told_once_with_samples_and_changes_no_price(days: ListingDays) -> None:
     days.run(FIRST + SLOT)
     before = spot_prices(days)

@@ -7,7 +7,13 @@ import requests
 
 from spotlake.errors import SignInError, SignInUnavailableError
 from spotlake.reports import LocationAnswers
-from tests.functional.placement_scores.double import Bench, Seen, answer, arm_error, item
+from tests.functional.placement_scores.double import (
+    Bench,
+    Seen,
+    answer,
+    arm_error,
+    item,
+)
 from tests.functional.placement_scores.faults import once
 
 

@@ -136,6 +136,16 @@ def test_an_empty_list_is_not_believed(body: dict[str, Any]) -> None:
         fetch(Arm({"sub-a": answer(200, body)}), subscriptions=("sub-a",))
 
 
+def test_another_order_or_a_subscription_that_left_renumbers_no_zone() -> None:
+    first = fetch(Arm())
+    assert first.reference == A
+    for subscriptions in (("sub-b", "sub-a"), ("sub-b",)):
+        again = fetch(Arm(), previous=first, subscriptions=subscriptions)
+        assert again.reference == A
+        place = again.zone_map(subscriptions).place(B, "koreacentral", "1")
+        assert place == first.zone_map(("sub-a", "sub-b")).place(B, "koreacentral", "1")
+
+
 def test_a_subscription_that_left_is_forgotten() -> None:
     assert set(fetch(Arm(), previous=fetch(Arm()), subscriptions=("sub-a",)).zones) == {A}
 

@@ -11,7 +11,14 @@ import requests
 from spotlake.reports import LocationAnswers
 from spotlake.scores.quota import QuotaRules
 from spotlake.stores.ledger import MemoryLedger
-from tests.functional.placement_scores.double import QUOTA_TEXT, Bench, Seen, answer, arm_error, item
+from tests.functional.placement_scores.double import (
+    QUOTA_TEXT,
+    Bench,
+    Seen,
+    answer,
+    arm_error,
+    item,
+)
 from tests.functional.placement_scores.faults import Made, at, once
 
 

@@ -71,6 +71,32 @@ def test_without_an_order_pages_repeat_some_rows_and_lose_others(caller: Caller)
     assert len(read) == first["totalRecords"] > len(set(read))
 
 
+def test_without_an_order_rows_come_neither_by_region_nor_by_size(caller: Caller) -> None:
+    rows = rows_of(caller, ALL)
+    assert len({row["location"] for row in rows}) > 40
+    of_one = [row["skuName"] for row in rows_of(caller, eviction_query("eastus").partition(" | order")[0])]
+    assert of_one != sorted(of_one)
+
+
+def test_facets_count_the_values_of_columns_over_all_pages(caller: Caller) -> None:
+    facets = [
+        {"expression": "location", "options": {"$top": 3, "sortOrder": "desc"}},
+        {"expression": "evictionRate", "options": {"sortBy": "evictionRate", "sortOrder": "asc"}},
+        {"expression": "nothing"},
+        {"expression": "location", "options": {"filter": "location == 'eastus'"}},
+    ]
+    body = caller.graph(ORDERED, options={"$top": 2}, facets=facets).json()
+    by_location, by_band, unknown, filtered = body["facets"]
+    assert (by_location["resultType"], by_location["count"]) == ("FacetResult", 3)
+    assert by_location["totalRecords"] == len(caller.azure.world().ondemand)
+    counts = [one["count"] for one in by_location["data"]]
+    assert counts == sorted(counts, reverse=True)
+    assert [one["evictionRate"] for one in by_band["data"]] == ["", "0-5", "10-15", "15-20", "20+", "5-10"]
+    assert sum(one["count"] for one in by_band["data"]) == body["totalRecords"]
+    assert {unknown["resultType"], filtered["resultType"]} == {"FacetError"}
+    assert len(body["data"]) == 2
+
+
 def test_a_scoped_question_finds_nothing(caller: Caller) -> None:
     for answer in (
         caller.graph(ORDERED, subscriptions=[caller.subscription]),

@@ -74,6 +74,17 @@ def test_past_the_end_is_an_empty_page(caller: Caller) -> None:
     assert (body["Items"], body["Count"], body["NextPageLink"]) == ([], 0, None)
 
 
+def test_top_ends_the_list_early(caller: Caller) -> None:
+    whole = [row for page in pages(caller, SPOT) for row in page["Items"]]
+    few = caller.prices(SPOT, **{"$top": "7"}).json()
+    assert (few["Items"], few["Count"], few["NextPageLink"]) == (whole[:7], 7, None)
+    more = caller.prices(SPOT, **{"$top": "1005"}).json()
+    assert len(more["Items"]) == 1000
+    assert more["NextPageLink"].endswith("&$skip=1000&$top=5")
+    for wrong in ("0", "-1", "many"):
+        assert caller.prices(SPOT, **{"$top": wrong}).status_code == 400
+
+
 def test_skip_gives_the_page_that_the_link_gives(caller: Caller) -> None:
     assert caller.prices(SPOT, **{"$skip": "1000"}).json()["Items"] == pages(caller, SPOT)[1]["Items"]
 

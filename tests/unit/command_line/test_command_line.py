@@ -16,6 +16,7 @@ from spotlake.stores.objects import MemoryObjects
 from spotlake_local.assembly import synthesise
 from spotlake_local.cli import main
 from spotlake_local.commands.runs import TABLE_WIDTH, runs_table
+from spotlake_local.commands.show import price_texts
 from spotlake_local.following import Ended
 from spotlake_local.summary import print_summary, summarise
 from spotlake_local.workspace import Workspace
@@ -231,3 +232,24 @@ def test_a_disk_or_node_that_fails_is_not_called_a_wrong_secret(
     told = capsys.readouterr().err
     assert said in told
     assert "secret" not in told
+
+
+def test_show_tells_what_is_odd_about_prices_and_nothing_when_all_is_well() -> None:
+    assert price_texts(MANIFEST) == []
+    odd: dict[str, Any] = {
+        "unconfirmed": {"pairs": 1_205, "healed": 3, "regions": {"eastus": {"pairs": 1_205, "sizes": []}}},
+        "unknown_kinds": {"rows": 7, "samples": [{"kind": "plus spot"}]},
+        "price_disagreements": {"rows": 1, "sizes": ["eastus spot Standard_D2s_v5"]},
+        "price_witness": [
+            {"region": "eastus", "systems": {"linux": {"agreeing": 1_700, "disagreeing": 2}}},
+            {"region": "westus", "systems": {}},
+        ],
+    }
+    told: Any = MANIFEST | odd
+    assert price_texts(told) == [
+        "1,205 pairs not confirmed, they keep their old price: eastus 1205",
+        "7 rows of kinds that no rule knows: 'plus spot'",
+        "1 second meters say another price: eastus spot Standard_D2s_v5",
+        "second witness of eastus: linux 1,700 sizes agree, 2 do not",
+        "second witness of westus: no answer",
+    ]

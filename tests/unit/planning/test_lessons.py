@@ -37,19 +37,19 @@ def test_names_of_all_collectors_come_together() -> None:
     )
 
 
-def test_only_a_full_run_that_got_all_its_answers_forgets_names() -> None:
+def test_a_name_is_forgotten_when_a_row_with_it_came_back_however_the_others_went() -> None:
     known = Learnt(invalid=InvalidNames(regions={"asia": "20261122T0000Z", "korea": "20261122T0000Z"}))
-    found = report(invalid_regions=("korea",))
-    assert set(fold(known, run_at(), [found]).invalid.regions) == {"asia", "korea"}
     full = run_at(mode=Mode.FULL)
-    assert set(fold(known, full, [found]).invalid.regions) == {"korea"}
-    assert set(fold(known, full, [found, report("partial")]).invalid.regions) == {"asia", "korea"}
-    assert set(fold(known, full, []).invalid.regions) == {"asia", "korea"}
+    answered = report("partial", answered_regions=("asia",))
+    assert set(fold(known, full, [answered, report("failed")]).invalid.regions) == {"korea"}
+    assert set(fold(known, full, [report()]).invalid.regions) == {"asia", "korea"}
+    both = [answered, report(invalid_regions=("asia",))]  # one collector got through, another did not
+    assert fold(known, full, both).invalid.regions["asia"] == full.run_id
 
 
-def test_an_older_full_run_does_not_forget_what_a_newer_run_found() -> None:
+def test_an_older_run_does_not_forget_what_a_newer_run_found() -> None:
     newer = fold(Learnt(), run_at(10), [report(invalid_regions=("asia",))])
-    assert fold(newer, run_at(0, Mode.FULL), [report()]).invalid == newer.invalid
+    assert fold(newer, run_at(0, Mode.FULL), [report(answered_regions=("asia",))]).invalid == newer.invalid
 
 
 def test_restricted_pairs_come_go_and_lapse() -> None:

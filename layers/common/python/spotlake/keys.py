@@ -31,6 +31,7 @@ MERGED_STATES_PREFIX = STATE_PREFIX + "merged/"
 MERGED_CHAIN = STATE_PREFIX + "merged_chain.json"
 INVALID_NAMES = STATE_PREFIX + "invalid_names.json.gz"
 RESTRICTED_PAIRS = STATE_PREFIX + "restricted_pairs.json.gz"
+REFUSED_SUBSCRIPTIONS = STATE_PREFIX + "refused_subscriptions.json"
 LOCATIONS = STATE_PREFIX + "locations.json.gz"
 LOCATION_HEALTH = STATE_PREFIX + "location_health.json.gz"
 LAST_GOOD = STATE_PREFIX + "last_good.json.gz"
@@ -67,9 +68,14 @@ def shards_of_slot(dataset: Dataset, slot_at: datetime) -> str:
     return f"rawdata/azure/{dataset.value}/{_slot(slot_at)}/"
 
 
+def price_histories_of_slot(slot_at: datetime) -> str:
+    """The folder of a slot's price histories."""
+    return f"{PRICE_HISTORY_PREFIX}{_slot(slot_at)}/"
+
+
 def price_history(slot_at: datetime, region: str, attempt: int) -> str:
     """Resource Graph's price history of a region, as read in one attempt."""
-    return f"{PRICE_HISTORY_PREFIX}{_slot(slot_at)}/{region}.{attempt}.jsonl.gz"
+    return f"{price_histories_of_slot(slot_at)}{region}.{attempt}.jsonl.gz"
 
 
 def region_and_attempt(shard_key: str) -> tuple[str, int]:

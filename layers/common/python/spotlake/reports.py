@@ -67,6 +67,7 @@ class Findings:
 
     Attributes:
         invalid_regions, invalid_instance_types: Names that Azure refused.
+        answered_regions, answered_instance_types: Names that an earlier run was refused for, and that have rows now.
         restricted_pairs: Pairs that two subscriptions may not use.
         unrestricted_pairs: Pairs remembered as restricted that some subscription may use (size as ``join_key``).
         restricted_for: Digest of a subscription -> pairs that this subscription may not use and another may.
@@ -81,6 +82,8 @@ class Findings:
 
     invalid_regions: tuple[str, ...] = ()
     invalid_instance_types: tuple[str, ...] = ()
+    answered_regions: tuple[str, ...] = ()
+    answered_instance_types: tuple[str, ...] = ()
     restricted_pairs: PairList = ()
     unrestricted_pairs: PairList = ()
     restricted_for: Mapping[str, PairList] = field(default_factory=dict)

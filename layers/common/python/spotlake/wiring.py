@@ -24,6 +24,7 @@ from spotlake.reports import CollectorReport
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
 from spotlake.state.locations import LOCATIONS
+from spotlake.state.refused_subscriptions import usable_subscriptions
 from spotlake.stores.claims import DynamoDbClaims
 from spotlake.stores.executions import is_running
 from spotlake.stores.ledger import DynamoDbLedger
@@ -121,16 +122,16 @@ class Services:
 
     def placement_deps(self, run: Run, deadline: Deadline, work: Work | None = None) -> PlacementDeps:
         """Dependencies of the placement-score collector; ``work`` names the owed pairs."""
-        subscriptions = self.azure.credentials(run).subscriptions
+        listed = self.azure.credentials(run).subscriptions
         known = LOCATIONS.read(self.objects)
-        nothing = ZoneMap({}, reference=subscription_digest(subscriptions[0]))
+        nothing = ZoneMap({}, reference=subscription_digest(listed[0]))
         return PlacementDeps(
             objects=self.objects,
             ledger=self.ledger,
             session=new_session(connections=SCORE_THREADS),
             tokens=self.azure.tokens(run),
-            subscriptions=subscriptions,
-            zones=known.zone_map(subscriptions) if known else nothing,
+            subscriptions=usable_subscriptions(self.objects, listed, self.clock(run).now()),
+            zones=known.zone_map(listed) if known else nothing,
             clock=self.clock(run),
             deadline=deadline,
             settings=self.settings,
@@ -146,7 +147,8 @@ class Services:
         notes: list[str] = []
         subscriptions: tuple[str, ...] = ()
         try:
-            subscriptions = self.azure.credentials(run).subscriptions
+            listed = self.azure.credentials(run).subscriptions
+            subscriptions = usable_subscriptions(self.objects, listed, self.clock(run).now())
             locations = self.azure.locations(run, self.objects, self.clock(run).now(), deadline, notes.append)
         except ConfigurationError as error:
             known = LOCATIONS.read(self.objects)

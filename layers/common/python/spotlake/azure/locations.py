@@ -66,10 +66,12 @@ def fetch_locations(
         routing = previous.routing
     else:
         raise errors[reference]
-    wanted = {subscription_digest(name) for name in subscriptions}
+    chosen = (previous.reference if previous else "") or subscription_digest(reference)
+    wanted = {chosen, *map(subscription_digest, subscriptions)}  # zones keep their numbers though the list changes
     return Locations(
         fetched_at=now_at,
         routing=routing,
+        reference=chosen,
         zones={digest: known for digest, known in zones.items() if digest in wanted},
         failed={subscription_digest(name): str(error) for name, error in errors.items()},
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 
-from spotlake.models import Dataset, Mode, Run, slot_of_run_id
+from spotlake.models import Dataset, Run, slot_of_run_id
 from spotlake.names import join_key
 from spotlake.reports import CollectorReport, Findings, LocationAnswers
 
@@ -81,22 +81,28 @@ def fold(learnt: Learnt, run: Run, reports: Sequence[CollectorReport]) -> Learnt
 
     Args:
         learnt: The lessons before the run.
-        run: The run. A full run with all its answers drops refused names that Azure did not refuse again.
+        run: The run.
         reports: Reports of all collectors that wrote a shard. Reports of other data sets are skipped.
     """
     ours = [report for report in reports if report.dataset is Dataset.SPS]
     found = [report.found for report in ours]
-    asked_everything = run.mode is Mode.FULL and bool(ours) and all(one.status == "complete" for one in ours)
 
-    def names(known: Mapping[str, str], refused: Iterable[str]) -> dict[str, str]:
-        kept = {name: at for name, at in known.items() if at > run.run_id or not asked_everything}
+    def names(known: Mapping[str, str], refused: Iterable[str], answered: Iterable[str]) -> dict[str, str]:
+        healed = set(answered)
+        kept = {name: at for name, at in known.items() if at > run.run_id or name not in healed}
         return dict(sorted({**kept, **{name: max(kept.get(name, ""), run.run_id) for name in refused}}.items()))
 
     return Learnt(
         invalid=InvalidNames(
-            regions=names(learnt.invalid.regions, chain.from_iterable(one.invalid_regions for one in found)),
+            regions=names(
+                learnt.invalid.regions,
+                chain.from_iterable(one.invalid_regions for one in found),
+                chain.from_iterable(one.answered_regions for one in found),
+            ),
             instance_types=names(
-                learnt.invalid.instance_types, chain.from_iterable(one.invalid_instance_types for one in found)
+                learnt.invalid.instance_types,
+                chain.from_iterable(one.invalid_instance_types for one in found),
+                chain.from_iterable(one.answered_instance_types for one in found),
             ),
         ),
         restricted=_fold_restricted(learnt.restricted, run, found),

@@ -20,6 +20,7 @@ class Locations:
         fetched_at: When the subscriptions were asked.
         routing: Physical public locations of the reference subscription, sorted.
         zones: Digest of each subscription -> region -> logical zone -> physical zone.
+        reference: Digest of the subscription whose zone numbers are reported: chosen once, "" before.
         failed: Digest of each subscription that did not answer -> cause. Such a subscription keeps its last known
             zones.
     """
@@ -27,6 +28,7 @@ class Locations:
     fetched_at: datetime
     routing: tuple[str, ...]
     zones: Mapping[str, RegionZones]
+    reference: str = ""
     failed: Mapping[str, str] = field(default_factory=dict)
 
     def is_fresh(self, now_at: datetime, subscriptions: Sequence[str]) -> bool:
@@ -36,5 +38,5 @@ class Locations:
         return is_new and asked.issuperset(map(subscription_digest, subscriptions))
 
     def zone_map(self, subscriptions: Sequence[str]) -> ZoneMap:
-        """The zone map of these subscriptions; the first one is the reference."""
-        return ZoneMap(self.zones, reference=subscription_digest(subscriptions[0]))
+        """The zone map of these subscriptions; the first one is the reference where none was chosen before."""
+        return ZoneMap(self.zones, reference=self.reference or subscription_digest(subscriptions[0]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from spotlake import keys
 from spotlake.models import from_iso, to_iso
@@ -18,6 +18,7 @@ class LocationsJson(TypedDict):
     routing: list[str]
     zones: Mapping[str, RegionZones]
     failed: Mapping[str, str]
+    reference: NotRequired[str]  # since 0.2.0
 
 
 def _parse(content: LocationsJson) -> Locations:
@@ -26,6 +27,7 @@ def _parse(content: LocationsJson) -> Locations:
         routing=tuple(content["routing"]),
         zones=content["zones"],
         failed=content["failed"],
+        reference=content.get("reference", ""),
     )
 
 
@@ -37,6 +39,7 @@ def _dump(locations: Locations | None) -> Mapping[str, object]:
         "routing": list(locations.routing),
         "zones": locations.zones,
         "failed": locations.failed,
+        "reference": locations.reference,
     }
     return content
 

@@ -21,6 +21,7 @@ from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.shard_rows import ScoreRow
 from spotlake.usecases.collect.call_rights import CallRights
 from spotlake.usecases.collect.delivery import Delivery, LocationHealth
+from spotlake.usecases.collect.refused_parts import INVALID_REQUEST, RefusedParts
 
 _LOCATIONS_PER_CALL = 4  # its own location and three more
 _SPREAD_OVER = 8  # calls of a failing location go to this many of the healthiest others
@@ -53,6 +54,7 @@ class CallSender:
         health: Location -> results of its calls.
         counts: Number of answers by kind, and of rows that could not be used.
         fatal: Error that makes further calls useless; None so far.
+        split_budget: Calls that may still be sent for parts of refused calls.
     """
 
     run: Run
@@ -77,6 +79,8 @@ class CallSender:
     health: dict[str, LocationHealth] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     fatal: SpotlakeError | None = None
+    split_budget: int = 24
+    _splitting: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def deliver(self, call: ScoreCall, *, avoid: Collection[str] = ()) -> Delivery:
@@ -86,18 +90,38 @@ class CallSender:
             call: The call to send.
             avoid: Subscriptions not to ask.
         """
-        delivery = Delivery(reason="unsupported_location")
         try:
-            for location in self._locations(call):
-                delivery = self._deliver_through(location, call, avoid)
-                if delivery.answer is not None or not delivery.elsewhere:
-                    break
+            delivery = self._deliver_anywhere(call, avoid)
+            if delivery.reason == INVALID_REQUEST:
+                delivery = self._deliver_in_parts(call, avoid, delivery)
         except DeadlineError as error:
             return Delivery(reason="deadline", error=error)
         except (SignInError, SignInUnavailableError, StoreError) as error:
             self.stop(error)
             return Delivery(reason="stopped", error=error)
         return delivery
+
+    def _deliver_anywhere(self, call: ScoreCall, avoid: Collection[str]) -> Delivery:
+        delivery = Delivery(reason="unsupported_location")
+        for location in self._locations(call):
+            delivery = self._deliver_through(location, call, avoid)
+            if delivery.answer is not None or not delivery.elsewhere:
+                break
+        return delivery
+
+    def _deliver_in_parts(self, call: ScoreCall, avoid: Collection[str], whole: Delivery) -> Delivery:
+        """Find the names for which Azure refuses a call in unknown words, and have the others answered."""
+        with self._splitting:
+            parts = RefusedParts(lambda part: self._deliver_anywhere(part, avoid), self.split_budget)
+            answers, regions, sizes = parts.split(call)
+            self._count("calls_split")
+            self._count("calls_for_parts", self.split_budget - parts.budget)
+            self.split_budget = parts.budget
+            self.invalid_regions.update(regions)
+            self.invalid_instance_types.update(map(join_key, sizes))
+        if not answers:
+            return whole
+        return Delivery(answer=self._answer(call, [row for one in answers for row in one.rows]))
 
     def stop(self, why: SpotlakeError) -> None:
         """Begin no further send. Sends under way end by themselves."""
@@ -228,7 +252,7 @@ class CallSender:
                 self.unsupported.add(question.location)
                 return Delivery(reason="unsupported_location", error=answer.error)
             case Outcome.INVALID_REQUEST:
-                return Delivery(reason="invalid_request", error=answer.error, elsewhere=False)
+                return Delivery(reason=INVALID_REQUEST, error=answer.error, elsewhere=False)
             case _:
                 return Delivery(reason=answer.outcome.value, error=answer.error)
         return None

@@ -16,8 +16,9 @@ from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import API, Tokens
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ReclaimedError, SignInError, SignInUnavailableError, SpotlakeError
-from spotlake.models import Dataset, Run, ScoreCall, WorkItem
+from spotlake.models import Dataset, Mode, Run, ScoreCall, WorkItem
 from spotlake.names import join_key
+from spotlake.planning.lessons import InvalidNames
 from spotlake.reports import CollectorReport, CollectorStatus, Findings
 from spotlake.scores.accounts import Accountant, AnsweredCall
 from spotlake.scores.quota import QuotaRules
@@ -26,7 +27,7 @@ from spotlake.scores.second_calls import second_calls
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
 from spotlake.shard_rows import ScoreRow
-from spotlake.state.lessons import read_restrictions
+from spotlake.state.lessons import read_invalid_names, read_restrictions
 from spotlake.stores.ledger import QuotaLedger
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.collect.call_rights import CallRights
@@ -118,6 +119,8 @@ class _Collection:
         self.reasons: Counter[str] = Counter()
         self.error: SpotlakeError | None = None
         self.known = read_restrictions(deps.objects)
+        # A full run asks refused names again, so only it can find them answered.
+        self.refused_before = read_invalid_names(deps.objects) if run.mode is Mode.FULL else InvalidNames()
         todo = [call for call in item.calls if call.call_id not in deps.already]
         settings = deps.settings
         self.rights = CallRights(
@@ -284,6 +287,10 @@ class _Collection:
         return Findings(
             invalid_regions=tuple(sorted(self.sender.invalid_regions)),
             invalid_instance_types=self._spelt(self.sender.invalid_instance_types),
+            answered_regions=tuple(sorted({row.region for row in self.rows} & self.refused_before.regions.keys())),
+            answered_instance_types=tuple(
+                sorted({row.instance_type for row in self.rows} & self.refused_before.instance_types.keys())
+            ),
             restricted_pairs=tuple(pair for pair in restricted if (pair[0], join_key(pair[1])) not in remembered),
             unrestricted_pairs=tuple(sorted(remembered & offered(self.rows))),
             restricted_for={digest: tuple(pairs) for digest, pairs in restricted_for(self.rows).items()},

@@ -22,6 +22,7 @@ from spotlake.state.full_runs import note_full_run
 from spotlake.state.last_good import note_last_good
 from spotlake.state.lessons import learn_from
 from spotlake.state.price_memory import PRICE_MEMORY
+from spotlake.state.refused_subscriptions import note_refused
 from spotlake.state.sweep import change_sweep
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
@@ -53,6 +54,7 @@ def finish_run(run: Run, failures: Sequence[Failure], deps: FinishDeps) -> Merge
     own = next(one for one in merged.slot.attempts if one.record.run.attempt == run.attempt)
     _note_listing(merged, deps.objects, deps.merge.settings)
     learn_from(deps.objects, run, own.reports)
+    note_refused(deps.objects, run, own.reports)
     listings = [] if own.record.scope.instance_types else own.reports  # some sizes are no whole listing
     note_last_good(deps.objects, run.slot_at, listings, merged.slot.account.accounts())
     _note_answers(merged.slot, deps.objects)

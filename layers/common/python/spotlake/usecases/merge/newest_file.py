@@ -19,7 +19,7 @@ def put_newest(
         objects: The write bucket.
         key: Key of the file.
         body: Gzip.
-        content_type: Type of the content inside the gzip.
+        content_type: Media type of the unpacked content.
         is_overtaken: Whether a newer state is committed; asked after the file has been read.
 
     Raises:

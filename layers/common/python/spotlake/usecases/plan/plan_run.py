@@ -12,6 +12,7 @@ from spotlake.clock import Clock
 from spotlake.errors import RunInProgressError
 from spotlake.events import PlanResult
 from spotlake.models import Mode, Run, floor_to_slot, from_iso, run_id_of, to_iso
+from spotlake.names import regions_to_collect
 from spotlake.planning.attempt import AttemptRecord
 from spotlake.planning.run_input import parse_input, require_known_regions, require_known_sizes
 from spotlake.planning.scope import Scope
@@ -98,7 +99,7 @@ class _Planning:
 
     def _incremental(self, record: AttemptRecord, answers: SlotAnswers) -> PlanResult:
         deps = self.deps.prepare(record.run)
-        candidates = () if self.scope.regions or self.catalogue.pairs else deps.routing
+        candidates = () if self.scope.regions or self.catalogue.pairs else regions_to_collect(deps.routing)
         prepared = prepare_collection(record, self.catalogue, deps, candidates=candidates, answers=answers)
         return self._result(record.run, prepared, start_full_run=self._full_run_is_due())
 
