@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from spotlake.errors import SpotlakeError
@@ -61,3 +62,14 @@ class Delivery:
     reason: str = ""
     error: SpotlakeError | None = None
     elsewhere: bool = True
+
+
+def cause_of(reasons: Mapping[str, int], *, unsent: int, calls: int, missing: int, error: Exception | None) -> str:
+    """One sentence on the calls without an answer, for the collector's report.
+
+    >>> cause_of({"no_quota": 2}, unsent=2, calls=5, missing=80, error=None)
+    '2 of 5 calls got no answer (2 no_quota); 80 pairs are without an answer'
+    """
+    said = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
+    text = f"{unsent} of {calls} calls got no answer" + (f" ({said})" if said else "")
+    return f"{text}; {missing} pairs are without an answer" + (f"; last: {error}" if error else "")

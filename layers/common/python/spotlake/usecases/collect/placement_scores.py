@@ -32,7 +32,7 @@ from spotlake.stores.ledger import QuotaLedger
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.collect.call_rights import CallRights
 from spotlake.usecases.collect.call_sender import CallSender
-from spotlake.usecases.collect.delivery import Delivery
+from spotlake.usecases.collect.delivery import Delivery, cause_of
 from spotlake.usecases.collect.stored_shards import stored_report, write_shard
 
 _WRITE_SECONDS = 15.0  # kept free at the end for giving back rights and writing the shard
@@ -262,6 +262,9 @@ class _Collection:
             **{f"unsent_{reason}": calls for reason, calls in self.reasons.items()},
             **count_rows(self.rows, kept),
         }
+        cause = cause_of(
+            self.reasons, unsent=len(self.unsent), calls=len(self.item.calls), missing=missing, error=error
+        )
         return CollectorReport(
             dataset=Dataset.SPS,
             region=self.item.region,
@@ -272,14 +275,9 @@ class _Collection:
             unsent_call_ids=tuple(sorted(self.unsent)),
             accounts=accounts,
             error=type(error).__name__ if error else None,
-            cause=self._cause(error, missing) if status != "complete" else None,
+            cause=cause if status != "complete" else None,
             found=self._findings(),
         )
-
-    def _cause(self, error: Exception | None, missing: int) -> str:
-        said = ", ".join(f"{calls} {reason}" for reason, calls in sorted(self.reasons.items()))
-        text = f"{len(self.unsent)} of {len(self.item.calls)} calls got no answer" + (f" ({said})" if said else "")
-        return f"{text}; {missing} pairs are without an answer" + (f"; last: {error}" if error else "")
 
     def _findings(self) -> Findings:
         refused_by, remembered = restrictions(self.rows), self.known.everywhere
