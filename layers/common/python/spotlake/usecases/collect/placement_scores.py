@@ -259,12 +259,11 @@ class _Collection:
             "pairs_unanswered": missing,
             **self.http.to_dict(),
             **self.sender.counts,
-            **{f"unsent_{reason}": calls for reason, calls in self.reasons.items()},
+            **{f"unsent_{reason}": number for reason, number in self.reasons.items()},
             **count_rows(self.rows, kept),
         }
-        cause = cause_of(
-            self.reasons, unsent=len(self.unsent), calls=len(self.item.calls), missing=missing, error=error
-        )
+        calls = len(self.item.calls)
+        cause = cause_of(self.reasons, unsent=len(self.unsent), calls=calls, missing=missing, error=error)
         return CollectorReport(
             dataset=Dataset.SPS,
             region=self.item.region,
