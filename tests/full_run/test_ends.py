@@ -164,8 +164,8 @@ def test_a_setting_that_cannot_be_read_is_named(job_with_a_wrong_setting: Job) -
 def test_an_attempt_ends_within_the_seconds_that_the_job_definition_gives(
     aws: EmulatedAws, azure: SimulatedAzure, tmp_path: Path
 ) -> None:
-    job = Job(aws, azure, tmp_path, "few-seconds", environment={"FULL_RUN_SECONDS": "3"})
-    azure.fault(api="sps", latency_seconds=6.0)  # of each answer; within the default of an hour all would come
+    job = Job(aws, azure, tmp_path, "few-seconds", environment={"FULL_RUN_SECONDS": "9"})
+    azure.fault(api="sps", latency_seconds=12.0)  # of each answer; within the default of an hour all would come
     assert job.finish() == 0  # what was collected counts, the rest says why not
     record = job.record()
     ends = {one["error"] for one in record["collectors"] if one["service"] == "sps"}
