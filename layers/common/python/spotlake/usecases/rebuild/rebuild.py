@@ -184,6 +184,8 @@ class _Rebuild:
     def _older(self, base: str, slots: list[MergedSlot], *, total: int) -> _Folding:
         """The state before the remembered slots; from the round before, as far as that folded the same."""
         folding = None
+        if not slots:
+            return _Folding(self.states.load(base) if base else MergedState())
         if self.older is not None and self.older[0] == base:
             before = self.older[1]
             if slots[: len(before.slots)] == before.slots:
