@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from spotlake.errors import ConfigurationError, InvalidInputError, Recovery, SpotlakeError, StoreError
 
-_COMMANDS = ("run", "runs", "show", "report", "exec", "plan_calls", "image", "doctor", "ops")
+_COMMANDS = ("run", "runs", "show", "report", "exec", "plan_calls", "image", "doctor", "ops", "rebuild")
 _EXIT_INPUT = 2
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130

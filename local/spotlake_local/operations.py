@@ -91,7 +91,7 @@ class Operations:
             SignInError: Azure refuses the new secret; the item is as it was.
             ConflictError: Somebody else has changed the item meanwhile.
         """
-        settings = self._settings()
+        settings = self.settings()
         client = self._session.client("dynamodb", region_name=settings.auth_region)
         before = read_credentials(client, settings.auth_table, settings.auth_item)
         after = replace(before, client_secret=secret)
@@ -116,20 +116,24 @@ class Operations:
             raise ConfigurationError(f"cannot write table {settings.auth_table!r}: {code}") from None
         return after
 
+    def settings(self) -> Settings:
+        """Settings of the running code, from its functions' environment.
+
+        Raises:
+            ConfigurationError: There is no such stack.
+        """
+        try:
+            found = self._session.client("lambda").get_function_configuration(FunctionName=f"{self.stack}-plan")
+        except ClientError as error:
+            raise self._cannot(error) from None
+        return Settings.from_environment(found["Environment"]["Variables"])
+
     def _outputs(self) -> dict[str, str]:
         try:
             (found,) = self._session.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
         except ClientError as error:
             raise self._cannot(error) from None
         return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
-
-    def _settings(self) -> Settings:
-        """Settings of the running code, from its functions' environment."""
-        try:
-            found = self._session.client("lambda").get_function_configuration(FunctionName=f"{self.stack}-plan")
-        except ClientError as error:
-            raise self._cannot(error) from None
-        return Settings.from_environment(found["Environment"]["Variables"])
 
     def _cannot(self, error: ClientError) -> ConfigurationError:
         code = error.response["Error"]["Code"]

@@ -53,7 +53,7 @@ MANIFEST: Any = {
 }
 
 
-@pytest.mark.parametrize("name", ["run", "runs", "show", "report", "exec", "plan-calls", "image"])
+@pytest.mark.parametrize("name", ["run", "runs", "show", "report", "exec", "plan-calls", "image", "rebuild"])
 def test_every_help_has_examples_that_name_the_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])

@@ -6,7 +6,7 @@ attempt overwrites another. docs/data.md describes every key.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from spotlake.models import Dataset
 
@@ -47,6 +47,8 @@ WORK_PREFIX = "work/azure/"
 
 # Written: the second witness of prices, as Resource Graph told it, beside the shards.
 PRICE_HISTORY_PREFIX = "rawdata/azure/price_history/"
+_SLOT_FORM = "%Y/%m/%d/%H-%M"
+_SLOT_LENGTH = len("2025/12/15/10-00")
 
 
 def _day(slot_at: datetime) -> str:
@@ -54,7 +56,7 @@ def _day(slot_at: datetime) -> str:
 
 
 def _slot(slot_at: datetime) -> str:
-    return slot_at.strftime("%Y/%m/%d/%H-%M")
+    return slot_at.strftime(_SLOT_FORM)
 
 
 def shard(dataset: Dataset, slot_at: datetime, region: str, attempt: int) -> str:
@@ -76,6 +78,29 @@ def price_histories_of_slot(slot_at: datetime) -> str:
 def price_history(slot_at: datetime, region: str, attempt: int) -> str:
     """Resource Graph's price history of a region, as read in one attempt."""
     return f"{price_histories_of_slot(slot_at)}{region}.{attempt}.jsonl.gz"
+
+
+def folders_of_slots() -> tuple[str, ...]:
+    """Folders whose keys name slots that may have been merged."""
+    shards = tuple(f"rawdata/azure/{dataset.value}/" for dataset in Dataset)
+    return (*shards, WORK_PREFIX, f"{STATE_PREFIX}work/", MANIFEST_PREFIX)
+
+
+def folder_of_day(folder: str, day: date) -> str:
+    """The part of a folder of slots that belongs to one day."""
+    return f"{folder}{day:%Y/%m/%d}/"
+
+
+def slot_in(folder: str, key: str) -> datetime | None:
+    """The slot that a key of a folder of slots names; None for any other key.
+
+    >>> slot_in("runs/azure/", "runs/azure/2025/12/15/10-00.json").isoformat()
+    '2025-12-15T10:00:00+00:00'
+    """
+    try:
+        return datetime.strptime(key.removeprefix(folder)[:_SLOT_LENGTH], _SLOT_FORM).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def region_and_attempt(shard_key: str) -> tuple[str, int]:

@@ -70,7 +70,7 @@ class SlotRead:
     @property
     def looks(self) -> Looks:
         """Regions that some attempt listed whole; an attempt whose record is gone may have listed some sizes alone."""
-        whole = [one for one in self.attempts if not one.record.scope.instance_types and one.record.run.owner]
+        whole = [one for one in self.attempts if one.record.known and not one.record.scope.instance_types]
         listed = [report for one in whole for report in one.reports if report.status == "complete"]
         prices = [report for report in listed if report.dataset is Dataset.PRICE]
         return Looks(

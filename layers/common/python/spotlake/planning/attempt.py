@@ -20,11 +20,13 @@ class AttemptRecord:
         run: The attempt, with the desired counts of the input, or else count 1.
         scope: Regions and sizes that the attempt covers.
         includes: Numbers of the slot's earlier attempts whose answers this attempt counts on. They are merged together.
+        known: Whether it is known what the attempt was asked. If not, it may have listed some sizes alone.
     """
 
     run: Run
     scope: Scope
     includes: tuple[int, ...] = ()
+    known: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

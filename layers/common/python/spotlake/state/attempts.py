@@ -14,10 +14,11 @@ import orjson
 
 from spotlake import keys
 from spotlake.errors import StoreError
-from spotlake.models import Dataset, Mode, Run, RunJson, ScoreCall, ScoreCallJson, WorkItem, run_id_of
+from spotlake.models import Dataset, Mode, Run, RunJson, ScoreCall, ScoreCallJson, WorkItem, from_iso, run_id_of
 from spotlake.packing import unpack
 from spotlake.planning.attempt import FIRST_FORM, AttemptRecord, Failure, Work
 from spotlake.planning.scope import Scope, ScopeJson
+from spotlake.run_files import parse_manifest
 from spotlake.state.first_form import read_first_form
 from spotlake.stores.documents import encode_json, put_once, read_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
@@ -82,11 +83,14 @@ def read_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> At
 
 
 def known_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord:
-    """Read the record of an attempt in the chain. If the record has expired, return that of an attempt at everything.
+    """Read the record of an attempt in the chain. If the record has expired, the manifest says what it was.
 
-    Records expire after some days; raw shards and the chain stay. So old attempts are merged again without their
-    records.
+    Records expire after some days; raw shards, manifests and the chain stay. So old attempts are merged again without
+    their records. Without a manifest too, the attempt counts as one at everything that is not known.
     """
+    found = _find_record(objects, slot_at, attempt) or _record_of_manifest(objects, slot_at, attempt)
+    if found is not None:
+        return found
     forgotten = Run(
         run_id=run_id_of(slot_at),
         mode=Mode.INCREMENTAL,
@@ -95,7 +99,35 @@ def known_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> A
         owner="",
         attempt=attempt,
     )
-    return _find_record(objects, slot_at, attempt) or AttemptRecord(run=forgotten, scope=Scope())
+    return AttemptRecord(run=forgotten, scope=Scope(), known=False)
+
+
+def _record_of_manifest(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord | None:
+    """What the slot's manifest says of an attempt; None when it says nothing, or cannot be read."""
+    key = keys.manifest(slot_at)
+    stored = objects.get(key)
+    try:
+        entries = [] if stored is None else parse_manifest(stored.body, key)["attempts"]
+        entry = next((one for one in entries if one["attempt"] == attempt), None)
+        if entry is None:
+            return None
+        run = Run(
+            run_id=run_id_of(slot_at),
+            mode=Mode(entry["mode"]),
+            desired_counts=tuple(entry["desired_counts"]),
+            started_at=from_iso(entry["started_at"]),
+            owner="",
+            attempt=attempt,
+        )
+        scope = Scope(
+            regions=tuple(entry["regions"]),
+            instance_types=tuple(entry["instance_types"]),
+            resume=entry["resumed"],
+            filtered=entry["filtered"],
+        )
+    except (StoreError, KeyError, ValueError):
+        return None
+    return AttemptRecord(run=run, scope=scope)
 
 
 def _find_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord | None:

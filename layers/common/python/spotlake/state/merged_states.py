@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from spotlake import keys
-from spotlake.errors import ConflictError, StoreError
+from spotlake.errors import ConflictError, DamagedStateError, StoreError
 from spotlake.merge.state import MergedState, decode
 from spotlake.stores.documents import read_json, write_json
 from spotlake.stores.objects import ObjectStore
@@ -20,6 +20,8 @@ from spotlake.stores.objects import ObjectStore
 SCHEMA = 3
 _FIRST_SCHEMA = 1  # entries without attempts: what was merged then is attempt 0
 _OLDER_SCHEMAS = (_FIRST_SCHEMA, 2)  # neither knows ``rewrite``
+WAY_OUT = "`spotlake rebuild` makes it again from the raw shards"
+REMEMBERED_RUNS = 144  # a day; a slot that comes later gets its snapshot only
 _MOST_BEGUN = 3  # each is held in memory beside two views, one at a time
 _ROUNDS = 8
 
@@ -103,9 +105,23 @@ class MergedStates:
         self._objects = objects
 
     def head(self) -> Head:
-        """Read the chain. Raises StoreError when the object is damaged."""
-        content, etag = read_json(self._objects, keys.MERGED_CHAIN, schema=SCHEMA, older=_OLDER_SCHEMAS)
-        return Head() if content is None else _head(content, etag)
+        """Read the chain. Raises DamagedStateError when the object is damaged."""
+        try:
+            content, etag = read_json(self._objects, keys.MERGED_CHAIN, schema=SCHEMA, older=_OLDER_SCHEMAS)
+            return Head() if content is None else _head(content, etag)
+        except DamagedStateError as error:
+            raise DamagedStateError(f"{error}; {WAY_OUT}") from error
+        except (KeyError, ValueError, TypeError) as error:
+            damage = f"{keys.MERGED_CHAIN}: damaged ({type(error).__name__}: {error})"
+            raise DamagedStateError(f"{damage}; {WAY_OUT}") from error
+
+    def head_to_replace(self) -> tuple[Head, bool]:
+        """The chain and whether it can be read. In place of a damaged chain: an empty one that may replace it."""
+        try:
+            return self.head(), True
+        except DamagedStateError:
+            stored = self._objects.get(keys.MERGED_CHAIN)
+            return Head(etag=None if stored is None else stored.etag), False
 
     def replace_head(self, head: Head) -> Head:
         """Write the chain, unless somebody else replaced it meanwhile.
@@ -148,16 +164,31 @@ class MergedStates:
 
         Raises:
             ConflictError: The state is gone, because the chain that named it was replaced.
-            StoreError: It is damaged.
+            DamagedStateError: It is damaged, or it is gone and the chain still names it.
         """
         stored = self._objects.get(key)
         if stored is None:
+            if key in self.head().state_keys():
+                raise DamagedStateError(f"{key} is missing, though the chain names it; {WAY_OUT}")
             raise ConflictError(f"{key} is gone: others have merged meanwhile")
-        return decode(stored.body, key)
+        try:
+            return decode(stored.body, key)
+        except DamagedStateError as error:
+            raise DamagedStateError(f"{error}; {WAY_OUT}") from error
 
-    def store(self, state: MergedState, key: str) -> None:
-        """Write a state under a key that no other merge writes."""
-        self._objects.put(key, state.encode(), content_type="application/gzip")
+    def is_readable(self, key: str) -> bool:
+        """Whether a state is there and whole."""
+        try:
+            self.load(key)
+        except (ConflictError, DamagedStateError):
+            return False
+        return True
+
+    def store(self, state: MergedState, key: str) -> bytes:
+        """Write a state under a key that no other merge writes. Returns the written bytes."""
+        body = state.encode()
+        self._objects.put(key, body, content_type="application/gzip")
+        return body
 
 
 def _head(content: Any, etag: str | None) -> Head:

@@ -27,7 +27,7 @@ from spotlake.models import Run, run_id_of, slot_of_run_id
 from spotlake.planning.attempt import FIRST_FORM, Failure
 from spotlake.settings import Settings
 from spotlake.state.attempts import attempts_of, read_end, read_record, write_end
-from spotlake.state.merged_states import Cut, Head, MergedRun, MergedStates
+from spotlake.state.merged_states import REMEMBERED_RUNS, Cut, Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.workloads import Upserted, WorkloadTable
 from spotlake.usecases.merge.newest_file import put_newest
@@ -35,7 +35,6 @@ from spotlake.usecases.merge.read_shards import read_slot
 from spotlake.usecases.merge.second_witness import compare_witnesses
 from spotlake.usecases.merge.write_manifest import Merged, write_manifest
 
-_REMEMBERED_RUNS = 144  # a day; a slot that comes later gets its snapshot only
 _ROUNDS = 8
 _FOLDING_SECONDS = 5.0  # longest time for folding a later slot again
 _WRITING_SECONDS = 15.0  # time kept for the files when the table takes too long
@@ -144,13 +143,13 @@ class _Merge:
             return _Committed(head, newest, own)
         before = [one for one in head.runs if one.run_id < self.run.run_id]
         after = [one for one in head.runs if one.run_id > self.run.run_id]
-        if not before and known is None and len(head.runs) >= _REMEMBERED_RUNS:
+        if not before and known is None and len(head.runs) >= REMEMBERED_RUNS:
             alone = MergedState()
             fold_slot(alone, read.columns, slot_number(self.run.slot_at), read.looks, self._patience)
             return _Committed(head, self._view(self.states.load(head.runs[-1].key)), self._view(alone))
         # A slot is folded into the state before it. For the oldest slot of a full chain that state is gone; its own
         # state holds everything except the newer attempts.
-        base = before[-1] if before else known if len(head.runs) >= _REMEMBERED_RUNS else None
+        base = before[-1] if before else known if len(head.runs) >= REMEMBERED_RUNS else None
         state = self._loaded(base.key, head) if base else MergedState()
         version = max(head.version + 1, int(self.deps.clock.now().timestamp() * 1000))
         entries = [*before, self._fold(state, read, version, read.desired_count)]
@@ -161,7 +160,7 @@ class _Merge:
             entries.append(self._fold(state, again, version, later.desired_count))
         newest = own if not after else self._view(state)
         due = dict.fromkeys([*head.due, self.run.run_id, *(one.run_id for one in after)])
-        fresh = replace(head, version=version, runs=tuple(entries[-_REMEMBERED_RUNS:]), due=tuple(due))
+        fresh = replace(head, version=version, runs=tuple(entries[-REMEMBERED_RUNS:]), due=tuple(due))
         return _Committed(self.states.replace_head(fresh), newest, own)
 
     @property

@@ -1,0 +1,1 @@
+"""Making the truth again from raw shards."""
