@@ -100,7 +100,7 @@ def test_a_slot_of_it_collected_again_keeps_what_only_the_first_form_has(archive
 def test_its_raw_shards_folded_again_give_the_same_snapshots_and_items(archive: Archive) -> None:
     objects = archive.objects
     kept = {slot_at: snapshot(archive, slot_at) for slot_at in (FIRST_AT, SECOND_AT)}
-    for key in [keys.MERGED_CHAIN, *objects.keys(keys.MERGED_STATES_PREFIX)]:
+    for key in [keys.MERGED_CHAIN, *objects.keys(keys.MERGED_STATES_PREFIX), *objects.keys(keys.MANIFEST_PREFIX)]:
         objects.delete(key)
     again = Archive(bench=archive.bench, store=objects)
     for slot_at, expected in kept.items():

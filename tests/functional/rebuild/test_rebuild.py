@@ -85,7 +85,17 @@ def cut_the_newest_state(world: World) -> None:
     world.objects.put(key, body(world, key)[:-9])
 
 
-DAMAGE: tuple[Callable[[World], None], ...] = (lose_the_chain, cut_the_chain, lose_a_state, cut_the_newest_state)
+def delete_the_chain(world: World) -> None:
+    world.objects.delete(keys.MERGED_CHAIN)
+
+
+DAMAGE: tuple[Callable[[World], None], ...] = (
+    lose_the_chain,
+    delete_the_chain,
+    cut_the_chain,
+    lose_a_state,
+    cut_the_newest_state,
+)
 
 
 # -- histories ---------------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
 from spotlake.models import SLOT_MINUTES
+from spotlake.settings import Settings
 
 PARTS = ("spot", "ondemand", "frequency")  # columns of a pair that listings confirm
 _SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
@@ -23,15 +25,29 @@ _MOST_LOOKS = 255
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """When absence makes a value unknown.
+    """When absence makes a value unknown, and when a pair or workload is forgotten.
 
     Attributes:
         absent_looks: Number of consecutive looks without a value after which the value is unknown.
         absent_hours: Hours that must have passed since the first of these looks.
+        retire_after_days: Days on which a pair or workload was looked for and absent, after which it is retired.
+        forget_after_days: Days from then on after which it is forgotten. Its item in the table has ended by then.
     """
 
     absent_looks: int = 6
     absent_hours: int = 6
+    retire_after_days: int = 14
+    forget_after_days: int = 90
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The patience that the settings ask for."""
+        return cls(
+            absent_looks=settings.absent_looks,
+            absent_hours=settings.absent_hours,
+            retire_after_days=settings.retire_after_days,
+            forget_after_days=settings.retired_ttl_days,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from spotlake.merge.columns import ZONES, Columns
 from spotlake.merge.evidence import Looks, Patience, confirm, note_looks
+from spotlake.merge.forgetting import forget
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
 from spotlake.models import REGIONAL_ZONE
@@ -38,6 +39,7 @@ def fold_slot(state: MergedState, columns: Columns, slot: int, looks: Looks, pat
     scored = _fold_scores(state, pairs, columns, texts, slot)
     _fold_evictions(state, pairs, columns, texts, slot)  # rates come last: they create no pair, prices and scores do
     note_looks(state, looks, scored, slot, patience)
+    forget(state, slot, patience)
 
 
 class _Pairs:
@@ -96,7 +98,7 @@ def _fold_evictions(state: MergedState, pairs: _Pairs, columns: Columns, texts: 
 
 def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Column, slot: int) -> Column:
     """Fold the scores; returns the numbers of the pairs that they are of."""
-    wanted = _of_workloads(state, pairs, columns, slot)
+    wanted = _of_workloads(state, pairs, columns)
     numbers, zones, scores = (columns.scores[name][wanted] for name in ("pair", "zone", "score"))
     numbers = pairs.added(numbers)
     at = _rows(state, numbers, zones)
@@ -104,7 +106,7 @@ def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Col
     _start_anew_elsewhere(state, at[physical > 0], physical[physical > 0])
     state.workloads["physical"][at[physical > 0]] = physical[physical > 0]
     state.workloads["answered"][at] = slot
-    state.pair["listed"][numbers] = slot
+    state.pair["listed"][numbers[scores > 0]] = slot
     # Of two answers for one count and slot the lower score wins, so the highest score is written first.
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] > 0]
@@ -125,19 +127,20 @@ def _start_anew_elsewhere(state: MergedState, at: Column, physical: Column) -> N
         state.workloads[name][moved] = 0
 
 
-def _of_workloads(state: MergedState, pairs: _Pairs, columns: Columns, slot: int) -> Column:
+def _of_workloads(state: MergedState, pairs: _Pairs, columns: Columns) -> Column:
     """Mask of the score rows that describe workloads.
 
-    A "no score" for a whole region names no zone. Such a row creates no workload, but it shows that an existing
-    workload is still answered.
+    A call asks more pairs than are sold, because it is a rectangle. So a "no score" creates no pair, and it does not
+    show that a pair is there. If it names no zone, it creates no workload either.
     """
     zones = columns.scores["zone"]
-    wanted: Column = (columns.scores["score"] > 0) | (zones != _REGIONAL)
+    wanted: Column = columns.scores["score"] > 0
+    pairs.added(columns.scores["pair"][wanted])
     doubtful = np.flatnonzero(~wanted)
     known = pairs.known(columns.scores["pair"][doubtful])
     doubtful, known = doubtful[known != _NOT_THERE], known[known != _NOT_THERE]
-    state.pair["listed"][known] = slot
-    wanted[doubtful] = _places(_row_keys(state), known * len(ZONES) + _REGIONAL) != _NOT_THERE
+    has_row = _places(_row_keys(state), known * len(ZONES) + _REGIONAL) != _NOT_THERE
+    wanted[doubtful] = (zones[doubtful] != _REGIONAL) | has_row
     return wanted
 
 

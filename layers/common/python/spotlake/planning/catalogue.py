@@ -34,6 +34,7 @@ def fold_listing(
     names: Mapping[str, str],
     *,
     keep_days: int,
+    keep_closed_days: int = 0,
 ) -> Catalogue:
     """Add one day's listing to the catalogue, and drop pairs that have been unlisted for too long.
 
@@ -44,6 +45,8 @@ def fold_listing(
             sells nothing (any more).
         names: Billing names of those regions.
         keep_days: Days of listings that an unlisted pair survives.
+        keep_closed_days: The same for pairs of a region whose listing is empty, if that is more. The merge needs so
+            many looks at them to retire them.
     """
     today = day.isoformat()
     pairs = {region: dict(sizes) for region, sizes in catalogue.pairs.items()}
@@ -53,8 +56,10 @@ def fold_listing(
         fresh = {size: max(today, known.get(size, "")) for size in sizes}
         if not fresh and not known:
             continue
-        listed[region] = tuple(sorted({*listed.get(region, ()), today})[-keep_days - 1 :])
-        kept = {size: last for size, last in known.items() if sum(one > last for one in listed[region]) <= keep_days}
+        longest = max(keep_days, keep_closed_days)
+        listed[region] = tuple(sorted({*listed.get(region, ()), today})[-longest - 1 :])
+        most = keep_days if fresh else longest
+        kept = {size: last for size, last in known.items() if sum(one > last for one in listed[region]) <= most}
         pairs[region] = dict(sorted({**kept, **fresh}.items()))
         if not pairs[region]:
             del pairs[region]

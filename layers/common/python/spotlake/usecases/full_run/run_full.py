@@ -135,7 +135,10 @@ class _FullRun:
         unsold = [region for region, sizes in self.listing.sizes.items() if not sizes and region not in before.pairs]
         PRICE_MEMORY.change(self.deps.objects, lambda one: _without_prices(one, slot_at, unsold))
         day, settings = slot_at.date(), self.deps.prepare.settings
-        catalogue = fold_listing(before, day, self.listing.sizes, self.listing.names, keep_days=settings.catalogue_days)
+        catalogue = fold_listing(
+            before, day, self.listing.sizes, self.listing.names,
+            keep_days=settings.catalogue_days, keep_closed_days=settings.retire_after_days,
+        )  # fmt: skip
         require_known_sizes(scope.instance_types, chain.from_iterable(catalogue.pairs.values()))
         # A region without listed sizes sells nothing, so rates and scores are not collected there.
         selling = [region for region in candidates if self.listing.sizes.get(region) != []]

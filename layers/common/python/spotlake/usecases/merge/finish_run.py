@@ -97,7 +97,10 @@ def _note_listing(merged: Merged, objects: ObjectStore, settings: Settings) -> N
         # A part by hand says nothing of what it did not ask for; a region that is known by nothing else is better kept.
         listing = {one: found for one, found in sizes.items() if one in looked or one not in catalogue.pairs}
         named = {region: names[region] for region in listing if region in names}
-        return fold_listing(catalogue, merged.run.slot_at.date(), listing, named, keep_days=settings.catalogue_days)
+        return fold_listing(
+            catalogue, merged.run.slot_at.date(), listing, named,
+            keep_days=settings.catalogue_days, keep_closed_days=settings.retire_after_days,
+        )  # fmt: skip
 
     change_catalogue(objects, change)
 

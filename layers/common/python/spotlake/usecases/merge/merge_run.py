@@ -145,7 +145,7 @@ class _Merge:
         after = [one for one in head.runs if one.run_id > self.run.run_id]
         if not before and known is None and len(head.runs) >= REMEMBERED_RUNS:
             alone = MergedState()
-            fold_slot(alone, read.columns, slot_number(self.run.slot_at), read.looks, self._patience)
+            fold_slot(alone, read.columns, slot_number(self.run.slot_at), read.looks, Patience.of(self.settings))
             return _Committed(head, self._view(self.states.load(head.runs[-1].key)), self._view(alone))
         # A slot is folded into the state before it. For the oldest slot of a full chain that state is gone; its own
         # state holds everything except the newer attempts.
@@ -163,10 +163,6 @@ class _Merge:
         fresh = replace(head, version=version, runs=tuple(entries[-REMEMBERED_RUNS:]), due=tuple(due))
         return _Committed(self.states.replace_head(fresh), newest, own)
 
-    @property
-    def _patience(self) -> Patience:
-        return Patience(absent_looks=self.settings.absent_looks, absent_hours=self.settings.absent_hours)
-
     def _view(self, state: MergedState) -> View:
         return View.of(state, self.settings.retire_after_days)
 
@@ -178,7 +174,7 @@ class _Merge:
         return state
 
     def _fold(self, state: MergedState, read: SlotRead, version: int, desired_count: int) -> MergedRun:
-        fold_slot(state, read.columns, slot_number(read.slot_at), read.looks, self._patience)
+        fold_slot(state, read.columns, slot_number(read.slot_at), read.looks, Patience.of(self.settings))
         run_id = run_id_of(read.slot_at)
         key = keys.merged_state(run_id, version, self.run.attempt)
         self.states.store(state, key)
@@ -188,6 +184,12 @@ class _Merge:
     # -- the table -------------------------------------------------------------------------------
 
     def _upsert(self, committed: _Committed) -> Upserted:
+        try:
+            return self._upsert_newest(committed)
+        except ConflictError:  # a state is gone, because a merge of a newer one has finished the table
+            return Upserted()
+
+    def _upsert_newest(self, committed: _Committed) -> Upserted:
         """Update the table to the newest state.
 
         The chain first records that this upsert has begun. If the upsert is interrupted, the next merge writes again

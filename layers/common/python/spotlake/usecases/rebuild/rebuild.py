@@ -200,10 +200,8 @@ class _Rebuild:
 
     def _fold(self, folding: _Folding, slot: MergedSlot) -> tuple[str, int]:
         """Fold a slot; returns the digest of its shards, and the desired count that its snapshot shows."""
-        settings = self.deps.settings
-        patience = Patience(absent_looks=settings.absent_looks, absent_hours=settings.absent_hours)
         read = read_slot(self.objects, slot.slot_at, slot.attempts)
-        fold_slot(folding.state, read.columns, slot_number(slot.slot_at), read.looks, patience)
+        fold_slot(folding.state, read.columns, slot_number(slot.slot_at), read.looks, Patience.of(self.deps.settings))
         folding.slots.append(slot)
         return read.digest, read.desired_count
 

@@ -1,0 +1,53 @@
+"""Forgets what was retired long ago, so that the state grows with what is sold, and not with the years (pure)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spotlake.merge.evidence import Patience
+from spotlake.merge.growing_columns import Column
+from spotlake.merge.state import MergedState
+from spotlake.models import SLOT_MINUTES
+
+_SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
+
+
+def forget(state: MergedState, slot: int, patience: Patience) -> None:
+    """Drop retired pairs and workloads that were last seen long ago, and texts that nothing names any more.
+
+    What is dropped depends on the state and the slot alone. What comes back later begins a new history.
+
+    Args:
+        state: The state with the slot folded in. Changed in place.
+        slot: The slot's number.
+        patience: When something is retired, and when it is forgotten.
+    """
+    oldest = slot - (patience.retire_after_days + patience.forget_after_days) * _SLOTS_A_DAY
+
+    def is_gone(columns: dict[str, Column], last_seen: str) -> Column:
+        gone: Column = (columns["unseen_days"] >= patience.retire_after_days) & (columns[last_seen] <= max(oldest, 0))
+        return gone
+
+    gone = is_gone(state.pair, "listed")
+    rows_gone = gone[state.workloads["pair"]] | is_gone(state.workloads, "answered")
+    if not gone.any() and not rows_gone.any():
+        return
+    numbers = np.cumsum(~gone, dtype=np.int64) - 1
+    state.pair = {name: column[~gone] for name, column in state.pair.items()}
+    state.workloads = {name: column[~rows_gone] for name, column in state.workloads.items()}
+    state.workloads["pair"] = numbers[state.workloads["pair"]].astype(state.workloads["pair"].dtype)
+    _forget_texts(state)
+
+
+def _forget_texts(state: MergedState) -> None:
+    named = [*((state.pair, name) for name in ("region", "size", "band")), (state.workloads, "physical")]
+    used = np.zeros(len(state.texts), bool)
+    used[0] = True
+    for columns, name in named:
+        used[columns[name]] = True
+    numbers = np.cumsum(used, dtype=np.int64) - 1
+    for columns, name in named:
+        columns[name] = numbers[columns[name]].astype(columns[name].dtype)
+    state.texts = [text for text, is_used in zip(state.texts, used.tolist(), strict=True) if is_used]
+    known = set(state.texts)
+    state.regions = {region: name for region, name in state.regions.items() if region in known}
