@@ -19,11 +19,13 @@ from spotlake.azure.http import HttpClient
 from spotlake.azure.locations import API, fetch_locations
 from spotlake.clock import Deadline, ManualClock
 from spotlake.errors import AzureError, DamagedStateError, StoreError
+from spotlake.merge.state import MergedState
 from spotlake.models import Dataset, Mode, Run, WorkItem, to_iso
 from spotlake.planning.attempt import Failure
 from spotlake.reports import CollectorReport
 from spotlake.state.attempts import read_work
 from spotlake.state.locations import LOCATIONS
+from spotlake.state.merged_states import MergedStates
 from spotlake.stores.turns import MemoryTurns
 from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.collect.eviction_rates import EvictionDeps, collect_eviction_rates
@@ -58,12 +60,23 @@ class Table(MemoryWorkloads):
 
 @dataclass
 class Year(Archive):
-    """An archive in front of the tiny Azure. ``live`` lets days pass, with or without faults."""
+    """An archive in front of the tiny Azure. ``live`` lets days pass, with or without faults.
+
+    Attributes:
+        seed: Decides everything.
+        luck: Less than 1: more goes wrong.
+        happened: How often each thing went wrong.
+        table_back_at: When the table takes writes again.
+        pauses: When nothing ran, and how long.
+        most_pairs: The most pairs that a merged state had.
+    """
 
     seed: int = 0
+    luck: float = 1.0
     happened: Counter[str] = field(default_factory=Counter)
     table_back_at: datetime = BEGIN_AT
     pauses: list[tuple[datetime, timedelta]] = field(default_factory=list)
+    most_pairs: int = 0
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)  # noqa: S311 - no secret
@@ -91,6 +104,7 @@ class Year(Archive):
             self.table.refuses = self.clock.now() < self.table_back_at
             self.slot()
             self._expire_records()
+            self.most_pairs = max(self.most_pairs, len(newest_state(self).pair["region"]))
             self.clock.advance(seconds=STEP.total_seconds())
 
     def slot(self) -> None:
@@ -211,7 +225,7 @@ class Year(Archive):
         }  # fmt: skip
         self.azure.failing.clear()
         for happen, chance in chances.items():
-            if self.random.random() < chance:
+            if self.random.random() * self.luck < chance:
                 self.happened[happen.__name__.strip("_")] += 1
                 happen()
 
@@ -237,11 +251,12 @@ class Year(Archive):
         self.objects.put(key, self.random.choice((b"", b"{", body[: len(body) // 2], b'{"schema": 99}')))
 
     def _a_document(self) -> str:
-        """A document of the state of any kind; merged states are many, and count as one."""
+        """A document of the state: one time in four of the truth, otherwise of memory or advice."""
         found = [*self.objects.keys(keys.STATE_PREFIX)]
         merged = [key for key in found if key.startswith(keys.MERGED_STATES_PREFIX)]
-        others = [key for key in found if key not in merged]
-        return self.random.choice([*others, *([self.random.choice([*merged[-3:], *merged])] if merged else [])])
+        truth = [keys.MERGED_CHAIN, *merged[-3:], *([self.random.choice(merged)] if merged else [])]
+        others = [key for key in found if key not in merged and key != keys.MERGED_CHAIN]
+        return self.random.choice(truth if self.random.random() < 0.25 or not others else others)
 
     def _open(self) -> None:
         closed = [region for region in REGIONS if not self.azure.sold.get(region)]
@@ -279,3 +294,21 @@ class Year(Archive):
 
     def _listing(self) -> None:
         self.azure.failing = {self.random.choice(REGIONS)}
+
+
+def newest_state(archive: Archive) -> MergedState:
+    """The newest merged state that can be read."""
+    states = MergedStates(archive.objects)
+    head, is_readable = states.head_to_replace()
+    readable = (one.key for one in reversed(head.runs) if states.is_readable(one.key))
+    key = next(readable, None) if is_readable else None
+    return MergedState() if key is None else states.load(key)
+
+
+def fresh(year: Year) -> Year:
+    """An archive that begins now, in front of the same Azure, after a day."""
+    begun = Year(settings=year.settings)
+    begun.azure.sold, begun.azure.located = year.azure.sold, year.azure.located
+    begun.bench.subscriptions = year.bench.subscriptions
+    begun.live(1, calm=True)
+    return begun

@@ -13,23 +13,26 @@ _SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
 
 
 def forget(state: MergedState, slot: int, patience: Patience) -> None:
-    """Drop retired pairs and workloads that were last seen long ago, and texts that nothing names any more.
+    """Drop pairs and workloads that were retired long ago, and texts that nothing names any more.
 
-    What is dropped depends on the state and the slot alone. What comes back later begins a new history.
+    Age counts from the retirement, not from the last sight: after a long pause, what is retired in this slot must still
+    be shown as retired. What comes back after it was dropped begins a new history.
 
     Args:
         state: The state with the slot folded in. Changed in place.
         slot: The slot's number.
         patience: When something is retired, and when it is forgotten.
     """
-    oldest = slot - (patience.retire_after_days + patience.forget_after_days) * _SLOTS_A_DAY
+    day = slot // _SLOTS_A_DAY
 
-    def is_gone(columns: dict[str, Column], last_seen: str) -> Column:
-        gone: Column = (columns["unseen_days"] >= patience.retire_after_days) & (columns[last_seen] <= max(oldest, 0))
+    def is_gone(columns: dict[str, Column]) -> Column:
+        looked = columns["unseen_days"].astype(np.int64) - patience.retire_after_days
+        since_look = day - columns["unseen_day"].astype(np.int64)
+        gone: Column = (looked >= 0) & (looked + since_look >= patience.forget_after_days)
         return gone
 
-    gone = is_gone(state.pair, "listed")
-    rows_gone = gone[state.workloads["pair"]] | is_gone(state.workloads, "answered")
+    gone = is_gone(state.pair)
+    rows_gone = gone[state.workloads["pair"]] | is_gone(state.workloads)
     if not gone.any() and not rows_gone.any():
         return
     numbers = np.cumsum(~gone, dtype=np.int64) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import batched
 
 import numpy as np
@@ -65,7 +65,7 @@ class Changes:
                 are written again, whole, even if they equal ``before``. They are looked at one by one.
             rewrite: Whether too many views have begun to look at each: every item that may exist is then written whole.
         """
-        self._after, self._writing = after, writing
+        self._after, self._before, self._writing = after, before, writing
         self._was_live, self._differences, self._whole = _compared(before, after)
         shown = after.live | self._was_live
         for view in begun:
@@ -77,7 +77,7 @@ class Changes:
             came = np.ones(len(shown), bool) if before is None else _places_in(before, after) < 0
             shown, self._whole = shown | came, np.ones(len(shown), bool)
         changed = shown & (self._whole | np.any(list(self._differences.values()), axis=0))
-        self._numbers: Column = np.flatnonzero(changed)
+        self._numbers: Column = np.concatenate([np.flatnonzero(changed), len(changed) + _gone(before, after)])
 
     def beginning_at(self, number: int, *, done_from: int | None) -> Changes:
         """The same changes, starting at a workload's number and wrapping around.
@@ -105,9 +105,14 @@ class Changes:
 
     def __iter__(self) -> Iterator[ItemChange]:
         for part in batched(self._numbers.tolist(), _CHUNK, strict=False):
-            for number, item in zip(part, _items(self._after, np.array(part), self._writing), strict=True):
+            known = [number for number in part if number < len(self._whole)]
+            for number, item in zip(known, _items(self._after, np.array(known, np.int64), self._writing), strict=True):
                 # A workload that was never live has no item yet.
                 yield ItemChange(item, is_new=not self._was_live[number], only=self._only(number))
+            if len(known) < len(part) and self._before is not None:
+                gone = np.array([number - len(self._whole) for number in part if number >= len(self._whole)])
+                for item in _items(_retired(self._before, self._after.state.slot), gone, self._writing):
+                    yield ItemChange(item, is_new=False, only=ALL_NAMES)
 
     def _only(self, number: int) -> tuple[str, ...] | None:
         if self._whole[number]:
@@ -123,6 +128,16 @@ def _compared(before: View | None, after: View) -> tuple[Column, _Groups, Column
     known = _places_in(before, after)
     was_live = _picked(before.live, known)
     return was_live, _differences(before, after, known), (after.live != was_live) | (known < 0)
+
+
+def _gone(before: View | None, after: View) -> Column:
+    """Live workloads of ``before`` that ``after`` does not have: it was rebuilt from later slots, or has forgotten."""
+    return np.empty(0, np.int64) if before is None else np.flatnonzero(before.live & (_places_in(after, before) < 0))
+
+
+def _retired(view: View, slot: int) -> View:
+    """The same workloads, all retired in this slot."""
+    return replace(view, state=replace(view.state, slot=slot), live=np.zeros(len(view.live), bool))
 
 
 def _changed(before: View | None, after: View) -> Column:

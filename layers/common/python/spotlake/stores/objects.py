@@ -167,7 +167,7 @@ class MemoryObjects:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See ``ReadOnlyObjects``."""
-        return iter(sorted(key for key in self.objects if key.startswith(prefix)))
+        return iter(sorted(key for key in tuple(self.objects) if key.startswith(prefix)))  # threads may write
 
     def put(
         self,

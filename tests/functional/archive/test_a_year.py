@@ -1,0 +1,27 @@
+"""A virtual year in short: whatever goes wrong, what is shown at the end is true, and nothing is stuck.
+
+``python -m benchmarks.year`` is the whole year. Here more goes wrong in fewer days, and what is gone is forgotten
+sooner.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from spotlake.settings import Settings
+from tests.functional.archive.year import Year, fresh
+from tests.functional.archive.year_truth import state_bytes, untruths
+
+SOON = Settings(catalogue_days=2, retire_after_days=3, retired_ttl_days=5)
+GROWTH = 1.2
+
+
+@pytest.mark.parametrize("seed", [6])
+def test_after_a_bad_season_everything_shown_is_true(seed: int) -> None:
+    year = Year(seed=seed, luck=0.25, settings=SOON)
+    year.live(25)
+    year.live(12, calm=True)
+    assert untruths(year) == []
+    assert state_bytes(year) <= GROWTH * state_bytes(fresh(year))
+    assert {"pause", "table_outage", "lose", "damage", "shrink", "grow", "subscriptions"} <= set(year.happened)
+    assert year.happened["rebuild"]
