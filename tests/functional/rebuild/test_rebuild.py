@@ -328,3 +328,14 @@ def test_progress_is_told(world: World) -> None:
     seen: list[tuple[str, int, int]] = []
     made_again(world, on_progress=lambda *step: seen.append(step))
     assert seen == [(f"folding {run_id_of(at(number))}", number, 3) for number in range(3)]
+
+
+def test_what_the_rebuilt_state_does_not_know_is_retired_in_the_table(world: World) -> None:
+    merge(world, world.collected(0, scores={"1": 3}, sizes=SIZES))
+    merge(world, world.collected(1, scores={"1": 3}, sizes=[SIZE]))
+    # The first state is lost, and the second one is what the table shows.
+    lose_a_state(world, 0)
+    made_again(world, 1)
+    merge(world, world.collected(2, scores={"1": 3}, sizes=[SIZE]))
+    assert {size for size, _ in table(world)} == {SIZE}
+    assert {size for (size, _), item in items(world).items() if "RetiredAt" in item} == {*SIZES[1:]}

@@ -39,6 +39,14 @@ def test_a_region_that_is_believed_to_have_closed_leaves_after_some_days() -> No
     assert pairs_of(folded((0, {"eastus": [A]}), *closed)) == {}
 
 
+def test_a_closed_region_is_listed_as_long_as_its_pairs_are_not_retired() -> None:
+    catalogue, none = folded((0, {"eastus": [A]})), list[str]()
+    for after in range(1, 16):
+        day = DAY + timedelta(days=after)
+        catalogue = fold_listing(catalogue, day, {"eastus": none}, NAMES, keep_days=3, keep_closed_days=14)
+        assert pairs_of(catalogue) == ({"eastus": (A,)} if after < 15 else {}), after
+
+
 def test_each_pair_has_the_day_it_was_last_seen() -> None:
     catalogue = folded((0, {"eastus": [A, B]}), (1, {"eastus": [A]}))
     assert catalogue.pairs["eastus"] == {A: "2026-11-24", B: "2026-11-23"}
