@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
+
+import numpy as np
 
 from spotlake.events import MergeResult, PricesResult
 from spotlake.merge.slot import AttemptRead, SlotRead
+from spotlake.merge.state import slot_time
+from spotlake.merge.view import View
 from spotlake.models import Dataset, Mode, Run
 from spotlake.names import is_spot_eligible
 from spotlake.planning.attempt import Failure
@@ -96,6 +100,7 @@ def _note_listing(merged: Merged, objects: ObjectStore, settings: Settings) -> N
     def change(catalogue: Catalogue) -> Catalogue:
         # A part by hand says nothing of what it did not ask for; a region that is known by nothing else is better kept.
         listing = {one: found for one, found in sizes.items() if one in looked or one not in catalogue.pairs}
+        catalogue = _with_lost_regions(catalogue, merged.newest)
         named = {region: names[region] for region in listing if region in names}
         return fold_listing(
             catalogue, merged.run.slot_at.date(), listing, named,
@@ -103,6 +108,23 @@ def _note_listing(merged: Merged, objects: ObjectStore, settings: Settings) -> N
         )  # fmt: skip
 
     change_catalogue(objects, change)
+
+
+def _with_lost_regions(catalogue: Catalogue, newest: View) -> Catalogue:
+    """Add the live pairs of regions that the catalogue does not have: it was lost, and nobody would look at them."""
+    state = newest.state
+    live = np.unique(newest.pair[newest.live])
+    regions = state.pair["region"][live]
+    lost = {number for number in np.unique(regions).tolist() if state.texts[number] not in catalogue.pairs}
+    if not lost:
+        return catalogue
+    found: dict[str, dict[str, str]] = {}
+    for pair in live[np.isin(regions, list(lost))].tolist():
+        region, size, listed = (int(state.pair[name][pair]) for name in ("region", "size", "listed"))
+        if is_spot_eligible(state.texts[size]):
+            day = slot_time(listed).date().isoformat()
+            found.setdefault(state.texts[region], {})[state.texts[size]] = day
+    return replace(catalogue, pairs=dict(sorted({**catalogue.pairs, **found}.items())))
 
 
 def _note_answers(slot: SlotRead, objects: ObjectStore) -> None:

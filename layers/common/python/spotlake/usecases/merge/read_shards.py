@@ -13,7 +13,7 @@ from spotlake import keys
 from spotlake.errors import ShardRefusedError
 from spotlake.merge.columns import Columns
 from spotlake.merge.slot import AttemptRead, RefusedShard, SlotRead
-from spotlake.models import Dataset, run_id_of
+from spotlake.models import Dataset, Mode, Run, run_id_of
 from spotlake.planning.run_input import matches
 from spotlake.scores.accounts import Key, SlotAccount
 from spotlake.shards import open_shard
@@ -85,12 +85,24 @@ def _read_attempt(objects: ReadOnlyObjects, attempt: AttemptRead, columns: Colum
 
 
 def _expected(objects: ReadOnlyObjects, attempt: AttemptRead) -> list[tuple[Dataset, str]]:
-    """The shards that an attempt should have written; for an attempt without a plan, the stored shards."""
-    if attempt.work is not None:
-        return attempt.work.shards()
+    """The shards that an attempt should have written; for an attempt without a plan, the stored shards.
+
+    A full run lists prices before it plans. A region that turns out to sell nothing has no work, but its empty listing
+    is a look all the same.
+    """
     run = attempt.record.run
+    if attempt.work is None:
+        return _stored(objects, run, tuple(Dataset))
+    planned = attempt.work.shards()
+    if run.mode is not Mode.FULL:
+        return planned
+    return list(dict.fromkeys([*planned, *_stored(objects, run, (Dataset.PRICE,))]))
+
+
+def _stored(objects: ReadOnlyObjects, run: Run, datasets: Sequence[Dataset]) -> list[tuple[Dataset, str]]:
+    """Data set and region of an attempt's stored shards."""
     found = []
-    for dataset in Dataset:
+    for dataset in datasets:
         for key in objects.keys(keys.shards_of_slot(dataset, run.slot_at)):
             region, number = keys.region_and_attempt(key)
             if number == run.attempt:
