@@ -305,6 +305,15 @@ def newest_state(archive: Archive) -> MergedState:
     return MergedState() if key is None else states.load(key)
 
 
+def made_again(year: Year) -> bytes:
+    """The newest merged state, made again from everything that was ever collected; records have long expired."""
+    for prefix in (keys.MERGED_CHAIN, keys.MERGED_STATES_PREFIX, keys.WORK_PREFIX):
+        for key in list(year.objects.keys(prefix)):
+            year.objects.delete(key)
+    rebuild(RebuildDeps(objects=year.objects, clock=year.clock, settings=year.settings))
+    return newest_state(year).encode()
+
+
 def fresh(year: Year) -> Year:
     """An archive that begins now, in front of the same Azure, after a day."""
     begun = Year(settings=year.settings)

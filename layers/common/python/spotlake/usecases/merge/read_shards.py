@@ -13,7 +13,7 @@ from spotlake import keys
 from spotlake.errors import ShardRefusedError
 from spotlake.merge.columns import Columns
 from spotlake.merge.slot import AttemptRead, RefusedShard, SlotRead
-from spotlake.models import Dataset, Mode, Run, run_id_of
+from spotlake.models import Dataset, Mode, run_id_of
 from spotlake.planning.run_input import matches
 from spotlake.scores.accounts import Key, SlotAccount
 from spotlake.shards import open_shard
@@ -87,27 +87,19 @@ def _read_attempt(objects: ReadOnlyObjects, attempt: AttemptRead, columns: Colum
 def _expected(objects: ReadOnlyObjects, attempt: AttemptRead) -> list[tuple[Dataset, str]]:
     """The shards that an attempt should have written; for an attempt without a plan, the stored shards.
 
-    A full run lists prices before it plans. A region that turns out to sell nothing has no work, but its empty listing
-    is a look all the same.
+    They are in order of region and data set, so that a slot is folded the same with and without its plan. A full run
+    lists prices before it plans. A region that turns out to sell nothing has no work, but its empty listing is a look.
     """
-    run = attempt.record.run
-    if attempt.work is None:
-        return _stored(objects, run, tuple(Dataset))
-    planned = attempt.work.shards()
-    if run.mode is not Mode.FULL:
-        return planned
-    return list(dict.fromkeys([*planned, *_stored(objects, run, (Dataset.PRICE,))]))
-
-
-def _stored(objects: ReadOnlyObjects, run: Run, datasets: Sequence[Dataset]) -> list[tuple[Dataset, str]]:
-    """Data set and region of an attempt's stored shards."""
-    found = []
-    for dataset in datasets:
-        for key in objects.keys(keys.shards_of_slot(dataset, run.slot_at)):
-            region, number = keys.region_and_attempt(key)
-            if number == run.attempt:
-                found.append((dataset, region))
-    return found
+    run, work = attempt.record.run, attempt.work
+    found = set() if work is None else set(work.shards())
+    if work is None or run.mode is Mode.FULL:
+        for dataset in Dataset if work is None else (Dataset.PRICE,):
+            for key in objects.keys(keys.shards_of_slot(dataset, run.slot_at)):
+                region, number = keys.region_and_attempt(key)
+                if number == run.attempt:
+                    found.add((dataset, region))
+    order = {dataset: place for place, dataset in enumerate(Dataset)}
+    return sorted(found, key=lambda one: (one[1], order[one[0]]))
 
 
 def _asked(attempts: Iterable[AttemptRead]) -> dict[Key, set[str]]:
