@@ -98,6 +98,7 @@ class Year(Archive):
         """Let days pass: a slot in six hours, and what goes wrong."""
         end_at = self.clock.now() + timedelta(days=days)
         while self.clock.now() < end_at:
+            self.azure.failing.clear()
             if not calm:
                 self._misfortune()
                 self.azure.drift(self.random)
@@ -223,7 +224,6 @@ class Year(Archive):
             self._pause: 0.004, self._table_outage: 0.01, self._lose: 0.03, self._damage: 0.03, self._open: 0.006,
             self._close: 0.004, self._shrink: 0.008, self._grow: 0.01, self._subscriptions: 0.03, self._listing: 0.03,
         }  # fmt: skip
-        self.azure.failing.clear()
         for happen, chance in chances.items():
             if self.random.random() * self.luck < chance:
                 self.happened[happen.__name__.strip("_")] += 1

@@ -78,11 +78,11 @@ def note_looks(state: MergedState, looks: Looks, scored_pairs: Column, slot: int
         _miss(state, part, _pairs_in(state, looks.by_part.get(part, ())), slot, patience)
     pair, rows = state.pair, state.workloads
     seen = pair["listed"] == slot
-    _count_days(pair, seen, _pairs_in(state, looks.by_part.get("spot", ())) & ~seen, slot)
+    _count_days(pair, seen, _pairs_in(state, looks.by_part.get("spot", ())) & ~seen, slot, patience)
     answered = rows["answered"] == slot
     was_asked = np.zeros(len(seen), bool)
     was_asked[scored_pairs] = True
-    _count_days(rows, answered, was_asked[rows["pair"]] & ~answered, slot)
+    _count_days(rows, answered, was_asked[rows["pair"]] & ~answered, slot, patience)
 
 
 def shown_confirmed(state: MergedState, part: str) -> Column:
@@ -109,10 +109,10 @@ def _miss(state: MergedState, part: str, looked: Column, slot: int, patience: Pa
         pair["band"][gone] = 0
 
 
-def _count_days(columns: dict[str, Column], seen: Column, unseen: Column, slot: int) -> None:
-    """Count the looks without a value. A value that is seen again starts from zero."""
+def _count_days(columns: dict[str, Column], seen: Column, unseen: Column, slot: int, patience: Patience) -> None:
+    """Count the days on which something was looked for and absent, until it is retired. Seen once, it is as new."""
     day = slot // _SLOTS_A_DAY
     columns["unseen_days"][seen] = 0
-    another = unseen & (columns["unseen_day"] < day)
+    another = unseen & (columns["unseen_day"] < day) & (columns["unseen_days"] < patience.retire_after_days)
     columns["unseen_days"][another] += 1
     columns["unseen_day"][another] = day

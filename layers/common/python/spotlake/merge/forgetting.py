@@ -15,8 +15,8 @@ _SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
 def forget(state: MergedState, slot: int, patience: Patience) -> None:
     """Drop pairs and workloads that were retired long ago, and texts that nothing names any more.
 
-    Age counts from the retirement, not from the last sight: after a long pause, what is retired in this slot must still
-    be shown as retired. What comes back after it was dropped begins a new history.
+    Age counts from the retirement (the last counted day), not from the last sight: after a long pause, what is retired
+    in this slot must still be shown as retired. What comes back after it was dropped begins a new history.
 
     Args:
         state: The state with the slot folded in. Changed in place.
@@ -26,9 +26,8 @@ def forget(state: MergedState, slot: int, patience: Patience) -> None:
     day = slot // _SLOTS_A_DAY
 
     def is_gone(columns: dict[str, Column]) -> Column:
-        looked = columns["unseen_days"].astype(np.int64) - patience.retire_after_days
-        since_look = day - columns["unseen_day"].astype(np.int64)
-        gone: Column = (looked >= 0) & (looked + since_look >= patience.forget_after_days)
+        retired = columns["unseen_days"] >= patience.retire_after_days
+        gone: Column = retired & (columns["unseen_day"].astype(np.int64) <= day - patience.forget_after_days)
         return gone
 
     gone = is_gone(state.pair)
