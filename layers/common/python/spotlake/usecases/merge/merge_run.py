@@ -35,7 +35,7 @@ from spotlake.usecases.merge.read_shards import read_slot
 from spotlake.usecases.merge.second_witness import compare_witnesses
 from spotlake.usecases.merge.write_manifest import Merged, write_manifest
 
-_ROUNDS = 8
+_ROUNDS = 16  # one merge replaces the chain four times
 _FOLDING_SECONDS = 5.0  # longest time for folding a later slot again
 _WRITING_SECONDS = 15.0  # time kept for the files when the table takes too long
 
@@ -261,7 +261,10 @@ class _Merge:
             if entry is not None and run_id not in done:
                 if self.deps.deadline.seconds_left() < _FOLDING_SECONDS:
                     break
-                files = Files(self._view(self.states.load(entry.key)), self.settings.name_casing)
+                try:
+                    files = Files(self._view(self.states.load(entry.key)), self.settings.name_casing)
+                except ConflictError:  # a merge of a newer state writes them
+                    break
                 written.append(self._write_snapshot(slot_of_run_id(run_id), files, entry.desired_count, head))
             done.add(run_id)
         self.states.change_head(
