@@ -93,3 +93,9 @@ def test_no_score_keeps_no_pair_alive(world: World) -> None:
 def test_no_score_in_one_zone_is_a_workload_of_a_pair_that_is_scored_in_another(world: World) -> None:
     world.merge(world.collected(0, spot=None, band=None, scores={"1": 3, "2": None}))
     assert [(row["AvailabilityZone"], row["Score"]) for row in latest(world)] == [("1", 3), ("2", -1)]
+
+
+def test_a_closed_region_is_forgotten_in_time_though_it_is_looked_at_once_a_week(world: World) -> None:
+    for number, sizes in ((0, BOTH), (1, [SIZE]), (2, [SIZE]), (9, [SIZE])):
+        day(world, number, sizes)
+    assert sizes_of(world) == {SIZE}
