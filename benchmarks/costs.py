@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from cdk.settings import FUNCTION_SIZES
 
-# US dollars, us-west-2, public price lists as known in 2026-11; free tiers left out.
+# US dollars, us-west-2; pricing pages of each service, read 2026-11; free tiers left out.
 TRANSITION = 25e-6  # Step Functions Standard, a state entered; a Map costs its iterations' states
 EXPRESS_REQUEST = 1e-6
 EXPRESS_GB_SECOND = 16.67e-6  # in steps of 64 MB

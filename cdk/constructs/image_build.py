@@ -19,7 +19,7 @@ from spotlake_local.image_source import DOCKERFILE, content_tag
 
 # Files that the Dockerfile copies, and the Dockerfile.
 IMAGE_SOURCES = ("functions/full_run/**", "layers/common/python/**", "pyproject.toml", "uv.lock", ".python-version")
-_MINUTES = 30  # minutes; minutes; a build takes about four
+_MINUTES = 30  # longest build; one takes about four minutes (assumed: no build ran on AWS)
 # The machine has the architecture of the Batch fleet, so nothing is emulated (CodeBuild user guide, "Build environment
 # compute modes and types" and "Docker images provided by CodeBuild", read 2026-11).
 _MACHINES = {

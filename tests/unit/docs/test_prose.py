@@ -82,6 +82,11 @@ def test_no_sentence_is_endless() -> None:
     assert long == []
 
 
+def test_no_word_stands_twice() -> None:
+    twice = re.compile(r"\b([a-z]{3,}) \1\b|\b([a-z]{3,}); \2;")
+    assert {(place, one[0]) for place, text in prose() for one in twice.finditer(text)} == set()
+
+
 def test_the_checks_see_what_they_should() -> None:
     assert FRAGMENT.search("Args:\n    rules: Ours.\n")
     assert FRAGMENT.search("Args:\n    key: Where.\n")

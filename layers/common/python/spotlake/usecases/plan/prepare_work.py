@@ -37,7 +37,7 @@ from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 from spotlake.usecases.plan.production_beside import Production, look_at_production
 from spotlake.usecases.plan.slot_answers import SlotAnswers
 
-_PART_EFFORT_SECONDS = 1.0  # effort effort effort effort for a plan of some pairs, which is used once
+_PART_EFFORT_SECONDS = 1.0  # effort for a plan of some pairs, which is used once
 
 type Pairs = Mapping[str, Sequence[str]]  # region -> sizes
 
