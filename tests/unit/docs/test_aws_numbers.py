@@ -37,8 +37,6 @@ def test_the_table_names_every_place_that_cites_aws() -> None:
     """Whoever writes another such number finds this table, because the citation is looked for here."""
     services = "AWS|Lambda|CodeBuild|DynamoDB|Batch|Logs|Service Quotas"
     cites = re.compile(rf"(?:{services})\b[^\n]*\b(?:quotas?|pricing|reference|read)\b[^\n]*20\d\d-\d\d")
-        r"(?:AWS|Lambda|CodeBuild|DynamoDB|Batch|Logs|Service Quotas)\b[^\n]*\b(?:quotas?|pricing|reference|read)\b[^\n]*20\d\d-\d\d"
-    )
     folders = ("cdk", "layers/common/python/spotlake/stores", "local/spotlake_local/aws_doctor", "benchmarks")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     found = {str(path.relative_to(ROOT)) for path in files if cites.search(path.read_text(encoding="utf-8"))}
