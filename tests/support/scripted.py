@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
@@ -18,6 +20,12 @@ def made(status: int, body: bytes = b"{}", **headers: str) -> requests.Response:
     response.status_code = status
     response._content = body
     response.headers = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
+    return response
+
+
+def wired(response: requests.Response) -> requests.Response:
+    """The response as it comes from a connection: its body is still to be read."""
+    response.raw = urllib3.HTTPResponse(BytesIO(response.content), preload_content=False)
     return response
 
 
@@ -39,8 +47,8 @@ class Script(BaseAdapter):
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        answer.url = str(request.url)
-        return answer
+        answer.request, answer.url = request, str(request.url)
+        return wired(answer)
 
     def close(self) -> None:
         return

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import requests
 from spotlake.azure.http import HttpClient
 from spotlake.errors import SignInError
 from spotlake.telemetry import observed
+from tests.support.scripted import made, wired
 
 
 class Context:
@@ -86,11 +87,7 @@ class Answering(requests.adapters.BaseAdapter):
     """Answers without a network."""
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
-        response = requests.Response()
-        response.status_code = 200
-        response.headers["x-ms-correlation-request-id"] = "correlation-1"
-        response.elapsed = timedelta(seconds=0.1)
-        return response
+        return wired(made(200, x_ms_correlation_request_id="correlation-1"))
 
     def close(self) -> None:
         return

@@ -14,6 +14,7 @@ import requests
 
 from spotlake.models import to_iso
 from tests.functional.placement_scores.double import DoubleAzure, Seen, answer, arm_error
+from tests.support.scripted import wired
 
 BANDS = ("0-5", "5-10", "10-15", "15-20", "20+")
 WORDS = {3: "High", 2: "Medium", 1: "Low"}
@@ -65,7 +66,7 @@ class TinyAzure(DoubleAzure):
         else:
             return super().send(request, *args, **kwargs)
         response.request, response.url = request, str(request.url)
-        return response
+        return wired(response)
 
     def _prices(self, asked: str) -> requests.Response:
         found = _REGION.search(asked)

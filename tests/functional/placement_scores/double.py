@@ -25,6 +25,7 @@ from spotlake.shards import open_shard
 from spotlake.stores.ledger import MemoryLedger, QuotaLedger
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.collect.placement_scores import PlacementDeps, collect_placement_scores
+from tests.support.scripted import wired
 from tests.support.shards import parsed_rows
 
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -110,7 +111,7 @@ class DoubleAzure(BaseAdapter):
         response = early if early is not None else self._answered(seen)
         response.request = request
         response.url = str(request.url)
-        return response
+        return wired(response)
 
     def close(self) -> None:
         return

@@ -15,6 +15,7 @@ from spotlake.scores.zones import subscription_digest
 from spotlake.state.locations import LOCATIONS
 from spotlake.stores.objects import MemoryObjects
 from tests.functional.placement_scores.double import answer, arm_error
+from tests.support.scripted import wired
 
 NOW_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 A, B = subscription_digest("sub-a"), subscription_digest("sub-b")
@@ -60,7 +61,7 @@ class Arm(BaseAdapter):
         self.urls.append(str(request.url))
         assert request.headers["Authorization"] == "Bearer token"
         subscription = str(request.url).split("/subscriptions/")[1].split("/")[0]
-        return self.broken.get(subscription, answer(200, {"value": LISTED.get(subscription, [])}))
+        return wired(self.broken.get(subscription, answer(200, {"value": LISTED.get(subscription, [])})))
 
     def close(self) -> None:
         return

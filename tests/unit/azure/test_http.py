@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from spotlake.azure.http import HttpClient, RetryPolicy, json_of, new_session
+from spotlake.azure.answers import HttpAnswer, json_of
+from spotlake.azure.http import HttpClient, RetryPolicy, new_session
 from spotlake.clock import Deadline
 from spotlake.errors import (
     AzureError,
@@ -42,7 +43,7 @@ class Wire:
         self.waited.append(seconds)
         self.seconds_left -= seconds
 
-    def get(self, **kwargs: Any) -> requests.Response:
+    def get(self, **kwargs: Any) -> HttpAnswer:
         return self.client.send("GET", URL, **kwargs)
 
 
@@ -157,10 +158,12 @@ def test_headers_are_made_anew_for_every_send() -> None:
     assert [request.headers["Authorization"] for request, _ in wire.script.sent] == ["Bearer a", "Bearer b", "Bearer c"]
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[1]", b'{"cut": ', b"", b'"text"'])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[1]", b'{"cut": ', b"", b'"text"', b"[" * 100_000, b'{"a": NaN}', b'{"a": "\\ud800"}']
+)
 def test_a_200_that_is_no_json_object_is_not_trusted(body: bytes) -> None:
     with pytest.raises(UntrustedAnswerError):
-        json_of("test api", made(200, body))
+        json_of("test api", HttpAnswer(status_code=200, headers={}, body=body))
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": "text"}', b'{"Error":{"Code":"C"}}', b"\xff\xfe"])

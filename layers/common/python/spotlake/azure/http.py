@@ -8,32 +8,20 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
+import urllib3
 
+from spotlake.azure.answers import HttpAnswer, error_of, read_answer
 from spotlake.clock import Deadline
-from spotlake.errors import (
-    AzureError,
-    AzureRefusedError,
-    AzureThrottledError,
-    AzureUnavailableError,
-    UntrustedAnswerError,
-)
+from spotlake.errors import AzureError, AzureRefusedError, AzureThrottledError, AzureUnavailableError
 
 _LOG = logging.getLogger(__name__)
-_UNAVAILABLE = frozenset({408, 500, 502, 503, 504})
-_TEXT_LIMIT = 2_000
-# Azure's texts name clients, objects and subscriptions; reports and logs must not.
-_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
-_WAIT_IN_TEXT = re.compile(r"(?:after|in) '?(\d+)'? seconds", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +99,8 @@ class HttpClient:
         json: Any = None,
         headers: Callable[[], Mapping[str, str]] | None = None,
         may_retry: Callable[[], bool] | None = None,
-    ) -> requests.Response:
-        """The response of a 2xx answer.
+    ) -> HttpAnswer:
+        """The whole 2xx answer. A redirect is an answer like any other status: it is not followed.
 
         Args:
             method: "GET" or "POST".
@@ -127,12 +115,13 @@ class HttpClient:
             AzureThrottledError: 429 (see ``RetryPolicy.retry_throttled``).
             AzureUnavailableError: 408, 5xx, time-out or connection error after all attempts.
             AzureRefusedError: Any other status that is not 2xx.
+            UntrustedAnswerError: The answer is larger than any that Azure sends.
             DeadlineError: Too little time is left for the first send.
         """
         for attempt in range(1, self.policy.attempts + 1):
             self.deadline.check(f"{self.api}: request", needs_seconds=1.0)
             failure = self._send_once(method, url, params, json, headers)
-            if isinstance(failure, requests.Response):
+            if isinstance(failure, HttpAnswer):
                 return failure
             wait = self._wait_before_next(failure, attempt)
             if wait is None:
@@ -146,28 +135,37 @@ class HttpClient:
 
     def _send_once(
         self, method: str, url: str, params: Any, json: Any, headers: Callable[[], Mapping[str, str]] | None
-    ) -> requests.Response | AzureError:
+    ) -> HttpAnswer | AzureError:
         self.counts.add(requests=1)
         connect, read = self.policy.timeout_seconds
         timeout = (connect, max(1.0, min(read, self.deadline.seconds_left())))
+        began = time.monotonic()
         try:
-            response = self.session.request(
-                method, url, params=params, json=json, headers=headers() if headers else None, timeout=timeout
-            )
-        except requests.RequestException as error:
+            with self.session.request(
+                method,
+                url,
+                params=params,
+                json=json,
+                headers=headers() if headers else None,
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
+            ) as response:
+                answer = read_answer(self.api, response, self.deadline)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The text of a requests error may hold the URL; its class says enough.
             _LOG.debug("%s: no answer (%s)", self.api, type(error).__name__)
             return AzureUnavailableError(self.api, f"no answer ({type(error).__name__})")
         _LOG.debug(
             "%s: %d after %.3f s (%s)",
             self.api,
-            response.status_code,
-            response.elapsed.total_seconds(),
-            response.headers.get("x-ms-correlation-request-id", "no correlation id"),
+            answer.status_code,
+            time.monotonic() - began,
+            answer.headers.get("x-ms-correlation-request-id", "no correlation id"),
         )
-        if response.ok:
-            return response
-        failure = error_of(self.api, response)
+        if answer.ok:
+            return answer
+        failure = error_of(self.api, answer)
         if isinstance(failure, AzureThrottledError):
             self.counts.add(throttles=1)
         return failure
@@ -188,6 +186,19 @@ class HttpClient:
         return wait
 
 
+class _Session(requests.Session):
+    """A session that never looks where a redirect leads, and so does not read the body of one without a limit."""
+
+    def get_redirect_target(self, _: requests.Response) -> None:
+        """No redirect has a target."""
+        return
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep the request's own token: without this, an entry of a .netrc file would replace it."""
+    return request
+
+
 def new_session(*, connections: int = 10, ca_file: str = "") -> requests.Session:
     """Make a session with one kept connection per thread.
 
@@ -195,67 +206,10 @@ def new_session(*, connections: int = 10, ca_file: str = "") -> requests.Session
         connections: Number of connections to keep open to one host.
         ca_file: Certificate file of another authority (the simulator's); empty: the public ones alone.
     """
-    session = requests.Session()
+    session = _Session()
+    session.auth = _as_it_is
     session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=connections))
     session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=connections))
     if ca_file:
         session.verify = ca_file
     return session
-
-
-def error_of(api: str, response: requests.Response) -> AzureError:
-    """The named error for an answer that is not 2xx. Only this function chooses the error.
-
-    A body may be JSON ``{"error": {...}}`` (ARM), ``{"Error": {...}}`` (retail prices), plain text (429 of placement
-    scores) or HTML (gateways).
-    """
-    status, text = response.status_code, _ID.sub("<id>", response.text[:_TEXT_LIMIT])
-    code, message = _code_and_message(response)
-    message = _ID.sub("<id>", message)
-    said = f"HTTP {status}" + (f" {code}" if code else "") + (f": {message[:300]}" if message else "")
-    if status == 429:
-        return AzureThrottledError(
-            api, said, retry_after_seconds=_retry_after_seconds(response, text), code=code, text=text
-        )
-    # Some gateways report transient failures under other statuses; the code shows it.
-    if status in _UNAVAILABLE or "BadGatewayConnection" in text:
-        return AzureUnavailableError(api, said, status=status, code=code, text=text)
-    return AzureRefusedError(api, said, status=status, code=code, text=text)
-
-
-def json_of(api: str, response: requests.Response) -> dict[str, object]:
-    """The JSON object in a 2xx answer. Raises UntrustedAnswerError for any other content."""
-    try:
-        body = response.json()
-    except ValueError as error:
-        raise UntrustedAnswerError(api, "the answer is not JSON", status=response.status_code) from error
-    if not isinstance(body, dict):
-        raise UntrustedAnswerError(api, "the answer is not a JSON object", status=response.status_code)
-    return body
-
-
-def _code_and_message(response: requests.Response) -> tuple[str | None, str]:
-    try:
-        body = response.json()
-    except ValueError:
-        return None, response.text[:300].strip()
-    error = body.get("error") or body.get("Error") if isinstance(body, dict) else None
-    if not isinstance(error, dict):
-        return None, ""
-    return error.get("code") or error.get("Code"), error.get("message") or error.get("Message") or ""
-
-
-def _retry_after_seconds(response: requests.Response, text: str) -> float | None:
-    """Seconds to wait: from ``Retry-After`` (seconds or date), the retail header, or the body's text."""
-    for name in ("Retry-After", "x-ms-ratelimit-retailPrices-retry-after"):
-        value = response.headers.get(name)
-        if value is None:
-            continue
-        if value.isdigit():
-            return float(value)
-        try:
-            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-        except (TypeError, ValueError):
-            continue
-    said = _WAIT_IN_TEXT.search(text)
-    return float(said.group(1)) if said else None

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TypedDict
 
-from spotlake.azure.http import HttpClient, json_of
+from spotlake.azure.answers import json_of
+from spotlake.azure.http import HttpClient
 from spotlake.errors import AzureError, UntrustedAnswerError
 from spotlake.names import is_collected_region, region_key
 from spotlake.scores.geography import Locations, RegionZones

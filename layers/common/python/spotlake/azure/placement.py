@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from spotlake.azure.http import HttpClient, json_of
+from spotlake.azure.answers import json_of
+from spotlake.azure.http import HttpClient
 from spotlake.azure.refusals import refused_names, speaks_of_vcpu_quota, supported_versions
 from spotlake.errors import (
     AzureError,

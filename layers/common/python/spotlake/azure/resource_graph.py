@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-import requests
-
-from spotlake.azure.http import HttpClient, json_of
+from spotlake.azure.answers import HttpAnswer, json_of
+from spotlake.azure.http import HttpClient
 from spotlake.azure.placement import Tokens
 from spotlake.errors import AzureRefusedError, UntrustedAnswerError
 
@@ -132,7 +131,7 @@ class GraphPages:
         self._keep_to_quota(response.headers)
         return json_of(API, response)
 
-    def _send(self, body: Mapping[str, object]) -> requests.Response:
+    def _send(self, body: Mapping[str, object]) -> HttpAnswer:
         self._wait(self.turn())
         url, params = f"{self.management_url}{PATH}", {"api-version": API_VERSION}
         return self.client.send("POST", url, params=params, json=body, headers=self._headers)

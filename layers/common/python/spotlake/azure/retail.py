@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
-from spotlake.azure.http import HttpClient, json_of
+from spotlake.azure.answers import json_of
+from spotlake.azure.http import HttpClient
 from spotlake.errors import UntrustedAnswerError
 
 API = "retail prices"
