@@ -13,6 +13,8 @@ from pathlib import Path
 
 from ministack import app
 
+from spotlake_local.aws.door import Door, only_root
+from spotlake_local.aws.launcher import ROOT_KEY_VARIABLE
 from spotlake_local.aws.patches import PatchOptions, install
 from spotlake_local.processes import die_with_parent
 
@@ -25,15 +27,18 @@ def main() -> None:
     """Serve until terminated; then save the state."""
     die_with_parent()
     gc.set_threshold(*_RARE_COLLECTIONS)
-    endpoint_url = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+    host = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
+    root_key = os.environ.pop(ROOT_KEY_VARIABLE)  # Lambdas and jobs inherit the environment
     folders = [Path(part) for part in os.environ["SPOTLAKE_JOB_PYTHON_PATH"].split(os.pathsep) if part]
     options = PatchOptions(
         lambda_python=Path(os.environ["SPOTLAKE_LAMBDA_PYTHON"]),
         cache=Path(os.environ["TMPDIR"]),
         job_python_path=tuple(folders),
-        endpoint_url=endpoint_url,
+        endpoint_url=f"http://{host}",
     )
     install(options)
+    only_root(root_key)
+    app.app = Door(app.app, host, root_key)
     try:
         app.main()
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -23,7 +24,7 @@ from spotlake_local.processes import stop
 
 REGION: Final = "us-west-2"
 ACCOUNT = "000000000000"
-_ROOT_KEY = "test"  # the emulator's root user
+ROOT_KEY_VARIABLE = "SPOTLAKE_ROOT_KEY"  # of the emulator's process
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0  # saving a large state takes a while
 _POLL_SECONDS = 0.05
@@ -36,10 +37,12 @@ class EmulatedAws:
     Attributes:
         endpoint_url: ``http://127.0.0.1:PORT``.
         log_file: Log of the emulator.
+        root_key: Access key of the root user, made anew at each start. Whoever has it may do everything.
     """
 
     endpoint_url: str
     log_file: Path
+    root_key: str = field(repr=False)
 
     @classmethod
     @contextmanager
@@ -68,14 +71,16 @@ class EmulatedAws:
             ConfigurationError: The emulator did not start; the text is the end of its log.
         """
         port = port or _free_port()
+        root_key = secrets.token_hex(20)
         with tempfile.TemporaryDirectory(prefix="spotlake-aws-", ignore_cleanup_errors=True) as folder:
             environment = {
                 **_environment(Path(folder), state, port),
+                ROOT_KEY_VARIABLE: root_key,
                 "SPOTLAKE_LAMBDA_PYTHON": str(lambda_python),
                 "SPOTLAKE_JOB_PYTHON_PATH": os.pathsep.join(map(str, job_python_path)),
                 **(extra_environment or {}),
             }
-            aws = cls(f"http://127.0.0.1:{port}", (state or Path(folder)) / "emulator.log")
+            aws = cls(f"http://127.0.0.1:{port}", (state or Path(folder)) / "emulator.log", root_key)
             with aws.log_file.open("w", encoding="utf-8") as log:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "spotlake_local.aws"],
@@ -98,15 +103,16 @@ class EmulatedAws:
         """Environment for a subprocess (the AWS CLI, cdk) that uses this emulator as its root user."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": _ROOT_KEY,
-            "AWS_SECRET_ACCESS_KEY": _ROOT_KEY,
+            "AWS_ACCESS_KEY_ID": self.root_key,
+            "AWS_SECRET_ACCESS_KEY": self.root_key,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
         }
 
     def session(self) -> boto3.Session:
         """A boto3 session of the root user. Make clients with ``client``."""
-        return boto3.Session(aws_access_key_id=_ROOT_KEY, aws_secret_access_key=_ROOT_KEY, region_name=REGION)
+        key = self.root_key
+        return boto3.Session(aws_access_key_id=key, aws_secret_access_key=key, region_name=REGION)
 
     def client(self, service: str, *, region: str = REGION) -> object:
         """A boto3 client of the root user (the caller casts it to the service's type)."""
