@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 import platform
 import socket
 from collections.abc import Iterator
@@ -71,9 +73,9 @@ class Workspace:
             InvalidInputError: The folder cannot be made or written.
         """
         try:
-            # The folder also keeps the table AzureAuth, with the secret of a live Azure. So only its owner may read it.
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = (self.folder / "lock").open("w")
+            own_folder(self.folder)
+            no_link = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW  # of a link somebody else's file would be emptied
+            lock = os.fdopen(os.open(self.folder / "lock", no_link, 0o600), "r+")
         except OSError as error:
             allowed = f"a folder that can be made and written ({error.strerror})"
             raise InvalidInputError("--state-dir", str(self.folder), allowed) from None
@@ -127,6 +129,20 @@ class Workspace:
             taken.add(ports[name])
         _write_whole(path, orjson.dumps(ports))
         return ports
+
+
+def own_folder(folder: Path) -> None:
+    """Make a folder that only its owner may enter. It may hold the Azure secret of a live run.
+
+    A folder that was there before is closed too.
+
+    Raises:
+        OSError: The folder cannot be made, or belongs to somebody else.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(folder))
+    folder.chmod(0o700)
 
 
 def _read_json(path: Path) -> Any:

@@ -114,6 +114,7 @@ def test_nothing_in_the_data_can_become_markup(world: World) -> None:
     hostile = "</script><img src=x onerror=alert(1)>"
     shown = facts(world, 1)
     shown["manifest"]["stale"][0]["cause"] = hostile
+    shown["run_id"] = hostile
     page = render([shown]).decode()
     assert hostile not in page
     embedded = re.search(r'<script type="application/json" id="runs">(.*?)</script>', page, re.DOTALL)

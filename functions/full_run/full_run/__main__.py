@@ -52,8 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _said(error: Exception) -> str:
-    """The error's own sentence. For an unexpected error only its class name, because its text may hold a secret."""
-    return str(error) if isinstance(error, SpotlakeError) else type(error).__name__
+    """The error's own sentence in one printable line: CloudWatch would read a line of others as metrics of ours.
+
+    For an unexpected error only its class name, because its text may hold a secret.
+    """
+    said = str(error) if isinstance(error, SpotlakeError) else type(error).__name__
+    return "".join(one if one.isprintable() else " " for one in said)
 
 
 def _read_run(text: str) -> Run:

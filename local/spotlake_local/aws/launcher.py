@@ -91,6 +91,7 @@ class EmulatedAws:
                     text=True,
                     start_new_session=True,
                     pass_fds=() if lock is None else (lock,),
+                    umask=0o077,  # its state may hold the Azure secret
                 )
             try:
                 aws._wait_until_healthy(process)
@@ -116,7 +117,7 @@ class EmulatedAws:
 
     def client(self, service: str, *, region: str = REGION) -> object:
         """A boto3 client of the root user (the caller casts it to the service's type)."""
-        config = Config(retries={"mode": "standard", "total_max_attempts": 3}, read_timeout=900)
+        config = Config(retries={"mode": "standard", "total_max_attempts": 3}, read_timeout=900, proxies={})
         return self.session().client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint_url,
@@ -126,12 +127,14 @@ class EmulatedAws:
 
     def _wait_until_healthy(self, process: subprocess.Popen[str]) -> None:
         give_up_at = time.monotonic() + _START_SECONDS
+        session = requests.Session()
+        session.trust_env = False  # no proxy between
         while time.monotonic() < give_up_at:
             if process.poll() is not None:
                 words = self.log_file.read_text(encoding="utf-8").strip().splitlines()
                 raise ConfigurationError(f"the emulated AWS did not start: {words[-1] if words else 'no message'}")
             try:
-                if requests.get(f"{self.endpoint_url}/_ministack/health", timeout=1).ok:
+                if session.get(f"{self.endpoint_url}/_ministack/health", timeout=1).ok:
                     return
             except requests.RequestException:
                 time.sleep(_POLL_SECONDS)

@@ -73,10 +73,15 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _environment(aws: EmulatedAws, role: str | None) -> dict[str, str]:
-    """The command's environment: that of this shell, with the emulator's endpoint and credentials."""
+    """The command's environment: that of this shell, with the emulator's endpoint and credentials.
+
+    Nothing of the caller's own AWS or Azure accounts goes along, and no proxy stands between.
+    """
     from spotlake_local.aws.roles import credentials_of_role, role_of_function
 
     # The project's own tools (the AWS CLI, cdk) come first.
     path = os.pathsep.join([str(ROOT / ".venv/bin"), str(ROOT / "node_modules/.bin"), os.environ.get("PATH", "")])
-    environment = {**os.environ, **aws.environment(), "PATH": path, "AWS_PAGER": ""}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AZURE_"))}
+    direct = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    environment = {**kept, **direct, **aws.environment(), "PATH": path, "AWS_PAGER": ""}
     return environment if role is None else environment | credentials_of_role(aws, role_of_function(aws, role))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 
 from spotlake import keys
 from spotlake.clock import ManualClock
@@ -149,3 +150,30 @@ def test_a_full_run_that_fails_every_hour_is_reported_once_however_well_the_slot
     slot: NotifyEvent = {**RECOVERY, "run": {"run_id": "20251215T1010Z", "mode": "incremental"}}
     statuses = [notify(event, inbox.deps())["status"] for event in (full, slot, full, slot, full)]
     assert statuses == ["sent", "known", "known", "known", "known"]
+
+
+def test_words_of_others_call_nobody_in_slack(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+
+    def post(url: str, **kwargs: Any) -> requests.Response:
+        sent.append((url, kwargs))
+        response = requests.Response()
+        response.status_code = 200
+        return response
+
+    monkeypatch.setattr(requests, "post", post)
+    cause = '{"errorMessage": "<!channel> <https://evil.example|renew the secret> &\\u001b]52;c;Y2F0\\u0007"}'
+    assert notify({**FAILURE, "cause": cause}, Inbox().deps(webhook_url=lambda: "https://hooks"))["status"] == "sent"
+    ((_, kwargs),) = sent
+    assert "&lt;!channel&gt; &lt;https://evil.example|renew the secret&gt; &amp;" in kwargs["json"]["text"]
+    assert "<" not in kwargs["json"]["text"]
+    assert "\x1b" not in kwargs["json"]["text"]
+    assert kwargs["allow_redirects"] is False
+
+
+def test_a_webhook_that_leads_elsewhere_was_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = requests.Response()
+    moved.status_code = 302
+    monkeypatch.setattr(requests, "post", lambda *_, **__: moved)
+    outcome = notify(FAILURE, Inbox().deps(webhook_url=lambda: "https://hooks", publish=None))
+    assert outcome["status"] == "failed"

@@ -184,7 +184,7 @@ def _figures(objects: ReadOnlyObjects, slot_at: datetime, before_at: datetime | 
         before = compared_values(snapshot_rows(old.body)) if old else None
         del old
         return Figures(slot_at, before).read(snapshot_rows(stored.body)).to_dict()
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, csv.Error) as error:
         raise StoreError(f"a snapshot of {slot_at:%Y-%m-%d %H:%M} or before is damaged: {error}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -25,7 +26,7 @@ def render(runs: Sequence[RunFacts]) -> bytes:
     return (
         Template(_read("page.html"))
         .substitute(
-            title=", ".join(one["run_id"] for one in runs),
+            title=escape(", ".join(one["run_id"] for one in runs)),
             style=_read("page.css"),
             libraries="\n".join(_library(name) for name in LIBRARIES),
             texts=_embedded(orjson.loads(_read("texts.json"))),

@@ -108,16 +108,21 @@ def one_line_cause(cause: object) -> str:
         parsed = None
     if isinstance(parsed, dict):
         text = str(parsed.get("errorMessage") or parsed.get("StatusReason") or parsed.get("statusReason") or text)
+    text = "".join(one if one.isprintable() else " " for one in text[: 10 * _CAUSE_LIMIT])
     return " ".join(text.split())[:_CAUSE_LIMIT]
 
 
 def _post_to_slack(url: str, text: str) -> None:
+    # Of words of others Slack would make links and calls to everybody (Slack API, "Formatting text", read 2026-11).
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # The URL is a secret, and errors of requests would print it. So only a status leaves this function.
     try:
-        status = requests.post(url, json={"text": text}, timeout=_SLACK_TIMEOUT_SECONDS).status_code
+        status = requests.post(
+            url, json={"text": plain}, timeout=_SLACK_TIMEOUT_SECONDS, allow_redirects=False
+        ).status_code
     except requests.RequestException as error:
         raise SpotlakeError(f"Slack: {type(error).__name__}") from None
-    if status >= 400:
+    if status >= 300:
         raise SpotlakeError(f"Slack: HTTP {status}")
 
 
