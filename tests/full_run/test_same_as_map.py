@@ -5,12 +5,16 @@ At full size: ``python -m benchmarks.full_and_map``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from spotlake import keys
+from spotlake.azure import price_rules
 from spotlake.errors import InvalidInputError
-from spotlake.models import Mode
+from spotlake.models import Dataset, Mode
 from spotlake.planning.scope import Scope
+from spotlake.usecases.collect import prices
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.house import House, run_of
 
@@ -55,3 +59,21 @@ def test_the_full_run_and_the_map_write_the_same(azure: SimulatedAzure, scope: S
     assert {row["DesiredCount"] for row in of_job["snapshot"] if row["Score"] != "-1"} == {str(count)}
     for name, content in of_job.items():
         assert content == of_lambdas[name], name
+
+
+def test_a_fault_over_one_answer_costs_one_region(azure: SimulatedAzure, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose = price_rules.choose_prices
+
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        if kwargs["region"] == "koreacentral":
+            raise OverflowError("9999-12-31T23:59:59-01:00")
+        return choose(*args, **kwargs)
+
+    monkeypatch.setattr(prices, "choose_prices", fails)
+    house = House(azure)
+    scope = Scope(regions=REGIONS, instance_types=SIZES, desired_counts=(1,), filtered=True)
+    reports = {(one.dataset, one.region): one for one in house.full(scope, run_of(Mode.FULL, 1))}
+    failed = reports.pop((Dataset.PRICE, "koreacentral"))
+    assert (failed.status, failed.error, failed.rows) == ("failed", "OverflowError", 0)
+    assert "9999" not in str(failed.cause)
+    assert {one.status for (_, region), one in reports.items() if region == "jioindiacentral"} == {"complete"}

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, Final, Self
 
 import boto3
 import requests
@@ -82,17 +82,7 @@ class EmulatedAws:
             }
             aws = cls(f"http://127.0.0.1:{port}", (state or Path(folder)) / "emulator.log", root_key)
             with aws.log_file.open("w", encoding="utf-8") as log:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "spotlake_local.aws"],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    text=True,
-                    start_new_session=True,
-                    pass_fds=() if lock is None else (lock,),
-                    umask=0o077,  # its state may hold the Azure secret
-                )
+                process = _popen(environment, log, lock)
             try:
                 aws._wait_until_healthy(process)
                 yield aws
@@ -165,6 +155,20 @@ def _environment(folder: Path, state: Path | None, port: int) -> dict[str, str]:
             "S3_DATA_DIR": str(state / "s3"),
         }
     return environment
+
+
+def _popen(environment: Mapping[str, str], log: IO[str], lock: int | None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "spotlake_local.aws"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        text=True,
+        start_new_session=True,
+        pass_fds=() if lock is None else (lock,),
+        umask=0o077,  # its state may hold the Azure secret
+    )
 
 
 def _kill_group(group: int) -> None:

@@ -6,6 +6,7 @@ checkpoint, so no call with a stored answer is sent again. The state machine's M
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from spotlake.usecases.collect.stored_shards import stored_report, write_shard
 from spotlake.usecases.plan.prepare_work import PrepareDeps, prepare_collection
 from spotlake.usecases.plan.slot_answers import SlotAnswers, read_slot_answers
 
+_LOG = logging.getLogger(__name__)
 _PRICE_THREADS = 4
 _REGION_THREADS = 6
 _EVICTION_THREADS = 2
@@ -208,14 +210,19 @@ class _FullRun:
                     f"{dataset.value} of {item.region}: the machine is taken away in the middle"
                 ) from error
             report = self._write_failed(dataset, item.region, error)
+        except SpotlakeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault over one answer costs one region's data set, as in the Map
+            _LOG.exception("%s of %s: %s", dataset.value, item.region, type(error).__name__)
+            told = AzureError(dataset.value, f"a fault of this program: {type(error).__name__} (see the job's log)")
+            report = self._write_failed(dataset, item.region, told, name=type(error).__name__)
         self.reports.append(report)
         self.deps.on_report(report)
 
-    def _write_failed(self, dataset: Dataset, region: str, error: SpotlakeError) -> CollectorReport:
+    def _write_failed(self, dataset: Dataset, region: str, error: SpotlakeError, *, name: str = "") -> CollectorReport:
         """Write a shard without rows that holds the error, so that the merge can report it."""
-        report = CollectorReport(
-            dataset=dataset, region=region, status="failed", rows=0, error=type(error).__name__, cause=str(error)
-        )
+        name = name or type(error).__name__
+        report = CollectorReport(dataset=dataset, region=region, status="failed", rows=0, error=name, cause=str(error))
         deps = self.deps.prepare
         return write_shard(
             self.deps.objects,
