@@ -53,7 +53,10 @@ build/layers/.ready-%: uv.lock layers/build.py .venv/.ready | $(UV)
 # Variables of `make run`, given on the command line or in the environment, become flags of `spotlake run`.
 RUN_VARIABLES := TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE STATE_DIR RESUME
 export $(RUN_VARIABLES)
-run_flag = $(if $(filter RESUME,$(1)),$(if $(RESUME),--resume),$(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)"))
+run_flag = $(if $(filter RESUME,$(1)),$(if $(filter 1,$(RESUME)),--resume),$(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)"))
+ifneq ($(filter-out 0 1,$(RESUME)),)
+$(if $(filter run,$(MAKECMDGOALS)),$(error RESUME: '$(RESUME)' is not allowed; give 1 (on) or 0 (off)))
+endif
 # A misspelt variable would change nothing, and the wrong run would begin.
 ifneq ($(filter run,$(MAKECMDGOALS)),)
 given := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))

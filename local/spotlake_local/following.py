@@ -28,14 +28,16 @@ class Progress:
     Attributes:
         state: Present state ("Plan"); "" before the first one.
         attempt: Number of the newest attempt; None before Plan has claimed one.
-        expected: Number of shards that the attempt will write; None until the plan is stored.
-        stored: Number of the attempt's shards that are stored.
+        expected: Number of shards that the attempt's plan names; None until the plan is stored.
+        stored: Number of planned shards that are stored. A full run also lists regions without work; they do not count.
+        planned: Data set and collecting region of every planned shard.
     """
 
     state: str = ""
     attempt: int | None = None
     expected: int | None = None
     stored: int = 0
+    planned: frozenset[tuple[Dataset, str]] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,11 @@ def _count_shards(progress: Progress, objects: ReadOnlyObjects, slot_at: datetim
         attempts = attempts_of(objects, slot_at)
         work = read_work(objects, slot_at, attempts[-1]) if attempts else None
         progress.attempt = attempts[-1] if attempts else None
-        progress.expected = len(work.shards()) if work is not None else None
-    stored = (key for dataset in Dataset for key in shard_keys(objects, dataset, slot_at))
-    progress.stored = sum(keys.region_and_attempt(key)[1] == progress.attempt for key in stored)
+        progress.planned = frozenset(work.shards()) if work is not None else frozenset()
+        progress.expected = len(progress.planned) if work is not None else None
+    stored = (
+        (dataset, *keys.region_and_attempt(key)) for dataset in Dataset for key in shard_keys(objects, dataset, slot_at)
+    )
+    progress.stored = sum(
+        number == progress.attempt and (dataset, region) in progress.planned for dataset, region, number in stored
+    )

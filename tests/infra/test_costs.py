@@ -43,3 +43,10 @@ def test_the_page_holds_the_table_as_it_is_now(capsys: pytest.CaptureFixture[str
     main([])
     assert capsys.readouterr().out.strip() == table(choices(Usage()))
     assert table(choices(Usage())) in (ROOT / "docs/costs.md").read_text(encoding="utf-8")
+
+
+def test_every_page_names_the_same_month() -> None:
+    total = sum(month(Usage()).values())
+    deploying = (ROOT / "docs/deploying.md").read_text(encoding="utf-8")
+    assert f"[{round(total)} USD a month](costs.md)" in deploying
+    assert f"The {Usage().metrics} metrics" in (ROOT / "docs/costs.md").read_text(encoding="utf-8")

@@ -64,7 +64,7 @@ def test_the_settings_that_commands_name_exist() -> None:
 
 def test_the_commands_of_ours_that_the_page_types_exist() -> None:
     typed = re.findall(r"^\.venv/bin/spotlake (.+)$", DEPLOYING, re.MULTILINE)
-    assert {shlex.split(words)[0] for words in typed} == {"doctor", "ops"}
+    assert {shlex.split(words)[0] for words in typed} == {"doctor", "ops", "rebuild"}
     for words in typed:
         _parser().parse_args(shlex.split(words))
 

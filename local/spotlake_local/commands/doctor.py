@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from spotlake.errors import InvalidInputError
 from spotlake_local.arguments import add_command
 from spotlake_local.aws_doctor import check_all
 from spotlake_local.aws_doctor.account import Verdict
@@ -28,7 +27,9 @@ def add_parser(subparsers: Any) -> None:
         description="Says of each thing that a deployment needs whether it is there, and if not what to do.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--aws", action="store_true", help="check the AWS account that this shell is signed in to")
+    parser.add_argument(
+        "--aws", action="store_true", required=True, help="check the AWS account that this shell is signed in to"
+    )
     parser.add_argument("--stage", default="test", help="of the stack (default: test)")
     parser.add_argument(
         "--bucket", default="", metavar="NAME", help="the write bucket (default: the stack's, else spotlake-STAGE)"
@@ -38,8 +39,6 @@ def add_parser(subparsers: Any) -> None:
 
 def command(arguments: argparse.Namespace) -> int:
     """Print a line for each check; 0 when nothing is to be done."""
-    if not arguments.aws:
-        raise InvalidInputError("doctor", "", "--aws")
     import boto3
 
     failed = 0

@@ -97,7 +97,7 @@ def test_a_slot_started_again_two_hours_later_has_the_quota_of_now(archive: Arch
 
 
 def test_an_old_slot_is_refused_unless_it_is_asked_for_knowingly(archive: Archive) -> None:
-    with pytest.raises(InvalidInputError, match="past: true"):
+    with pytest.raises(InvalidInputError, match="past: true, at the command line --past"):
         archive.begin(timestamp=to_iso(archive.clock.now() - timedelta(hours=2)))
 
 

@@ -253,3 +253,22 @@ def test_any_attempts_of_any_slots_in_any_order_and_twice_end_the_same(
     found, expected = essence(world, numbers, items(world)), essence(calm, numbers, items(calm))
     for one, other in zip(found, expected, strict=True):
         assert one == other
+
+
+def test_a_score_that_two_collectors_brought_counts_once() -> None:
+    """Blocks overlap in a plan. The manifest named more scores than there were, until the slot was resumed."""
+    world, regions = World(), (REGION, "eastus")
+    run = world.collected(0, scores={"1": 2, "2": 1, "3": None}, regions=regions)
+    mine, other = (keys.shard(Dataset.SPS, run.slot_at, region, run.attempt) for region in regions)
+    kept = world.objects.get(mine)
+    assert kept is not None
+    report = CollectorReport(dataset=Dataset.SPS, region="eastus", status="complete", rows=1)
+    world.shard(run, Dataset.SPS, [world.score(SIZE, "1", 3, 1)], region="eastus", report=report)
+    moved = world.objects.get(mine)
+    assert moved is not None
+    world.objects.put(other, moved.body)
+    world.objects.put(mine, kept.body)
+    manifest = world.merge(run)
+    assert other not in {one["key"] for one in manifest["refused_shards"]}
+    assert manifest["rows"]["sps"] == 2
+    assert world.merge(world.collected(0, attempt=2, spot=None, band=None))["rows"]["sps"] == 2

@@ -104,5 +104,6 @@ def test_what_only_waits_for_the_deployment_is_no_fault(
 
 
 def test_the_command_wants_to_know_which_half(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor"]) == 2
-    assert "--aws" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["doctor"])
+    assert "the following arguments are required: --aws" in capsys.readouterr().err

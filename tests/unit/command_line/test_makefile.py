@@ -37,6 +37,10 @@ def test_a_misspelt_variable_is_refused_before_the_wrong_run_begins() -> None:
 def test_a_slot_is_resumed_by_a_variable() -> None:
     assert "--resume" in make("-n", "run", "RESUME=1", path=os.environ["PATH"]).stdout
     assert "--resume" not in make("-n", "run", path=os.environ["PATH"]).stdout
+    assert "--resume" not in make("-n", "run", "RESUME=0", path=os.environ["PATH"]).stdout
+    done = make("-n", "run", "RESUME=yes", path=os.environ["PATH"])
+    assert done.returncode == 2
+    assert "RESUME: 'yes' is not allowed; give 1 (on) or 0 (off)" in done.stderr
 
 
 @pytest.mark.parametrize(

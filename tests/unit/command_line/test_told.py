@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 from rich.console import Console
 
 from spotlake import errors, keys
-from spotlake.models import Run
+from spotlake.models import Dataset, Run
 from spotlake_local.advice import advice
 from spotlake_local.cli import main
 from spotlake_local.files import copy_objects
-from spotlake_local.following import Ended, Progress
+from spotlake_local.following import Ended, Progress, follow
 from spotlake_local.progress import progress
 from spotlake_local.summary import print_summary, summarise
 from spotlake_local.workspace import Workspace
@@ -168,6 +168,41 @@ def test_a_log_has_the_seconds_and_a_line_now_and_then() -> None:
         tell(Progress(state="Plan"))  # too soon for another line
         tell(Progress(state="FullRun", attempt=1, expected=6, stored=2))
     assert seen.get().splitlines() == ["    1 s  Plan", "   17 s  FullRun: 2 of 6 raw files"]
+
+
+class Ending:
+    """A Step Functions client whose execution is collecting at the first look, and has ended at the second."""
+
+    def __init__(self) -> None:
+        self.statuses = iter(["RUNNING", "SUCCEEDED"])
+
+    def describe_execution(self, **_: str) -> dict[str, Any]:
+        return {"status": next(self.statuses), "stopDate": FIRST}
+
+    def get_paginator(self, _: str) -> Ending:
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        details = {"name": "FullRun"}
+        return [{"events": [{"type": "TaskStateEntered", "timestamp": FIRST, "stateEnteredEventDetails": details}]}]
+
+
+def test_no_more_raw_files_are_counted_than_are_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full run lists the prices of regions that turn out to sell nothing: "175 of 174 raw files" was seen."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    world = World()
+    run = world.collected(0, scores={"1": 3})
+    key = keys.shard(Dataset.PRICE, FIRST, "denmarkeast", run.attempt)
+    world.objects.put(key, b"an empty listing")
+    looks: list[tuple[int | None, int]] = []
+    follow(
+        cast("Any", Ending()),
+        "arn",
+        objects=world.objects,
+        slot_at=FIRST,
+        show=lambda now: looks.append((now.expected, now.stored)),
+    )
+    assert looks == [(3, 3)]
 
 
 def test_attempts_of_a_run_are_told(said: Told) -> None:

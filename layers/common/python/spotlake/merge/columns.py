@@ -131,10 +131,15 @@ class Columns:
         rates.keep(order[_last_of_each(rates["pair"][order])])
         value = np.where(scores["score"] > 0, scores["score"], np.iinfo(np.int64).max)
         order = np.lexsort((-np.arange(len(value)), value, scores["place"], scores["zone"], scores["pair"]))
-        thing = (scores["pair"] * len(ZONES) + scores["zone"]) * len(DESIRED_COUNTS) + scores["place"]
+        thing = self._score_things()
         first = np.ones(len(order), bool)
         first[1:] = thing[order][1:] != thing[order][:-1]
         scores.keep(order[first])
+
+    def _score_things(self) -> Column:
+        """A number for what each score row is about: pair, zone and desired count."""
+        scores = self.scores
+        return (scores["pair"] * len(ZONES) + scores["zone"]) * len(DESIRED_COUNTS) + scores["place"]
 
     def listed(self) -> dict[str, list[str]]:
         """Region -> sizes with a spot price."""
@@ -169,9 +174,10 @@ class Columns:
         return self._parts
 
     def counts(self) -> dict[str, int]:
-        """Rows with a known value, by data set."""
+        """Known values, by data set. A score that several calls of one attempt brought counts once."""
+        known = self.scores["score"] > 0
         return {
-            "sps": int(np.count_nonzero(self.scores["score"])),
+            "sps": len(np.unique(self._score_things()[known])),
             "price": int(np.count_nonzero(~np.isnan(self.prices["spot"]))),
             "eviction": int(np.count_nonzero(~np.isnan(self.evictions["frequency"]))),
         }

@@ -69,7 +69,10 @@ def parse_input(raw: Any, *, now_at: datetime | None) -> RunInput:
     moment = None if given is None else parse_timestamp(given, now_at=now_at)
     slot_at = None if moment is None else floor_to_slot(moment)
     if slot_at is not None and now_at is not None and not past and slot_at < floor_to_slot(now_at) - _PRESENT:
-        allowed = "a slot of the last hour, for Azure answers for the present alone (or past: true, knowing that)"
+        allowed = (
+            "a slot of the last hour, for Azure answers for the present alone "
+            "(past: true, at the command line --past, takes an older slot all the same)"
+        )
         raise InvalidInputError("timestamp", given, allowed)
     mode = raw.get("mode", "auto")
     if mode not in MODES:
