@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,11 @@ def imported(folder: Path) -> set[str]:
 
 def test_the_library_imports_none_of_its_doors() -> None:
     assert imported(LIBRARY) & DOORS == set()
+
+
+def test_the_merge_loads_no_http_client() -> None:
+    code = "import sys, spotlake.usecases.merge.merge_run; sys.exit('requests' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["planning", "merge", "scores"])

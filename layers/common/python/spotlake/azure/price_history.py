@@ -14,10 +14,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
+from typing import TYPE_CHECKING
 
-from spotlake.azure.resource_graph import GraphRow
 from spotlake.models import from_iso
 from spotlake.names import join_key, region_key
+
+if TYPE_CHECKING:  # the merge reads histories, and would pay 0.1 s and 15 MB for an HTTP client
+    from spotlake.azure.resource_graph import GraphRow
 
 SYSTEMS = ("linux", "windows")
 TOLERANCE = 0.01  # of the list's price

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from spotlake.errors import ShardRefusedError
-from spotlake.merge.growing_columns import Column, GrowingColumns
+from spotlake.merge.growing_columns import Column, GrowingColumns, distinct
 from spotlake.models import DESIRED_COUNTS, Dataset
 from spotlake.names import join_key
 from spotlake.shards import RawShard
@@ -121,7 +121,7 @@ class Columns:
         known score counts; a row without a score counts only where no attempt has a score.
         """
         prices, rates, scores = self.prices, self.evictions, self.scores
-        pairs = np.unique(prices["pair"])
+        pairs = distinct(prices["pair"])
         prices.replace(
             pair=pairs, **{name: _last_known(prices["pair"], prices[name], pairs) for name in ("spot", "ondemand")}
         )
@@ -177,7 +177,7 @@ class Columns:
         """Known values, by data set. A score that several calls of one attempt brought counts once."""
         known = self.scores["score"] > 0
         return {
-            "sps": len(np.unique(self._score_things()[known])),
+            "sps": len(distinct(self._score_things()[known])),
             "price": int(np.count_nonzero(~np.isnan(self.prices["spot"]))),
             "eviction": int(np.count_nonzero(~np.isnan(self.evictions["frequency"]))),
         }

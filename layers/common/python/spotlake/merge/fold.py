@@ -12,7 +12,7 @@ import numpy as np
 from spotlake.merge.columns import ZONES, Columns
 from spotlake.merge.evidence import Looks, Patience, confirm, note_looks
 from spotlake.merge.forgetting import forget
-from spotlake.merge.growing_columns import Column
+from spotlake.merge.growing_columns import Column, distinct
 from spotlake.merge.state import MergedState
 from spotlake.models import REGIONAL_ZONE
 from spotlake.names import join_key
@@ -122,7 +122,7 @@ def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Col
 def _start_anew_elsewhere(state: MergedState, at: Column, physical: Column) -> None:
     """Forget the scores of workloads whose zone is another building now: two buildings are never one history."""
     before = state.workloads["physical"][at]
-    moved = np.unique(at[(before > 0) & (before != physical)])
+    moved = distinct(at[(before > 0) & (before != physical)])
     for name in ("seen", "score", "score_began"):
         state.workloads[name][moved] = 0
 
@@ -149,7 +149,7 @@ def _rows(state: MergedState, pairs: Column, zones: Column) -> Column:
     old_keys = _row_keys(state)
     keys = pairs * len(ZONES) + zones
     found = _places(old_keys, keys)
-    fresh = np.unique(keys[found == _NOT_THERE])
+    fresh = distinct(keys[found == _NOT_THERE])
     if len(fresh):
         state.add_workloads(fresh // len(ZONES), fresh % len(ZONES))
         found[found == _NOT_THERE] = len(old_keys) + np.searchsorted(fresh, keys[found == _NOT_THERE])

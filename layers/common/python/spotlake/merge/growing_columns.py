@@ -11,6 +11,18 @@ import numpy.typing as npt
 type Column = npt.NDArray[Any]
 
 
+def distinct(values: Column) -> Column:
+    """Distinct values in order. ``numpy.unique`` is slower, and loads masked arrays (40 ms) to see that these are none.
+
+    >>> distinct(np.array([3, 1, 3])).tolist()
+    [1, 3]
+    """
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]
+
+
 class GrowingColumns:
     """Columns of equal length that grow by parts."""
 
@@ -25,8 +37,12 @@ class GrowingColumns:
             self._parts[name].append(np.array(columns[name], kind))
 
     def __getitem__(self, name: str) -> Column:
-        """A whole column."""
-        return np.concatenate([np.empty(0, self._kinds[name]), *self._parts[name]])
+        """A whole column, which nobody may change in place."""
+        if len(self._parts[name]) != 1:
+            self._parts[name] = [np.concatenate([np.empty(0, self._kinds[name]), *self._parts[name]])]
+        (whole,) = self._parts[name]
+        whole.flags.writeable = False
+        return whole
 
     def keep(self, chosen: Column) -> None:
         """Leave the rows that are chosen."""
