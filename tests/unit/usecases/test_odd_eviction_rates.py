@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spotlake.azure.resource_graph import BANDS
-from spotlake.errors import UntrustedAnswerError
+from spotlake.errors import DeadlineError, UntrustedAnswerError
 from tests.support.scripted import answered
 from tests.unit.usecases.test_collect_eviction_rates import ITEM, REGION, Collector, page, rate
 
@@ -123,3 +123,9 @@ ELSEWHERE = [{**row, "location": "eastus"} for row in WHOLE]
 def test_a_listing_of_rows_that_cannot_be_used_is_no_look_at_the_region(rows: list[dict[str, Any]], said: str) -> None:
     with pytest.raises(UntrustedAnswerError, match=said):
         collected(*rows)
+
+
+def test_a_wait_of_5000_digits_ends_the_attempt_by_its_name() -> None:
+    headers = {"x-ms-user-quota-remaining": "0", "x-ms-user-quota-resets-after": "9" * 5000 + ":00:01"}
+    with pytest.raises(DeadlineError, match="quota"):
+        Collector(answered(page(*WHOLE), **headers)).collect(replace(ITEM, instance_types=SIZES))
