@@ -29,6 +29,7 @@ examples:
   spotlake rebuild                               of the local runs
   spotlake rebuild --stage test                  of a deployed stack: its bucket, with its settings
   spotlake rebuild --since "2026-11-23 10:40"    folds everything since then once more
+  spotlake rebuild --stage test --table          the table was emptied, or restored from a backup
 
 Runs may continue meanwhile. A fold takes some two seconds a slot; `spotlake ops pause` first when it is about many."""
 
@@ -53,6 +54,12 @@ def add_parser(subparsers: Any) -> None:
         help=f"the first slot to fold again, damaged or not: {TIMESTAMP_FORMS}. Without a readable state before it "
         "the archive begins there, and what was last seen before it is lost",
     )
+    parser.add_argument(
+        "--table",
+        action="store_true",
+        help="let the next run write every item: a table that was emptied or restored from a backup does not show what "
+        "the chain says it shows, and runs write only what changes",
+    )
     parser.set_defaults(command=command)
 
 
@@ -60,12 +67,12 @@ def command(arguments: argparse.Namespace) -> int:
     """Rebuild, and print what was done. Returns 0 on success."""
     from rich.console import Console
 
-    since = _slot(arguments.since)
+    since, table = _slot(arguments.since), arguments.table
     console = Console(stderr=True, highlight=False)
     if arguments.stage:
-        rebuilt = _rebuild_deployed(arguments.stage, since, console)
+        rebuilt = _rebuild_deployed(arguments.stage, since, console, table=table)
     else:
-        rebuilt = _rebuild_local(workspace_of(arguments), arguments.state_dir, since, console)
+        rebuilt = _rebuild_local(workspace_of(arguments), arguments.state_dir, since, console, table=table)
     Console(soft_wrap=True, highlight=False, markup=False).print(told(rebuilt))
     return 0
 
@@ -98,7 +105,7 @@ def _slot(text: str | None) -> datetime | None:
     return slot_at
 
 
-def _rebuild_deployed(stage: str, since: datetime | None, console: Console) -> Rebuilt:
+def _rebuild_deployed(stage: str, since: datetime | None, console: Console, *, table: bool) -> Rebuilt:
     import boto3
     from botocore.exceptions import BotoCoreError
 
@@ -112,10 +119,12 @@ def _rebuild_deployed(stage: str, since: datetime | None, console: Console) -> R
     except BotoCoreError as error:
         way_out = "sign in with `aws configure sso`, set a region"
         raise ConfigurationError(f"AWS could not be asked ({type(error).__name__}): {way_out}") from None
-    return _rebuild(objects, settings, since, console)
+    return _rebuild(objects, settings, since, console, table=table)
 
 
-def _rebuild_local(workspace: Workspace, state_dir: object, since: datetime | None, console: Console) -> Rebuilt:
+def _rebuild_local(
+    workspace: Workspace, state_dir: object, since: datetime | None, console: Console, *, table: bool
+) -> Rebuilt:
     if not workspace.aws.exists():
         raise InvalidInputError("--state-dir", str(state_dir), "a folder that `make run` has made, or give --stage")
     # These imports take half a second, and no other command needs them.
@@ -137,20 +146,22 @@ def _rebuild_local(workspace: Workspace, state_dir: object, since: datetime | No
             aws = stack.enter_context(started)
         settings = Operations(aws, "test").settings()
         objects = S3Objects(cast("Any", aws.client("s3")), settings.write_bucket)
-        rebuilt = _rebuild(objects, settings, since, console)
+        rebuilt = _rebuild(objects, settings, since, console, table=table)
         copy_objects(objects, [keys.LATEST, keys.QUERY_SELECTOR], workspace.outputs)
         with waiting(console, "stopping the emulated AWS"):
             stack.close()
     return rebuilt
 
 
-def _rebuild(objects: ObjectStore, settings: Settings, since: datetime | None, console: Console) -> Rebuilt:
+def _rebuild(
+    objects: ObjectStore, settings: Settings, since: datetime | None, console: Console, *, table: bool
+) -> Rebuilt:
     from spotlake.clock import WallClock
     from spotlake.usecases.rebuild.rebuild import RebuildDeps, rebuild
 
     with _progress(console) as on_progress:
         deps = RebuildDeps(objects=objects, clock=WallClock(), settings=settings, on_progress=on_progress)
-        return rebuild(deps, since)
+        return rebuild(deps, since, table=table)
 
 
 @contextmanager

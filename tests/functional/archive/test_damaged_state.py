@@ -6,14 +6,18 @@ import gzip
 import importlib
 import pkgutil
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from spotlake import keys, state
 from spotlake.errors import DamagedStateError
+from spotlake.models import to_iso
 from spotlake.state.kinds import Memory
-from tests.functional.archive.archive import SIZES, Archive
+from spotlake.usecases.rebuild.rebuild import RebuildDeps, rebuild
+from tests.functional.archive.archive import SIZES, Archive, run_of
+from tests.functional.archive.year import newest_state
 
 DOCUMENTS = {
     document.key: document
@@ -63,3 +67,29 @@ def test_a_damaged_chain_is_named_and_not_replaced(damage: str) -> None:
         archive.run(mode="incremental")
     stored: Any = archive.objects.get(keys.MERGED_CHAIN)
     assert stored.body == damaged
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "not json", "newer schema", "no fields"])
+@pytest.mark.parametrize("name", ["record", "work", "end"])
+def test_a_damaged_document_of_an_attempt_holds_up_no_other_slot_and_no_rebuild(name: str, damage: str) -> None:
+    archive = Archive()
+    late_owner, planned = archive.begin(mode="incremental")
+    late = run_of(planned)
+    failures = archive.collect(late, planned["regions"])
+    archive.end(late_owner, late)
+    archive.clock.advance(minutes=10)
+    archive.spot_usd = 0.03
+    archive.run(mode="incremental")
+    (key,) = (
+        key for key in archive.objects.keys(keys.WORK_PREFIX) if "/00-10/" in key and key.endswith(f"/{name}.json.gz")
+    )
+    stored = archive.objects.get(key)
+    archive.objects.put(key, DAMAGE[damage](stored.body if stored else b""))
+    archive.merge(late, failures)  # folds the later slot again
+    merged = newest_state(archive)
+    assert set(merged.pair["spot"].tolist()) == {0.03}
+    archive.clock.advance(minutes=10)
+    rebuild(RebuildDeps(objects=archive.objects, clock=archive.clock, settings=archive.settings), since=late.slot_at)
+    assert newest_state(archive).encode() == merged.encode()
+    archive.run(timestamp=to_iso(late.slot_at + timedelta(minutes=10)), resume=True)
+    assert set(newest_state(archive).pair["spot"].tolist()) == {0.03}

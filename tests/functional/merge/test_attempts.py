@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from spotlake.reports import CollectorReport
 from spotlake.state.attempts import write_record, write_work
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import MemoryWorkloads
+from spotlake.usecases.plan.slot_answers import read_slot_answers
 from tests.functional.merge.conftest import FIRST, REGION, SIZE, World, items, latest, snapshot
 
 SECOND = "Standard_E2s_v5"
@@ -272,3 +274,23 @@ def test_a_score_that_two_collectors_brought_counts_once() -> None:
     assert other not in {one["key"] for one in manifest["refused_shards"]}
     assert manifest["rows"]["sps"] == 2
     assert world.merge(world.collected(0, attempt=2, spot=None, band=None))["rows"]["sps"] == 2
+
+
+def test_a_record_that_expired_before_its_end_stops_no_later_attempt_of_its_slot(world: World) -> None:
+    world.merge(world.collected(0, scores={"1": 3}, sizes=SIZES))
+    world.objects.delete(keys.attempt_record(FIRST, 1))  # written before midnight, its end after
+    world.merge(world.collected(0, attempt=5, spot=0.02, scores={"1": 2}, sizes=[SIZE], filtered=True))
+    assert [(row["SpotPrice"], row["Score"]) for row in latest(world)] == [(0.02, 2), (0.01, 3)]
+    answers = read_slot_answers(world.objects, FIRST, ())  # as a resumed attempt does
+    assert (answers.attempts, dict(answers.whole)) == ((1, 5), {REGION: frozenset((Dataset.PRICE, Dataset.EVICTION))})
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"schema": 99}', b"[]", b'{"schema": 2}'])
+@pytest.mark.parametrize("slot", [0, 144])
+def test_a_damaged_manifest_stops_no_merge_of_its_slot_or_of_the_day_after(
+    world: World, damage: bytes, slot: int
+) -> None:
+    world.merge(world.collected(0, scores={"1": 3}))
+    world.objects.put(keys.manifest(FIRST), damage)
+    manifest = world.merge(world.collected(slot, attempt=200, scores={"1": 3}))
+    assert (manifest["status"], manifest["rows_difference_percent"]) == ("complete", None)

@@ -230,3 +230,13 @@ def test_a_pair_without_quota_is_asked_through_another_subscription() -> None:
     assert {row["score"] for row in rows if row["zone"] in "123"} == {3}
     assert (report.counts["second_calls"], report.counts["invalid_rows"]) == (1, 0)
     assert report.found.restricted_pairs == ()
+
+
+def test_a_fourth_zone_costs_its_own_rows_and_not_the_shard() -> None:
+    bench = Bench()
+    zones = {number: f"b{number}" for number in "1234"}
+    bench.azure.physical = {"sub-a": zones, "sub-b": zones}
+    report, rows = bench.collect(item(1))
+    assert {row["zone"] for row in rows} == {"1", "2", "3"}  # the merge refuses a shard with any other
+    assert report.counts["rows_zone_unknown"] == report.counts["invalid_rows"] == 2 * 2
+    assert all(account.scored == 2 and not account.unanswered for account in report.accounts)

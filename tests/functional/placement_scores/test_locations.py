@@ -215,3 +215,17 @@ def test_a_location_in_another_spelling_is_the_same(name: str) -> None:
 def test_seventy_five_regions_are_routed_through() -> None:
     names = [f"region{number}" for number in range(75)]
     assert len(fetch(Arm({"sub-a": answer(200, {"value": [entry(name) for name in names]})})).routing) == 75
+
+
+def test_zones_that_an_answer_leaves_out_stay_as_they_were() -> None:
+    first = fetch(Arm())
+    listed = [entry("koreacentral"), entry("westcentralus", {})]  # an answer without any zone
+    again = fetch(Arm({"sub-a": answer(200, {"value": listed})}), previous=first)
+    assert again.zones == first.zones
+    assert again.zone_map(("sub-a", "sub-b")).place(B, "koreacentral", "1").zone == "2"
+
+
+def test_a_building_in_another_casing_is_the_same_building() -> None:
+    first = fetch(Arm())
+    listed = [entry("koreacentral", {"1": "KoreaCentral-AZ1", "2": "KOREACENTRAL-az2 "})]
+    assert fetch(Arm({"sub-a": answer(200, {"value": listed})}), previous=first).zones == first.zones

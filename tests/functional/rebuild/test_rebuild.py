@@ -40,14 +40,14 @@ def body(world: World, key: str) -> bytes:
     return stored.body
 
 
-def made_again(world: World, since: int | None = None, **changes: Any) -> Rebuilt:
+def made_again(world: World, since: int | None = None, *, table: bool = False, **changes: Any) -> Rebuilt:
     deps: dict[str, Any] = {
         "objects": world.objects,
         "clock": ManualClock(FIRST + LATER),
         "settings": Settings(absent_looks=2, absent_hours=0),
         **changes,
     }
-    return rebuild(RebuildDeps(**deps), None if since is None else at(since))
+    return rebuild(RebuildDeps(**deps), None if since is None else at(since), table=table)
 
 
 def at(number: int) -> datetime:
@@ -339,3 +339,25 @@ def test_what_the_rebuilt_state_does_not_know_is_retired_in_the_table(world: Wor
     merge(world, world.collected(2, scores={"1": 3}, sizes=[SIZE]))
     assert {size for size, _ in table(world)} == {SIZE}
     assert {size for (size, _), item in items(world).items() if "RetiredAt" in item} == {*SIZES[1:]}
+
+
+@pytest.mark.parametrize("since", [None, 1])
+def test_a_table_that_was_emptied_or_restored_from_a_backup_is_written_whole(world: World, since: int | None) -> None:
+    for number in range(3):
+        merge(world, world.collected(number, spot=0.01 + number, sizes=SIZES[: number + 1], scores={"1": 3}))
+    shown = {key: dict(item) for key, item in items(world).items()}
+    items(world).clear()
+    items(world)[SIZE, "koreacentral#1"] = {**shown[SIZE, "koreacentral#1"], "SpotPrice": 0.5, "Version": 1}
+    rebuilt = made_again(world, since, table=True)
+    assert rebuilt.is_table_whole
+    merge(world, world.collected(3, spot=2.01, sizes=SIZES, scores={"1": 3}))  # nothing has changed since
+    of_the_writer = ("Version", "RunId", "UpdatedAt")
+    found, expected = (
+        {
+            key: {name: value for name, value in item.items() if name not in of_the_writer}
+            for key, item in table.items()
+            if "RetiredAt" not in item
+        }
+        for table in (items(world), shown)
+    )
+    assert found == expected

@@ -47,6 +47,8 @@ def test_casings_do_not_count(changes: dict[str, Any]) -> None:
         {"spotPrices": '[{"priceUSD": 0, "effectiveDate": "2026-11-01T00:00:00Z"}]'},
         {"spotPrices": '[{"priceUSD": NaN, "effectiveDate": "2026-11-01T00:00:00Z"}]'},
         {"spotPrices": '[{"priceUSD": 1, "effectiveDate": "yesterday"}]'},
+        {"spotPrices": '[{"priceUSD": 1, "effectiveDate": "0001-01-01T00:00:00+14:00"}]'},
+        {"spotPrices": f'[{{"priceUSD": 1{"0" * 400}, "effectiveDate": "2026-11-01T00:00:00Z"}}]'},
         {"spotPrices": '[{"priceUSD": 1, "effectiveDate": "2026-11-01"}]'},
         {"spotPrices": '[{"priceUSD": 1}]'},
         {"spotPrices": "[1]"},

@@ -26,6 +26,9 @@ def test_three_looks_over_six_hours_are_believed() -> None:
     assert after((0, 40), (3, 41), (6, 40)).believed
     assert after((0, 0), (3, 0), (6, 0)).believed
     assert not after((0, 40), (3, 30), (6, 40)).believed
+    assert after((0, 40), (72, 41), (144, 40)).believed  # an archive that looks every third day
+    assert after((0, 4), (3, 5), (6, 4)).believed  # 5 % of five rows is no row
+    assert not after((0, 0), (3, 2), (6, 0)).believed  # a region that sells nothing is another region
 
 
 def test_the_same_slot_twice_is_one_look() -> None:
@@ -38,7 +41,7 @@ def test_what_is_believed_stays_so_until_it_says_something_else() -> None:
     believed = after((0, 40), (3, 40), (6, 40))
     assert believed.after(41, AT + timedelta(hours=9), to_iso(AT + timedelta(hours=6))).believed
     assert not believed.after(20, AT + timedelta(hours=9), "").believed
-    assert not believed.after(40, AT + timedelta(days=3), "").believed  # nobody looked in between
+    assert not believed.after(40, AT + timedelta(days=9), "").believed  # nobody looked in between
 
 
 @given(st.lists(st.tuples(st.integers(0, 200), st.sampled_from([0, 40, 41, 90])), max_size=40))

@@ -61,6 +61,11 @@ LOOKALIKES: dict[str, list[dict[str, Any]]] = {
         {"armSkuName": "Standard_"},
         {"armSkuName": "ARM_SKU_NAME_PLACEHOLDER"},
         {"armSkuName": "L192isv4"},
+        {"armSkuName": "Standard_E4" + "x" * 3000},  # longer than a key of the table may be
+        {"armSkuName": "Standard_E4as v5"},
+        {"armSkuName": "Standard_E4as_v5\nStandard_E8as_v5"},
+        {"armSkuName": "Standard_E4as_v5\0"},
+        {"armSkuName": "Standard_E4as_v5' or '1"},
     ],
     "windows": [
         product("Virtual Machines Easv5 Series WINDOWS"),
@@ -115,7 +120,16 @@ LOOKALIKES: dict[str, list[dict[str, Any]]] = {
         names("EXPIRED"),
     ],
     "low_priority": [names("Low Priority"), names("low priority"), names("LowPriority"), names("Low-Priority")],
-    "unreadable": [{"tierMinimumUnits": None}, {"unitPrice": 0.1, "meterId": ""}, {"effectiveStartDate": "2026"}],
+    "unreadable": [
+        {"tierMinimumUnits": None},
+        {"unitPrice": 0.1, "meterId": ""},
+        {"effectiveStartDate": "2026"},
+        # Python has no such moment in UTC, and no such number.
+        {"effectiveStartDate": "0001-01-01T00:00:00+14:00"},
+        {"effectiveEndDate": "9999-12-31T23:59:59-14:00"},
+        {"tierMinimumUnits": 10**400},
+        *({"retailPrice": price} for price in (10**400, 1e300, 1e9, 1e-9, True, "1_000", "\u0661", "NaN", [0.04])),
+    ],
 }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ ZONES = ZoneMap(
         ("unknown", "koreacentral", "1", PlacedZone(None, "1", None)),
         (REFERENCE, "eastus", "1", PlacedZone("1", "1", None)),  # its own number needs no map
         (OTHER, "koreacentral", None, PlacedZone("Single", None, None)),
+        (REFERENCE, "koreacentral", "4", PlacedZone(None, "4", None)),  # no table has a fourth zone
     ],
 )
 def test_place(subscription: str, region: str, logical: str | None, placed: PlacedZone) -> None:

@@ -151,11 +151,12 @@ def test_an_unknown_band_is_unknown_and_counted() -> None:
 def test_rows_without_a_size_or_band_or_of_elsewhere_are_counted_and_left_out() -> None:
     elsewhere = rate() | {"location": "eastus"}
     nothing: dict[str, Any] = {"skuName": None, "location": REGION, "evictionRate": None}
+    good = [rate(f"standard_d{number}s_v3") for number in range(12)]
     collector = Collector(
-        answered(page(rate(), rate(size=""), rate("standard_d4s_v3", " "), elsewhere, nothing)),
+        answered(page(*good, rate(size=""), rate("standard_d64s_v3", " "), elsewhere, nothing)),
     )
     report = collector.collect()
-    assert (report.rows, report.counts["invalid_rows"], report.counts["listed_rows"]) == (1, 4, 5)
+    assert (report.rows, report.counts["invalid_rows"], report.counts["listed_rows"]) == (12, 4, 16)
 
 
 def test_a_size_that_the_catalogue_does_not_know_is_kept_as_served_and_counted() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spotlake.azure.resource_graph import BANDS
-from spotlake.errors import UntrustedAnswerError
+from spotlake.errors import DeadlineError, UntrustedAnswerError
 from tests.support.scripted import answered
 from tests.unit.usecases.test_collect_eviction_rates import ITEM, REGION, Collector, page, rate
 
@@ -69,6 +69,7 @@ def test_a_band_that_is_not_known_costs_itself(band: str) -> None:
     [
         {"skuName": "standard_d9s_v9", "location": "eastus2euap", "evictionRate": "0-5"},
         {"skuName": "", "location": REGION, "evictionRate": "0-5"},
+        {"skuName": "d2s", "location": REGION, "evictionRate": "0-5"},  # the merge refuses a shard with such a name
         {"skuName": None, "location": None, "evictionRate": None},
         {"location": REGION},
         {},
@@ -89,7 +90,7 @@ def test_rows_that_do_not_come_are_counted_and_cost_themselves_as_long_as_they_a
         rates, counts = collected(*WHOLE[:kept], total=20)
         assert (len(rates), counts["missing_rows"]) == (kept, 20 - kept)
         return
-    with pytest.raises(UntrustedAnswerError, match="5 different rows came of 20"):
+    with pytest.raises(UntrustedAnswerError, match="5 usable rows came of 20"):
         collected(*WHOLE[:kept], total=20)
 
 
@@ -103,3 +104,28 @@ def test_a_total_that_is_none_or_too_small_costs_nothing(total: Any) -> None:
 def test_a_truncated_result_is_known_in_any_casing_and_type(truncated: Any) -> None:
     with pytest.raises(UntrustedAnswerError, match="truncated"):
         Collector(answered(page(*WHOLE) | {"resultTruncated": truncated})).collect()
+
+
+ELSEWHERE = [{**row, "location": "eastus"} for row in WHOLE]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (ELSEWHERE, "no eviction rate"),
+        ([*ELSEWHERE[:15], *WHOLE[15:]], "5 usable rows came of 20"),
+        ([*WHOLE, *(rate(size, "20+") for size in SIZES)], "no eviction rate"),
+        ([*WHOLE, *(rate(size, "20+") for size in SIZES[:15])], "5 usable rows came of 35"),
+        ([{**row, "skuName": str(row["skuName"]).replace("_", "")} for row in WHOLE], "no eviction rate"),
+    ],
+    ids=["of another region", "mostly of another region", "contradicted", "mostly contradicted", "of no size"],
+)
+def test_a_listing_of_rows_that_cannot_be_used_is_no_look_at_the_region(rows: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(UntrustedAnswerError, match=said):
+        collected(*rows)
+
+
+def test_a_wait_of_5000_digits_ends_the_attempt_by_its_name() -> None:
+    headers = {"x-ms-user-quota-remaining": "0", "x-ms-user-quota-resets-after": "9" * 5000 + ":00:01"}
+    with pytest.raises(DeadlineError, match="quota"):
+        Collector(answered(page(*WHOLE), **headers)).collect(replace(ITEM, instance_types=SIZES))

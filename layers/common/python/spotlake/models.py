@@ -12,6 +12,7 @@ SLOT_MINUTES = 10
 DESIRED_COUNTS = (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50)
 MAX_CALL_REGIONS = 8  # per placement-score call; MicrosoftDocs spot-placement-score.md, 2026-05-19
 MAX_CALL_INSTANCE_TYPES = 5  # the same page
+ZONE_NUMBERS = ("1", "2", "3")  # the most that a region has (Azure, 2026-11)
 REGIONAL_ZONE = "Single"  # a score without a zone
 NO_ZONE = "N/A"  # a workload that has no score at all
 
@@ -65,7 +66,10 @@ def from_iso(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is no moment in UTC") from None
 
 
 class RunJson(TypedDict):

@@ -59,7 +59,9 @@ def fetch_locations(
     if not answers:
         raise next(iter(errors.values()))
     zones = {digest: dict(known) for digest, known in previous.zones.items()} if previous else {}
-    zones |= {subscription_digest(name): _zones_of(listed) for name, listed in answers.items()}
+    for name, listed in answers.items():  # a region whose zones an answer leaves out keeps its last known zones
+        digest = subscription_digest(name)
+        zones[digest] = {**zones.get(digest, {}), **_zones_of(listed)}
     reference = subscriptions[0]
     if reference in answers:
         routing = _routing_of(answers[reference])
@@ -137,12 +139,15 @@ def _is_physical(entry: LocationEntry) -> bool:
 
 
 def _zones_of(listed: list[LocationEntry]) -> RegionZones:
-    """Mappings that name both zones. In Azure's model every property of a mapping is optional."""
+    """Mappings that name both zones. In Azure's model every property of a mapping is optional.
+
+    Buildings are compared with those of other subscriptions and days, so they are spelt in lower case.
+    """
     found: RegionZones = {}
     for entry in listed:
         mappings = entry["availabilityZoneMappings"]
         zones = {
-            str(one["logicalZone"]): str(one["physicalZone"])
+            str(one["logicalZone"]): str(one["physicalZone"]).strip().lower()
             for one in (mappings if isinstance(mappings, list) else [])
             if isinstance(one, dict) and one.get("logicalZone") and one.get("physicalZone")
         }

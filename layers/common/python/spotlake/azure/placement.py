@@ -39,7 +39,7 @@ _LONGEST_REFUSAL = 1000
 KNOWN_VERSIONS = (API_VERSION, "2026-05-05-preview", "2026-09-05-preview", "2026-10-05-preview")
 # The refusal for the hourly quota, which has no JSON. Gateways may put the text behind a 200 or into HTML.
 _QUOTA_TEXT = re.compile(r"reached the maximum number of requests allowed", re.IGNORECASE)
-_ZONE = re.compile(r"(?:(?:(?:availability)?zone|az)[ -]?)?(?P<number>\d{1,2})", re.IGNORECASE)
+_ZONE = re.compile(r"(?:(?:(?:availability)?zone|az)[ -]?)?(?P<number>[0-9]{1,2})", re.IGNORECASE)
 _NO_ZONE = frozenset({"", "false", "none", "null", "regional"})
 
 

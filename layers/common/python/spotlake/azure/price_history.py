@@ -165,7 +165,7 @@ def _prices_of(text: object) -> tuple[PastPrice, ...]:
         if not isinstance(listed, list) or len(listed) > _LONGEST_HISTORY:
             return ()
         prices = {PastPrice(from_iso(one["effectiveDate"]), float(one["priceUSD"])) for one in listed}
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return ()
     readable = all(isfinite(one.usd_per_hour) and one.usd_per_hour > 0.0 for one in prices)
     is_clear = len({one.effective_at for one in prices}) == len(prices)

@@ -16,7 +16,7 @@ from datetime import datetime
 from math import isfinite
 
 from spotlake.azure.price_names import Meter, Product, read_meter, read_product, without_windows, words_of_kind
-from spotlake.azure.retail import RetailItem
+from spotlake.azure.retail import RetailItem, number_of
 from spotlake.models import from_iso
 from spotlake.names import is_collected_region, join_key, region_key, split_tier
 from spotlake.reports import RowSample
@@ -49,7 +49,9 @@ REJECTED_KINDS = (
 MOST_SAMPLES, MOST_DISAGREEING, _LONGEST_SAMPLE_TEXT = 5, 20, 80
 ROUNDING = 0.001  # share of a price; candidates that are closer agree
 _SAMPLE_FIELDS = ("productName", "skuName", "meterName", "armSkuName", "type", "retailPrice")
-_SIZE = re.compile(r"(?:standard|basic)_[a-z]{1,4}\d")
+_SIZE = re.compile(r"(?:standard|basic)_[a-z]{1,4}[0-9][a-z0-9_-]{0,60}")
+# USD per hour. The table keeps six digits, and the dearest machine of 2026 costs some hundreds.
+_SMALLEST_PRICE, _LARGEST_PRICE = 1e-6, 1e5
 _HOST_SIZE = re.compile(r"[_\s-]type\s?\d+$")
 
 
@@ -189,7 +191,7 @@ def _judge(item: RetailItem, region: str, now_at: datetime) -> tuple[str | None,
         if meter not in (Meter.PLAIN, Meter.SPOT):
             return ("unknown_kind" if meter is Meter.UNKNOWN else meter.value), False
         return _reject_by_value(item, now_at), meter is Meter.SPOT
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return "unreadable", False  # a field is missing or of another type; when all rows are, no price is left
 
 
@@ -213,7 +215,7 @@ def _reject_by_terms(item: RetailItem) -> str | None:
         return "other_currency"
     if "".join(str(item["unitOfMeasure"]).lower().split()) != "1hour":
         return "other_unit"
-    return None if _number(item["tierMinimumUnits"]) == 0.0 else "higher_tier"
+    return None if number_of(item["tierMinimumUnits"]) == 0.0 else "higher_tier"
 
 
 def _reject_by_product(item: RetailItem) -> str | None:
@@ -221,7 +223,7 @@ def _reject_by_product(item: RetailItem) -> str | None:
     if product.kind in (Product.CLOUD_SERVICES, Product.DEDICATED_HOST, Product.WINDOWS):
         return product.kind.value
     size = join_key(str(item["armSkuName"]))
-    if not _SIZE.match(size) or _HOST_SIZE.search(size):
+    if not _SIZE.fullmatch(size) or _HOST_SIZE.search(size):
         return "no_size"
     if product.kind is Product.PROMO and not size.endswith("_promo"):
         # Most promotions are expired too, and their meters say so.
@@ -242,10 +244,12 @@ def _reject_by_value(item: RetailItem, now_at: datetime) -> str | None:
             return "no_longer_valid"
     if start_at > now_at:
         return "not_yet_valid"
-    price = _number(item["retailPrice"] or 0.0)
+    price = number_of(item["retailPrice"] or 0.0)
     if not isfinite(price) or not item["meterId"] or not item["location"]:
         return "unreadable"
-    return None if price > 0.0 else "zero_price"
+    if price <= 0.0:
+        return "zero_price"
+    return None if _SMALLEST_PRICE <= price <= _LARGEST_PRICE else "unreadable"
 
 
 def _rank_of(item: RetailItem, price: Price) -> _Rank:
@@ -284,15 +288,9 @@ def _identity(item: RetailItem) -> tuple[str, ...]:
     return tuple(str(item.get(name)) for name in (*names, "effectiveEndDate", "retailPrice"))
 
 
-def _number(value: object) -> float:
-    if isinstance(value, int | float | str):
-        return float(value)
-    raise TypeError(f"{value!r} is no number")
-
-
 def _price_of(item: RetailItem) -> Price:
     return Price(
-        usd_per_hour=_number(item["retailPrice"]),
+        usd_per_hour=number_of(item["retailPrice"]),
         meter_id=str(item["meterId"]),
         effective_start_at=str(item["effectiveStartDate"]),
         instance_type=str(item["armSkuName"]).strip(),

@@ -25,7 +25,7 @@ MOST_PAGES = 20  # a region has at most about 1,700 sizes
 # Percent of machines evicted per hour -> SpotLake's interruption frequency (high = rarely evicted).
 BANDS: Mapping[str, float] = {"0-5": 3.0, "5-10": 2.5, "10-15": 2.0, "15-20": 1.5, "20+": 1.0}
 _BAND_NOISE = str.maketrans({" ": None, "%": None, "\u2013": "-", "\u2212": "-"})
-_RESETS_AFTER = re.compile(r"(\d+):(\d+):(\d+)")
+_RESETS_AFTER = re.compile(r"(\d{1,4}):(\d{1,4}):(\d{1,4})", re.ASCII)
 
 
 def band_of(text: object) -> str:

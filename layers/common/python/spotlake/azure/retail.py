@@ -7,6 +7,7 @@ per client address, which two headers report.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
@@ -23,6 +24,7 @@ SIZES_A_REQUEST = 15  # a filter holds at most 20 comparisons; 4 are taken
 _WINDOW_SECONDS = 60.0  # of the budget, when no header reports it (observed)
 _LEFT_HEADER = "x-ms-ratelimit-remaining-retailPrices-requests"
 _WAIT_HEADER = "x-ms-ratelimit-retailPrices-retry-after"
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LINUX_VM = "serviceName eq 'Virtual Machines' and priceType eq 'Consumption'"
 
 
@@ -54,6 +56,13 @@ def narrow_filter(region: str, instance_types: Sequence[str], *, ondemand: bool)
 
 
 type RetailItem = Mapping[str, object]  # a row of the list as served: any field may be missing, or of an odd type
+
+
+def number_of(value: object) -> float:
+    """A field's number, which may be quoted. Raises TypeError for anything else, OverflowError beyond a float."""
+    if isinstance(value, bool) or not (isinstance(value, int | float) or _NUMBER.fullmatch(str(value))):
+        raise TypeError(f"{value!r} is no number")
+    return float(str(value)) if isinstance(value, str) else float(value)  # type: ignore[arg-type]
 
 
 @dataclass

@@ -14,11 +14,11 @@ import numpy as np
 
 from spotlake.errors import ShardRefusedError
 from spotlake.merge.growing_columns import Column, GrowingColumns, distinct
-from spotlake.models import DESIRED_COUNTS, Dataset
+from spotlake.models import DESIRED_COUNTS, REGIONAL_ZONE, ZONE_NUMBERS, Dataset
 from spotlake.names import join_key
 from spotlake.shards import RawShard
 
-ZONES: Final = ("1", "2", "3", "Single")  # a zone's index is its code
+ZONES: Final = (*ZONE_NUMBERS, REGIONAL_ZONE)  # a zone's index is its code
 _PLACES = {count: place for place, count in enumerate(DESIRED_COUNTS)}
 _ZONE_CODES: dict[str | None, int] = {zone: code for code, zone in enumerate(ZONES)}
 _KEYS_KEPT = 8192  # there are 1,700 sizes

@@ -10,7 +10,8 @@ from spotlake.models import from_iso, to_iso
 LOOKS_TO_BELIEVE = 3
 HOURS_TO_BELIEVE = 6
 _SAME_SHARE = 0.05  # two listings that differ by no more agree
-_LOOKS_END_AFTER = timedelta(days=1)  # after so long without a look, counting starts again
+_SAME_ROWS = 2  # nor do those of small regions have to be the same to the row
+_LOOKS_END_AFTER = timedelta(days=8)  # after so long without a look, counting starts again; some collect once a week
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,5 +54,6 @@ class Doubt:
     def _goes_on(self, rows: int, slot_at: datetime, good_at: str) -> bool:
         if not self.looks or slot_at - from_iso(self.last_at) > _LOOKS_END_AFTER:
             return False
-        says_the_same = abs(rows - self.rows) <= _SAME_SHARE * max(rows, self.rows)
+        most = max(_SAME_ROWS, _SAME_SHARE * max(rows, self.rows))
+        says_the_same = abs(rows - self.rows) <= most and bool(rows) == bool(self.rows)
         return says_the_same and (self.believed or good_at < self.first_at)

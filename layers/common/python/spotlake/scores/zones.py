@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spotlake.models import REGIONAL_ZONE
+from spotlake.models import REGIONAL_ZONE, ZONE_NUMBERS
 
 type ZoneNumbers = Mapping[str, Mapping[str, str]]  # region -> logical zone -> physical zone
 
@@ -67,11 +67,12 @@ class ZoneMap:
         * The answer names no zone: the score is regional, "Single".
         * The reference subscription was asked: the zone keeps its number, whether or not the building is known.
         * Otherwise the building decides. The zone is None when either side does not know the building.
+        * A number that no table has ("4") is None too, so that it costs its own row alone.
         """
         if logical_zone is None:
             return PlacedZone(REGIONAL_ZONE, None, None)
         physical = self._numbers.get(subscription, {}).get(region, {}).get(logical_zone)
-        if subscription == self._reference:
-            return PlacedZone(logical_zone, logical_zone, physical)
         reported = self._reported.get(region, {}).get(physical) if physical else None
-        return PlacedZone(reported, logical_zone, physical)
+        if subscription == self._reference:
+            reported = logical_zone
+        return PlacedZone(reported if reported in ZONE_NUMBERS else None, logical_zone, physical)

@@ -1,19 +1,21 @@
 """The documents of an attempt: its record, its work and its end. They are never overwritten.
 
 Plan writes the record when it takes the claim, and the work when it has planned the calls. Merge writes the end when it
-begins. A repeated step finds the stored document and uses it.
+begins. A repeated step finds the stored document and uses it. To a merge, a damaged document is an expired one: the
+raw shards and the manifest say the rest, and no other slot has to wait for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 import orjson
 
 from spotlake import keys
-from spotlake.errors import StoreError
+from spotlake.errors import DamagedStateError, StoreError
 from spotlake.models import Dataset, Mode, Run, RunJson, ScoreCall, ScoreCallJson, WorkItem, from_iso, run_id_of
 from spotlake.packing import unpack
 from spotlake.planning.attempt import FIRST_FORM, AttemptRecord, Failure, Work
@@ -25,6 +27,7 @@ from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 RECORD_SCHEMA = WORK_SCHEMA = END_SCHEMA = 1
 _CONTENT_TYPE = "application/gzip"
+_LOG = logging.getLogger(__name__)
 
 
 class RecordJson(TypedDict):
@@ -86,9 +89,10 @@ def known_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> A
     """Read the record of an attempt in the chain. If the record has expired, the manifest says what it was.
 
     Records expire after some days; raw shards, manifests and the chain stay. So old attempts are merged again without
-    their records. Without a manifest too, the attempt counts as one at everything that is not known.
+    their records, and so is one whose record is damaged. Without a manifest too, the attempt counts as one at
+    everything that is not known.
     """
-    found = _find_record(objects, slot_at, attempt) or _record_of_manifest(objects, slot_at, attempt)
+    found = _readable(_find_record, objects, slot_at, attempt) or _record_of_manifest(objects, slot_at, attempt)
     if found is not None:
         return found
     forgotten = Run(
@@ -157,6 +161,11 @@ def read_work(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> Work
     return None if content is None else _work(content, key)
 
 
+def known_work(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> Work | None:
+    """Read an attempt's work; None when there is none, or when it is damaged."""
+    return _readable(read_work, objects, slot_at, attempt)
+
+
 def write_end(objects: ObjectStore, run: Run, failures: Sequence[Failure]) -> tuple[Failure, ...]:
     """Store the failures of an attempt's collecting. Returns the stored failures, as ``write_work``."""
     key = keys.attempt_end(run.slot_at, run.attempt)
@@ -165,10 +174,37 @@ def write_end(objects: ObjectStore, run: Run, failures: Sequence[Failure]) -> tu
     return tuple(Failure.from_dict(one) for one in _content(stored, key, END_SCHEMA)["failures"])
 
 
-def read_end(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> tuple[Failure, ...] | None:
-    """Read the failures of an attempt's collecting; None when the attempt never reached its merge."""
-    content, _ = read_json(objects, keys.attempt_end(slot_at, attempt), schema=END_SCHEMA)
-    return None if content is None else tuple(Failure.from_dict(one) for one in content["failures"])
+def has_ended(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> bool:
+    """Whether an attempt reached its merge."""
+    return objects.get(keys.attempt_end(slot_at, attempt)) is not None
+
+
+def known_end(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> tuple[Failure, ...] | None:
+    """Read the failures of an attempt's collecting; None when it never reached its merge, or its end is damaged."""
+    return _readable(_find_end, objects, slot_at, attempt)
+
+
+def _find_end(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> tuple[Failure, ...] | None:
+    key = keys.attempt_end(slot_at, attempt)
+    content, _ = read_json(objects, key, schema=END_SCHEMA)
+    try:
+        return None if content is None else tuple(Failure.from_dict(one) for one in content["failures"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise DamagedStateError(f"{key}: damaged ({type(error).__name__}: {error})") from error
+
+
+def _readable[T](
+    read: Callable[[ReadOnlyObjects, datetime, int], T | None],
+    objects: ReadOnlyObjects,
+    slot_at: datetime,
+    attempt: int,
+) -> T | None:
+    """What ``read`` reads; None when the document is damaged, which the log says."""
+    try:
+        return read(objects, slot_at, attempt)
+    except DamagedStateError as error:
+        _LOG.warning("%s; its attempt is merged without it", error)
+        return None
 
 
 def attempts_of(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[int, ...]:
@@ -195,7 +231,7 @@ def _record(content: RecordJson, key: str) -> AttemptRecord:
             includes=tuple(content["includes"]),
         )
     except (KeyError, ValueError, TypeError) as error:
-        raise StoreError(f"{key}: damaged ({type(error).__name__}: {error})") from error
+        raise DamagedStateError(f"{key}: damaged ({type(error).__name__}: {error})") from error
 
 
 def _work_content(work: Work) -> WorkJson:
@@ -258,4 +294,4 @@ def _work(content: WorkJson, key: str) -> Work:
             confirmed_at=content["confirmed_at"],
         )
     except (KeyError, ValueError, TypeError) as error:
-        raise StoreError(f"{key}: damaged ({type(error).__name__}: {error})") from error
+        raise DamagedStateError(f"{key}: damaged ({type(error).__name__}: {error})") from error

@@ -79,8 +79,8 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     collected_at = deps.clock.now()
     found = list(pages.rows(item.region))
     told = max(pages.total or 0, len(found))
-    believed_falls = _require_enough(len(found), told, run, item, deps)
-    bands = _band_of_each(found, item.region, counts)
+    bands, usable = _band_of_each(found, item.region, counts)
+    believed_falls = _require_enough(usable, told, run, item, deps)
     template = EvictionRow(
         run_id=run.run_id,
         source=deps.settings.azure_source,
@@ -129,6 +129,13 @@ def _require_enough(found: int, told: int, run: Run, item: WorkItem, deps: Evict
 
     Azure has answered 200 without rows for days (2024, 2025).
 
+    Args:
+        found: Number of usable rows.
+        told: Number of rows that came, or that the answer announced.
+        run: The attempt.
+        item: The region's work.
+        deps: Dependencies.
+
     Returns:
         1 for a smaller answer that is believed because it has lasted (``planning/doubt.py``), else 0.
     """
@@ -136,7 +143,7 @@ def _require_enough(found: int, told: int, run: Run, item: WorkItem, deps: Evict
         raise UntrustedAnswerError(API, f"{item.region}: no eviction rate at all")
     share = (100 - deps.settings.eviction_max_fall_percent) / 100
     if found < told * share:
-        raise UntrustedAnswerError(API, f"{item.region}: {found} different rows came of {told}")
+        raise UntrustedAnswerError(API, f"{item.region}: {found} usable rows came of {told}")
     before = item.last_good_rows.get(Dataset.EVICTION.value, 0)
     if found >= before * share:
         return 0
@@ -162,15 +169,22 @@ def _rows(bands: Mapping[str, str], item: WorkItem, template: EvictionRow, count
     ]
 
 
-def _band_of_each(found: Iterable[GraphRow], region: str, counts: Counter[str]) -> dict[str, str]:
-    """Size (``join_key``) -> band. A size with two different bands is dropped, because neither is known to be true."""
+def _band_of_each(found: Iterable[GraphRow], region: str, counts: Counter[str]) -> tuple[dict[str, str], int]:
+    """Size (``join_key``) -> band, and the number of rows that say so.
+
+    A size with two different bands is dropped, because neither is known to be true.
+    """
     bands: dict[str, str] = {}
+    rows: Counter[str] = Counter()
     torn: set[str] = set()
     for row in found:
         size, band = join_key(str(row.get("skuName") or "")), band_of(row.get("evictionRate"))
-        if not size or not band or region_key(str(row.get("location"))) != region:
+        if "_" not in size or not band or region_key(str(row.get("location"))) != region:
             counts["invalid_rows"] += 1
-        elif bands.setdefault(size, band) != band:
+            continue
+        rows[size] += 1
+        if bands.setdefault(size, band) != band:
             torn.add(size)
     counts["contradicted_sizes"] = len(torn)
-    return {size: band for size, band in bands.items() if size not in torn}
+    kept = {size: band for size, band in bands.items() if size not in torn}
+    return kept, sum(rows[size] for size in kept)

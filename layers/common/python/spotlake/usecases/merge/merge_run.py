@@ -26,7 +26,7 @@ from spotlake.merge.view import View
 from spotlake.models import Run, run_id_of, slot_of_run_id
 from spotlake.planning.attempt import FIRST_FORM, Failure
 from spotlake.settings import Settings
-from spotlake.state.attempts import attempts_of, read_end, read_record, write_end
+from spotlake.state.attempts import attempts_of, has_ended, known_record, read_record, write_end
 from spotlake.state.merged_states import REMEMBERED_RUNS, Cut, Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.workloads import Upserted, WorkloadTable
@@ -73,12 +73,13 @@ def attempts_to_merge(objects: ObjectStore, run: Run) -> tuple[int, ...]:
     there = attempts_of(objects, run.slot_at)
     wanted = {run.attempt, *(number for number in there if _has_ended(objects, run, number))}
     for number in sorted(wanted):
-        wanted.update(read_record(objects, run.slot_at, number).includes)
+        find = read_record if number == run.attempt else known_record  # records of others may have expired
+        wanted.update(find(objects, run.slot_at, number).includes)
     return tuple(sorted(wanted & {*there, run.attempt}))
 
 
 def _has_ended(objects: ObjectStore, run: Run, attempt: int) -> bool:
-    return attempt in (run.attempt, FIRST_FORM) or read_end(objects, run.slot_at, attempt) is not None
+    return attempt in (run.attempt, FIRST_FORM) or has_ended(objects, run.slot_at, attempt)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from spotlake.models import Dataset, Mode, run_id_of
 from spotlake.planning.run_input import matches
 from spotlake.scores.accounts import Key, SlotAccount
 from spotlake.shards import open_shard
-from spotlake.state.attempts import known_record, read_end, read_work
+from spotlake.state.attempts import known_end, known_record, known_work
 from spotlake.stores.objects import ReadOnlyObjects
 
 _READ_THREADS = 16
@@ -27,15 +27,15 @@ def read_slot(objects: ReadOnlyObjects, slot_at: datetime, attempts: Sequence[in
     """Read every shard that the attempts should have written. A missing or refused shard affects no other shard.
 
     Raises:
-        StoreError: A record or an existing shard cannot be read.
+        StoreError: An object that exists cannot be read.
     """
     read = SlotRead(slot_at=slot_at, attempts=[])
     digest = blake2b(digest_size=8)
     for number in sorted(attempts):
         attempt = AttemptRead(
             record=known_record(objects, slot_at, number),
-            work=read_work(objects, slot_at, number),
-            failures=read_end(objects, slot_at, number),
+            work=known_work(objects, slot_at, number),
+            failures=known_end(objects, slot_at, number),
         )
         read.attempts.append(attempt)
         digest.update(number.to_bytes(8))

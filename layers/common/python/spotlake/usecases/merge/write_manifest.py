@@ -70,7 +70,7 @@ def write_manifest(objects: ObjectStore, merged: Merged, settings: Settings) -> 
     content = _content(objects, merged, settings, key)
     for _ in range(_ROUNDS):
         stored = objects.get(key)
-        before = None if stored is None else parse_manifest(stored.body, key)
+        before = None if stored is None else _parsed(stored.body, key)
         if before is not None and {one["attempt"] for one in before["attempts"]} > attempts:
             return
         body = orjson.dumps({**content, **_written(merged.upserted, before)})
@@ -144,11 +144,21 @@ def _written(upserted: Upserted, before: Written | None) -> Written:
     }
 
 
+def _parsed(body: bytes, key: str) -> Manifest | None:
+    """A stored manifest; None when it is damaged. A merge makes its own slot's again, and needs no other one."""
+    try:
+        return parse_manifest(body, key)
+    except StoreError:
+        return None
+
+
 def _rows_difference(objects: ObjectStore, merged: Merged) -> float | None:
     """Difference from the same slot of the day before; None if that slot collected only a part."""
     key = keys.manifest(merged.run.slot_at - timedelta(days=1))
     stored = objects.get(key)
     if stored is None:
         return None
-    before = parse_manifest(stored.body, key)
-    return None if before["filtered"] else manifest.rows_difference_percent(merged.rows, before["rows"])
+    before = _parsed(stored.body, key)
+    return (
+        None if before is None or before["filtered"] else manifest.rows_difference_percent(merged.rows, before["rows"])
+    )

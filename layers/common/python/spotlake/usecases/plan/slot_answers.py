@@ -13,7 +13,7 @@ from spotlake.models import Dataset, run_id_of
 from spotlake.reports import CollectorReport
 from spotlake.shard_rows import ScoreRow
 from spotlake.shards import open_shard, parse_rows
-from spotlake.state.attempts import attempts_of, read_record, read_work
+from spotlake.state.attempts import attempts_of, known_record, known_work
 from spotlake.stores.objects import ReadOnlyObjects
 
 type Key = tuple[str, int]  # region, desired count
@@ -63,9 +63,9 @@ def read_slot_answers(objects: ReadOnlyObjects, slot_at: datetime, instance_type
     whole: defaultdict[str, set[Dataset]] = defaultdict(set)
     wide: set[int] = set()
     for attempt in attempts:
-        work, scope = read_work(objects, slot_at, attempt), read_record(objects, slot_at, attempt).scope
+        work, record = known_work(objects, slot_at, attempt), known_record(objects, slot_at, attempt)
         counts.update(dict.fromkeys(work.run.desired_counts if work else ()))
-        if set(scope.instance_types) in (set(), set(instance_types)):
+        if record.known and set(record.scope.instance_types) in (set(), set(instance_types)):
             wide.add(attempt)
     for dataset in Dataset:
         for key in objects.keys(keys.shards_of_slot(dataset, slot_at)):

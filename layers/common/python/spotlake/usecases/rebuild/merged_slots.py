@@ -11,7 +11,7 @@ from spotlake.errors import StoreError
 from spotlake.models import Dataset, run_id_of
 from spotlake.planning.attempt import FIRST_FORM
 from spotlake.run_files import parse_manifest
-from spotlake.state.attempts import attempts_of, known_record, read_end
+from spotlake.state.attempts import attempts_of, has_ended, known_record
 from spotlake.state.merged_states import Head
 from spotlake.stores.objects import ReadOnlyObjects
 
@@ -73,7 +73,7 @@ def merged_attempts(objects: ReadOnlyObjects, head: Head, slot_at: datetime) -> 
     merged = {
         *(entry.attempts if entry is not None else ()),
         *_attempts_in_manifest(objects, slot_at),
-        *(number for number in recorded if number == FIRST_FORM or read_end(objects, slot_at, number) is not None),
+        *(number for number in recorded if number == FIRST_FORM or has_ended(objects, slot_at, number)),
     }
     with_shards = _attempts_with_shards(objects, slot_at)
     merged |= with_shards & {FIRST_FORM} if merged or recorded else with_shards

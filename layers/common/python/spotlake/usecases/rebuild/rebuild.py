@@ -68,13 +68,14 @@ class Rebuilt:
     is_table_whole: bool = False
 
 
-def rebuild(deps: RebuildDeps, since: datetime | None = None) -> Rebuilt:
+def rebuild(deps: RebuildDeps, since: datetime | None = None, *, table: bool = False) -> Rebuilt:
     """Make the truth again.
 
     Args:
         deps: Dependencies.
         since: The first slot to fold again, onto the newest readable state before it. If there is no such state,
             the result begins with this slot and knows nothing older. None: the first slot that is missing or damaged.
+        table: Whether the next merge is to write every item, as after the table was emptied or restored from a backup.
 
     Returns:
         What was done; nothing is folded when nothing is missing.
@@ -82,7 +83,7 @@ def rebuild(deps: RebuildDeps, since: datetime | None = None) -> Rebuilt:
     Raises:
         StoreError: An object cannot be read or written, or merges were quicker several times.
     """
-    return _Rebuild(deps, since).run_all()
+    return _Rebuild(deps, since, table=table).run_all()
 
 
 @dataclass
@@ -94,8 +95,8 @@ class _Folding:
 
 
 class _Rebuild:
-    def __init__(self, deps: RebuildDeps, since: datetime | None) -> None:
-        self.deps, self.since = deps, since
+    def __init__(self, deps: RebuildDeps, since: datetime | None, *, table: bool) -> None:
+        self.deps, self.since, self.table = deps, since, table
         self.objects, self.states = deps.objects, MergedStates(deps.objects)
         # The state before the remembered slots, kept for another round.
         self.older: tuple[str, _Folding] | None = None
@@ -173,9 +174,9 @@ class _Rebuild:
         return max(newest, self.deps.clock.now()) + timedelta(days=1)
 
     def _with_table(self, head: Head, *, is_readable: bool) -> Head:
-        """The chain with what is known of the table. If that is lost, the next merge writes every item."""
+        """The chain with what is known of the table. If that is lost or wrong, the next merge writes every item."""
         shown = [key for key in (head.table_key, *head.begun) if key]
-        if is_readable and all(self.states.is_readable(key) for key in shown):
+        if is_readable and not self.table and all(self.states.is_readable(key) for key in shown):
             return head
         return replace(head, table_version=0, table_key="", begun=(), rewrite=True, cut=None)
 
