@@ -211,8 +211,10 @@ class _Merge:
             changes = changes.beginning_at(cut.next, done_from=cut.begin if cut.key == key else None)
         left = Deadline(lambda: self.deps.deadline.seconds_left() - _WRITING_SECONDS)
         upserted = self.deps.workloads.upsert(changes, deadline=left)
-        self._finish_table(current, key, changes, upserted)
-        return upserted
+        after = self._finish_table(current, key, changes, upserted)
+        # What an earlier try of this merge wrote, or a newer merge of this archive, is no foreign writer's.
+        is_explained = key in head.begun or after.version > head.version
+        return replace(upserted, overtaken=0) if is_explained else upserted
 
     def _before(self, key: str) -> View | None:
         """The view that the table shows."""
@@ -220,13 +222,12 @@ class _Merge:
             return None
         return self.shown[1] if self.shown is not None and self.shown[0] == key else self._view(self.states.load(key))
 
-    def _finish_table(self, current: Head, key: str, changes: Changes, upserted: Upserted) -> None:
-        """Record the state that the table shows now, or where the upsert was cut off."""
+    def _finish_table(self, current: Head, key: str, changes: Changes, upserted: Upserted) -> Head:
+        """Record the state that the table shows now, or where the upsert was cut off. Returns the chain."""
         if upserted.done < len(changes):
             begin = current.cut.begin if current.cut is not None and current.cut.key == key else changes.number(0)
             cut = Cut(key=key, begin=begin, next=changes.number(upserted.done))
-            self.states.change_head(lambda one: replace(one, cut=cut) if one.version == current.version else one)
-            return
+            return self.states.change_head(lambda one: replace(one, cut=cut) if one.version == current.version else one)
         # If another merge has committed a newer state meanwhile, that merge records what the table shows.
         after = self.states.change_head(
             lambda one: (
@@ -236,6 +237,7 @@ class _Merge:
             )
         )
         self.states.prune(after)
+        return after
 
     # -- the files -------------------------------------------------------------------------------
 
