@@ -159,12 +159,13 @@ class Manifest(Collected, Written):
     seconds: dict[str, float]
     merged_at: str
     outputs: list[str]
-    unknown_kinds: NotRequired[UnknownKinds]  # since 0.2.0, as the next five
+    unknown_kinds: NotRequired[UnknownKinds]  # since 0.2.0, as the next six
     price_disagreements: NotRequired[Disagreements]
     unconfirmed: NotRequired[Unconfirmed]
     unconfirmed_percent: NotRequired[float | None]
     price_witness: NotRequired[list[WitnessEntry]]
     value_ages: NotRequired[ValueAgesEntry]
+    unknown_zone_rows: NotRequired[int]
 
 
 class MemorySample(TypedDict):

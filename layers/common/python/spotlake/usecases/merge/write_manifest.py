@@ -122,6 +122,7 @@ def _content(objects: ObjectStore, merged: Merged, settings: Settings, key: str)
         "score_age_median_minutes": ages.median_minutes,
         "score_age_p95_minutes": ages.p95_minutes,
         "oldest_score_age_minutes": ages.oldest_minutes,
+        "unknown_zone_rows": merged.slot.unknown_zone_rows,
         "value_ages": value_ages(merged.newest),
         **price_findings(merged.slot),
         "price_witness": [one.to_dict() for one in merged.witnesses],
