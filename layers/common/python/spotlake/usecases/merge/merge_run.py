@@ -16,6 +16,7 @@ from datetime import datetime
 from spotlake import keys
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ConflictError, StoreError
+from spotlake.merge.columns import Columns
 from spotlake.merge.evidence import Patience
 from spotlake.merge.files import Files
 from spotlake.merge.fold import fold_slot
@@ -103,10 +104,9 @@ class _Merge:
         known = self.states.head().run(self.run.run_id)
         attempts = {*attempts_to_merge(self.objects, self.run), *(known.attempts if known else ())}
         read = self._timed("read", lambda: read_slot(self.objects, self.run.slot_at, sorted(attempts)))
-        counts = read.columns.counts()
+        counts, listed = read.columns.counts(), read.columns.listed()
         committed = self._timed("fold", lambda: self._commit(read))
-        listed = read.columns.listed()
-        del read.columns  # frees 40 MB
+        read.columns = Columns()  # frees 40 MB
         upserted = self._timed("upsert", lambda: self._upsert(committed))
         outputs = self._timed("write", lambda: self._write_files(committed))
         self.seconds["total"] = round(self.deps.monotonic() - self.began, 3)
@@ -132,7 +132,8 @@ class _Merge:
             try:
                 return self._commit_once(self.states.head(), read)
             except ConflictError:
-                continue
+                attempts = [one.record.run.attempt for one in read.attempts]
+                read.columns = read_slot(self.objects, self.run.slot_at, attempts).columns
         raise StoreError(f"{keys.MERGED_CHAIN}: others replaced it {_ROUNDS} times in a row")
 
     def _commit_once(self, head: Head, read: SlotRead) -> _Committed:
@@ -154,6 +155,8 @@ class _Merge:
         version = max(head.version + 1, int(self.deps.clock.now().timestamp() * 1000))
         entries = [*before, self._fold(state, read, version, read.desired_count)]
         own = self._view(state) if not after else self._view(state).copied()
+        if after:
+            read.columns = Columns()  # two slots' rows at once would take too much memory
         for later in after:
             self.deps.deadline.check(f"folding run {later.run_id} again", needs_seconds=_FOLDING_SECONDS)
             again = read_slot(self.objects, slot_of_run_id(later.run_id), later.attempts)
