@@ -109,6 +109,13 @@ class Monitoring(Construct):
             "subscriptions for the regions and sizes collected?",
         )
         self._alarm(
+            "Overtaken",
+            own_metric("OvertakenItems", "merge", "Minimum", period=cdk.Duration.minutes(30)),
+            1,
+            "The table refuses items, because it has newer ones that this archive did not write: does another archive "
+            "write the same table? `overtaken_items` of the manifest counts them.",
+        )
+        self._alarm(
             "Quota",
             own_metric("QuotaLeft", "plan", "Maximum", period=cdk.Duration.hours(2)),
             1,

@@ -102,6 +102,33 @@ def score_ages(run: Mapping[str, Any]) -> str:
     return f"median {median:,}, 95 % within {p95:,}, oldest {oldest:,} minutes"
 
 
+def confirmed_text(ages: Mapping[str, Any], name: str) -> str:
+    """How many values of a data set were last confirmed how long ago; a class without values is left out.
+
+    >>> confirmed_text({"limits_minutes": [60, 360, 1440, 10080], "price": [900, 0, 7, 0, 2]}, "price")
+    '900 within 1 hour, 7 within 1 day, 2 before'
+    """
+    limits = [f"within {_duration(minutes)}" for minutes in ages["limits_minutes"]]
+    counted = zip(ages[name], [*limits, "before"], strict=True)
+    return ", ".join(f"{number:,} {limit}" for number, limit in counted if number) or "no value is known"
+
+
+def _duration(minutes: int) -> str:
+    hours = minutes // 60
+    number, unit = (hours // 24, "day") if hours >= 24 else (hours, "hour")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def overtaken_text(number: int) -> str:
+    """What to think of items that the table already had in a newer version.
+
+    >>> overtaken_text(1200)
+    '1,200: the table has newer ones that this archive did not write (does another archive write the same table?)'
+    """
+    why = "the table has newer ones that this archive did not write (does another archive write the same table?)"
+    return f"{number:,}: {why}"
+
+
 def coverage_text(run: Mapping[str, Any], name: str) -> str:
     """A data set's coverage, or the reason why there is none.
 

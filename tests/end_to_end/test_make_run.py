@@ -223,6 +223,7 @@ METRICS = {
         "CoveragePercent",
         "StaleRegions",
         "ChangedRows",
+        "OvertakenItems",
         "WriteUnits",
         "OldestScoreAgeMinutes",
         "ScoreAgeP95Minutes",

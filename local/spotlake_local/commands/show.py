@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from spotlake_local.archive import (
     add_source_arguments,
+    confirmed_text,
     coverage_text,
     manifests,
     no_runs_yet,
     open_archive,
+    overtaken_text,
     read_manifest,
     score_ages,
     scores_waiting,
@@ -99,6 +101,11 @@ def facts_table(manifest: JudgedManifest, statistics: Execution | None) -> Table
     table.add_row("calls", f"{manifest['sps_calls']:,}, {manifest['throttled_calls']:,} throttled")
     table.add_row("scores waiting", scores_waiting(manifest))
     table.add_row("score ages", score_ages(manifest))
+    for name, label in (("sps", "scores"), ("price", "prices"), ("eviction", "eviction rates")):
+        if "value_ages" in manifest:
+            table.add_row(f"{label} last confirmed", confirmed_text(manifest["value_ages"], name))
+    if manifest["overtaken_items"]:
+        table.add_row("items not written", overtaken_text(manifest["overtaken_items"]))
     if manifest["quota_left"] is not None:
         table.add_row("quota left before it", f"{manifest['quota_left']:,} calls")
     return table

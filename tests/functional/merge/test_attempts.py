@@ -215,7 +215,7 @@ _OF_THE_WRITER = ("Version", "RunId", "UpdatedAt")
 _OF_THE_MERGE = (
     "seconds", "merged_at", "outputs", "changed_rows", "written_items", "overtaken_items", "items_left",
     "consumed_write_units", "write_throttles", "score_ages", "score_age_median_minutes", "score_age_p95_minutes",
-    "oldest_score_age_minutes", "rows_difference_percent",
+    "oldest_score_age_minutes", "value_ages", "rows_difference_percent",
 )  # fmt: skip
 
 

@@ -164,7 +164,7 @@ def test_the_same_shards_undamaged_are_merged(world: World) -> None:
         (Dataset.SPS, {"score": -1}),
         (Dataset.SPS, {"score": 4}),
         (Dataset.SPS, {"score": "High"}),
-        (Dataset.SPS, {"zone": "4"}),
+        (Dataset.SPS, {"zone": 4}),
         (Dataset.SPS, {"desired_count": 2}),
     ],
     ids=lambda value: value.value if isinstance(value, Dataset) else "-".join(f"{k}={v}" for k, v in value.items()),
@@ -176,6 +176,12 @@ def test_a_value_that_cannot_be_refuses_its_shard(world: World, dataset: Dataset
     assert stored is not None
     world.objects.put(key, rowed(lambda good: [good | row])(stored.body))
     assert [(one["key"], one["reason"]) for one in world.merge(run)["refused_shards"]] == [(key, "bad_row")]
+
+
+def test_a_row_of_an_unknown_zone_costs_only_itself(world: World) -> None:
+    manifest = world.merge(world.collected(0, scores={"1": 3, "4": 2, "az-5": 1}))
+    assert (manifest["refused_shards"], manifest["unknown_zone_rows"]) == ([], 2)
+    assert [(row["AvailabilityZone"], row["Score"]) for row in latest(world)] == [("1", 3)]
 
 
 def test_a_size_spelt_twice_is_a_duplicate(world: World) -> None:

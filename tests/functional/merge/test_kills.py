@@ -13,6 +13,7 @@ import pytest
 from spotlake import keys
 from spotlake.clock import Deadline
 from spotlake.models import ItemChange, Run
+from spotlake.state.merged_states import Head, MergedStates
 from spotlake.stores.objects import MemoryObjects, ObjectStore, StoredObject
 from spotlake.stores.workloads import MemoryWorkloads, SizedIterable, Upserted, WorkloadTable
 from spotlake_local.aws.launcher import EmulatedAws
@@ -143,6 +144,35 @@ def test_a_merge_killed_at_any_call_and_done_again_ends_in_the_same_bytes_and_it
             world.merge(run)
             assert killed_table == table, (die_at, after)
             assert contents(world, runs) == contents(calm, runs), (die_at, after)
+
+
+class BegunMeanwhile(MemoryObjects):
+    """While somebody looks for manifests for the first time, another merge begins the chain and writes its manifest."""
+
+    begin: Callable[[], object] | None = None
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        begin, self.begin = self.begin, None
+        if begin is not None and prefix == keys.MANIFEST_PREFIX:
+            begin()
+        return super().keys(prefix)
+
+
+def test_the_two_first_merges_of_an_archive_may_run_at_once() -> None:
+    world = World(BegunMeanwhile(), MemoryWorkloads())
+    other, run = (world.collected(number, scores={"1": 3}) for number in range(2))
+    assert isinstance(world.objects, BegunMeanwhile)
+    objects, began = world.objects, iter([lambda: world.merge(other)])
+    head = MergedStates.head
+
+    def begun(states: MergedStates) -> Head:
+        objects.begin = next(began, None)  # the first look at the chain
+        return head(states)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MergedStates, "head", begun)
+        world.merge(run)
+    assert [one.run_id for one in MergedStates(objects).head().runs] == [other.run_id, run.run_id]
 
 
 def test_a_killed_merge_then_a_late_slot_then_the_merge_again_end_as_in_order() -> None:

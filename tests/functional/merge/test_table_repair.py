@@ -104,6 +104,23 @@ def test_a_table_of_the_future_is_told_of() -> None:
     assert (manifest["written_items"], manifest["overtaken_items"]) == (0, 1)
 
 
+def test_what_this_archive_wrote_itself_is_not_told_as_another_s() -> None:
+    world = World(MemoryObjects(), MemoryWorkloads())
+    run = world.collected(0, scores={"1": 3})
+    table = world.workloads.upsert
+
+    def written_and_killed(*args: Any, **options: Any) -> Any:
+        table(*args, **options)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.workloads, "upsert", written_and_killed)
+        with pytest.raises(KeyboardInterrupt):
+            world.merge(run)
+    manifest = world.merge(run)  # every item has this version already
+    assert (manifest["written_items"], manifest["overtaken_items"]) == (0, 0)
+
+
 def test_a_chain_of_every_past_schema_is_read(world: World) -> None:
     world.merge(world.collected(0, scores={"1": 3}))
     stored = world.objects.get(keys.MERGED_CHAIN)

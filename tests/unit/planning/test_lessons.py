@@ -122,9 +122,17 @@ def test_folding_twice_changes_nothing_and_writes_nothing() -> None:
     learn_from(objects, run_at(), reports)
     assert objects.objects == stored
     assert read_invalid_names(objects).regions == {"asia": "20261123T1000Z"}
-    restrictions = read_restrictions(objects)
+    restrictions = read_restrictions(objects, ("eastus", "westus"))
     assert restrictions.everywhere == {("eastus", "standard_x")}
     assert restrictions.by_subscription == {"abcd1234": {("westus", "standard_y")}}
+
+
+def test_a_collector_reads_the_restrictions_of_the_regions_that_it_asks_and_no_others() -> None:
+    objects = MemoryObjects()
+    pairs = tuple((f"region{number}", "Standard_X") for number in range(57))
+    learn_from(objects, run_at(), [report(restricted_pairs=pairs, restricted_for={"abcd1234": pairs})])
+    known = read_restrictions(objects, {"region7"})
+    assert known.everywhere == known.by_subscription["abcd1234"] == {("region7", "standard_x")}
 
 
 def test_nothing_learnt_writes_nothing() -> None:

@@ -219,6 +219,18 @@ def test_a_fall_of_more_than_the_setting_is_not_believed(before: int, believed: 
     assert not [key for key in collector.objects.objects if key.startswith("rawdata/")]
 
 
+@pytest.mark.parametrize(("prices", "believed"), [({}, False), ({"spot_price": 1}, False), ({"spot_price": 0}, True)])
+def test_no_rate_at_all_is_believed_once_the_region_sells_nothing(prices: dict[str, int], believed: bool) -> None:
+    collector = Collector(answered(page()))
+    item = replace(ITEM, last_good_rows={"spot_if": 3, **prices})
+    if believed:
+        report = collector.collect(item)
+        assert (report.status, report.rows, report.counts["believed_falls"]) == ("complete", 0, 1)
+        return
+    with pytest.raises(UntrustedAnswerError, match="no eviction rate at all"):
+        collector.collect(item)
+
+
 def test_each_query_waits_for_its_turn() -> None:
     collector = Collector(
         answered(page(rate(), token="t", total=2)), answered(page(rate("standard_d4s_v3"), total=2)), turn=1.5

@@ -115,6 +115,7 @@ class MergeResult(TypedDict):
     rows: dict[str, int]
     changed_rows: int
     written_items: int
+    overtaken_items: int
     items_left: int
     consumed_write_units: float
     sps_calls: int

@@ -92,6 +92,18 @@ class AgesEntry(TypedDict):
     oldest_minutes: int | None
 
 
+class ValueAgesEntry(TypedDict):
+    """Known values of live workloads by the time since a source last confirmed them.
+
+    Each list counts the values up to each limit that are above the limit before; its last number counts all older ones.
+    """
+
+    limits_minutes: list[int]
+    sps: list[int]
+    price: list[int]
+    eviction: list[int]
+
+
 class Collected(TypedDict):
     """The part of a manifest that describes collecting."""
 
@@ -147,11 +159,13 @@ class Manifest(Collected, Written):
     seconds: dict[str, float]
     merged_at: str
     outputs: list[str]
-    unknown_kinds: NotRequired[UnknownKinds]  # since 0.2.0, as the next four
+    unknown_kinds: NotRequired[UnknownKinds]  # since 0.2.0, as the next six
     price_disagreements: NotRequired[Disagreements]
     unconfirmed: NotRequired[Unconfirmed]
     unconfirmed_percent: NotRequired[float | None]
     price_witness: NotRequired[list[WitnessEntry]]
+    value_ages: NotRequired[ValueAgesEntry]
+    unknown_zone_rows: NotRequired[int]
 
 
 class MemorySample(TypedDict):

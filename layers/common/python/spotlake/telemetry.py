@@ -37,6 +37,7 @@ _METRICS: dict[str, tuple[str, MetricUnit]] = {
     "stale_regions": ("StaleRegions", MetricUnit.Count),
     "coverage_percent": ("CoveragePercent", MetricUnit.Percent),
     "changed_rows": ("ChangedRows", MetricUnit.Count),
+    "overtaken_items": ("OvertakenItems", MetricUnit.Count),
     "consumed_write_units": ("WriteUnits", MetricUnit.Count),
     "quota_left": ("QuotaLeft", MetricUnit.Count),
     "score_age_median_minutes": ("ScoreAgeMedianMinutes", MetricUnit.Count),

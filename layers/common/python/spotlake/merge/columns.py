@@ -47,7 +47,7 @@ class _ScoreRow(msgspec.Struct, gc=False):
     region: str
     instance_type: str
     desired_count: Literal[1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50]
-    zone: Literal["1", "2", "3", "Single"] | None = None
+    zone: str | None = None
     physical_zone: str | None = None
     score: Literal[1, 2, 3] | None = None
 
@@ -76,6 +76,7 @@ class Columns:
         evictions: Columns pair, band, frequency (nan: unknown).
         scores: Columns pair, zone (code), physical ("": unknown), place (index of the desired count), score (0:
             unknown).
+        unknown_zone_rows: Number of score rows that were left out, because their zone is none of ``ZONES``.
     """
 
     def __init__(self) -> None:
@@ -86,6 +87,7 @@ class Columns:
         self.prices = GrowingColumns(pair="i8", spot="f8", ondemand="f8")
         self.evictions = GrowingColumns(pair="i8", band="i8", frequency="f4")
         self.scores = GrowingColumns(pair="i8", zone="i8", physical="i8", place="i8", score="i8")
+        self.unknown_zone_rows = 0
         self._parts: tuple[list[str], Column, Column] = [], np.empty(0, np.int64), np.empty(0, object)
 
     def read(
@@ -213,13 +215,15 @@ class Columns:
     def _read_scores(
         self, shard: RawShard, key: str, regions: frozenset[str] | None, wanted: Callable[[str], bool] | None
     ) -> None:
-        """Drop rows without a zone: they describe no workload."""
+        """Drop rows without a zone, which describe no workload, and rows of an unknown zone, which are counted."""
         rows = _decoded(_SCORES, shard, key)
         others = set() if regions is None else {row.region for row in rows} - regions
         if others:
             raise ShardRefusedError(key, "other_region", min(others))
         _check_sizes({row.instance_type for row in rows}, key)
-        rows = _wanted([row for row in rows if row.zone is not None], wanted)
+        placed = [row for row in rows if row.zone in _ZONE_CODES]
+        unknown = sum(row.zone is not None for row in rows) - len(placed)
+        rows = _wanted(placed, wanted)
         pairs, texts = self.pairs, self.texts
         columns: Mapping[str, list[int]] = {
             "pair": [pairs[row.region, row.instance_type] for row in rows],
@@ -232,6 +236,7 @@ class Columns:
         if twice:
             raise ShardRefusedError(key, "duplicate_row", f"{twice} scores stand twice")
         self.scores.add(**columns)
+        self.unknown_zone_rows += unknown
 
 
 def _wanted[Row: (_PriceRow, _EvictionRow, _ScoreRow)](

@@ -52,6 +52,7 @@ class SlotRead:
         columns: Rows of all attempts. For prices and rates the later attempt counts, for scores the lower score.
         account: The account of placement scores.
         digest: Digest of all shards and attempt numbers.
+        unknown_zone_rows: Number of score rows that were left out, because their zone is unknown.
     """
 
     slot_at: datetime
@@ -59,6 +60,7 @@ class SlotRead:
     columns: Columns = field(default_factory=Columns)
     account: SlotAccount = field(default_factory=SlotAccount)
     digest: str = ""
+    unknown_zone_rows: int = 0
 
     @property
     def desired_count(self) -> int:

@@ -24,7 +24,7 @@ _MANIFEST_FIELDS = (
     "coverage_sufficient", "sps_calls", "calls_planned", "calls_waiting", "calls_unsent", "quota_left",
     "throttled_calls", "oldest_waiting_minutes", "score_ages", "score_age_median_minutes", "score_age_p95_minutes",
     "oldest_score_age_minutes", "stale", "refused_shards", "rows", "changed_rows", "written_items",
-    "consumed_write_units", "seconds",
+    "overtaken_items", "value_ages", "consumed_write_units", "seconds",
 )  # fmt: skip
 _BEST_FIRST = ("complete", "partial", "failed")
 _BEFORE_FIELDS = ("run_id", "desired_counts", "coverage_percent", "rows", "changed_rows", "sps_calls", "seconds")

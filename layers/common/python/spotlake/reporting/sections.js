@@ -132,9 +132,12 @@ function ages(run) {
     return [say("stale_regions", number(old.length), since ? duration((slot - Date.parse(since)) / 60000) : "–"), "poor"];
   };
   const by = run.manifest.score_ages.map((one) => [number(one.desired_count), number(one.scored), number(one.never), duration(one.median_minutes), duration(one.p95_minutes), duration(one.oldest_minutes)]);
+  const confirmed = run.manifest.value_ages; // manifests before 0.2.0 lack it
+  const limits = confirmed ? [...confirmed.limits_minutes.map((one) => `≤ ${duration(one)}`), say("older")] : [];
+  const byAge = confirmed ? table(say("values_by_age"), [say("dataset"), ...limits], Object.entries({ sps: "sps", price: "spot_price", eviction: "spot_if" }).map(([key, dataset]) => [say(dataset), ...confirmed[key].map((one) => number(one))])) : null;
   const all = [["age_median", "score_age_median_minutes"], ["age_p95", "score_age_p95_minutes"], ["oldest", "oldest_score_age_minutes"]];
   return section("ages", cards([...all.map(([name, field]) => [say(name), duration(run.manifest[field])]), ...DATASETS.map((one) => [say(one), ...age(one)])]),
-    by.length ? table(say("ages_by_count"), [say("desired_count"), say("scored"), say("never_scored"), say("age_median"), say("age_p95"), say("oldest")], by) : null, run.figures ? held(run.figures) : null);
+    by.length ? table(say("ages_by_count"), [say("desired_count"), say("scored"), say("never_scored"), say("age_median"), say("age_p95"), say("oldest")], by) : null, byAge, run.figures ? held(run.figures) : null);
 }
 
 function tasks(execution) {
@@ -155,6 +158,7 @@ function faults(run) {
   const parts = [];
   if (run.manifest.error) parts.push(make("p", {}, make("b", {}, run.manifest.error), ` ${run.manifest.cause}`));
   parts.push(...lacking);
+  if (run.manifest.overtaken_items) parts.push(make("p", {}, say("overtaken", number(run.manifest.overtaken_items))));
   if (tried.length > 1 || run.manifest.attempts.some((one) => one.error)) parts.push(table(say("attempts_table"), [say("attempt"), say("mode"), say("started"), say("desired_count"), say("planned"), say("waiting"), say("cause")], tried, [6]));
   if (rows.length) parts.push(table(say("stale_table"), [say("dataset"), say("region"), say("error"), say("cause"), say("kept_since")], rows, [1, 2, 3]));
   if (refused.length) parts.push(table(say("refused_table"), [say("object"), say("cause")], refused, [1]));

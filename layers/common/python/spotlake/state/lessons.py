@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypedDict
 
 from spotlake import keys
@@ -63,11 +64,12 @@ def _dump_invalid(names: InvalidNames) -> InvalidJson:
     return {"regions": names.regions, "instance_types": names.instance_types}
 
 
-def _parse_restricted(content: RestrictedJson) -> KnownRestrictions:
+def _parse_restricted(content: RestrictedJson, regions: Collection[str] | None = None) -> KnownRestrictions:
+    """The restrictions of these regions; None: of all."""
     by_subscription = content.get("by_subscription", {})
     return KnownRestrictions(
-        pairs=_pairs_of(content.get("pairs", {})),
-        by_subscription={digest: _pairs_of(pairs) for digest, pairs in by_subscription.items()},
+        pairs=_pairs_of(content.get("pairs", {}), regions),
+        by_subscription={digest: _pairs_of(pairs, regions) for digest, pairs in by_subscription.items()},
     )
 
 
@@ -115,9 +117,9 @@ def read_invalid_names(objects: ReadOnlyObjects) -> InvalidNames:
     return INVALID.read(objects)
 
 
-def read_restrictions(objects: ReadOnlyObjects) -> Restrictions:
-    """What is known of restrictions."""
-    known = RESTRICTED.read(objects)
+def read_restrictions(objects: ReadOnlyObjects, regions: Collection[str]) -> Restrictions:
+    """What is known of restrictions of these regions. A collector is small, and asks at most some regions."""
+    known = replace(RESTRICTED, parse=partial(_parse_restricted, regions=regions)).read(objects)
 
     def joined(pairs: PairRuns) -> frozenset[Pair]:
         return frozenset((region, join_key(size)) for region, size in pairs)
@@ -151,5 +153,10 @@ def _by_region(pairs: PairRuns) -> dict[str, dict[str, str]]:
     return dict(found)
 
 
-def _pairs_of(by_region: Mapping[str, Mapping[str, str]]) -> dict[Pair, str]:
-    return {(region, size): run_id for region, sizes in by_region.items() for size, run_id in sizes.items()}
+def _pairs_of(by_region: Mapping[str, Mapping[str, str]], regions: Collection[str] | None) -> dict[Pair, str]:
+    return {
+        (region, size): run_id
+        for region, sizes in by_region.items()
+        if regions is None or region in regions
+        for size, run_id in sizes.items()
+    }

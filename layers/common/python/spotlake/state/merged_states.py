@@ -106,18 +106,23 @@ class MergedStates:
 
     def head(self) -> Head:
         """Read the chain. Raises DamagedStateError when it is damaged, or missing though a run has been merged."""
+        head = self._stored_head()
+        if head is None and any(self._objects.keys(keys.MANIFEST_PREFIX)):
+            # A manifest is written after the chain. Another merge may have written both since the chain was read.
+            head = self._stored_head()
+            if head is None:
+                raise DamagedStateError(f"{keys.MERGED_CHAIN} is missing, though runs have been merged; {WAY_OUT}")
+        return head or Head()
+
+    def _stored_head(self) -> Head | None:
         try:
             content, etag = read_json(self._objects, keys.MERGED_CHAIN, schema=SCHEMA, older=_OLDER_SCHEMAS)
-            if content is not None:
-                return _head(content, etag)
+            return None if content is None else _head(content, etag)
         except DamagedStateError as error:
             raise DamagedStateError(f"{error}; {WAY_OUT}") from error
         except (KeyError, ValueError, TypeError) as error:
             damage = f"{keys.MERGED_CHAIN}: damaged ({type(error).__name__}: {error})"
             raise DamagedStateError(f"{damage}; {WAY_OUT}") from error
-        if any(self._objects.keys(keys.MANIFEST_PREFIX)):  # a manifest is written after the chain
-            raise DamagedStateError(f"{keys.MERGED_CHAIN} is missing, though runs have been merged; {WAY_OUT}")
-        return Head()
 
     def head_to_replace(self) -> tuple[Head, bool]:
         """The chain and whether it can be read. In place of a damaged chain: an empty one that may replace it."""

@@ -127,7 +127,8 @@ def _ask_witness(run: Run, item: WorkItem, deps: EvictionDeps) -> None:
 def _require_enough(found: int, told: int, run: Run, item: WorkItem, deps: EvictionDeps) -> int:
     """Refuse an answer with too few rows, until it has lasted. No row at all is never believed of a region that sells.
 
-    Azure has answered 200 without rows for days (2024, 2025).
+    Azure has answered 200 without rows for days (2024, 2025). A region whose last whole price listing, which another
+    API gave, has no row either has closed.
 
     Args:
         found: Number of usable rows.
@@ -139,6 +140,8 @@ def _require_enough(found: int, told: int, run: Run, item: WorkItem, deps: Evict
     Returns:
         1 for a smaller answer that is believed because it has lasted (``planning/doubt.py``), else 0.
     """
+    if not found and item.last_good_rows.get(Dataset.PRICE.value) == 0:
+        return 1
     if not found and item.instance_types:
         raise UntrustedAnswerError(API, f"{item.region}: no eviction rate at all")
     share = (100 - deps.settings.eviction_max_fall_percent) / 100

@@ -118,7 +118,7 @@ class _Collection:
         self.unsent: list[str] = []
         self.reasons: Counter[str] = Counter()
         self.error: SpotlakeError | None = None
-        self.known = read_restrictions(deps.objects)
+        self.known = read_restrictions(deps.objects, {region for call in item.calls for region in call.regions})
         # A full run asks refused names again, so only it can find them answered.
         self.refused_before = read_invalid_names(deps.objects) if run.mode is Mode.FULL else InvalidNames()
         todo = [call for call in item.calls if call.call_id not in deps.already]

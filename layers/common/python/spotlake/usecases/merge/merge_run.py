@@ -16,6 +16,7 @@ from datetime import datetime
 from spotlake import keys
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ConflictError, StoreError
+from spotlake.merge.columns import Columns
 from spotlake.merge.evidence import Patience
 from spotlake.merge.files import Files
 from spotlake.merge.fold import fold_slot
@@ -104,10 +105,9 @@ class _Merge:
         known = self.states.head().run(self.run.run_id)
         attempts = {*attempts_to_merge(self.objects, self.run), *(known.attempts if known else ())}
         read = self._timed("read", lambda: read_slot(self.objects, self.run.slot_at, sorted(attempts)))
-        counts = read.columns.counts()
+        counts, listed = read.columns.counts(), read.columns.listed()
         committed = self._timed("fold", lambda: self._commit(read))
-        listed = read.columns.listed()
-        del read.columns  # frees 40 MB
+        read.columns = Columns()  # frees 40 MB
         upserted = self._timed("upsert", lambda: self._upsert(committed))
         outputs = self._timed("write", lambda: self._write_files(committed))
         self.seconds["total"] = round(self.deps.monotonic() - self.began, 3)
@@ -133,7 +133,8 @@ class _Merge:
             try:
                 return self._commit_once(self.states.head(), read)
             except ConflictError:
-                continue
+                attempts = [one.record.run.attempt for one in read.attempts]
+                read.columns = read_slot(self.objects, self.run.slot_at, attempts).columns
         raise StoreError(f"{keys.MERGED_CHAIN}: others replaced it {_ROUNDS} times in a row")
 
     def _commit_once(self, head: Head, read: SlotRead) -> _Committed:
@@ -155,6 +156,8 @@ class _Merge:
         version = max(head.version + 1, int(self.deps.clock.now().timestamp() * 1000))
         entries = [*before, self._fold(state, read, version, read.desired_count)]
         own = self._view(state) if not after else self._view(state).copied()
+        if after:
+            read.columns = Columns()  # two slots' rows at once would take too much memory
         for later in after:
             self.deps.deadline.check(f"folding run {later.run_id} again", needs_seconds=_FOLDING_SECONDS)
             again = read_slot(self.objects, slot_of_run_id(later.run_id), later.attempts)
@@ -212,8 +215,10 @@ class _Merge:
             changes = changes.beginning_at(cut.next, done_from=cut.begin if cut.key == key else None)
         left = Deadline(lambda: self.deps.deadline.seconds_left() - _WRITING_SECONDS)
         upserted = self.deps.workloads.upsert(changes, deadline=left)
-        self._finish_table(current, key, changes, upserted)
-        return upserted
+        after = self._finish_table(current, key, changes, upserted)
+        # What an earlier try of this merge wrote, or a newer merge of this archive, is no foreign writer's.
+        is_explained = key in head.begun or after.version > head.version
+        return replace(upserted, overtaken=0) if is_explained else upserted
 
     def _before(self, key: str) -> View | None:
         """The view that the table shows."""
@@ -221,13 +226,12 @@ class _Merge:
             return None
         return self.shown[1] if self.shown is not None and self.shown[0] == key else self._view(self.states.load(key))
 
-    def _finish_table(self, current: Head, key: str, changes: Changes, upserted: Upserted) -> None:
-        """Record the state that the table shows now, or where the upsert was cut off."""
+    def _finish_table(self, current: Head, key: str, changes: Changes, upserted: Upserted) -> Head:
+        """Record the state that the table shows now, or where the upsert was cut off. Returns the chain."""
         if upserted.done < len(changes):
             begin = current.cut.begin if current.cut is not None and current.cut.key == key else changes.number(0)
             cut = Cut(key=key, begin=begin, next=changes.number(upserted.done))
-            self.states.change_head(lambda one: replace(one, cut=cut) if one.version == current.version else one)
-            return
+            return self.states.change_head(lambda one: replace(one, cut=cut) if one.version == current.version else one)
         # If another merge has committed a newer state meanwhile, that merge records what the table shows.
         after = self.states.change_head(
             lambda one: (
@@ -237,6 +241,7 @@ class _Merge:
             )
         )
         self.states.prune(after)
+        return after
 
     # -- the files -------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ def read_slot(objects: ReadOnlyObjects, slot_at: datetime, attempts: Sequence[in
             digest.update(b"-" if body is None else body[-64:] + len(body).to_bytes(8))
     if len(read.attempts) > 1:
         read.columns.settle()
-    read.digest = digest.hexdigest()
+    read.digest, read.unknown_zone_rows = digest.hexdigest(), read.columns.unknown_zone_rows
     read.account = SlotAccount.fold(
         _asked(read.attempts),
         read.columns.scored_pairs(),

@@ -13,7 +13,7 @@ from spotlake import keys
 from spotlake.errors import ConflictError, StoreError
 from spotlake.events import MergeResult
 from spotlake.merge import manifest
-from spotlake.merge.ages import score_ages
+from spotlake.merge.ages import score_ages, value_ages
 from spotlake.merge.price_findings import price_findings
 from spotlake.merge.slot import SlotRead
 from spotlake.merge.view import View
@@ -96,9 +96,10 @@ def result_of(objects: ObjectStore, run: Run) -> MergeResult:
         raise StoreError(f"{key} is missing after it was written")
     content = parse_manifest(stored.body, key)
     names = (
-        "status", "coverage_percent", "coverage_sufficient", "rows", "changed_rows", "written_items", "items_left",
-        "consumed_write_units", "sps_calls", "throttled_calls", "stale_regions", "score_age_median_minutes",
-        "score_age_p95_minutes", "oldest_score_age_minutes", "rows_difference_percent", "unconfirmed_percent",
+        "status", "coverage_percent", "coverage_sufficient", "rows", "changed_rows", "written_items",
+        "overtaken_items", "items_left", "consumed_write_units", "sps_calls", "throttled_calls", "stale_regions",
+        "score_age_median_minutes", "score_age_p95_minutes", "oldest_score_age_minutes", "rows_difference_percent",
+        "unconfirmed_percent",
     )  # fmt: skip
     return cast(
         "MergeResult", {**{name: value for name, value in content.items() if name in names}, "manifest_key": key}
@@ -121,6 +122,8 @@ def _content(objects: ObjectStore, merged: Merged, settings: Settings, key: str)
         "score_age_median_minutes": ages.median_minutes,
         "score_age_p95_minutes": ages.p95_minutes,
         "oldest_score_age_minutes": ages.oldest_minutes,
+        "unknown_zone_rows": merged.slot.unknown_zone_rows,
+        "value_ages": value_ages(merged.newest),
         **price_findings(merged.slot),
         "price_witness": [one.to_dict() for one in merged.witnesses],
         "seconds": dict(merged.seconds),
