@@ -16,6 +16,7 @@ from pathlib import Path
 import orjson
 import uvicorn
 
+from spotlake_local.azure.application import application
 from spotlake_local.azure.certificates import make_certificates
 from spotlake_local.azure.entra import Entra
 from spotlake_local.azure.server import AzureSimulator
@@ -54,7 +55,7 @@ async def _serve(simulator: AzureSimulator, arguments: argparse.Namespace) -> No
     simulator.authority_url = f"https://127.0.0.1:{tls.getsockname()[1]}"
     configure = functools.partial(
         uvicorn.Config,
-        simulator.app(),
+        application(simulator),
         log_level="warning",
         access_log=False,
         lifespan="off",

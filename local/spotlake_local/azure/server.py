@@ -1,4 +1,4 @@
-"""The routes of the simulated Azure: sign-in, ARM's front door, and the APIs behind it."""
+"""The simulated Azure: sign-in, ARM's front door, and the APIs behind it (``application`` has the routes)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,15 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from spotlake_local.azure import graph, retail
 from spotlake_local.azure.answers import Account, RefusalError, arm_refusal, json_answer
-from spotlake_local.azure.control import Control
 from spotlake_local.azure.entra import Entra
-from spotlake_local.azure.faults import DroppedConnectionError, Fault, Faults, after_answer, before_answer
+from spotlake_local.azure.faults import Fault, Faults, after_answer, before_answer
 from spotlake_local.azure.graph import ResourceGraph
-from spotlake_local.azure.lists import Lists
-from spotlake_local.azure.paths import AnyCasing, location_of, with_arm_headers
+from spotlake_local.azure.paths import location_of, with_arm_headers
 from spotlake_local.azure.placement import SCORE_VERSIONS, THROTTLED, PlacementScores
 from spotlake_local.azure.quota import Quota
 from spotlake_local.azure.retail import RetailPrices
@@ -69,25 +63,6 @@ class AzureSimulator:
     def set_clock(self, now_at: datetime) -> None:
         """Set the clock, which then runs at normal speed."""
         self._offset = now_at - datetime.now(UTC)
-
-    def app(self) -> Starlette:
-        """The ASGI application."""
-        arm = "/subscriptions/{subscription}"
-        scores = arm + "/providers/Microsoft.Compute/locations/{location}/placementScores/spot"
-        routes = [
-            Route("/{tenant}/v2.0/.well-known/openid-configuration", self.discovery),
-            Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"]),
-            *Lists(self).routes(arm),
-            Route(scores, self.score_metadata),
-            Route(scores + "/generate", self.scores, methods=["POST"]),
-            Route("/providers/Microsoft.ResourceGraph/resources", self.resources, methods=["POST"]),
-            Route(retail.PATH, self.retail_prices),
-            *Control(self).routes(),
-        ]
-        app = Starlette(routes=routes, middleware=[Middleware(AnyCasing)])
-        app.add_exception_handler(DroppedConnectionError, _drop)
-        app.add_exception_handler(HTTPException, _no_such_thing)
-        return app
 
     # -- sign-in -------------------------------------------------------------------------------
 
@@ -271,19 +246,3 @@ def _json_of(body: bytes) -> Any:
         return orjson.loads(body)
     except ValueError:
         return None
-
-
-async def _drop(request: Request, error: Exception) -> Response:
-    """Close the connection, by a response whose body never comes."""
-    del request, error
-    return Response(b"", 200, {"Content-Length": "1000", "Connection": "close"})
-
-
-async def _no_such_thing(request: Request, error: Exception) -> Response:
-    """An unknown path (404) or method (405)."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    if status == 405:
-        text = f"The requested resource does not support http method '{request.method}'."
-        return arm_refusal(405, "MethodNotAllowed", text).response()
-    text = f"The resource '{request.url.path}' could not be found."
-    return arm_refusal(404, "ResourceNotFound", text).response()
