@@ -84,9 +84,9 @@ class Columns:
         self.regions: dict[str, str] = {}
         self.pairs: _Numbers[tuple[str, str]] = _Numbers()
         self.texts: _Numbers[str] = _Numbers()
-        self.prices = GrowingColumns(pair="i8", spot="f8", ondemand="f8")
-        self.evictions = GrowingColumns(pair="i8", band="i8", frequency="f4")
-        self.scores = GrowingColumns(pair="i8", zone="i8", physical="i8", place="i8", score="i8")
+        self.prices = GrowingColumns(pair="i4", spot="f8", ondemand="f8")
+        self.evictions = GrowingColumns(pair="i4", band="i4", frequency="f4")
+        self.scores = GrowingColumns(pair="i4", zone="i1", physical="i4", place="i1", score="i1")
         self.unknown_zone_rows = 0
         self._parts: tuple[list[str], Column, Column] = [], np.empty(0, np.int64), np.empty(0, object)
 
@@ -131,7 +131,7 @@ class Columns:
         # Rows with a known frequency come after those without one, in order of the attempts: the last one counts.
         order = np.lexsort((np.arange(len(known)), known, rates["pair"]))
         rates.keep(order[_last_of_each(rates["pair"][order])])
-        value = np.where(scores["score"] > 0, scores["score"], np.iinfo(np.int64).max)
+        value = np.where(scores["score"] > 0, scores["score"], np.iinfo(np.int8).max)
         order = np.lexsort((-np.arange(len(value)), value, scores["place"], scores["zone"], scores["pair"]))
         thing = self._score_things()
         first = np.ones(len(order), bool)
@@ -139,9 +139,7 @@ class Columns:
         scores.keep(order[first])
 
     def _score_things(self) -> Column:
-        """A number for what each score row is about: pair, zone and desired count."""
-        scores = self.scores
-        return (scores["pair"] * len(ZONES) + scores["zone"]) * len(DESIRED_COUNTS) + scores["place"]
+        return _things(self.scores["pair"], self.scores["zone"], self.scores["place"])
 
     def listed(self) -> dict[str, list[str]]:
         """Region -> sizes with a spot price."""
@@ -225,17 +223,19 @@ class Columns:
         unknown = sum(row.zone is not None for row in rows) - len(placed)
         rows = _wanted(placed, wanted)
         pairs, texts = self.pairs, self.texts
-        columns: Mapping[str, list[int]] = {
-            "pair": [pairs[row.region, row.instance_type] for row in rows],
-            "zone": [_ZONE_CODES[row.zone] for row in rows],
-            "physical": [texts[row.physical_zone or ""] for row in rows],
-            "place": [_PLACES[row.desired_count] for row in rows],
-            "score": [row.score or 0 for row in rows],
-        }
-        twice = len(rows) - len(set(zip(columns["pair"], columns["zone"], columns["place"], strict=True)))
+        pair = np.array([pairs[row.region, row.instance_type] for row in rows], np.int32)
+        zone = np.array([_ZONE_CODES[row.zone] for row in rows], np.int8)
+        place = np.array([_PLACES[row.desired_count] for row in rows], np.int8)
+        twice = len(rows) - len(distinct(_things(pair, zone, place)))
         if twice:
             raise ShardRefusedError(key, "duplicate_row", f"{twice} scores stand twice")
-        self.scores.add(**columns)
+        self.scores.add(
+            pair=pair,
+            zone=zone,
+            place=place,
+            physical=[texts[row.physical_zone or ""] for row in rows],
+            score=[row.score or 0 for row in rows],
+        )
         self.unknown_zone_rows += unknown
 
 
@@ -243,6 +243,11 @@ def _wanted[Row: (_PriceRow, _EvictionRow, _ScoreRow)](
     rows: list[Row], wanted: Callable[[str], bool] | None
 ) -> list[Row]:
     return rows if wanted is None else [row for row in rows if wanted(row.instance_type)]
+
+
+def _things(pair: Column, zone: Column, place: Column) -> Column:
+    """A number for what each score row is about: pair, zone and desired count."""
+    return (pair * len(ZONES) + zone) * len(DESIRED_COUNTS) + place
 
 
 def _last_known(pair: Column, values: Column, pairs: Column) -> Column:

@@ -31,7 +31,7 @@ class GrowingColumns:
         self._kinds = kinds
         self._parts: dict[str, list[Column]] = {name: [] for name in kinds}
 
-    def add(self, **columns: Sequence[Any]) -> None:
+    def add(self, **columns: Sequence[Any] | Column) -> None:
         """Append rows; None in a column of floats is nan."""
         for name, kind in self._kinds.items():
             self._parts[name].append(np.array(columns[name], kind))
