@@ -13,6 +13,7 @@ from spotlake.merge.manifest import NO_QUOTA
 from spotlake.models import Mode
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.listing_days import ListingDays
+from tests.support.scripted import wired
 
 FIRST = datetime(2026, 11, 30, 10, 0, tzinfo=UTC)
 REGIONS = ("jioindiacentral", "southindia")
@@ -26,7 +27,7 @@ class Recast(requests.adapters.HTTPAdapter):
         response._content = response.content.replace(b'"Standard_D', b'"STANDARD_d').replace(
             b'"standard_e', b'"Standard_E'
         )
-        return response
+        return wired(response)
 
 
 @pytest.fixture
