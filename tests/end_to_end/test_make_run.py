@@ -330,9 +330,9 @@ def wait_for(condition: Any, seconds: float = 60.0) -> bool:
     return False
 
 
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    state = tmp_path / "state"
+@contextlib.contextmanager
+def started(state: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run in the background."""
     words = ["--regions", REGIONS[0], "--instance-types", SIZES, "--state-dir", str(state)]
     # Where the tests themselves run in the background of a shell, Ctrl-C is ignored, and that is inherited.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -344,21 +344,23 @@ def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
         text=True,
     )
     signal.signal(signal.SIGINT, before)
-    yield process, state
-    process.kill()
-    process.wait()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_killing_it_leaves_no_process_and_the_next_run_ends_well(
-    started: tuple[subprocess.Popen[str], Path], number: signal.Signals
-) -> None:
-    process, state = started
-    assert wait_for((state / "last_slot.json").exists)  # deployed, the execution is about to start
-    assert holders_of(state / "lock") >= 2  # the emulator too: killed, it still saves for a while
-    process.send_signal(number)
-    process.wait()
-    assert wait_for(lambda: not processes_of(state)), processes_of(state)
+def test_killing_it_leaves_no_process_and_the_next_run_ends_well(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with started(state) as process:
+            assert wait_for((state / "last_slot.json").exists)  # deployed, the execution is about to start
+            assert holders_of(state / "lock") >= 2  # the emulator too: killed, it still saves for a while
+            process.send_signal(number)
+            process.wait()
+            assert wait_for(lambda: not processes_of(state)), processes_of(state)
+        (state / "last_slot.json").unlink()
     done = shell("make run", STATE_DIR=str(state), **FILTERS)
     assert done.returncode == 0, done.stdout + done.stderr
