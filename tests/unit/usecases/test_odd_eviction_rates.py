@@ -127,5 +127,11 @@ def test_a_listing_of_rows_that_cannot_be_used_is_no_look_at_the_region(rows: li
 
 def test_a_wait_of_5000_digits_ends_the_attempt_by_its_name() -> None:
     headers = {"x-ms-user-quota-remaining": "0", "x-ms-user-quota-resets-after": "9" * 5000 + ":00:01"}
+    more = page(*WHOLE) | {"$skipToken": "next"}
     with pytest.raises(DeadlineError, match="quota"):
-        Collector(answered(page(*WHOLE), **headers)).collect(replace(ITEM, instance_types=SIZES))
+        Collector(answered(more, **headers)).collect(replace(ITEM, instance_types=SIZES))
+
+
+def test_nobody_waits_for_quota_after_the_last_page() -> None:
+    headers = {"x-ms-user-quota-remaining": "0", "x-ms-user-quota-resets-after": "23:00:00"}
+    assert Collector(answered(page(*WHOLE), **headers)).collect(replace(ITEM, instance_types=SIZES)).rows == 20

@@ -80,6 +80,7 @@ class GraphPages:
     doubled: int = 0
     total: int | None = None
     _sent_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _rest_seconds: float = field(default=0.0, repr=False)
 
     def rows(self, region: str) -> Iterator[GraphRow]:
         """Yield every row once; a row of eviction rates is ``{"skuName", "location", "evictionRate"}``.
@@ -128,10 +129,13 @@ class GraphPages:
             self.tokens.renew(self._sent_headers)
             response = self._send(body)
         self.pages += 1
-        self._keep_to_quota(response.headers)
+        self._rest_seconds = self._rest_of(response.headers)
         return json_of(API, response)
 
     def _send(self, body: Mapping[str, object]) -> HttpAnswer:
+        rest_seconds, self._rest_seconds = self._rest_seconds, 0.0
+        if rest_seconds:
+            self._wait(rest_seconds)
         self._wait(self.turn())
         url, params = f"{self.management_url}{PATH}", {"api-version": API_VERSION}
         return self.client.send("POST", url, params=params, json=body, headers=self._headers)
@@ -140,13 +144,16 @@ class GraphPages:
         self._sent_headers = self.tokens.headers()
         return self._sent_headers
 
-    def _keep_to_quota(self, headers: Mapping[str, str]) -> None:
-        """Wait for a new window when the user's queries are used up, because others query as this user too."""
+    def _rest_of(self, headers: Mapping[str, str]) -> float:
+        """Seconds until the next query may go out: the rest of the window when the user's queries are used up.
+
+        After the last page nobody waits: rows that were read are not lost to a deadline.
+        """
         if headers.get("x-ms-user-quota-remaining") != "0":
-            return
+            return 0.0
         found = _RESETS_AFTER.search(headers.get("x-ms-user-quota-resets-after", ""))
         hours, minutes, seconds = (int(part) for part in found.groups()) if found else (0, 0, 5)
-        self._wait(hours * 3600 + minutes * 60 + seconds + self.client.jitter())
+        return hours * 3600 + minutes * 60 + seconds + self.client.jitter()
 
     def _wait(self, wait: float) -> None:
         self.client.deadline.check(f"{API}: quota", needs_seconds=wait + 1.0)
