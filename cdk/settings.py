@@ -49,6 +49,28 @@ FUNCTION_SIZES: Mapping[str, FunctionSize] = MappingProxyType(
 )
 
 
+_STAGE = r"[a-z]([a-z0-9-]{0,14}[a-z0-9])?"
+# Scheduler user guide, schedule types, 2026-11.
+_SCHEDULE = r"cron\((\S+ ){5}\S+\)|rate\([1-9]\d* (minute|hour|day)s?\)"
+_BUCKET = ("a bucket name", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3 user guide, bucket naming rules, 2026-11
+_TABLE = ("a table name of 3 to 255 characters", r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB, naming rules, 2026-11
+_REGION = r"[a-z]{2}(-[a-z]+)+-\d"
+_URL = ("a URL (https://...)", r"https?://\S+")
+# Values of the running code that AWS would refuse in the middle of a deployment, or a run at its first call.
+_RUNNING_TEXTS = MappingProxyType(
+    {
+        "write_bucket": _BUCKET,
+        "workload_table": _TABLE,
+        "control_table": _TABLE,
+        "auth_table": _TABLE,
+        "auth_region": ("an AWS region", _REGION),
+        "azure_management_url": _URL,
+        "azure_retail_url": _URL,
+        "slack_webhook_parameter": ("the name of an SSM parameter", r"[A-Za-z0-9_./-]*"),
+    }
+)
+
+
 def _flag(value: Any) -> bool:
     # Values of the command line are text.
     return {"true": True, "false": False}[str(value).lower()]
@@ -125,14 +147,14 @@ class StackSettings:
         running: Settings of the running code.
     """
 
-    stage: str = _text(_DEFAULT_STAGE, "up to 16 lower-case letters, digits and hyphens", r"[a-z][a-z0-9-]{0,15}")
+    stage: str = _text(_DEFAULT_STAGE, "up to 16 lower-case letters, digits and hyphens (no hyphen at an end)", _STAGE)
     create_bucket: bool = _switch(default=True)
     create_table: bool = _switch(default=True)
     create_control_table: bool = _switch(default=True)
     deletion_protection: bool = _switch(default=True)
-    aws_region: str = _text("", "an AWS region", r"([a-z]{2}(-[a-z]+)+-\d)?")
+    aws_region: str = _text("", "an AWS region", rf"({_REGION})?")
     schedule_enabled: bool = _switch(default=False)
-    schedule_expression: str = _text("cron(0/10 * * * ? *)", "cron(...) or rate(...)", r"(cron|rate)\([^()]+\)")
+    schedule_expression: str = _text("cron(0/10 * * * ? *)", "cron(six fields) or rate(10 minutes)", _SCHEDULE)
     architecture: str = _text("arm64", "arm64 or x86_64", "arm64|x86_64")
     functions: Mapping[str, FunctionSize] = _setting(
         FUNCTION_SIZES,
@@ -167,6 +189,16 @@ class StackSettings:
             table = getattr(self.running, name)
             if table in (*PRODUCTION_TABLES, self.running.auth_table):
                 raise ConfigurationError(f"setting {name}: {table!r} is production's, which is only read")
+        for name, (allowed, pattern) in _RUNNING_TEXTS.items():
+            if not re.fullmatch(pattern, text := getattr(self.running, name)):
+                raise ConfigurationError(f"setting {name}: {text!r} is not allowed; give {allowed}")
+        if self.running.workload_table == self.running.control_table:
+            raise ConfigurationError("settings workload_table and control_table: give two tables")
+        if self.batch_vcpus > self.batch_max_vcpus:
+            raise ConfigurationError(
+                f"setting batch_vcpus: {self.batch_vcpus} is more than batch_max_vcpus ({self.batch_max_vcpus}), so no "
+                "machine would take the job"
+            )
         if bool(self.subnet_ids) != bool(self.vpc_id):
             raise ConfigurationError("settings vpc_id and subnet_ids: give both or neither")
         if self.image_uri and self.image_from_dockerfile:

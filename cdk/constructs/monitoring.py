@@ -129,7 +129,8 @@ class Monitoring(Construct):
                 f"SignIn-{name}",
                 own_metric("SignInFailures", name, "Sum"),
                 1,
-                "Azure refuses the sign-in: renew the client secret in AzureAuth, or the principal's roles.",
+                "Azure refuses the sign-in, or AzureAuth cannot be read: renew the client secret in AzureAuth, or the "
+                "principal's roles, or put the item again.",
             )
 
     def _watch_schedule(self) -> None:

@@ -44,7 +44,7 @@ class Operations:
         While the schedule is off, the alarm on missing runs sends no mail.
 
         Raises:
-            ConfigurationError: There is no such stack.
+            ConfigurationError: There is no such stack, or its deployment did not switch the schedule on.
         """
         client = self._session.client("scheduler")
         try:
@@ -52,6 +52,12 @@ class Operations:
         except ClientError as error:
             raise self._cannot(error) from None
         state = "ENABLED" if on else "DISABLED"
+        if on and found["State"] != state and not self.is_schedule_deployed():
+            # Such a stack has no alarm on missing runs.
+            raise ConfigurationError(
+                f"stack {self.stack} was deployed with schedule_enabled=false, so there is nothing to resume: "
+                "`make deploy` with -c schedule_enabled=true"
+            )
         kept = {name: found[name] for name in _SCHEDULE_FIELDS if name in found}
         client.update_schedule(**kept, State=state)
         alarms = self._session.client("cloudwatch")
@@ -59,6 +65,19 @@ class Operations:
             AlarmNames=[f"{self.stack}-nocompleterun"]
         )
         return bool(found["State"] != state)
+
+    def is_schedule_deployed(self) -> bool:
+        """Whether the last deployment switched the schedule on (setting ``schedule_enabled``), paused since or not.
+
+        Raises:
+            ConfigurationError: There is no such stack.
+        """
+        try:
+            body = self._session.client("cloudformation").get_template(StackName=self.stack)["TemplateBody"]
+        except ClientError as error:
+            raise self._cannot(error) from None
+        schedules = [one for one in body["Resources"].values() if one["Type"] == "AWS::Scheduler::Schedule"]
+        return any(one["Properties"]["State"] == "ENABLED" for one in schedules)
 
     def start_again(self, slot_at: datetime, *, past: bool) -> str:
         """Start an execution that collects what a slot lacks. Returns its ARN.
@@ -127,6 +146,14 @@ class Operations:
         except ClientError as error:
             raise self._cannot(error) from None
         return Settings.from_environment(found["Environment"]["Variables"])
+
+    def bucket(self) -> str:
+        """The write bucket.
+
+        Raises:
+            ConfigurationError: There is no such stack.
+        """
+        return self._outputs()["WriteBucket"]
 
     def _outputs(self) -> dict[str, str]:
         try:

@@ -15,6 +15,7 @@ import pytest
 
 from cdk.app import build
 from spotlake_local.aws.launcher import EmulatedAws
+from spotlake_local.cli import main
 from spotlake_local.workspace import ROOT, host_architecture
 from tests.support.emulator import start_emulator
 
@@ -115,6 +116,19 @@ def test_deploy_says_how_to_start_by_hand_where_to_look_and_what_full_runs_need(
 def test_a_second_deploy_changes_nothing(cli: Cli, deployed: str) -> None:
     assert "Number of stacks with differences: 0" in cli.run("diff", STACK)
     assert "(no changes)" in make(cli, "deploy", "--require-approval", "never")
+
+
+def test_a_schedule_that_was_never_on_is_not_paused_and_resume_does_not_start_it(
+    cli: Cli, deployed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in cli.aws.environment().items():
+        monkeypatch.setenv(name, value)
+    assert main(["ops", "pause"]) == 0
+    assert capsys.readouterr().out.startswith("off already: this stack was deployed with schedule_enabled=false")
+    assert main(["ops", "resume"]) == 1
+    assert "nothing to resume: `make deploy` with -c schedule_enabled=true" in capsys.readouterr().err
+    schedules = cast("EventBridgeSchedulerClient", cli.aws.client("scheduler"))
+    assert schedules.get_schedule(Name=f"{STACK}-schedule")["State"] == "DISABLED"
 
 
 def test_another_setting_is_an_update_in_place(cli: Cli, deployed: str) -> None:

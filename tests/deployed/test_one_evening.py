@@ -242,7 +242,7 @@ def test_a_slot_is_run_again_and_what_it_has_is_left_alone(evening: Evening) -> 
     asked = evening.azure.stats()["answers"]["retail 200"]
     said = evening.spotlake("ops", "rerun", to_iso(slot_at))
     assert "started arn:aws:states:" in said
-    assert f"done: `spotlake show {slot_at:%Y%m%dT%H%MZ}" in said
+    assert f"done: `spotlake show {slot_at:%Y%m%dT%H%MZ} --bucket {BUCKET}` tells" in said
     assert evening.azure.stats()["answers"]["retail 200"] == asked  # its prices are there
     assert "a slot of the last hour" in evening.spotlake("ops", "rerun", "2025-01-01 10:00", code=2)
 

@@ -37,7 +37,7 @@ README = (ROOT / "functions/full_run/README.md").read_text(encoding="utf-8")
         (errors.AzureUnavailableError("locations", "503"), 69),
         (errors.AzureRefusedError("locations", "403"), 69),
         (KeyError("asked"), 70),
-        (errors.DeadlineError("late"), 70),
+        (errors.DeadlineError("late"), 124),
         (errors.StoreError("S3"), 74),
         (errors.ConflictError("S3"), 74),
         (errors.ReclaimedError("told to stop"), 75),

@@ -84,6 +84,19 @@ def test_settings_of_the_code_go_by_their_own_names() -> None:
         ("control_table", "AzureAuth"),
         ("topic_arn", "arn:aws:sns:us-west-2:111111111111:foreign"),
         ("colour", "blue"),
+        ("stage", "blue-"),
+        ("schedule_expression", "cron(every day)"),
+        ("schedule_expression", "rate(0 minutes)"),
+        ("write_bucket", "My_Bucket"),
+        ("write_bucket", ""),
+        ("write_bucket", "s3://mine"),
+        ("workload_table", "with blank"),
+        ("control_table", ""),
+        ("control_table", "azure-test"),  # that of the workloads
+        ("auth_region", "moon"),
+        ("azure_retail_url", "prices.azure.com"),
+        ("slack_webhook_parameter", "https://hooks.slack.com/services/T0/B0/SECRET"),
+        ("batch_vcpus", "8"),  # more than batch_max_vcpus
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from spotlake.azure.http import HttpClient
-from spotlake.errors import SignInError
+from spotlake.errors import ConfigurationError, SignInError
 from spotlake.telemetry import observed
 from tests.support.scripted import made, wired
 
@@ -57,6 +57,17 @@ def test_a_failure_keeps_its_class_and_is_counted(capsys: pytest.CaptureFixture[
     (record,) = emf_records(text)
     assert record["Failures"] == record["SignInFailures"] == [1]
     assert "correct the setting, permission or secret" in text
+
+
+def test_a_lost_azure_auth_counts_as_a_sign_in_that_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    @observed("sps", "sps")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        raise ConfigurationError("cannot read item 'login_auth_az_true' of table 'AzureAuth'")
+
+    with pytest.raises(ConfigurationError):
+        handler({"region": "eastus"}, Context())
+    (record,) = emf_records(capsys.readouterr().out)
+    assert record["SignInFailures"] == [1]
 
 
 def test_the_library_s_own_lines_have_the_same_form_and_say_details_at_debug(

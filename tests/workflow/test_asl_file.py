@@ -81,12 +81,54 @@ def test_every_task_ends_in_time_retries_what_is_worth_it_and_catches_the_rest()
     for name, state in TASKS.items():
         assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
         assert state["TimeoutSeconds"] > 0, name
+        assert state["Retry"], name
         for rule in state["Retry"]:
             # Starting the daily full run is a side act: whatever refuses it is tried again, then left alone.
             assert name == "StartFullRun" or not {"States.ALL", "States.TaskFailed"} & set(rule["ErrorEquals"]), name
             assert rule["JitterStrategy"] == "FULL", name
             assert rule["MaxDelaySeconds"] <= 60, name
             assert rule["MaxAttempts"] <= 8, name
+
+
+def test_the_three_collectors_are_retried_in_the_same_way_and_all_functions_by_the_same_two_rules() -> None:
+    collectors = ("CollectPlacementScores", "CollectPrices", "CollectEvictionRates")
+    first, *others = (TASKS[name]["Retry"] for name in collectors)
+    assert others == [first, first]
+    for name in FUNCTION_TASKS:
+        assert TASKS[name]["Retry"][:2] == first, name
+        # One rule more where a store, or the time of a merge, may fail: its errors are those of README.
+        assert len(TASKS[name]["Retry"]) == 2 + (name in OWN_RULES), name
+
+
+# Row of README -> the task and the place of its rule.
+TOLD = {
+    "Lambda service errors": ("Notify", 0),
+    "Lambda throttling": ("Notify", 1),
+    "Plan, PlanInstead, Report: `StoreError`, `ConflictError`": ("Plan", 2),
+    "Merge: those, `DeadlineError`, a time-out": ("Merge", 2),
+    "Batch refuses a submission": ("FullRun", 0),
+    "StartFullRun: any error": ("StartFullRun", 0),
+}
+OWN_RULES = ("Plan", "PlanInstead", "Report", "Merge")
+
+
+@pytest.mark.parametrize("row", TOLD)
+def test_readme_tells_how_often_and_how_long_each_error_is_tried_again(row: str) -> None:
+    readme = (ROOT / "statemachine/README.md").read_text(encoding="utf-8")
+    (line,) = [one for one in readme.splitlines() if one.startswith(f"| {row} |")]
+    task, place = TOLD[row]
+    rule = TASKS[task]["Retry"][place]
+    first, most, tries = rule["IntervalSeconds"], rule["MaxDelaySeconds"], rule["MaxAttempts"]
+    assert f"| {tries} times, {first} s doubling, full jitter, at most {most} s" in line
+    assert rule["BackoffRate"] == 2
+    assert f"| {sum(min(first * 2**number, most) for number in range(tries))} s" in line
+
+
+def test_every_store_error_is_retried_alike() -> None:
+    plan, instead, report, merge = (TASKS[name]["Retry"][2] for name in OWN_RULES)
+    assert plan["ErrorEquals"] == instead["ErrorEquals"] == report["ErrorEquals"] == merge["ErrorEquals"][:2]
+    for rule in (instead, report, merge):
+        assert {**plan, "Comment": "", "ErrorEquals": ""} == {**rule, "Comment": "", "ErrorEquals": ""}
 
 
 def test_throttling_and_service_errors_are_retried_apart() -> None:

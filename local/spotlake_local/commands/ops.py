@@ -25,7 +25,8 @@ examples:
   spotlake ops replace-secret              (asks for it; or from a pipe, never as an argument)
 
 Runs that are going on end by themselves after a pause. A later deployment sets the schedule to what its own
-settings say when these have changed, so put the same into them."""
+settings say when these have changed, so put the same into them. resume undoes a pause: it does not switch on
+what was deployed with schedule_enabled=false."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -67,6 +68,9 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _pause(operations: Operations, _: argparse.Namespace) -> int:
     changed = operations.switch_schedule(on=False)
+    if not changed and not operations.is_schedule_deployed():
+        _say("off already: this stack was deployed with schedule_enabled=false, so no run begins by itself")
+        return 0
     _say(f"{'paused' if changed else 'paused already'}: no run begins by itself until `spotlake ops resume`")
     return 0
 
@@ -92,7 +96,7 @@ def _rerun(operations: Operations, arguments: argparse.Namespace) -> int:
         ended = operations.ended(arn)
     if ended["status"] != "SUCCEEDED":
         raise ConfigurationError(f"{ended['status']}: {ended.get('error')}: {ended.get('cause')}")
-    _say(f"done: `spotlake show {slot_at:%Y%m%dT%H%MZ} --bucket BUCKET` tells what came of it")
+    _say(f"done: `spotlake show {slot_at:%Y%m%dT%H%MZ} --bucket {operations.bucket()}` tells what came of it")
     return 0
 
 

@@ -72,8 +72,14 @@ def test_a_table_that_cannot_be_read_for_a_while_leaves_what_was_read() -> None:
     azure.credentials(run(1))
     table.code = "ProvisionedThroughputExceededException"
     assert azure.credentials(run(2)).client_secret == "old"
+    assert azure.kept_note.endswith(
+        "ProvisionedThroughputExceededException; the credentials of an earlier run are used"
+    )
     with pytest.raises(ConfigurationError, match="ProvisionedThroughput"):
         access(table).credentials(run(2))
+    table.code = ""
+    azure.credentials(run(3))
+    assert azure.kept_note == ""
 
 
 @pytest.mark.parametrize(

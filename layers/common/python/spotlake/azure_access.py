@@ -29,11 +29,16 @@ BOTO = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_tim
 
 
 class AzureAccess:
-    """Each part is read at first use, and kept as long as the process lives."""
+    """Each part is read at first use, and kept as long as the process lives.
+
+    Attributes:
+        kept_note: Why the newest credentials are those of an earlier run; empty when they have just been read.
+    """
 
     def __init__(self, session: boto3.Session, settings: Settings) -> None:
         """Bind the AWS session in whose account the credentials are kept."""
         self._session, self._settings = session, settings
+        self.kept_note = ""
         self._credentials: tuple[int, AzureCredentials] | None = None
         self._token_source: TokenSource | None = None
         self._signing_in = threading.Lock()
@@ -56,8 +61,11 @@ class AzureAccess:
             except ConfigurationError as error:
                 if before is None:
                     raise
-                _LOG.warning("%s; the credentials of an earlier run are used", error)
+                self.kept_note = f"{error}; the credentials of an earlier run are used"
+                _LOG.warning(self.kept_note)
                 found = before[1]
+            else:
+                self.kept_note = ""
             if before is None or found != before[1]:
                 self._token_source = None
             self._credentials = run.attempt, found

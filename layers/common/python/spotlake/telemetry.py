@@ -21,7 +21,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from spotlake.errors import SignInError
+from spotlake.errors import ConfigurationError
 
 NAMESPACE = "SpotLake/AzureTest"
 _LIBRARY = "spotlake"
@@ -158,7 +158,7 @@ def _measured(seconds: float, peak_mb: float, limit_mb: int, *, cold: bool) -> d
         "ColdStart": int(cold),
         "Failures": int(sys.exception() is not None),
     }
-    if isinstance(sys.exception(), SignInError):
+    if isinstance(sys.exception(), ConfigurationError):  # SignInError is one; another is a lost AzureAuth
         measured["SignInFailures"] = 1
     return measured
 

@@ -148,6 +148,7 @@ class Services:
         subscriptions: tuple[str, ...] = ()
         try:
             listed = self.azure.credentials(run).subscriptions
+            notes += [self.azure.kept_note] if self.azure.kept_note else []
             subscriptions = usable_subscriptions(self.objects, listed, self.clock(run).now())
             locations = self.azure.locations(run, self.objects, self.clock(run).now(), deadline, notes.append)
         except ConfigurationError as error:

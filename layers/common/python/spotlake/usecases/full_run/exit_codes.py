@@ -5,6 +5,7 @@ from __future__ import annotations
 from spotlake.errors import (
     AzureError,
     ConfigurationError,
+    DeadlineError,
     InvalidInputError,
     ReclaimedError,
     SignInError,
@@ -24,6 +25,8 @@ _CODES: tuple[tuple[type[SpotlakeError], int, str], ...] = (
     (ConfigurationError, 78, "a setting or permission is wrong; correct it and start again (which: see the job's log)"),
     (AzureError, 69, "Azure failed after all retries; the next full run tries again by itself"),
     (StoreError, 74, "S3 or DynamoDB failed after all retries; the next full run tries again by itself"),
+    # As timeout(1) of GNU coreutils ends (its manual, read 2026-11).
+    (DeadlineError, 124, "the job's time ran out (setting batch_timeout_seconds); what was collected is stored"),
 )
 
 

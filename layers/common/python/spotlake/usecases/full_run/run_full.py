@@ -14,7 +14,15 @@ from datetime import datetime
 from itertools import chain
 
 from spotlake import keys
-from spotlake.errors import AzureError, DeadlineError, ReclaimedError, ShardRefusedError, SpotlakeError
+from spotlake.errors import (
+    AzureError,
+    AzureUnavailableError,
+    DeadlineError,
+    InvalidInputError,
+    ReclaimedError,
+    ShardRefusedError,
+    SpotlakeError,
+)
 from spotlake.models import Dataset, Run, WorkItem
 from spotlake.names import is_spot_eligible
 from spotlake.planning.attempt import Work
@@ -76,6 +84,7 @@ def run_full(run: Run, deps: FullRunDeps) -> list[CollectorReport]:
     Raises:
         ReclaimedError: The machine is being taken away. All answers are stored.
         InvalidInputError: The input names an unknown region or size.
+        DeadlineError, AzureUnavailableError: A listing failed, and no other listing has the sizes of the input.
         ConfigurationError, SignInError, StoreError: The run cannot continue; the text names the cause.
     """
     return _FullRun(run, deps).run_all()
@@ -83,10 +92,11 @@ def run_full(run: Run, deps: FullRunDeps) -> list[CollectorReport]:
 
 @dataclass
 class _Listing:
-    """The price listings of this attempt: sizes with a spot price, and billing names of regions."""
+    """The price listings of this attempt: sizes with a spot price, billing names of regions, and failed listings."""
 
     sizes: dict[str, list[str]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, CollectorReport] = field(default_factory=dict)
 
     def note(self, region: str, rows: Sequence[PriceRow]) -> None:
         self.sizes[region] = [row.instance_type for row in rows if is_spot_eligible(row.instance_type)]
@@ -141,7 +151,7 @@ class _FullRun:
             before, day, self.listing.sizes, self.listing.names,
             keep_days=settings.catalogue_days, keep_closed_days=settings.retire_after_days,
         )  # fmt: skip
-        require_known_sizes(scope.instance_types, chain.from_iterable(catalogue.pairs.values()))
+        self._require_known_sizes(catalogue)
         # A region without listed sizes sells nothing, so rates and scores are not collected there.
         selling = [region for region in candidates if self.listing.sizes.get(region) != []]
         return prepare_collection(self.record, catalogue, self.deps.prepare, candidates=selling, answers=answers).work
@@ -157,19 +167,35 @@ class _FullRun:
             absent_spot=memory.absent_sizes(region, "spot", self.run.slot_at),
             absent_ondemand=memory.absent_sizes(region, "ondemand", self.run.slot_at),
         )
-        if stored_report(self.deps.objects, Dataset.PRICE, self.run, region) is not None:
-            self.listing.note(region, self._stored_prices(region))  # written by an earlier start of this job
-            return
-        self._collect(
-            Dataset.PRICE, item, lambda run, work_item: self.deps.collect_prices(run, work_item, self.listing.note)
-        )
+        stored = stored_report(self.deps.objects, Dataset.PRICE, self.run, region)  # of an earlier start of this job
+        if stored is None:
+            stored = self._collect(
+                Dataset.PRICE, item, lambda run, work_item: self.deps.collect_prices(run, work_item, self.listing.note)
+            )
+        elif stored.status != "failed" and (rows := self._stored_prices(region)) is not None:
+            self.listing.note(region, rows)
+        # A region without a readable listing stays out of the listing: an empty one would say that it sells nothing.
+        if stored is not None and stored.status == "failed":
+            self.listing.failed[region] = stored
 
-    def _stored_prices(self, region: str) -> list[PriceRow]:
+    def _require_known_sizes(self, catalogue: Catalogue) -> None:
+        """Refuse globs that match no size, once all listings are there. A failed listing may hold the sizes."""
+        try:
+            require_known_sizes(self.record.scope.instance_types, chain.from_iterable(catalogue.pairs.values()))
+        except InvalidInputError:
+            for region, report in sorted(self.listing.failed.items()):
+                told = f"the prices of {region} could not be listed, so its sizes are unknown ({report.error})"
+                if report.error == DeadlineError.__name__:
+                    raise DeadlineError(told) from None
+                raise AzureUnavailableError("retail prices", told) from None
+            raise
+
+    def _stored_prices(self, region: str) -> list[PriceRow] | None:
         run = self.run
         key = keys.shard(Dataset.PRICE, run.slot_at, region, run.attempt)
         stored = self.deps.objects.get(key)
         if stored is None:
-            return []
+            return None
         try:
             shard = open_shard(
                 stored.body,
@@ -181,7 +207,7 @@ class _FullRun:
             )
             rows = parse_rows(shard, key, PriceRow)
         except ShardRefusedError:
-            return []
+            return None
         return [row for row in rows if row.spot_price_usd_per_hour is not None]
 
     def _collect_rates(self, item: WorkItem) -> None:
@@ -196,12 +222,12 @@ class _FullRun:
             Dataset.SPS, item, lambda run, work_item: self.deps.collect_scores(run, work_item, work, checkpoint)
         )
 
-    def _collect(self, dataset: Dataset, item: WorkItem, collect: Collect) -> None:
-        """Collect one shard, unless the attempt has stored it already."""
+    def _collect(self, dataset: Dataset, item: WorkItem, collect: Collect) -> CollectorReport | None:
+        """Collect one shard. Returns its report; None when the attempt has stored the shard already."""
         if self.deps.stopping():
             raise ReclaimedError(f"{item.region}: the machine is taken away")
         if stored_report(self.deps.objects, dataset, self.run, item.region) is not None:
-            return
+            return None
         try:
             report = collect(self.run, item)
         except (AzureError, DeadlineError) as error:
@@ -218,6 +244,7 @@ class _FullRun:
             report = self._write_failed(dataset, item.region, told, name=type(error).__name__)
         self.reports.append(report)
         self.deps.on_report(report)
+        return report
 
     def _write_failed(self, dataset: Dataset, region: str, error: SpotlakeError, *, name: str = "") -> CollectorReport:
         """Write a shard without rows that holds the error, so that the merge can report it."""
