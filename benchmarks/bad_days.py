@@ -1,25 +1,28 @@
 """Peak memory of the merge at full size when the table or the order of slots goes wrong.
 
-``python -m benchmarks.bad_days`` (half a minute) merges the world of ``make bench`` while the table refuses, five times
-in a row; then the table takes everything again; then the slot before comes late. The stores are in memory of the same
-process and count too. Exit code 1 when a merge takes more than 300 MB (a late slot does: README), or fails otherwise.
+``python -m benchmarks.bad_days`` (a minute) merges the world of ``make bench``, each merge in a process of its own:
+the table refuses one slot five times, then refuses one slot after the other, then takes everything; a slot comes late,
+with one and with six later slots. The stores are in memory of the merge's process and count too. Exit code 1 when a
+merge takes more than 300 MB, or fails otherwise.
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
+import json
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import orjson
 from rich.console import Console
 
 from benchmarks.merge.ours import Counted
-from benchmarks.merge.prepared import prepare
-from benchmarks.merge.runs import load, run_at
+from benchmarks.merge.runs import load, run_at, store
 from spotlake import keys
 from spotlake.clock import Deadline, ManualClock
 from spotlake.errors import StoreError
@@ -33,6 +36,7 @@ from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
 
 MOST_MB = 300
 REFUSALS = 5  # after three begun states every item is written whole
+_PREPARE = "import sys, pathlib; from benchmarks.merge.prepared import prepare; prepare(pathlib.Path(sys.argv[1]))"
 
 
 class Refusing(Counted):
@@ -63,42 +67,69 @@ def peak_of_merge(objects: MemoryObjects, run: Run, table: Counted) -> float:
     return peak.read_mb()
 
 
-def later_run(objects: MemoryObjects) -> Run:
-    """A run of the slot after the second one, whose shards hold the rows of the second."""
-    second, third = run_at(1), run_at(2)
+def add_slot(objects: MemoryObjects, place: int) -> None:
+    """Add the attempt of another slot, whose shards hold the rows of the second slot."""
+    second, other = run_at(1), run_at(place)
     record, work = read_record(objects, second.slot_at, second.attempt), read_work(objects, second.slot_at, 2)
     if work is None:
         raise StoreError("the second run has no work")
-    write_record(objects, replace(record, run=third))
-    write_work(objects, replace(work, run=third))
+    write_record(objects, replace(record, run=other))
+    write_work(objects, replace(work, run=other))
     for dataset, region in work.shards():
         body = objects.objects[keys.shard(dataset, second.slot_at, region, second.attempt)]
         head, rows = gzip.decompress(body).split(b"\n", 1)
-        header = orjson.loads(head) | {"run_id": third.run_id, "attempt": third.attempt}
+        header = orjson.loads(head) | {"run_id": other.run_id, "attempt": other.attempt}
         body = gzip.compress(orjson.dumps(header) + b"\n" + rows, 1, mtime=0)
-        objects.put(keys.shard(dataset, third.slot_at, region, third.attempt), body)
-    return third
+        objects.put(keys.shard(dataset, other.slot_at, region, other.attempt), body)
+
+
+def merge_one(folder: Path, place: int, *, refuse: bool) -> dict[str, float]:
+    """Merge one slot of the stored world, and store what it wrote."""
+    objects, table = load(folder), Refusing() if refuse else Counted()
+    if not any(objects.keys(f"work/azure/{run_at(place).slot_at:%Y/%m/%d/%H-%M}/")):
+        add_slot(objects, place)
+    held = sum(map(len, objects.objects.values())) / 2**20
+    peak = peak_of_merge(objects, run_at(place), table)
+    for file in sorted(folder.rglob("*.gz")):
+        if file.relative_to(folder).as_posix() not in objects.objects:
+            file.unlink()
+    store(objects, folder)
+    return {"items": table.items, "peak_mb": peak, "held_mb": held}
+
+
+def cases() -> Iterator[tuple[str, int, bool]]:
+    """What happens, the place of the slot that is merged, and whether the table refuses."""
+    yield from ((f"the table refuses one slot, time {time}", 2, True) for time in range(1, REFUSALS + 1))
+    yield "the table takes everything", 2, False
+    yield "the slot before comes late", 1, False
+    yield from ((f"the table refuses slot {place - 3} of a new row", place, True) for place in (4, 5, 6))
+    yield "the table refuses a fourth slot", 7, True
+    yield "the table refuses a fifth slot", 8, True
+    yield "the table takes the sixth slot", 9, False
+    yield "a slot comes late, six slots follow", 3, False
 
 
 def main() -> int:
-    """Prepare, merge, print."""
-    console = Console(highlight=False)
-    with tempfile.TemporaryDirectory(prefix="spotlake-bench-") as name, console.status("preparing"):
-        process = get_context("spawn").Process(target=prepare, args=(Path(name),))  # its memory is not the merge's
-        process.start()
-        process.join()
-        objects = load(Path(name) / "objects")
-    held = sum(map(len, objects.objects.values())) / 2**20
-    console.print(f"objects in memory: {held:.0f} MB")
-    later = later_run(objects)
-    cases = [(f"the table refuses, time {time}", later, Refusing()) for time in range(1, REFUSALS + 1)]
-    peaks = []
-    for text, run, table in [*cases, ("the table takes everything", later, Counted())]:
-        peaks.append(peak_of_merge(objects, run, table))
-        console.print(f"{text}: {table.items:,} items, peak {peaks[-1]:.0f} MB")
-    table = Counted()
-    peaks.append(peak_of_merge(objects, run_at(1), table))
-    console.print(f"the slot before comes late: {table.items:,} items, peak {peaks[-1]:.0f} MB")
+    """Prepare, merge each case in its own process, print."""
+    parser = argparse.ArgumentParser(description="Measure the merge's memory on bad days.")
+    parser.add_argument("case", nargs="*", help=argparse.SUPPRESS)  # a child's: folder, place, "refuse" or "take"
+    arguments: list[str] = parser.parse_args().case
+    if arguments:
+        folder, place, table = arguments
+        sys.stdout.write(json.dumps(merge_one(Path(folder), int(place), refuse=table == "refuse")))
+        return 0
+    console, peaks = Console(highlight=False), []
+    with tempfile.TemporaryDirectory(prefix="spotlake-bench-") as name, console.status("preparing") as status:
+        subprocess.run([sys.executable, "-c", _PREPARE, name], check=True)
+        for text, place, refuse in cases():
+            status.update(text)
+            child = [sys.executable, "-m", "benchmarks.bad_days", f"{name}/objects", str(place)]
+            done = subprocess.run([*child, "refuse" if refuse else "take"], stdout=subprocess.PIPE, check=True)
+            one = json.loads(done.stdout)
+            peaks.append(one["peak_mb"])
+            console.print(
+                f"{text}: {one['items']:,} items, peak {one['peak_mb']:.0f} MB, objects {one['held_mb']:.0f} MB of it"
+            )
     console.print(f"most: {max(peaks):.0f} MB of {MOST_MB}")
     return 0 if max(peaks) <= MOST_MB else 1
 

@@ -310,8 +310,8 @@ def test_merges_that_are_always_quicker_are_named() -> None:
 
 
 def test_more_slots_than_the_chain_remembers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("spotlake.usecases.merge.merge_run", "spotlake.usecases.rebuild.rebuild"):
-        monkeypatch.setattr(f"{module}.REMEMBERED_RUNS", 3)
+    for module in ("usecases.merge.merge_run", "usecases.merge.refold", "usecases.rebuild.rebuild"):
+        monkeypatch.setattr(f"spotlake.{module}.REMEMBERED_RUNS", 3)
     for number in range(8):
         merge(world, world.collected(number, spot=number + 1, scores={"1": 1 + number % 3}))
     before = truth(world)

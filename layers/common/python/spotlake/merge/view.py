@@ -64,9 +64,10 @@ class View:
             savings=_savings(state.pair["spot"], state.pair["ondemand"]),
         )
 
-    def copied(self) -> View:
-        """The same over a copy of the state."""
-        return replace(self, state=self.state.copy())
+    @property
+    def live_count(self) -> int:
+        """Number of live workloads."""
+        return int(np.count_nonzero(self.live))
 
     def kept(self) -> View:
         """The same view over a copy of the state, without the history that T2 and T3 are derived from."""

@@ -7,7 +7,7 @@ no longer names it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ _OLDER_SCHEMAS = (_FIRST_SCHEMA, 2)  # neither knows ``rewrite``
 WAY_OUT = "`spotlake rebuild` makes it again from the raw shards"
 REMEMBERED_RUNS = 144  # a day; a slot that comes later gets its snapshot only
 _MOST_BEGUN = 3  # each is held in memory beside two views, one at a time
+_MOST_REFOLDINGS = 3  # each keeps a day's states at most
 _ROUNDS = 8
 
 
@@ -55,6 +56,25 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class Refolding:
+    """What a late slot's merge had folded when its time ran out. The states are stored, and not yet committed.
+
+    Attributes:
+        run_id: Id of the late slot's run.
+        base_key: State that the slot was folded into; "" for none.
+        version: Version of the newest of these states.
+        entries: Entries of the slot and of the first later slots, as the chain will name them.
+        replaced: States of these later slots that the chain named meanwhile.
+    """
+
+    run_id: str
+    base_key: str
+    version: int
+    entries: tuple[MergedRun, ...]
+    replaced: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Head:
     """The chain as read.
 
@@ -67,6 +87,7 @@ class Head:
         rewrite: Whether more states have begun: every item that may exist is then written whole.
         cut: The last upsert that ran out of time, if no later one has finished it.
         due: Run ids of slots whose snapshots must be written, because their states have changed.
+        refolding: Progress of late slots whose merges ran out of time, newest last.
         etag: Entity tag of the object as read; None when there is no object.
     """
 
@@ -78,6 +99,7 @@ class Head:
     rewrite: bool = False
     cut: Cut | None = None
     due: tuple[str, ...] = ()
+    refolding: tuple[Refolding, ...] = ()
     etag: str | None = None
 
     def run(self, run_id: str) -> MergedRun | None:
@@ -92,9 +114,20 @@ class Head:
             return replace(self, begun=(), rewrite=True)
         return replace(self, begun=(*self.begun, key))
 
+    def with_refolding(self, progress: Refolding) -> Head:
+        """The chain with a late slot's progress. The number of slots is bounded: the oldest progress is given up."""
+        others = [one for one in self.refolding if one.run_id != progress.run_id]
+        return replace(self, refolding=(*others, progress)[-_MOST_REFOLDINGS:])
+
+    def refolding_after(self, run_id: str, runs: tuple[MergedRun, ...]) -> tuple[Refolding, ...]:
+        """Progress that is still of use after this run is merged: of other slots whose base ``runs`` still name."""
+        bases = {one.key for one in runs} | ({""} if len(runs) < REMEMBERED_RUNS else set())
+        return tuple(one for one in self.refolding if one.run_id != run_id and one.base_key in bases)
+
     def state_keys(self) -> set[str]:
         """Keys of all states that are still needed."""
-        return {one.key for one in self.runs} | {*self.begun, self.table_key} - {""}
+        refolded = {entry.key for one in self.refolding for entry in one.entries}
+        return {one.key for one in self.runs} | refolded | {*self.begun, self.table_key} - {""}
 
 
 class MergedStates:
@@ -139,6 +172,8 @@ class MergedStates:
             ConflictError: Somebody else replaced it meanwhile.
         """
         content = {name: value for name, value in asdict(head).items() if name != "etag"}
+        if not head.refolding:
+            del content["refolding"]
         etag = write_json(
             self._objects, keys.MERGED_CHAIN, content, schema=SCHEMA, if_absent=head.etag is None, if_etag=head.etag
         )
@@ -185,6 +220,10 @@ class MergedStates:
         except DamagedStateError as error:
             raise DamagedStateError(f"{error}; {WAY_OUT}") from error
 
+    def are_stored(self, entries: Iterable[MergedRun]) -> bool:
+        """Whether the states of all entries are there."""
+        return {one.key for one in entries} <= set(self._objects.keys(keys.MERGED_STATES_PREFIX))
+
     def is_readable(self, key: str) -> bool:
         """Whether a state is there and whole."""
         try:
@@ -210,6 +249,7 @@ def _head(content: Any, etag: str | None) -> Head:
         cut=Cut(**content["cut"]) if content["cut"] else None,
         rewrite=content["rewrite"] if content["schema"] == SCHEMA else False,
         due=() if content["schema"] == _FIRST_SCHEMA else tuple(content["due"]),
+        refolding=tuple(_refolding(one) for one in content.get("refolding", ())),  # there while a slot is refolded
         etag=etag,
     )
 
@@ -218,3 +258,8 @@ def _merged_run(content: Any, schema: int) -> MergedRun:
     if schema == _FIRST_SCHEMA:
         return MergedRun(**content, attempts=(0,), desired_count=1)
     return MergedRun(**{**content, "attempts": tuple(content["attempts"])})
+
+
+def _refolding(content: Any) -> Refolding:
+    entries = tuple(_merged_run(one, SCHEMA) for one in content["entries"])
+    return Refolding(**{**content, "entries": entries, "replaced": tuple(content["replaced"])})

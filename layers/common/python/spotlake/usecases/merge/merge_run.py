@@ -11,33 +11,31 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from spotlake import keys
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ConflictError, StoreError
 from spotlake.merge.columns import Columns
 from spotlake.merge.evidence import Patience
-from spotlake.merge.files import Files
 from spotlake.merge.fold import fold_slot
 from spotlake.merge.slot import SlotRead
 from spotlake.merge.state import MergedState, slot_number
 from spotlake.merge.table_changes import Changes, Writing
 from spotlake.merge.view import View
-from spotlake.models import Run, run_id_of, slot_of_run_id
+from spotlake.models import Run
 from spotlake.planning.attempt import FIRST_FORM, Failure
 from spotlake.settings import Settings
 from spotlake.state.attempts import attempts_of, has_ended, known_record, read_record, write_end
-from spotlake.state.merged_states import REMEMBERED_RUNS, Cut, Head, MergedRun, MergedStates
+from spotlake.state.merged_states import REMEMBERED_RUNS, Cut, Head, MergedStates
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.workloads import Upserted, WorkloadTable
-from spotlake.usecases.merge.newest_file import put_newest
 from spotlake.usecases.merge.read_shards import read_slot
+from spotlake.usecases.merge.refold import Refold
 from spotlake.usecases.merge.second_witness import compare_witnesses
+from spotlake.usecases.merge.write_files import Committed, FilesWriting
 from spotlake.usecases.merge.write_manifest import Merged, write_manifest
 
 _ROUNDS = 16  # one merge replaces the chain four times
-_FOLDING_SECONDS = 5.0  # longest time for folding a later slot again
 _WRITING_SECONDS = 15.0  # time kept for the files when the table takes too long
 
 
@@ -83,15 +81,6 @@ def _has_ended(objects: ObjectStore, run: Run, attempt: int) -> bool:
     return attempt in (run.attempt, FIRST_FORM) or has_ended(objects, run.slot_at, attempt)
 
 
-@dataclass(frozen=True)
-class _Committed:
-    """The chain, its newest state, and the state right after this run."""
-
-    head: Head
-    newest: View
-    own: View
-
-
 class _Merge:
     def __init__(self, run: Run, deps: MergeDeps) -> None:
         self.run, self.deps, self.objects, self.settings = run, deps, deps.objects, deps.settings
@@ -112,7 +101,7 @@ class _Merge:
         outputs = self._timed("write", lambda: self._write_files(committed))
         self.seconds["total"] = round(self.deps.monotonic() - self.began, 3)
         merged = Merged(
-            run=self.run, slot=read, newest=committed.newest, rows={**counts, "merged": int(committed.own.live.sum())},
+            run=self.run, slot=read, newest=committed.newest, rows={**counts, "merged": committed.merged},
             listed=listed, upserted=upserted, outputs=outputs, seconds=self.seconds, merged_at=self.deps.clock.now(),
             witnesses=compare_witnesses(self.objects, read),
         )  # fmt: skip
@@ -127,7 +116,7 @@ class _Merge:
 
     # -- folding and committing ------------------------------------------------------------------
 
-    def _commit(self, read: SlotRead) -> _Committed:
+    def _commit(self, read: SlotRead) -> Committed:
         """Fold, store the states and replace the chain. Starts again if another merge was quicker."""
         for _ in range(_ROUNDS):
             try:
@@ -137,63 +126,56 @@ class _Merge:
                 read.columns = read_slot(self.objects, self.run.slot_at, attempts).columns
         raise StoreError(f"{keys.MERGED_CHAIN}: others replaced it {_ROUNDS} times in a row")
 
-    def _commit_once(self, head: Head, read: SlotRead) -> _Committed:
+    def _commit_once(self, head: Head, read: SlotRead) -> Committed:
         known = head.run(self.run.run_id)
         if known is not None and known.digest == read.digest:
-            own = self._view(self.states.load(known.key))
-            newest = own if known is head.runs[-1] else self._view(self.states.load(head.runs[-1].key))
-            return _Committed(head, newest, own)
-        before = [one for one in head.runs if one.run_id < self.run.run_id]
-        after = [one for one in head.runs if one.run_id > self.run.run_id]
-        if not before and known is None and len(head.runs) >= REMEMBERED_RUNS:
+            return self._viewed(head)
+        if known is None and len(head.runs) >= REMEMBERED_RUNS and self.run.run_id < head.runs[0].run_id:
             alone = MergedState()
             fold_slot(alone, read.columns, slot_number(self.run.slot_at), read.looks, Patience.of(self.settings))
-            return _Committed(head, self._view(self.states.load(head.runs[-1].key)), self._view(alone))
-        # A slot is folded into the state before it. For the oldest slot of a full chain that state is gone; its own
-        # state holds everything except the newer attempts.
-        base = before[-1] if before else known if len(head.runs) >= REMEMBERED_RUNS else None
-        state = self._loaded(base.key, head) if base else MergedState()
-        version = max(head.version + 1, int(self.deps.clock.now().timestamp() * 1000))
-        entries = [*before, self._fold(state, read, version, read.desired_count)]
-        own = self._view(state) if not after else self._view(state).copied()
-        if after:
-            read.columns = Columns()  # two slots' rows at once would take too much memory
-        for later in after:
-            self.deps.deadline.check(f"folding run {later.run_id} again", needs_seconds=_FOLDING_SECONDS)
-            again = read_slot(self.objects, slot_of_run_id(later.run_id), later.attempts)
-            entries.append(self._fold(state, again, version, later.desired_count))
-        newest = own if not after else self._view(state)
-        due = dict.fromkeys([*head.due, self.run.run_id, *(one.run_id for one in after)])
-        fresh = replace(head, version=version, runs=tuple(entries[-REMEMBERED_RUNS:]), due=tuple(due))
-        return _Committed(self.states.replace_head(fresh), newest, own)
+            own = self._view(alone)
+            return Committed(head, self._view(self.states.load(head.runs[-1].key)), own, own.live_count)
+        folded = self._refold(head).fold(head, read)
+        committed = self._viewed(folded.head, folded.state)
+        return replace(committed, head=self.states.replace_head(folded.head))
+
+    def _viewed(self, head: Head, newest: MergedState | None = None) -> Committed:
+        """What is to be seen of a chain that has this run. If later slots follow, the own state is only counted."""
+        own, last = head.run(self.run.run_id), head.runs[-1]
+        later = own is not None and own is not last
+        merged = self._view(self.states.load(own.key)).live_count if own and later else 0
+        view = self._view(newest or self.states.load(last.key))
+        return Committed(head, view, None, merged) if later else Committed(head, view, view, view.live_count)
+
+    def _refold(self, head: Head) -> Refold:
+        return Refold(
+            objects=self.objects,
+            states=self.states,
+            clock=self.deps.clock,
+            deadline=self.deps.deadline,
+            patience=Patience.of(self.settings),
+            attempt=self.run.attempt,
+            on_loaded=lambda state, key: self._keep_shown(state, key, head),
+            monotonic=self.deps.monotonic,
+        )
 
     def _view(self, state: MergedState) -> View:
         return View.of(state, self.settings.retire_after_days)
 
-    def _loaded(self, key: str, head: Head) -> MergedState:
-        """A state to fold into. If the table shows this state, a copy is kept for the comparison."""
-        state = self.states.load(key)
+    def _keep_shown(self, state: MergedState, key: str, head: Head) -> None:
+        """If the table shows the state that is folded into, keep a copy for the comparison."""
         if key == head.table_key:
             self.shown = key, self._view(state).kept()
-        return state
-
-    def _fold(self, state: MergedState, read: SlotRead, version: int, desired_count: int) -> MergedRun:
-        fold_slot(state, read.columns, slot_number(read.slot_at), read.looks, Patience.of(self.settings))
-        run_id = run_id_of(read.slot_at)
-        key = keys.merged_state(run_id, version, self.run.attempt)
-        self.states.store(state, key)
-        attempts = tuple(attempt.record.run.attempt for attempt in read.attempts)
-        return MergedRun(run_id, key, read.digest, attempts, desired_count)
 
     # -- the table -------------------------------------------------------------------------------
 
-    def _upsert(self, committed: _Committed) -> Upserted:
+    def _upsert(self, committed: Committed) -> Upserted:
         try:
             return self._upsert_newest(committed)
         except ConflictError:  # a state is gone, because a merge of a newer one has finished the table
             return Upserted()
 
-    def _upsert_newest(self, committed: _Committed) -> Upserted:
+    def _upsert_newest(self, committed: Committed) -> Upserted:
         """Update the table to the newest state.
 
         The chain first records that this upsert has begun. If the upsert is interrupted, the next merge writes again
@@ -224,7 +206,8 @@ class _Merge:
         """The view that the table shows."""
         if not key:
             return None
-        return self.shown[1] if self.shown is not None and self.shown[0] == key else self._view(self.states.load(key))
+        shown, self.shown = self.shown, None  # freed when the table is done
+        return shown[1] if shown is not None and shown[0] == key else self._view(self.states.load(key))
 
     def _finish_table(self, current: Head, key: str, changes: Changes, upserted: Upserted) -> Head:
         """Record the state that the table shows now, or where the upsert was cut off. Returns the chain."""
@@ -245,54 +228,13 @@ class _Merge:
 
     # -- the files -------------------------------------------------------------------------------
 
-    def _write_files(self, committed: _Committed) -> list[str]:
-        """Write the snapshots that are due, and the files of the newest state. Returns the written keys."""
-        newest = Files(committed.newest, self.settings.name_casing)
-        own = newest if committed.own is committed.newest else Files(committed.own, self.settings.name_casing)
-        written = [self._write_snapshot(self.run.slot_at, own, self._desired_count(committed.head), committed.head)]
-        newest_at = slot_of_run_id(committed.head.runs[-1].run_id)
-        self._put(keys.LATEST, newest.latest(newest_at), "application/json", committed.head)
-        self._put(keys.QUERY_SELECTOR, newest.selector(), "application/json", committed.head)
-        del newest, own
-        return [*written, keys.LATEST, keys.QUERY_SELECTOR, *self._write_later_snapshots(committed.head)]
-
-    def _write_later_snapshots(self, head: Head) -> list[str]:
-        """Write snapshots of other slots with changed states, as far as time allows.
-
-        The next merge writes the others.
-        """
-        done, written = {self.run.run_id}, []
-        for run_id in head.due:
-            entry = head.run(run_id)
-            if entry is not None and run_id not in done:
-                if self.deps.deadline.seconds_left() < _FOLDING_SECONDS:
-                    break
-                try:
-                    files = Files(self._view(self.states.load(entry.key)), self.settings.name_casing)
-                except ConflictError:  # a merge of a newer state writes them
-                    break
-                written.append(self._write_snapshot(slot_of_run_id(run_id), files, entry.desired_count, head))
-            done.add(run_id)
-        self.states.change_head(
-            lambda one: (
-                replace(one, due=tuple(run_id for run_id in one.due if run_id not in done))
-                if one.version == head.version
-                else one
-            )
+    def _write_files(self, committed: Committed) -> list[str]:
+        writing = FilesWriting(
+            run=self.run,
+            objects=self.objects,
+            states=self.states,
+            settings=self.settings,
+            deadline=self.deps.deadline,
+            committed=committed,
         )
-        return written
-
-    def _write_snapshot(self, slot_at: datetime, files: Files, desired_count: int, head: Head) -> str:
-        key = keys.snapshot(slot_at)
-        self._put(key, files.snapshot(slot_at, desired_count), "text/csv", head)
-        return key
-
-    def _desired_count(self, head: Head) -> int:
-        """Desired count of the slot's snapshot; for a slot older than the chain, the count that this attempt asked."""
-        entry = head.run(self.run.run_id)
-        return entry.desired_count if entry else self.run.desired_counts[0]
-
-    def _put(self, key: str, body: bytes, content_type: str, head: Head) -> None:
-        put_newest(
-            self.objects, key, body, content_type, is_overtaken=lambda: self.states.head().version > head.version
-        )
+        return writing.write()

@@ -136,7 +136,8 @@ class _Rebuild:
             if not is_same:
                 differing.append(entry.run_id)
         runs = tuple([*kept, *entries][-REMEMBERED_RUNS:])
-        fresh = replace(head, version=version, runs=runs, due=tuple(dict.fromkeys([*head.due, *differing])))
+        due = tuple(dict.fromkeys([*head.due, *differing]))
+        fresh = replace(head, version=version, runs=runs, due=due, refolding=())
         fresh = self._with_table(fresh, is_readable=is_readable)
         fresh = self.states.replace_head(fresh)
         self._write_newest(folding.state, fresh)
