@@ -72,6 +72,7 @@ class Changes:
             places = _places_in(view, after)
             self._whole = self._whole | _picked(_changed(before, view), places)
             shown = shown | _picked(view.live, places)
+            del view  # before the next one is made
         if rewrite:
             # What came and went meanwhile may have an item too.
             came = np.ones(len(shown), bool) if before is None else _places_in(before, after) < 0
