@@ -112,3 +112,22 @@ def test_it_is_stored_and_read_again() -> None:
 )
 def test_public_commercial_regions_only(code: str, collected: bool) -> None:
     assert is_collected_region(code) is collected
+
+
+@pytest.mark.parametrize("listings", [1, 2])
+def test_a_size_that_two_regions_spell_differently_is_one_size(listings: int) -> None:
+    both = {"eastus": [A], "koreacentral": [A.upper(), B]}
+    days = [(0, both)] if listings == 1 else [(0, {"eastus": [A]}), (1, {"koreacentral": [A.upper(), B]})]
+    catalogue = folded(*days)
+    assert pairs_of(catalogue) == {"eastus": (A,), "koreacentral": (A, B)}
+
+
+def test_a_size_that_one_region_spells_otherwise_from_now_on_is_no_second_pair() -> None:
+    catalogue = folded((0, {"eastus": [A]}), (1, {"eastus": [A.lower()]}))
+    assert catalogue.pairs == {"eastus": {A: (DAY + timedelta(days=1)).isoformat()}}
+
+
+def test_a_stored_catalogue_with_two_spellings_is_mended_by_the_next_listing() -> None:
+    stored = Catalogue(pairs={"eastus": {A: "2026-11-22"}, "koreacentral": {A.upper(): "2026-11-22"}})
+    mended = fold_listing(stored, DAY, {"eastus": [A]}, NAMES, keep_days=3)
+    assert pairs_of(mended) == {"eastus": (A,), "koreacentral": (A,)}

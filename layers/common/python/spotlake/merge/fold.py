@@ -68,7 +68,11 @@ class _Pairs:
                 fresh.append(self._named[place])
             self._numbers[place] = self._by_key[key]
         if fresh:
-            self._state.add_pairs(fresh)
+            # A size is spelt as where it came first, or it would be two partitions of the table.
+            spelt: dict[str, str] = {}
+            for _, size in (*self._state.pairs(), *fresh):
+                spelt.setdefault(join_key(size), size)
+            self._state.add_pairs((region, spelt[join_key(size)]) for region, size in fresh)
         return self._numbers[chosen]
 
     def _missing(self, chosen: Column) -> Iterator[tuple[int, tuple[str, str]]]:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from spotlake.names import join_key
+
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
@@ -38,6 +40,8 @@ def fold_listing(
 ) -> Catalogue:
     """Add one day's listing to the catalogue, and drop pairs that have been unlisted for too long.
 
+    A size is spelt as the catalogue spells it first, in every region: two spellings would be two sizes for the calls.
+
     Args:
         catalogue: The catalogue before this listing.
         day: UTC day of the listing.
@@ -49,11 +53,13 @@ def fold_listing(
             many looks at them to retire them.
     """
     today = day.isoformat()
-    pairs = {region: dict(sizes) for region, sizes in catalogue.pairs.items()}
+    spelt: dict[str, str] = {}
+    pairs = {region: _in_one_spelling(sizes.items(), spelt) for region, sizes in catalogue.pairs.items()}
     listed = {region: tuple(days) for region, days in catalogue.listed.items()}
     for region, sizes in listing.items():
         known = pairs.get(region, {})
-        fresh = {size: max(today, known.get(size, "")) for size in sizes}
+        fresh = _in_one_spelling(((size, today) for size in sizes), spelt)
+        fresh = {size: max(last, known.get(size, "")) for size, last in fresh.items()}
         if not fresh and not known:
             continue
         longest = max(keep_days, keep_closed_days)
@@ -64,6 +70,15 @@ def fold_listing(
         if not pairs[region]:
             del pairs[region]
     return Catalogue(pairs=dict(sorted(pairs.items())), names={**catalogue.names, **names}, listed=listed)
+
+
+def _in_one_spelling(sizes: Iterable[tuple[str, str]], spelt: dict[str, str]) -> dict[str, str]:
+    """Size -> its last day. ``spelt`` has the spelling of each size that came before, and gets the others."""
+    found: dict[str, str] = {}
+    for size, last in sizes:
+        name = spelt.setdefault(join_key(size), size)
+        found[name] = max(last, found.get(name, ""))
+    return found
 
 
 def pairs_of(catalogue: Catalogue, regions: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
