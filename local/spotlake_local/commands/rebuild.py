@@ -78,7 +78,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def told(rebuilt: Rebuilt) -> str:
-    """What was done, in one to three sentences."""
+    """What was done, in a few sentences, with what is left to do."""
     if not rebuilt.newest_run:
         return "nothing to rebuild: there is no raw shard yet"
     if not rebuilt.folded:
@@ -91,7 +91,14 @@ def told(rebuilt: Rebuilt) -> str:
             f"Lost or different: {len(rebuilt.differing):,} merged states; the next run writes their snapshots."
         )
     whole = " It is not known what the table shows: the next run writes every item." if rebuilt.is_table_whole else ""
-    return text + whole
+    if not rebuilt.may_leave_items:
+        return text + whole
+    left = (
+        f" Nothing older than {rebuilt.folded[0]} is known: items of workloads that were not seen since then stay in "
+        "the table as they are. Ways out: empty the table, then `spotlake rebuild --table`; or rebuild with --table "
+        "and --since the first slot of the archive."
+    )
+    return text + whole + left
 
 
 def _slot(text: str | None) -> datetime | None:

@@ -22,6 +22,10 @@ from spotlake_local.commands.rebuild import told
             "folded 1 slots, 20251215T1000Z to 20251215T1000Z, onto the state of 20251215T0950Z: 1,234 pairs",
         ),
         (Rebuilt(folded=("20251215T1000Z",), newest_run="20251215T1000Z"), "onto nothing"),
+        (
+            Rebuilt(folded=("20251215T1000Z",), newest_run="20251215T1000Z", may_leave_items=True),
+            "not seen since then stay in the table as they are. Ways out: empty the table, then",
+        ),
     ],
 )
 def test_it_says_what_was_done(rebuilt: Rebuilt, words: str) -> None:

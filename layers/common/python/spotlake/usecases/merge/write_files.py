@@ -46,7 +46,7 @@ class FilesWriting:
         states: The merged states in it.
         settings: Days until retirement, casing of names.
         deadline: When the process ends.
-        committed: What is shown.
+        committed: Chain and states that the files show.
     """
 
     run: Run

@@ -57,6 +57,8 @@ class Rebuilt:
         newest_run: Newest run of the chain; "" for an archive without any slot.
         pairs, workloads: Numbers of pairs and workloads in the newest state.
         is_table_whole: Whether the next merge writes every item, because it is not known what the table shows.
+        may_leave_items: Whether the table may keep items of workloads that were not seen since ``since``: nothing
+            older is known, neither from a state nor of the table.
     """
 
     base_run: str = ""
@@ -66,6 +68,7 @@ class Rebuilt:
     pairs: int = 0
     workloads: int = 0
     is_table_whole: bool = False
+    may_leave_items: bool = False
 
 
 def rebuild(deps: RebuildDeps, since: datetime | None = None, *, table: bool = False) -> Rebuilt:
@@ -150,6 +153,7 @@ class _Rebuild:
             pairs=len(folding.state.pair["region"]),
             workloads=len(folding.state.workloads["pair"]),
             is_table_whole=fresh.rewrite,
+            may_leave_items=self.since is not None and not kept and not fresh.table_key,
         )
 
     # -- what is kept ----------------------------------------------------------------------------
