@@ -116,6 +116,19 @@ def test_progress_whose_state_is_lost_or_damaged_is_made_again() -> None:
         assert truth(slow) == truth(calm)
 
 
+def test_progress_is_kept_of_three_late_slots_and_goes_with_the_state_that_it_builds_on() -> None:
+    world = slow_world()
+    for number in (0, 6, 7):
+        world.merge(world.collected(number, **spec(number)))
+    late = [world.collected(number, **spec(number)) for number in range(1, 5)]
+    assert not any(try_once(world, run, folds=1) for run in late)
+    states = MergedStates(world.objects)
+    assert [one.run_id for one in states.head().refolding] == [run.run_id for run in late[1:]]
+    world.merge(world.collected(0, attempt=20, **spec(3)))
+    assert states.head().refolding == ()
+    assert set(world.objects.keys(keys.MERGED_STATES_PREFIX)) == states.head().state_keys()
+
+
 @pytest.mark.parametrize("folds", [1, 9], ids=["a try that runs out of time", "the last try"])
 def test_a_second_try_that_is_killed_at_any_call_and_done_again_ends_in_the_same_bytes(folds: int) -> None:
     _, calm, run = with_later_slots(3)
