@@ -119,8 +119,8 @@ class Monitoring(Construct):
             "InvalidItems",
             own_metric("InvalidItems", "merge", "Maximum"),
             1,
-            "The table cannot hold an item, and the merge left it out. Its log names one; `invalid_items` of the manifest "
-            "counts them.",
+            "The table cannot hold an item, and the merge left it out. Its log names one; `invalid_items` of the "
+            "manifest counts them.",
         )
         self._alarm(
             "Quota",
