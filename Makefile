@@ -50,13 +50,7 @@ build/layers/.ready-%: uv.lock layers/build.py .venv/.ready | $(UV)
 	@PATH="$(dir $(abspath $(UV))):$$PATH" .venv/bin/python layers/build.py --arch $*
 	@touch $@
 
-# Variables of `make run`, given on the command line or in the environment, become flags of `spotlake run`.
 RUN_VARIABLES := TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE STATE_DIR RESUME
-export $(RUN_VARIABLES)
-run_flag = $(if $(filter RESUME,$(1)),$(if $(filter 1,$(RESUME)),--resume),$(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)"))
-ifneq ($(filter-out 0 1,$(RESUME)),)
-$(if $(filter run,$(MAKECMDGOALS)),$(error RESUME: '$(RESUME)' is not allowed; give 1 (on) or 0 (off)))
-endif
 # A misspelt variable would change nothing, and the wrong run would begin.
 ifneq ($(filter run,$(MAKECMDGOALS)),)
 given := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
@@ -64,11 +58,22 @@ unknown := $(filter-out UV $(RUN_VARIABLES),$(given))
 $(if $(unknown),$(error $(unknown): not a variable of `make run`; it takes $(RUN_VARIABLES)))
 endif
 
+# Variables are data, from the command line and from the environment: make never expands what they hold, and the shell
+# reads it from its environment.
+DATA := $(RUN_VARIABLES) RUNS REPOSITORY CDK_ARGS
+$(foreach name,$(DATA),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
+export $(DATA)
+# Variables of `make run` become flags of `spotlake run`.
+run_flag = $(if $(filter RESUME,$(1)),$(if $(filter 1,$(RESUME)),--resume),$(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)"))
+ifneq ($(filter-out 0 1,$(RESUME)),)
+$(if $(filter run,$(MAKECMDGOALS)),$(error RESUME: '$(RESUME)' is not allowed; give 1 (on) or 0 (off)))
+endif
+
 run: setup ## Collect one slot, end to end, on this machine (variables: README)
 	@$(SPOTLAKE) run $(foreach name,$(RUN_VARIABLES),$(call run_flag,$(name)))
 
 report: setup ## Make the page of the last run and open it (RUNS="ID ID": several beside each other)
-	@$(SPOTLAKE) report --open $(RUNS)
+	@set -f; $(SPOTLAKE) report --open $$RUNS
 
 report-picture: setup ## Take README's picture of the last local run's page (needs Chromium)
 	@$(SPOTLAKE) report --picture docs/pictures/report.png
@@ -118,7 +123,7 @@ tests: setup chromium ## Every test, without lint and types
 
 # REPOSITORY=registry/name pushes elsewhere than to the deployed stack's own repository.
 image: .venv/.ready ## Build the full run's image and push it (docker or podman here, else CodeBuild in AWS)
-	@$(SPOTLAKE) image $(if $(REPOSITORY),--repository "$(REPOSITORY)")
+	@$(SPOTLAKE) image $(if $(REPOSITORY),--repository "$$REPOSITORY")
 
 docs: .venv/.ready ## Build the documentation site into build/site (a broken link fails)
 	@set -o pipefail; NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build 2>&1 | { grep -v '^INFO' || true; }
@@ -127,29 +132,29 @@ docs: .venv/.ready ## Build the documentation site into build/site (a broken lin
 bench: .tools/bench/.ready ## Measure the merge at full size, beside pandas and other libraries
 	@.tools/bench/bin/python -m benchmarks.merge
 
-# Thin over the CDK CLI. CDK_ARGS passes anything on: make deploy CDK_ARGS="-c schedule_enabled=true"
-CDK := SPOTLAKE_NAG=1 node_modules/.bin/cdk
+# Thin over the CDK CLI. CDK_ARGS passes any words on: make deploy CDK_ARGS="-c schedule_enabled=true"
+CDK := set -f; SPOTLAKE_NAG=1 node_modules/.bin/cdk
 
 # A deployment without credentials would say so after half a minute, and not what to do.
 SIGNED_IN = @.venv/bin/python -m cdk.signed_in
 
 bootstrap: setup build/layers/.ready-arm64 ## Prepare the AWS account and region for the CDK, once
 	$(SIGNED_IN)
-	@$(CDK) bootstrap $(CDK_ARGS)
+	@$(CDK) bootstrap $$CDK_ARGS
 
 synth: setup build/layers/.ready-arm64 ## Synthesise the stack into cdk.out (no account, no network)
-	@$(CDK) synth --quiet $(CDK_ARGS)
+	@$(CDK) synth --quiet $$CDK_ARGS
 
 diff: setup build/layers/.ready-arm64 ## What a deployment would change
-	@$(CDK) diff $(CDK_ARGS)
+	@$(CDK) diff $$CDK_ARGS
 
 # What an earlier deployment left behind (bucket, tables) is adopted, with everything in it. Full runs get their image.
 OUTPUTS := cdk.out/outputs.json
 deploy: setup build/layers/.ready-arm64 ## Deploy to the AWS account you are signed in to
 	$(SIGNED_IN)
-	@$(CDK) deploy --import-existing-resources --outputs-file $(OUTPUTS) $(CDK_ARGS)
+	@$(CDK) deploy --import-existing-resources --outputs-file $(OUTPUTS) $$CDK_ARGS
 	@$(SPOTLAKE) image --outputs $(OUTPUTS)
 
 destroy: setup build/layers/.ready-arm64 ## Remove the stack; bucket and tables stay
 	$(SIGNED_IN)
-	@$(CDK) destroy $(CDK_ARGS)
+	@$(CDK) destroy $$CDK_ARGS
