@@ -94,6 +94,13 @@ def test_the_browser_itself_refuses_any_request(opening: Any, one_run: Path) -> 
     assert any("Content Security Policy" in one for one in opened.said)
 
 
+def test_a_script_that_got_into_the_page_does_not_run(opening: Any, one_run: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.html"
+    odd.write_text(one_run.read_text().replace("<main ", "<script>document.title = 'theirs'</script><main ", 1))
+    page = opening(odd)
+    assert page.page.title() != "theirs"
+
+
 def test_all_sections_are_there_and_say_that_data_is_simulated(opening: Any, one_run: Path) -> None:
     page = opening(one_run).page
     assert page.locator("main > section").evaluate_all("found => found.map(one => one.id)") == SECTIONS
