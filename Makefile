@@ -3,7 +3,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix docs image bench clean-local bootstrap synth diff deploy destroy
 
-UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
 export UV_PYTHON_PREFERENCE := only-system
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -30,14 +29,14 @@ needed: ## Check that Python, Node and npm are on the PATH
 .tools/uv/bin/uv:
 	@python3 -m pip --version >/dev/null 2>&1 \
 	  || { echo "uv or pip is needed on the PATH (Debian: apt-get install python3-pip; elsewhere: docs.astral.sh/uv)" >&2; exit 1; }
-	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv uv==$(UV_VERSION)
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv --require-hashes -r functions/full_run/uv.txt
 
 .venv/.ready: pyproject.toml uv.lock .python-version | $(UV)
 	@$(UV) sync --locked $(QUIET)
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json
-	@npm ci --loglevel=error --no-audit --no-fund --no-update-notifier >/dev/null
+	@npm ci --ignore-scripts --loglevel=error --no-audit --no-fund --no-update-notifier >/dev/null
 	@touch $@
 
 # The interpreter of emulated Lambdas: boto3 as in the real runtime, and nothing of the tools.
@@ -78,12 +77,15 @@ report: setup ## Make the page of the last run and open it (RUNS="ID ID": severa
 report-picture: setup ## Take README's picture of the last local run's page (needs Chromium)
 	@$(SPOTLAKE) report --picture docs/pictures/report.png
 
+# What the two libraries hold of others (reporting/page.py says which).
+BUNDLED := internmap delaunator interval-tree-1d binary-search-bounds isoformat
 VENDOR := layers/common/python/spotlake/reporting/vendor
 charts: node_modules/.ready ## Copy the report page's chart libraries, as package.json pins them, into the library
 	cp node_modules/d3/dist/d3.min.js node_modules/@observablehq/plot/dist/plot.umd.min.js $(VENDOR)/
 	mv $(VENDOR)/plot.umd.min.js $(VENDOR)/plot.min.js
 	cp node_modules/d3/LICENSE $(VENDOR)/d3.LICENSE
 	cp node_modules/@observablehq/plot/LICENSE $(VENDOR)/plot.LICENSE
+	for name in $(BUNDLED); do cp node_modules/$$name/LICENSE $(VENDOR)/$$name.LICENSE; done
 
 clean-local: ## Forget what local runs have kept (.local)
 	rm -rf .local

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from spotlake.reporting.facts import gather
-from spotlake.reporting.page import render
+from spotlake.reporting.page import LIBRARIES, render
 from spotlake_local.workspace import ROOT
 from tests.functional.merge.conftest import World
 
@@ -22,6 +22,7 @@ VENDORED = {
     "d3.LICENSE": "d3/LICENSE",
     "plot.min.js": "@observablehq/plot/dist/plot.umd.min.js",
     "plot.LICENSE": "@observablehq/plot/LICENSE",
+    **{f"{name}.LICENSE": f"{name}/LICENSE" for bundled in LIBRARIES.values() for name in bundled},
 }
 SECTIONS = ["status", "coverage", "scores", "prices", "changes", "ages", "tasks", "memory", "faults"]
 

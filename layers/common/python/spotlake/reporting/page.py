@@ -17,8 +17,11 @@ import orjson
 
 from spotlake.reporting.facts import RunFacts
 
-# In order of loading.
-LIBRARIES = ("d3", "plot")
+# In order of loading: each library, and the packages of other authors that its file holds.
+LIBRARIES = {
+    "d3": ("internmap", "delaunator"),
+    "plot": ("interval-tree-1d", "binary-search-bounds", "isoformat"),
+}
 SCRIPTS = ("page", "parts", "charts", "sections")
 
 
@@ -44,8 +47,9 @@ def render(runs: Sequence[RunFacts]) -> bytes:
 
 
 def _library(name: str) -> str:
-    """A library with its licence, which must be part of every copy."""
-    return f"/*!\n{_read(f'vendor/{name}.LICENSE')}*/\n{_read(f'vendor/{name}.min.js')}"
+    """A library with its licences, which must be part of every copy."""
+    licences = "\n".join(f"{one}:\n{_read(f'vendor/{one}.LICENSE')}" for one in (name, *LIBRARIES[name]))
+    return f"/*!\n{licences}*/\n{_read(f'vendor/{name}.min.js')}"
 
 
 def _hash(script: str) -> str:
