@@ -3,7 +3,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix docs image bench clean-local bootstrap synth diff deploy destroy
 
-UV_VERSION := 0.13.9
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
 export UV_PYTHON_PREFERENCE := only-system
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -30,14 +29,14 @@ needed: ## Check that Python, Node and npm are on the PATH
 .tools/uv/bin/uv:
 	@python3 -m pip --version >/dev/null 2>&1 \
 	  || { echo "uv or pip is needed on the PATH (Debian: apt-get install python3-pip; elsewhere: docs.astral.sh/uv)" >&2; exit 1; }
-	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv uv==$(UV_VERSION)
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools/uv --require-hashes -r functions/full_run/uv.txt
 
 .venv/.ready: pyproject.toml uv.lock .python-version | $(UV)
 	@$(UV) sync --locked $(QUIET)
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json
-	@npm ci --loglevel=error --no-audit --no-fund --no-update-notifier >/dev/null
+	@npm ci --ignore-scripts --loglevel=error --no-audit --no-fund --no-update-notifier >/dev/null
 	@touch $@
 
 # The interpreter of emulated Lambdas: boto3 as in the real runtime, and nothing of the tools.
@@ -50,13 +49,7 @@ build/layers/.ready-%: uv.lock layers/build.py .venv/.ready | $(UV)
 	@PATH="$(dir $(abspath $(UV))):$$PATH" .venv/bin/python layers/build.py --arch $*
 	@touch $@
 
-# Variables of `make run`, given on the command line or in the environment, become flags of `spotlake run`.
 RUN_VARIABLES := TIMESTAMP MODE REGIONS INSTANCE_TYPES DESIRED_COUNT SUBSCRIPTIONS AZURE STATE_DIR RESUME
-export $(RUN_VARIABLES)
-run_flag = $(if $(filter RESUME,$(1)),$(if $(filter 1,$(RESUME)),--resume),$(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)"))
-ifneq ($(filter-out 0 1,$(RESUME)),)
-$(if $(filter run,$(MAKECMDGOALS)),$(error RESUME: '$(RESUME)' is not allowed; give 1 (on) or 0 (off)))
-endif
 # A misspelt variable would change nothing, and the wrong run would begin.
 ifneq ($(filter run,$(MAKECMDGOALS)),)
 given := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
@@ -64,21 +57,35 @@ unknown := $(filter-out UV $(RUN_VARIABLES),$(given))
 $(if $(unknown),$(error $(unknown): not a variable of `make run`; it takes $(RUN_VARIABLES)))
 endif
 
+# Variables are data, from the command line and from the environment: make never expands what they hold, and the shell
+# reads it from its environment.
+DATA := $(RUN_VARIABLES) RUNS REPOSITORY CDK_ARGS
+$(foreach name,$(DATA),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
+export $(DATA)
+# Variables of `make run` become flags of `spotlake run`.
+run_flag = $(if $(filter RESUME,$(1)),$(if $(filter 1,$(RESUME)),--resume),$(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)"))
+ifneq ($(filter-out 0 1,$(RESUME)),)
+$(if $(filter run,$(MAKECMDGOALS)),$(error RESUME: '$(RESUME)' is not allowed; give 1 (on) or 0 (off)))
+endif
+
 run: setup ## Collect one slot, end to end, on this machine (variables: README)
 	@$(SPOTLAKE) run $(foreach name,$(RUN_VARIABLES),$(call run_flag,$(name)))
 
 report: setup ## Make the page of the last run and open it (RUNS="ID ID": several beside each other)
-	@$(SPOTLAKE) report --open $(RUNS)
+	@set -f; $(SPOTLAKE) report --open $$RUNS
 
 report-picture: setup ## Take README's picture of the last local run's page (needs Chromium)
 	@$(SPOTLAKE) report --picture docs/pictures/report.png
 
+# What the two libraries hold of others (reporting/page.py says which).
+BUNDLED := internmap delaunator interval-tree-1d binary-search-bounds isoformat
 VENDOR := layers/common/python/spotlake/reporting/vendor
 charts: node_modules/.ready ## Copy the report page's chart libraries, as package.json pins them, into the library
 	cp node_modules/d3/dist/d3.min.js node_modules/@observablehq/plot/dist/plot.umd.min.js $(VENDOR)/
 	mv $(VENDOR)/plot.umd.min.js $(VENDOR)/plot.min.js
 	cp node_modules/d3/LICENSE $(VENDOR)/d3.LICENSE
 	cp node_modules/@observablehq/plot/LICENSE $(VENDOR)/plot.LICENSE
+	for name in $(BUNDLED); do cp node_modules/$$name/LICENSE $(VENDOR)/$$name.LICENSE; done
 
 clean-local: ## Forget what local runs have kept (.local)
 	rm -rf .local
@@ -118,7 +125,7 @@ tests: setup chromium ## Every test, without lint and types
 
 # REPOSITORY=registry/name pushes elsewhere than to the deployed stack's own repository.
 image: .venv/.ready ## Build the full run's image and push it (docker or podman here, else CodeBuild in AWS)
-	@$(SPOTLAKE) image $(if $(REPOSITORY),--repository "$(REPOSITORY)")
+	@$(SPOTLAKE) image $(if $(REPOSITORY),--repository "$$REPOSITORY")
 
 docs: .venv/.ready ## Build the documentation site into build/site (a broken link fails)
 	@set -o pipefail; NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build 2>&1 | { grep -v '^INFO' || true; }
@@ -127,29 +134,29 @@ docs: .venv/.ready ## Build the documentation site into build/site (a broken lin
 bench: .tools/bench/.ready ## Measure the merge at full size, beside pandas and other libraries
 	@.tools/bench/bin/python -m benchmarks.merge
 
-# Thin over the CDK CLI. CDK_ARGS passes anything on: make deploy CDK_ARGS="-c schedule_enabled=true"
-CDK := SPOTLAKE_NAG=1 node_modules/.bin/cdk
+# Thin over the CDK CLI. CDK_ARGS passes any words on: make deploy CDK_ARGS="-c schedule_enabled=true"
+CDK := set -f; SPOTLAKE_NAG=1 node_modules/.bin/cdk
 
 # A deployment without credentials would say so after half a minute, and not what to do.
 SIGNED_IN = @.venv/bin/python -m cdk.signed_in
 
 bootstrap: setup build/layers/.ready-arm64 ## Prepare the AWS account and region for the CDK, once
 	$(SIGNED_IN)
-	@$(CDK) bootstrap $(CDK_ARGS)
+	@$(CDK) bootstrap $$CDK_ARGS
 
 synth: setup build/layers/.ready-arm64 ## Synthesise the stack into cdk.out (no account, no network)
-	@$(CDK) synth --quiet $(CDK_ARGS)
+	@$(CDK) synth --quiet $$CDK_ARGS
 
 diff: setup build/layers/.ready-arm64 ## What a deployment would change
-	@$(CDK) diff $(CDK_ARGS)
+	@$(CDK) diff $$CDK_ARGS
 
 # What an earlier deployment left behind (bucket, tables) is adopted, with everything in it. Full runs get their image.
 OUTPUTS := cdk.out/outputs.json
 deploy: setup build/layers/.ready-arm64 ## Deploy to the AWS account you are signed in to
 	$(SIGNED_IN)
-	@$(CDK) deploy --import-existing-resources --outputs-file $(OUTPUTS) $(CDK_ARGS)
+	@$(CDK) deploy --import-existing-resources --outputs-file $(OUTPUTS) $$CDK_ARGS
 	@$(SPOTLAKE) image --outputs $(OUTPUTS)
 
 destroy: setup build/layers/.ready-arm64 ## Remove the stack; bucket and tables stay
 	$(SIGNED_IN)
-	@$(CDK) destroy $(CDK_ARGS)
+	@$(CDK) destroy $$CDK_ARGS

@@ -75,12 +75,20 @@ class FullRunJob(Construct):
             nat_gateways=0,
             restrict_default_security_group=False,
             subnet_configuration=[ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC)],
+            # Free of charge, and what is collected stays in AWS's network.
+            gateway_endpoints={
+                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
+                "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
+            },
         )
         return own, ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)
 
     def _build_environment(self, subnets: ec2.SubnetSelection) -> batch.ManagedEc2EcsComputeEnvironment:
         settings = self._settings
-        group = ec2.SecurityGroup(self, "NoIngress", vpc=self.vpc, description="Out to the APIs, nothing in")
+        group = ec2.SecurityGroup(
+            self, "NoIngress", vpc=self.vpc, description="Out to the APIs, nothing in", allow_all_outbound=False
+        )
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "Azure, AWS and the image")
         return batch.ManagedEc2EcsComputeEnvironment(
             self,
             "Environment",
@@ -100,7 +108,7 @@ class FullRunJob(Construct):
         # Batch adds its own part, so the user data must be multipart.
         parts = ec2.MultipartUserData()
         parts.add_part(ec2.MultipartBody.from_user_data(ec2.UserData.custom(_DRAINING)))
-        return ec2.LaunchTemplate(self, "Machines", user_data=parts)
+        return ec2.LaunchTemplate(self, "Machines", user_data=parts, require_imdsv2=True)
 
     def _find_image(self) -> tuple[str, ecs.ContainerImage]:
         if self._settings.image_from_dockerfile:

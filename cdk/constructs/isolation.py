@@ -9,6 +9,7 @@ from constructs import Construct
 from cdk.settings import PRODUCTION_BUCKET, StackSettings
 
 PRODUCTION_TABLE = "azure"
+PRODUCTION_AUTH_TABLE = "AzureAuth"
 PRODUCTION_LOG_GROUP = "Collection-Data-Count"
 _S3_READS = ["s3:Get*", "s3:List*"]
 _DYNAMODB_READS = [
@@ -29,8 +30,10 @@ def production_boundary(scope: Construct, settings: StackSettings) -> iam.Manage
     ``NotAction`` also denies actions that AWS adds later.
     """
     running = settings.running
-    bucket = f"arn:aws:s3:::{running.read_bucket or PRODUCTION_BUCKET}"
-    tables = [f"arn:aws:dynamodb:*:*:table/{name}" for name in (PRODUCTION_TABLE, running.auth_table)]
+    # By their names here, and by those of the settings: a setting with another name opens nothing.
+    buckets = [f"arn:aws:s3:::{name}" for name in dict.fromkeys((PRODUCTION_BUCKET, running.read_bucket)) if name]
+    names = dict.fromkeys((PRODUCTION_TABLE, PRODUCTION_AUTH_TABLE, running.auth_table))
+    tables = [f"arn:aws:dynamodb:*:*:table/{name}" for name in names]
     return iam.ManagedPolicy(
         scope,
         "Boundary",
@@ -41,7 +44,7 @@ def production_boundary(scope: Construct, settings: StackSettings) -> iam.Manage
                 sid="ProductionBucketIsRead",
                 effect=iam.Effect.DENY,
                 not_actions=_S3_READS,
-                resources=[bucket, f"{bucket}/*"],
+                resources=[*buckets, *(f"{bucket}/*" for bucket in buckets)],
             ),
             iam.PolicyStatement(
                 sid="ProductionTablesAreRead",

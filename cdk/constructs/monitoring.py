@@ -116,6 +116,13 @@ class Monitoring(Construct):
             "write the same table? `overtaken_items` of the manifest counts them.",
         )
         self._alarm(
+            "InvalidItems",
+            own_metric("InvalidItems", "merge", "Maximum"),
+            1,
+            "The table cannot hold an item, and the merge left it out. Its log names one; `invalid_items` of the "
+            "manifest counts them.",
+        )
+        self._alarm(
             "Quota",
             own_metric("QuotaLeft", "plan", "Maximum", period=cdk.Duration.hours(2)),
             1,

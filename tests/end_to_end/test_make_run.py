@@ -224,6 +224,7 @@ METRICS = {
         "StaleRegions",
         "ChangedRows",
         "OvertakenItems",
+        "InvalidItems",
         "WriteUnits",
         "OldestScoreAgeMinutes",
         "ScoreAgeP95Minutes",

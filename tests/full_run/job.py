@@ -176,7 +176,7 @@ class Job:
 
     def fault_rules(self) -> list[dict[str, Any]]:
         """The rules in force, with how often each was used."""
-        rules: list[dict[str, Any]] = self.azure._control("GET", "faults")["rules"]
+        rules: list[dict[str, Any]] = self.azure.control("GET", "faults")["rules"]
         return rules
 
     # -- what they leave -------------------------------------------------------------------------

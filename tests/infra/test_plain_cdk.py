@@ -37,7 +37,7 @@ def test_a_layer_that_cannot_be_made_ends_in_one_sentence(tmp_path: Path, monkey
 
 def test_make_deploy_adopts_and_sees_to_the_image() -> None:
     words = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert "$(CDK) deploy --import-existing-resources --outputs-file $(OUTPUTS) $(CDK_ARGS)" in words
+    assert "$(CDK) deploy --import-existing-resources --outputs-file $(OUTPUTS) $$CDK_ARGS" in words
     assert "$(SPOTLAKE) image --outputs $(OUTPUTS)" in words
 
 

@@ -4,6 +4,8 @@ import gzip
 import io
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -120,6 +122,16 @@ def test_nothing_in_the_data_can_become_markup(world: World) -> None:
     embedded = re.search(r'<script type="application/json" id="runs">(.*?)</script>', page, re.DOTALL)
     assert embedded is not None
     assert json.loads(embedded[1])[0]["manifest"]["stale"][0]["cause"] == hostile
+
+
+def test_the_browser_runs_the_page_s_own_scripts_alone(world: World) -> None:
+    page = render([facts(world, 1)]).decode()
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="(.*?)"', page)
+    assert policy is not None
+    (allowed,) = [part.split()[1:] for part in policy[1].split(";") if part.split()[0] == "script-src"]
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)  # those with a type are data
+    assert allowed == [f"'sha256-{b64encode(sha256(one.encode()).digest()).decode()}'" for one in scripts]
+    assert len(scripts) == 3
 
 
 def test_rows_stand_in_the_order_of_their_columns() -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from spotlake.reporting.facts import gather
-from spotlake.reporting.page import render
+from spotlake.reporting.page import LIBRARIES, render
 from spotlake_local.workspace import ROOT
 from tests.functional.merge.conftest import World
 
@@ -22,6 +22,7 @@ VENDORED = {
     "d3.LICENSE": "d3/LICENSE",
     "plot.min.js": "@observablehq/plot/dist/plot.umd.min.js",
     "plot.LICENSE": "@observablehq/plot/LICENSE",
+    **{f"{name}.LICENSE": f"{name}/LICENSE" for bundled in LIBRARIES.values() for name in bundled},
 }
 SECTIONS = ["status", "coverage", "scores", "prices", "changes", "ages", "tasks", "memory", "faults"]
 
@@ -92,6 +93,13 @@ def test_the_browser_itself_refuses_any_request(opening: Any, one_run: Path) -> 
     refused = opened.page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'refused')")
     assert refused == "refused"
     assert any("Content Security Policy" in one for one in opened.said)
+
+
+def test_a_script_that_got_into_the_page_does_not_run(opening: Any, one_run: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.html"
+    odd.write_text(one_run.read_text().replace("<main ", "<script>document.title = 'theirs'</script><main ", 1))
+    page = opening(odd)
+    assert page.page.title() != "theirs"
 
 
 def test_all_sections_are_there_and_say_that_data_is_simulated(opening: Any, one_run: Path) -> None:

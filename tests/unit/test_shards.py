@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spotlake import shards
 from spotlake.errors import ShardRefusedError
 from spotlake.models import Dataset
+from spotlake.packing import TooLargeError, unpack
 from spotlake.reports import CollectorReport
 from spotlake.shard_rows import EvictionRow
 from spotlake.shards import RawShard, ShardHeader, encode_shard, open_shard, parse_rows
@@ -100,3 +102,12 @@ def test_a_damaged_or_foreign_shard_is_refused_by_name(body: bytes, reason: str)
     with pytest.raises(ShardRefusedError) as refused:
         parse_rows(unpacked(body), KEY, EvictionRow)
     assert (refused.value.key, refused.value.reason) == (KEY, reason)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
+    bomb = gzip.compress(b"\n" * (shards.MOST_BYTES + 1))
+    assert len(bomb) < 100_000
+    with pytest.raises(ShardRefusedError, match=r"too_large.*more than 67108864 bytes"):
+        opened(bomb)
+    with pytest.raises(TooLargeError):  # the rest, which is damaged, is not looked at
+        unpack(bomb[: len(bomb) // 2], 1000)

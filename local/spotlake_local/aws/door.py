@@ -18,6 +18,7 @@ from ministack.core import iam_evaluator
 from ministack.services import sts
 
 from spotlake_local.aws.patches import need
+from spotlake_local.web_pages import refusal
 
 type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
@@ -26,8 +27,6 @@ type App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 HEALTH_PATH = "/_ministack/health"
 _OWN_PATHS = ("/_ministack", "/_localstack", "/health")
-# Browsers send these by themselves, and no page can leave them out.
-_OF_BROWSERS = (b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest")
 _KEY = re.compile(r"Credential=([^/,\s]*)/|^AWS ([^:]*):")
 _IN_QUERY = ("X-Amz-Credential", "AWSAccessKeyId")
 _ROOT_LIKE = re.compile(r"(?:test|\d{12})?")
@@ -63,12 +62,8 @@ class Door:
     def refusal(self, scope: Message) -> str | None:
         """Why a request is refused; None: it is passed on."""
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        names = {name.lower() for name, _ in headers}
-        hosts = [value.decode("latin-1") for name, value in headers if name.lower() == b"host"]
-        if hosts != [self.host]:
-            return f"another Host than {self.host}"
-        if found := [name.decode() for name in _OF_BROWSERS if name in names]:
-            return f"{found[0]}: this is no server for web pages"
+        if reason := refusal(headers, [self.host]):
+            return reason
         if scope["path"].startswith(_OWN_PATHS):
             is_health = scope["path"] == HEALTH_PATH and scope["method"] == "GET"
             return None if is_health else "a path of the emulator's own"

@@ -18,6 +18,7 @@ import uvicorn
 
 from spotlake_local.azure.application import application
 from spotlake_local.azure.certificates import make_certificates
+from spotlake_local.azure.door import AzureDoor
 from spotlake_local.azure.entra import Entra
 from spotlake_local.azure.server import AzureSimulator
 from spotlake_local.azure.world import World
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--token-port", type=int, default=0, help="of the token endpoint (https)")
     arguments = parser.parse_args()
     die_with_parent()
-    # The client secret is in the environment, because everybody can see command lines.
+    # Secrets are in the environment, because everybody can see command lines.
     entra = Entra(TENANT, CLIENT, os.environ["SIMULATED_AZURE_SECRET"])
     simulator = AzureSimulator(World(arguments.seed), entra, subscription_ids(arguments.subscriptions))
     simulator.quota.keep_in(arguments.folder / "quota.log")
@@ -53,9 +54,10 @@ async def _serve(simulator: AzureSimulator, arguments: argparse.Namespace) -> No
     ca_file, certificate, key = make_certificates(arguments.folder)
     plain, tls = _bind(arguments.port), _bind(arguments.token_port)
     simulator.authority_url = f"https://127.0.0.1:{tls.getsockname()[1]}"
+    hosts = [f"127.0.0.1:{one.getsockname()[1]}" for one in (plain, tls)]
     configure = functools.partial(
         uvicorn.Config,
-        application(simulator),
+        AzureDoor(application(simulator), hosts, os.environ["SIMULATED_AZURE_CONTROL_TOKEN"]),
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -1,4 +1,4 @@
-"""The control API under ``/_control``: clock, faults, options, counts, truth, reset."""
+"""The control API under ``/_control``: clock, faults, options, counts, truth, reset. The door asks for its token."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ import requests
 
 from spotlake.errors import ConfigurationError
 from spotlake.models import to_iso
+from spotlake_local.azure.door import CONTROL_PREFIX, TOKEN_HEADER
 from spotlake_local.azure.world import World
 from spotlake_local.processes import stop
 
@@ -34,6 +35,7 @@ class SimulatedAzure:
         ca_file: Certificate of the authority that signed the server's certificate.
         tenant_id, client_id, client_secret, subscriptions: Credentials for AzureAuth.
         seed: Seed of the world.
+        control_token: What the control API asks for.
     """
 
     url: str
@@ -44,6 +46,7 @@ class SimulatedAzure:
     client_secret: str = field(repr=False)
     subscriptions: tuple[str, ...]
     seed: int
+    control_token: str = field(repr=False)
 
     @classmethod
     @contextmanager
@@ -63,13 +66,17 @@ class SimulatedAzure:
         Raises:
             ConfigurationError: The simulator did not start; the text is the end of its output.
         """
-        secret = secrets.token_urlsafe(24)
+        secret, control_token = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         command = [
             *(sys.executable, "-m", "spotlake_local.azure", "--folder", str(folder)),
             *("--subscriptions", str(subscriptions), "--seed", str(seed)),
             *("--port", str(port), "--token-port", str(token_port)),
         ]
-        environment = {**os.environ, "SIMULATED_AZURE_SECRET": secret}
+        environment = {
+            **os.environ,
+            "SIMULATED_AZURE_SECRET": secret,
+            "SIMULATED_AZURE_CONTROL_TOKEN": control_token,
+        }
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -80,7 +87,7 @@ class SimulatedAzure:
                 raise ConfigurationError(f"the simulated Azure did not start: {words[-1] if words else 'no message'}")
             known = orjson.loads(ready)
             known["subscriptions"] = tuple(known["subscriptions"])
-            yield cls(**known, client_secret=secret, seed=seed)
+            yield cls(**known, client_secret=secret, seed=seed, control_token=control_token)
         finally:
             stop(process, grace_seconds=_STOP_SECONDS)
             for stream in (process.stdout, process.stderr):
@@ -103,30 +110,36 @@ class SimulatedAzure:
 
     def set_clock(self, now_at: datetime) -> None:
         """Set the clock, which then runs at normal speed."""
-        self._control("POST", "clock", {"now": to_iso(now_at)})
+        self.control("POST", "clock", {"now": to_iso(now_at)})
 
     def fault(self, **rule: Any) -> None:
         """Add a fault rule (fields: ``spotlake_local.azure.faults.Fault``)."""
-        self._control("POST", "faults", rule)
+        self.control("POST", "faults", rule)
 
     def clear_faults(self) -> None:
         """Remove all rules."""
-        self._control("DELETE", "faults")
+        self.control("DELETE", "faults")
 
     def options(self, **numbers: Any) -> None:
         """Set options (``AzureSimulator.control_options``)."""
-        self._control("POST", "options", numbers)
+        self.control("POST", "options", numbers)
 
     def stats(self) -> dict[str, Any]:
         """``{"answers", "repeated_calls", "quota_used"}``."""
-        return self._control("GET", "stats")
+        return self.control("GET", "stats")
 
     def reset(self) -> None:
         """Reset faults, counts and quota history."""
-        self._control("POST", "reset")
+        self.control("POST", "reset")
 
-    def _control(self, method: str, name: str, body: Any = None) -> dict[str, Any]:
-        response = requests.request(method, f"{self.url}/_control/{name}", json=body, timeout=10)
+    def control(self, method: str, name: str, body: Any = None, **query: str) -> dict[str, Any]:
+        """Call the control API, and return its answer.
+
+        Raises:
+            ConfigurationError: It refused.
+        """
+        url, headers = f"{self.url}{CONTROL_PREFIX}/{name}", {TOKEN_HEADER: self.control_token}
+        response = requests.request(method, url, json=body, params=query, headers=headers, timeout=10)
         if not response.ok:
             raise ConfigurationError(f"simulated Azure, {name}: {response.text}")
         answer: dict[str, Any] = response.json()

@@ -106,6 +106,8 @@ def facts_table(manifest: JudgedManifest, statistics: Execution | None) -> Table
             table.add_row(f"{label} last confirmed", confirmed_text(manifest["value_ages"], name))
     if manifest["overtaken_items"]:
         table.add_row("items not written", overtaken_text(manifest["overtaken_items"]))
+    if manifest.get("invalid_items"):
+        table.add_row("items left out", f"{manifest['invalid_items']:,}: DynamoDB cannot hold them")
     if manifest["quota_left"] is not None:
         table.add_row("quota left before it", f"{manifest['quota_left']:,} calls")
     return table

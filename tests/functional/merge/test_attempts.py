@@ -214,6 +214,7 @@ _OF_THE_WRITER = ("Version", "RunId", "UpdatedAt")
 # What a merge says of itself: how long it took, what it wrote, what it saw of the newest state.
 _OF_THE_MERGE = (
     "seconds", "merged_at", "outputs", "changed_rows", "written_items", "overtaken_items", "items_left",
+    "invalid_items",
     "consumed_write_units", "write_throttles", "score_ages", "score_age_median_minutes", "score_age_p95_minutes",
     "oldest_score_age_minutes", "value_ages", "rows_difference_percent",
 )  # fmt: skip

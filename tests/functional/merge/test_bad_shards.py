@@ -77,6 +77,7 @@ KINDS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "not gzip": (gzip.decompress, "not_gzip"),
     "truncated": (lambda body: body[: len(body) // 2], "truncated"),
     "without its end": (lambda body: body[:-1], "truncated"),
+    "a bomb": (lambda body: gzip.compress(gzip.decompress(body) + b"\n" * (65 << 20), mtime=0), "too_large"),
     "a bit flipped": (flipped, "truncated"),
     "a page": (lambda _: gzip.compress(b"<html>\n", mtime=0), "not_json"),
     "no header": (lambda body: packed({}, parts(body)[1]), "wrong_schema"),

@@ -26,7 +26,7 @@ EVICTIONS = "spotresources | where location == 'southindia' | project skuName=to
 
 
 def clock(azure: SimulatedAzure) -> datetime:
-    return from_iso(requests.get(f"{azure.url}/_control/clock", timeout=10).json()["now"])
+    return from_iso(azure.control("GET", "clock")["now"])
 
 
 def test_the_clock_is_put_and_goes_on(caller: Caller) -> None:
@@ -40,10 +40,7 @@ def test_the_clock_is_put_and_goes_on(caller: Caller) -> None:
 def test_what_is_true_moves_with_the_clock(caller: Caller) -> None:
     def truth(at: datetime) -> dict[str, Any]:
         caller.azure.set_clock(at)
-        query = {"region": "koreacentral", "size": "Standard_D2s_v3"}
-        answer = requests.get(f"{caller.azure.url}/_control/truth", params=query, timeout=10)
-        found: dict[str, Any] = answer.json()
-        return found
+        return caller.azure.control("GET", "truth", region="koreacentral", size="Standard_D2s_v3")
 
     prices = {truth(NOW_AT + timedelta(days=31 * month))["spot_usd_per_hour"] for month in range(6)}
     assert len(prices) > 2
@@ -51,8 +48,37 @@ def test_what_is_true_moves_with_the_clock(caller: Caller) -> None:
     assert told["spot_usd_per_hour"] == world.spot_price("koreacentral", "Standard_D2s_v3", NOW_AT)
     assert told["ondemand_usd_per_hour"] == world.ondemand["koreacentral"]["Standard_D2s_v3"]
     assert set(told["scores_by_physical_zone"]) == {"", *world.physical_zones("koreacentral")}
-    nowhere = requests.get(f"{caller.azure.url}/_control/truth", params={"region": "mars", "size": "x"}, timeout=10)
-    assert nowhere.status_code == 404
+    with pytest.raises(ConfigurationError, match="no such pair: mars x"):
+        caller.azure.control("GET", "truth", region="mars", size="x")
+
+
+@pytest.mark.parametrize("path", ["options", "OPTIONS", "faults", "health"])
+def test_only_who_started_the_simulator_controls_it(caller: Caller, path: str) -> None:
+    prefix = "_CONTROL" if path.isupper() else "_control"
+    for headers in ({}, {"x-control-token": ""}, {"x-control-token": "a guess"}):
+        answer = requests.post(f"{caller.azure.url}/{prefix}/{path}", json={}, headers=headers, timeout=10)
+        assert (answer.status_code, "started the simulator" in answer.text) == (403, True)
+    assert "control_token" not in repr(caller.azure)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Mode": "navigate"},
+        {"Host": "evil.example"},
+        {"Host": "localhost:1"},
+    ],
+    ids=lambda headers: "".join(headers.values()),
+)
+def test_a_web_page_gets_nothing(caller: Caller, headers: dict[str, str]) -> None:
+    known = {"x-control-token": caller.azure.control_token}
+    for path in ("/api/retail/prices", "/_control/stats"):
+        assert requests.get(caller.azure.url + path, headers={**known, **headers}, timeout=30).status_code == 403
+    authority = f"{caller.azure.authority_url}/{caller.azure.tenant_id}/v2.0/.well-known/openid-configuration"
+    answered = requests.get(authority, headers=headers, verify=caller.azure.ca_file, timeout=10)
+    assert answered.status_code == 403
 
 
 def test_a_seed_is_a_world(caller: Caller) -> None:

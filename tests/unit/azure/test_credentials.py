@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -56,6 +57,14 @@ def test_it_is_read_consistently() -> None:
 def test_what_is_missing_is_named(stored: dict[str, Any] | None, lacks: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"lacks {lacks}$"):
         read(stored)
+
+
+def test_the_sign_in_library_says_nothing_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("azure").setLevel(logging.NOTSET)
+    TokenSource(CREDENTIALS, make_credential=FakeCredential).headers()
+    for name in ("azure.identity._internal.decorators", "azure.core.pipeline", "msal.authority"):
+        logging.getLogger(name).error("get_token failed: ... app 'CLIENT ID'")
+    assert caplog.records == []
 
 
 def test_secrets_are_not_shown() -> None:

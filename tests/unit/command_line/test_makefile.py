@@ -15,8 +15,8 @@ from spotlake_local.workspace import ROOT
 MAKE = str(shutil.which("make"))
 
 
-def make(*words: str, path: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+def make(*words: str, path: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | variables
     return subprocess.run(
         [MAKE, "-C", str(ROOT), *words],
         env={**environment, "PATH": path},
@@ -31,7 +31,42 @@ def test_a_misspelt_variable_is_refused_before_the_wrong_run_begins() -> None:
     assert done.returncode == 2
     assert "REGION: not a variable of `make run`; it takes TIMESTAMP MODE REGIONS" in done.stderr
     assert make("-n", "run", "REGIONS=eastus", path=os.environ["PATH"]).returncode == 0
+    assert "RUNS: not a variable" in make("-n", "run", "RUNS=x", path=os.environ["PATH"]).stderr
     assert make("-n", "lint", "REGION=eastus", path=os.environ["PATH"]).returncode == 0
+
+
+@pytest.mark.parametrize("where", ["command line", "environment"])
+@pytest.mark.parametrize(
+    ("variable", "target"),
+    [("REGIONS", "run"), ("RESUME", "run"), ("RUNS", "report"), ("REPOSITORY", "image"), ("CDK_ARGS", "diff")],
+)
+def test_what_a_variable_holds_is_data(tmp_path: Path, variable: str, target: str, where: str) -> None:
+    words = [f"$(shell touch {tmp_path}/make)", f"`touch {tmp_path}/ticks`", f"'; touch {tmp_path}/quote; '", "$HOME"]
+    for word in words:
+        given = {variable: word} if where == "environment" else {}
+        said = make("-n", target, *(() if given else (f"{variable}={word}",)), path=os.environ["PATH"], **given)
+        assert word not in said.stdout  # the shell gets it as a variable, not as text of the command
+        assert said.returncode == 0 or variable == "RESUME", said.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_gets_what_a_variable_holds_as_it_is(tmp_path: Path) -> None:
+    copy = tmp_path / "Makefile"
+    text = (ROOT / "Makefile").read_text().replace(".venv/bin/spotlake", str(tmp_path / "spotlake"))
+    copy.write_text(text.replace("run: setup", "run:").replace("report: setup", "report:"))
+    (tmp_path / "spotlake").write_text(f'#!/bin/sh\nprintf "<%s>" "$@" >{tmp_path}/given\n')
+    (tmp_path / "spotlake").chmod(0o700)
+    odd = "a b;$(shell id)`id`$$x"
+    environment = {"PATH": os.environ["PATH"]}
+    for words, given in (
+        (["run", f"REGIONS={odd}"], f"<run><--regions><{odd}>"),
+        (["report", "RUNS=20260101T0000Z  $(id) *"], "<report><--open><20260101T0000Z><$(id)><*>"),
+    ):
+        subprocess.run([MAKE, "-f", str(copy), *words], cwd=tmp_path, env=environment, check=True)
+        assert (tmp_path / "given").read_text() == given
+    foreign = {**environment, "REGIONS": odd}
+    subprocess.run([MAKE, "-f", str(copy), "run"], cwd=tmp_path, env=foreign, check=True)
+    assert (tmp_path / "given").read_text() == f"<run><--regions><{odd}>"
 
 
 def test_a_slot_is_resumed_by_a_variable() -> None:

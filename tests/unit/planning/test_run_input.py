@@ -107,6 +107,33 @@ def test_refuses_an_input_that_is_no_object(raw: Any) -> None:
         parse_input(raw, now_at=NOW_AT)
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"instance_types": ["Standard_D*"] * 501},
+        {"instance_types": ["*" * 201]},
+        {"regions": ["eastus"] * 50_000},
+        {"regions": ["e" * 250_000]},
+        {"timestamp": "2" * 250_000},
+        {"mode": ["auto"] * 50_000},
+        {"x" * 250_000: 1},
+        ["x"] * 50_000,
+    ],
+    ids=["globs", "glob", "regions", "region", "timestamp", "mode", "field", "input"],
+)
+def test_refuses_what_is_too_much_and_does_not_echo_it(raw: Any) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        parse_input(raw, now_at=NOW_AT)
+    assert len(str(refused.value)) < 1000
+
+
+def test_as_many_globs_as_one_may_give() -> None:
+    assert (
+        len(parse_input({"instance_types": [f"Standard_D{one}*" for one in range(500)]}, now_at=NOW_AT).instance_types)
+        == 500
+    )
+
+
 def test_several_counts_need_a_full_run() -> None:
     request = parse_input({"mode": "full", "desired_count": [1, 5, 5]}, now_at=NOW_AT)
     assert request.desired_counts == (1, 5)

@@ -40,6 +40,9 @@ class Recovery(Enum):
     RESUME = "start again: it continues where it stopped"
 
 
+_MOST_ECHOED = 200  # characters of a refused value
+
+
 class SpotlakeError(Exception):
     """Root of all errors of this product."""
 
@@ -60,7 +63,10 @@ class InvalidInputError(SpotlakeError):
             allowed: The allowed values, as a phrase ("one of auto, full").
         """
         self.field, self.value, self.allowed = field, value, allowed
-        super().__init__(f"{field}: {value!r} is not allowed; give {allowed}")
+        # The whole error has to fit into the state of an execution (256 kB).
+        echoed = repr(value)
+        echoed = echoed if len(echoed) <= _MOST_ECHOED else f"{echoed[:_MOST_ECHOED]}..."
+        super().__init__(f"{field[:_MOST_ECHOED]}: {echoed} is not allowed; give {allowed}")
 
 
 class ConfigurationError(SpotlakeError):
@@ -153,7 +159,7 @@ class ShardRefusedError(SpotlakeError):
     """A shard cannot be merged. ``key`` names the shard, and ``reason`` is one of a fixed list.
 
     Reasons: missing, truncated, not_gzip, not_json, wrong_schema, other_run, other_dataset,
-    other_region, row_count, duplicate_row, bad_row.
+    other_region, row_count, duplicate_row, bad_row, too_large.
     """
 
     recovery = Recovery.KEEP_OLD_DATA

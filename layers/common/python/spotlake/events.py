@@ -116,6 +116,7 @@ class MergeResult(TypedDict):
     changed_rows: int
     written_items: int
     overtaken_items: int
+    invalid_items: NotRequired[int]
     items_left: int
     consumed_write_units: float
     sps_calls: int

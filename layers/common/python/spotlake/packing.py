@@ -14,6 +14,8 @@ from isal import igzip_lib, isal_zlib
 _LEVEL = 1  # levels 2 and 3 gain under 1 % on these files
 # Its stub calls it an exception, not a class of them.
 _DAMAGED = cast("type[Exception]", igzip_lib.IsalError)
+# 4,000 bytes of gzip can hold 4 MB. The largest content that is written, a merged state, has some 40 MB.
+MOST_BYTES = 512 * 1024**2
 _GZIP = 31  # zlib's wbits: the largest window, in gzip's wrapping
 
 
@@ -30,13 +32,28 @@ def pack_parts(parts: Iterable[bytes | memoryview]) -> bytes:
     return b"".join(packed)
 
 
-def unpack(body: bytes) -> bytes:
+class TooLargeError(ValueError):
+    """The content is larger than its reader takes."""
+
+
+def unpack(body: bytes, most_bytes: int = MOST_BYTES) -> bytes:
     """The content of a gzip body.
 
+    Args:
+        body: The gzip.
+        most_bytes: The largest content that is taken. No more than this is ever unpacked.
+
     Raises:
+        TooLargeError: The content is larger.
         ValueError: The body is damaged, cut off or no gzip.
     """
+    unpacker = isal_zlib.decompressobj(_GZIP)
     try:
-        return isal_zlib.decompress(body, _GZIP)
+        content = unpacker.decompress(body, most_bytes + 1)
     except _DAMAGED as error:
         raise ValueError(str(error)) from error
+    if len(content) > most_bytes:
+        raise TooLargeError(f"more than {most_bytes} bytes")
+    if not unpacker.eof:
+        raise ValueError("cut off")
+    return content

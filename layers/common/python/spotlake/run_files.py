@@ -139,6 +139,7 @@ class Written(TypedDict):
     changed_rows: int
     written_items: int
     overtaken_items: int
+    invalid_items: NotRequired[int]  # manifests before 2026-11-26 have none
     items_left: int
     consumed_write_units: float
     write_throttles: int

@@ -24,12 +24,13 @@ import orjson
 
 from spotlake.errors import ShardRefusedError
 from spotlake.models import Dataset, to_iso
-from spotlake.packing import unpack
+from spotlake.packing import TooLargeError, unpack
 from spotlake.reports import CollectorReport
 from spotlake.shard_rows import ShardRow
 
 SCHEMA = 2
 _FIRST_SCHEMA = 1  # before attempts had numbers
+MOST_BYTES = 64 * 1024**2  # unpacked; a shard of a full run has some 5 MB, and the merge 1 GB of memory
 _GZIP_MAGIC = b"\x1f\x8b"
 _COMPRESS_LEVEL = 5  # 1 % larger than 6 and a third quicker on these rows
 
@@ -85,7 +86,9 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
     if not body.startswith(_GZIP_MAGIC):
         raise ShardRefusedError(key, "not_gzip")
     try:
-        text = unpack(body)
+        text = unpack(body, MOST_BYTES)
+    except TooLargeError as error:
+        raise ShardRefusedError(key, "too_large", str(error)) from error
     except ValueError as error:
         raise ShardRefusedError(key, "truncated", type(error).__name__) from error
     first, _, lines = text.partition(b"\n")

@@ -38,6 +38,7 @@ _METRICS: dict[str, tuple[str, MetricUnit]] = {
     "coverage_percent": ("CoveragePercent", MetricUnit.Percent),
     "changed_rows": ("ChangedRows", MetricUnit.Count),
     "overtaken_items": ("OvertakenItems", MetricUnit.Count),
+    "invalid_items": ("InvalidItems", MetricUnit.Count),
     "consumed_write_units": ("WriteUnits", MetricUnit.Count),
     "quota_left": ("QuotaLeft", MetricUnit.Count),
     "score_age_median_minutes": ("ScoreAgeMedianMinutes", MetricUnit.Count),

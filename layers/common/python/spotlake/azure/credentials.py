@@ -6,6 +6,7 @@ carry Azure's code (AADSTS...) and nothing else.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -129,6 +130,10 @@ class TokenSource:
 
     def _new_credential(self) -> Any:
         from azure.identity import ClientSecretCredential
+
+        # Their own lines hold the client id and whole texts of the authority; what failed is in our errors.
+        for library in ("azure", "msal"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)
 
         make = self._make_credential or ClientSecretCredential
         return make(

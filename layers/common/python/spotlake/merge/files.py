@@ -34,6 +34,7 @@ CSV_COLUMNS = (
     "PriceConfirmed", "IFConfirmed", "ScoreConfirmed",
 )  # fmt: skip
 LATEST_COLUMNS = CSV_COLUMNS[:13]
+_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _CHUNK_ROWS = 8192
 _TIME_FORM = "%Y-%m-%d %H:%M:%S"
 _ZONE_NAMES = (*ZONES, NO_ZONE)
@@ -204,7 +205,9 @@ def _distinct(numbers: Column) -> tuple[list[int], list[int]]:
 
 
 def _csv_field(text: str) -> str:
-    """Text as a CSV field: quoted where necessary."""
+    """Text as a CSV field: quoted where necessary. What a spreadsheet would take for a formula gets an apostrophe."""
+    if text.startswith(_OF_FORMULAS):
+        text = "'" + text
     if not any(sign in text for sign in ',"\r\n'):
         return text
     written = io.StringIO()

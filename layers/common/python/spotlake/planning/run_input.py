@@ -17,6 +17,8 @@ from spotlake.names import is_collected_region
 MODES = ("auto", *(mode.value for mode in Mode))
 FIELDS = ("timestamp", "mode", "regions", "instance_types", "desired_count", "resume", "past")
 TIMESTAMP_FORMS = "2025-12-15 10:00, 2025-12-15T10:00:00Z or the like with an offset (UTC when there is none)"
+_MOST_LISTED = 500  # regions or globs: Plan matches each with every size
+_MOST_CHARACTERS = 200
 _FIRST_YEAR = 2022
 _LARGEST_OFFSET = timedelta(hours=14)
 _PRESENT = timedelta(hours=1)  # what Azure says now may still be filed under a slot as old as this
@@ -164,6 +166,11 @@ def _instance_types(given: object) -> tuple[str, ...]:
 def _strings(field: str, given: object, allowed: str) -> list[str]:
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise InvalidInputError(field, given, allowed)
+    if len(given) > _MOST_LISTED:
+        raise InvalidInputError(field, f"{len(given)} values", f"at most {_MOST_LISTED}, or none for all")
+    for one in given:
+        if len(one) > _MOST_CHARACTERS:
+            raise InvalidInputError(field, one, f"{allowed}, of at most {_MOST_CHARACTERS} characters")
     return given
 
 

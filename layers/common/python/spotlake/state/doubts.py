@@ -1,4 +1,4 @@
-"""The documents ``doubts/{data set}/{region}.json``: listings of a region that were too small to be believed."""
+"""The documents ``doubts/{data set}/{region}.json``: listings of a region that were too small or large to believe."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def doubts_of(dataset: Dataset, region: str) -> Advice[Doubt]:
 
 
 def is_believed(objects: ObjectStore, run: Run, item: WorkItem, dataset: Dataset, rows: int) -> bool:
-    """Note a listing that is too small, and say whether it is believed all the same.
+    """Note a listing that is too small or too large, and say whether it is believed all the same.
 
     Args:
         objects: The write bucket.

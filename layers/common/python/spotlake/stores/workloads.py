@@ -7,6 +7,7 @@ version changes nothing.
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -24,6 +25,8 @@ from spotlake.models import Item, ItemChange, Value
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+
+_LOG = logging.getLogger(__name__)
 
 BATCH = 25  # statements in a BatchExecuteStatement (DynamoDB API reference, 2026-11)
 KEY = ("InstanceType", "Workload")
@@ -45,6 +48,9 @@ _THROTTLED = frozenset(
     }
 )
 _TRY_AGAIN = _THROTTLED | {"InternalServerError", "TransactionConflict"}
+# An item that DynamoDB can never hold: a key of over 2,048 bytes, a number beyond 9.99e125 (AWS, 2026-11).
+_INVALID = frozenset({"ValidationError", "ValidationException"})
+_MOST_INVALID = 1000  # more are no odd items: then our statements are wrong
 _THERE_ALREADY = "DuplicateItem"
 _OVERTAKEN = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
 _THREADS = 4
@@ -59,6 +65,7 @@ class Upserted:
     Attributes:
         written: Number of items that were written.
         overtaken: Number of items that already had a newer version.
+        invalid: Number of items that the table can never hold. They were left out.
         write_units: Consumed write capacity units.
         throttles: Number of statements that were throttled and sent again.
         done: Number of leading changes that are finished, whatever the later ones' results.
@@ -67,6 +74,7 @@ class Upserted:
 
     written: int = 0
     overtaken: int = 0
+    invalid: int = 0
     write_units: float = 0.0
     throttles: int = 0
     done: int = 0
@@ -83,12 +91,15 @@ class WorkloadTable(Protocol):
     def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:
         """Write items whose version is newer than the stored one, in order, until time runs out.
 
+        An item that the table can never hold is counted and left out: it is in every later difference, and would stop
+        every later merge.
+
         Args:
             changes: Items, each with the attributes to write.
             deadline: When to leave the remaining items.
 
         Raises:
-            StoreError: The table refused a statement; the text names the first reason.
+            StoreError: The table refused a statement, or over 1,000 items; the text names the first reason.
         """
         ...
 
@@ -107,12 +118,12 @@ class DynamoDbWorkloads:
         """Bind a boto3 DynamoDB client to the table."""
         self._client, self._table, self._sleep, self._threads = client, table, sleep, threads
         self._lock = threading.Lock()
-        self._written = self._overtaken = self._throttles = 0
+        self._written = self._overtaken = self._throttles = self._invalid = 0
         self._units = 0.0
 
     def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:
         """See ``WorkloadTable``."""
-        self._written = self._overtaken = self._throttles = 0
+        self._written = self._overtaken = self._throttles = self._invalid = 0
         self._units = 0.0
         done = 0
         with ThreadPoolExecutor(self._threads) as pool:
@@ -126,6 +137,7 @@ class DynamoDbWorkloads:
         return Upserted(
             written=self._written,
             overtaken=self._overtaken,
+            invalid=self._invalid,
             write_units=round(self._units, 1),
             throttles=self._throttles,
             done=done,
@@ -153,11 +165,7 @@ class DynamoDbWorkloads:
         try:
             answer = self._client.batch_execute_statement(Statements=statements, ReturnConsumedCapacity="TOTAL")
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _TRY_AGAIN:
-                self._count(throttles=len(waiting))
-                return waiting, True
-            raise StoreError(f"table {self._table}: {code}") from None  # the text would echo the items
+            return self._after_refusal(waiting, error.response["Error"]["Code"])
         except BotoCoreError as error:
             raise StoreError(f"table {self._table}: {type(error).__name__}") from error
         units = sum(one.get("CapacityUnits", 0.0) for one in answer.get("ConsumedCapacity", []))
@@ -178,10 +186,37 @@ class DynamoDbWorkloads:
             elif code in _TRY_AGAIN:
                 throttled += 1
                 again.append(one)
+            elif code in _INVALID:
+                self._leave_out(change, code)
             else:
                 raise StoreError(f"table {self._table}: {code}")
         self._count(written=written, overtaken=overtaken, throttles=throttled, units=units)
         return again, bool(throttled)
+
+    def _after_refusal(self, waiting: list[_Waiting], code: str) -> tuple[list[_Waiting], bool]:
+        """What ``_send`` returns for a request that was refused as a whole."""
+        if code in _TRY_AGAIN:
+            self._count(throttles=len(waiting))
+            return waiting, True
+        if code not in _INVALID:
+            raise StoreError(f"table {self._table}: {code}")  # the error's own text would echo the items
+        if len(waiting) == 1:
+            self._leave_out(waiting[0][0], code)
+            return [], False
+        # One item among them has made DynamoDB refuse them all.
+        middle = len(waiting) // 2
+        first, is_slow = self._send(waiting[:middle])
+        second, is_slower = self._send(waiting[middle:])
+        return first + second, is_slow or is_slower
+
+    def _leave_out(self, change: ItemChange, code: str) -> None:
+        with self._lock:
+            self._invalid += 1
+            number = self._invalid
+        if number > _MOST_INVALID:
+            raise StoreError(f"table {self._table}: {code} for more than {_MOST_INVALID} items")
+        if number == 1:  # one of them says where to look
+            _LOG.warning("table %s cannot hold %.200r: %s", self._table, [change.item[one] for one in KEY], code)
 
     def _count(self, *, written: int = 0, overtaken: int = 0, throttles: int = 0, units: float = 0.0) -> None:
         with self._lock:

@@ -24,6 +24,7 @@ from spotlake.shard_rows import EvictionRow
 from spotlake.state.doubts import is_believed
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.turns import Turns
+from spotlake.usecases.collect.jumps import refuse_jump
 from spotlake.usecases.collect.price_history import collect_price_history
 from spotlake.usecases.collect.stored_shards import write_shard
 
@@ -66,7 +67,7 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     """Ask Resource Graph, map the bands, write the shard.
 
     Raises:
-        UntrustedAnswerError: No row, or far fewer rows than the last whole listing. The old rates stay.
+        UntrustedAnswerError: No row, or far fewer or far more rows than the last whole listing. The old rates stay.
         AzureError: The API failed after all retries. The old rates stay.
         SignInError, SignInUnavailableError: Azure refused the credentials, or did not answer.
         StoreError: The shard cannot be written.
@@ -80,7 +81,8 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
     found = list(pages.rows(item.region))
     told = max(pages.total or 0, len(found))
     bands, usable = _band_of_each(found, item.region, counts)
-    believed_falls = _require_enough(usable, told, run, item, deps)
+    counts["believed_falls"] = _require_enough(usable, told, run, item, deps)
+    counts["believed_jumps"] = refuse_jump(deps.objects, run, item, Dataset.EVICTION, found=len(bands), api=API)
     template = EvictionRow(
         run_id=run.run_id,
         source=deps.settings.azure_source,
@@ -102,7 +104,6 @@ def collect_eviction_rates(run: Run, item: WorkItem, deps: EvictionDeps) -> Coll
             "listed_rows": len(found) + pages.doubled,
             "doubled_rows": pages.doubled,
             "missing_rows": told - len(found),
-            "believed_falls": believed_falls,
             **counts,
         },
         seconds=round(deps.monotonic() - began, 3),

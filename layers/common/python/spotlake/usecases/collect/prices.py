@@ -20,6 +20,7 @@ from spotlake.settings import Settings
 from spotlake.shard_rows import PriceRow
 from spotlake.state.doubts import is_believed
 from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.collect.jumps import refuse_jump
 from spotlake.usecases.collect.stored_shards import write_shard
 
 # After a 429 that names no time: a minute, the penalty that other collectors of this list have met.
@@ -64,7 +65,8 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
     """Read the region's price list, choose by the rules, write the shard.
 
     Raises:
-        UntrustedAnswerError: The answer is empty, shrunken or unreadable. No shard is written; the old prices stay.
+        UntrustedAnswerError: The answer is empty, far smaller or larger than before, or unreadable. No shard is
+            written; the old prices stay.
         AzureError: The API failed after all retries. The old prices stay.
         StoreError: The shard cannot be written.
     """
@@ -81,6 +83,8 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
     believed_falls = 0
     if item.instance_types or pages.rows_read:
         believed_falls = _require_enough(chosen, run, item, deps)
+    sizes = len(chosen.spot.keys() | chosen.ondemand.keys())
+    believed_jumps = refuse_jump(deps.objects, run, item, Dataset.PRICE, found=sizes, api=API)
     narrow = _ask_narrowly(chosen, item, pages, run)
     collected_at = deps.clock.now()
     rows = list(_rows(chosen, run, item, to_iso(collected_at), deps.settings.azure_source))
@@ -95,6 +99,7 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
             "rows_read": pages.rows_read + narrow.rows_read,
             **_counts(chosen, item, narrow),
             "believed_falls": believed_falls,
+            "believed_jumps": believed_jumps,
         },
         seconds=round(deps.monotonic() - began, 3),
         found=_findings(chosen, item, narrow, run),

@@ -97,7 +97,8 @@ def result_of(objects: ObjectStore, run: Run) -> MergeResult:
     content = parse_manifest(stored.body, key)
     names = (
         "status", "coverage_percent", "coverage_sufficient", "rows", "changed_rows", "written_items",
-        "overtaken_items", "items_left", "consumed_write_units", "sps_calls", "throttled_calls", "stale_regions",
+        "overtaken_items", "invalid_items", "items_left", "consumed_write_units", "sps_calls", "throttled_calls",
+        "stale_regions",
         "score_age_median_minutes", "score_age_p95_minutes", "oldest_score_age_minutes", "rows_difference_percent",
         "unconfirmed_percent",
     )  # fmt: skip
@@ -109,7 +110,7 @@ def result_of(objects: ObjectStore, run: Run) -> MergeResult:
 def _content(objects: ObjectStore, merged: Merged, settings: Settings, key: str) -> Manifest:
     collected = manifest.collected(merged.slot)
     ages, by_count = score_ages(merged.newest)
-    is_short = collected["status"] == "complete" and merged.upserted.left
+    is_short = collected["status"] == "complete" and (merged.upserted.left or merged.upserted.invalid)
     return {
         "schema": MANIFEST_SCHEMA,
         "complete": True,
@@ -141,6 +142,7 @@ def _written(upserted: Upserted, before: Written | None) -> Written:
         "changed_rows": old["changed_rows"] - old["items_left"] + upserted.done + upserted.left,
         "written_items": old["written_items"] + upserted.written,
         "overtaken_items": old["overtaken_items"] + upserted.overtaken,
+        "invalid_items": old.get("invalid_items", 0) + upserted.invalid,
         "items_left": upserted.left,
         "consumed_write_units": round(old["consumed_write_units"] + upserted.write_units, 1),
         "write_throttles": old["write_throttles"] + upserted.throttles,
