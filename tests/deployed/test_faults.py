@@ -184,7 +184,7 @@ def test_every_alarm_goes_off_by_its_metric_says_what_to_do_and_tells_the_topic(
     known = alarms(site)
     assert {name.removeprefix(f"{STACK}-").partition("-")[0] for name in known} == {
         "failed", "deadletters", "coverage", "rows", "age", "quota", "signin", "memory", "duration",
-        "nocompleterun", "unknownkinds", "pricedisagreements", "unconfirmed", "pricewitness", "overtaken",
+        "nocompleterun", "unknownkinds", "pricedisagreements", "unconfirmed", "pricewitness", "overtaken", "invaliditems",
     }  # fmt: skip
     received(site, inbox)
     # Over two hours, in which this site's runs had quota; and of merges that are not there, which no value can show.
