@@ -22,18 +22,18 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
+from benchmarks.merge.deps import merge_deps
 from benchmarks.merge.ours import Counted
 from benchmarks.merge.runs import run_at
 from spotlake import keys
-from spotlake.clock import Deadline, ManualClock
+from spotlake.clock import Deadline
 from spotlake.errors import ConflictError, StoreError
 from spotlake.models import ItemChange, Run
-from spotlake.settings import Settings
 from spotlake.state.attempts import read_record, read_work, write_record, write_work
 from spotlake.stores.objects import ObjectStore, StoredObject
 from spotlake.stores.workloads import SizedIterable, Upserted
 from spotlake.telemetry import PeakMemory
-from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
+from spotlake.usecases.merge.merge_run import merge_run
 
 MOST_MB = 300
 REFUSALS = 5  # after three begun states every item is written whole
@@ -91,13 +91,7 @@ class Refusing(Counted):
 def peak_of_merge(objects: ObjectStore, run: Run, table: Counted) -> float:
     """Merge, and return the peak of resident memory in MB."""
     peak = PeakMemory()
-    deps = MergeDeps(
-        objects=objects,
-        workloads=table,
-        clock=ManualClock(run.slot_at),
-        deadline=Deadline.after(600),
-        settings=Settings(),
-    )
+    deps = merge_deps(objects, table, run)
     peak.start()
     try:
         merge_run(run, [], deps)

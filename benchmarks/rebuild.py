@@ -23,17 +23,18 @@ from typing import Any
 import orjson
 from rich.console import Console
 
+from benchmarks.merge.deps import merge_deps
 from benchmarks.merge.ours import Counted
 from benchmarks.merge.runs import run_at
 from benchmarks.merge.world import FullWorld
 from spotlake import keys
-from spotlake.clock import Deadline, ManualClock
+from spotlake.clock import ManualClock
 from spotlake.models import Dataset, to_iso
 from spotlake.packing import pack, unpack
 from spotlake.settings import Settings
 from spotlake.state.merged_states import MergedStates
 from spotlake.stores.objects import MemoryObjects, StoredObject
-from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
+from spotlake.usecases.merge.merge_run import merge_run
 from spotlake.usecases.rebuild.rebuild import RebuildDeps, rebuild
 
 VARIATIONS = 4
@@ -133,10 +134,7 @@ def merge_all(folder: Path, slots: int, console: Console) -> dict[str, str]:
         for place in range(slots):
             run = run_at(place)
             status.update(f"merging {run.run_id}, {place:,} of {slots:,}")
-            deps = MergeDeps(
-                objects=archive, workloads=Counted(), clock=ManualClock(run.slot_at), deadline=Deadline.after(600),
-                settings=Settings(),
-            )  # fmt: skip
+            deps = merge_deps(archive, Counted(), run)
             merge_run(run, [], deps)
     return digests(archive)
 

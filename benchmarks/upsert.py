@@ -12,13 +12,12 @@ import time
 from botocore.config import Config
 from rich.console import Console
 
+from benchmarks.merge.deps import merge_deps
 from benchmarks.merge.runs import run_at
 from benchmarks.merge.world import FullWorld
-from spotlake.clock import Deadline, ManualClock
-from spotlake.settings import Settings
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import DynamoDbWorkloads, Upserted
-from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
+from spotlake.usecases.merge.merge_run import merge_run
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import REGION, EmulatedAws
 from spotlake_local.workspace import ROOT
@@ -54,13 +53,7 @@ def main() -> int:
         )
 
         def merge() -> Upserted:
-            deps = MergeDeps(
-                objects=objects,
-                workloads=DynamoDbWorkloads(client, TABLE),
-                clock=ManualClock(run.slot_at),
-                deadline=Deadline.after(600),
-                settings=Settings(),
-            )
+            deps = merge_deps(objects, DynamoDbWorkloads(client, TABLE), run)
             return merge_run(run, [], deps).upserted
 
         status.update("merging into an empty table")

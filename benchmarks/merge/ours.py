@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from benchmarks.merge.deps import merge_deps
 from benchmarks.merge.measured import measured
 from benchmarks.merge.runs import load, run_at
 from spotlake import keys
-from spotlake.clock import Deadline, ManualClock
+from spotlake.clock import Deadline
 from spotlake.models import ItemChange
-from spotlake.settings import Settings
 from spotlake.stores.workloads import SizedIterable, Upserted
-from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
+from spotlake.usecases.merge.merge_run import merge_run
 
 IMPORTS_CPU_SECONDS = time.process_time()
 
@@ -35,13 +35,7 @@ def merge(source: Path, target: Path) -> int:
     """Merge the second run."""
     run, table = run_at(1), Counted()
     objects = load(source / "objects")
-    deps = MergeDeps(
-        objects=objects,
-        workloads=table,
-        clock=ManualClock(run.slot_at),
-        deadline=Deadline.after(600),
-        settings=Settings(),
-    )
+    deps = merge_deps(objects, table, run)
     merge_run(run, [], deps)
     for key in (keys.snapshot(run.slot_at), keys.LATEST, keys.QUERY_SELECTOR, keys.manifest(run.slot_at)):
         file = target / key

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.merge.deps import merge_deps
 from benchmarks.merge.runs import run_at, store
 from benchmarks.merge.world import FullWorld, with_history
-from spotlake.clock import Deadline, ManualClock
 from spotlake.merge.columns import ZONES
 from spotlake.merge.state import MergedState
-from spotlake.settings import Settings
 from spotlake.state.merged_states import MergedStates
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import MemoryWorkloads
-from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
+from spotlake.usecases.merge.merge_run import merge_run
 from spotlake_local.azure.world import World as AzureWorld
 
 
@@ -30,13 +29,7 @@ def prepare(folder: Path, share: float = 1.0, azure: AzureWorld | None = None) -
     world, objects = FullWorld(share, azure), MemoryObjects()
     first = run_at(0)
     world.write_run(objects, first)
-    deps = MergeDeps(
-        objects=objects,
-        workloads=MemoryWorkloads(),
-        clock=ManualClock(first.slot_at),
-        deadline=Deadline.after(600),
-        settings=Settings(),
-    )
+    deps = merge_deps(objects, MemoryWorkloads(), first)
     merge_run(first, [], deps)
     state = _state_with_history(objects)
     world.change()

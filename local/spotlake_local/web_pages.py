@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from typing import Any
 
 # Browsers send these by themselves, and no page can leave them out.
 _OF_BROWSERS = (b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest")
+
+
+async def answer_refused(send: Callable[[MutableMapping[str, Any]], Awaitable[None]], reason: str) -> None:
+    """Answer an ASGI request with 403 and the reason."""
+    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": f"refused: {reason}\n".encode()})
 
 
 def refusal(headers: Collection[tuple[bytes, bytes]], hosts: Collection[str]) -> str | None:

@@ -18,6 +18,7 @@ from spotlake.clock import Deadline
 from spotlake.errors import DeadlineError, InvalidInputError, ReclaimedError, SpotlakeError
 from spotlake.memory_sampler import MemorySampler, instance_type
 from spotlake.models import Run, slot_of_run_id
+from spotlake.names import printable
 from spotlake.reports import CollectorReport
 from spotlake.run_files import ExecutionEntry, JobRecord, MemorySample
 from spotlake.state.checkpoints import read_job_record, write_job_record
@@ -57,7 +58,7 @@ def _said(error: Exception) -> str:
     For an unexpected error only its class name, because its text may hold a secret.
     """
     said = str(error) if isinstance(error, SpotlakeError) else type(error).__name__
-    return "".join(one if one.isprintable() else " " for one in said)
+    return printable(said)
 
 
 def _read_run(text: str) -> Run:

@@ -18,7 +18,7 @@ from ministack.core import iam_evaluator
 from ministack.services import sts
 
 from spotlake_local.aws.patches import need
-from spotlake_local.web_pages import refusal
+from spotlake_local.web_pages import answer_refused, refusal
 
 type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
@@ -51,13 +51,12 @@ class Door:
         """Pass a request of ours on, and answer any other with 403."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-        elif scope["type"] == "http" and (reason := self.refusal(scope)) is None:
-            await self.app(scope, receive, _without_cors(send))
-        elif scope["type"] == "http":
-            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-            await send({"type": "http.response.body", "body": f"refused: {reason}\n".encode()})
-        else:
+        elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
+        elif reason := self.refusal(scope):
+            await answer_refused(send, reason)
+        else:
+            await self.app(scope, receive, _without_cors(send))
 
     def refusal(self, scope: Message) -> str | None:
         """Why a request is refused; None: it is passed on."""

@@ -8,7 +8,7 @@ from hmac import compare_digest
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from spotlake_local.web_pages import refusal
+from spotlake_local.web_pages import answer_refused, refusal
 
 CONTROL_PREFIX = "/_control"
 TOKEN_HEADER = "x-control-token"  # noqa: S105 - the name of a header
@@ -34,8 +34,7 @@ class AzureDoor:
         if reason is None:
             await self.app(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-        await send({"type": "http.response.body", "body": f"refused: {reason}\n".encode()})
+        await answer_refused(send, reason)
 
     def _refusal(self, scope: Scope) -> str | None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]

@@ -82,17 +82,19 @@ class Archive:
         """Every region's three collectors; what dies is what the state machine would catch."""
         work = read_work(self.objects, run.slot_at, run.attempt)
         assert work is not None
-        failures = []
-        for region in regions:
-            item = work.items[region]
-            for dataset in filter(item.is_due, Dataset):
-                if dataset in self.killed:
-                    failures.append(Failure(error="Lambda.Unknown", cause="killed", dataset=dataset, region=region))
-                elif dataset is Dataset.SPS:
-                    collect_placement_scores(run, item, self.bench.deps(objects=self.objects))
-                else:
-                    self._list(run, item, dataset)
-        return failures
+        items = [work.items[region] for region in regions]
+        due = [(item, dataset) for item in items for dataset in filter(item.is_due, Dataset)]
+        return [failure for item, dataset in due if (failure := self._collect_one(run, item, dataset))]
+
+    def _collect_one(self, run: Run, item: WorkItem, dataset: Dataset) -> Failure | None:
+        """One collector; its failure when it dies."""
+        if dataset in self.killed:
+            return Failure(error="Lambda.Unknown", cause="killed", dataset=dataset, region=item.region)
+        if dataset is Dataset.SPS:
+            collect_placement_scores(run, item, self.bench.deps(objects=self.objects))
+        else:
+            self._list(run, item, dataset)
+        return None
 
     def merge(self, run: Run, failures: Sequence[Failure] = ()) -> dict[str, Any]:
         """Merge and learn; returns the slot's manifest."""

@@ -23,7 +23,6 @@ from spotlake.merge.state import MergedState
 from spotlake.models import Dataset, Mode, Run, WorkItem, to_iso
 from spotlake.planning.attempt import Failure
 from spotlake.reports import CollectorReport
-from spotlake.state.attempts import read_work
 from spotlake.state.locations import LOCATIONS
 from spotlake.state.merged_states import MergedStates
 from spotlake.stores.turns import MemoryTurns
@@ -161,20 +160,13 @@ class Year(Archive):
 
     # -- what the harness replaces -----------------------------------------------------------------
 
-    def collect(self, run: Run, regions: Any) -> list[Failure]:
-        """Every region's collectors, in front of the tiny Azure."""
-        work = read_work(self.objects, run.slot_at, run.attempt)
-        assert work is not None
-        failures = []
-        for region in regions:
-            item = work.items[region]
-            for dataset in filter(item.is_due, Dataset):
-                try:
-                    self._collected(run, item, dataset)
-                except AzureError as error:
-                    name = type(error).__name__
-                    failures.append(Failure(error=name, cause=str(error), dataset=dataset, region=region))
-        return failures
+    def _collect_one(self, run: Run, item: WorkItem, dataset: Dataset) -> Failure | None:
+        """One collector, in front of the tiny Azure."""
+        try:
+            self._collected(run, item, dataset)
+        except AzureError as error:
+            return Failure(error=type(error).__name__, cause=str(error), dataset=dataset, region=item.region)
+        return None
 
     def _collected(self, run: Run, item: WorkItem, dataset: Dataset, **changes: Any) -> CollectorReport:
         common: dict[str, Any] = {

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self, TypedDict
 
 SLOT_MINUTES = 10
+SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
 DESIRED_COUNTS = (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50)
 MAX_CALL_REGIONS = 8  # per placement-score call; MicrosoftDocs spot-placement-score.md, 2026-05-19
 MAX_CALL_INSTANCE_TYPES = 5  # the same page

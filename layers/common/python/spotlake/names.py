@@ -1,4 +1,4 @@
-"""Names of regions and sizes: which ones are collected, and how they are compared and shown (pure).
+"""Names of regions and sizes: which ones are collected, and how they and other texts are compared and shown (pure).
 
 The three APIs spell a size differently (``Standard_D2s_v5``, ``standard_d2s_v5``, with trailing blanks). Rows are
 joined on ``join_key``, and stored in the ARM casing of the price list.
@@ -30,6 +30,15 @@ def join_key(instance_type: str) -> str:
     True
     """
     return instance_type.strip().lower()
+
+
+def printable(text: str) -> str:
+    r"""Text of others, fit for one line of a log or a terminal: a blank in the place of each control character.
+
+    >>> printable("HTTP 400\n\x1b]52;c")
+    'HTTP 400  ]52;c'
+    """
+    return "".join(one if one.isprintable() else " " for one in text)
 
 
 def region_key(name: str) -> str:

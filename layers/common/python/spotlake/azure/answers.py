@@ -23,6 +23,7 @@ from spotlake.errors import (
     AzureUnavailableError,
     UntrustedAnswerError,
 )
+from spotlake.names import printable
 from spotlake.scores.quota import AZURE_WINDOW_SECONDS
 
 MOST_BYTES = 32 * 1024 * 1024  # of a decoded body; the largest real answer (a page of 1,000 price rows) has 0.6 MB
@@ -92,7 +93,7 @@ def error_of(api: str, answer: HttpAnswer) -> AzureError:
     A body may be JSON ``{"error": {...}}`` (ARM), ``{"Error": {...}}`` (retail prices), plain text (429 of placement
     scores) or HTML (gateways).
     """
-    status, text = answer.status_code, _ID.sub("<id>", _printable(answer.text))
+    status, text = answer.status_code, _ID.sub("<id>", printable(answer.text).strip())
     code, message = _code_and_message(answer)
     message = _ID.sub("<id>", message)
     said = f"HTTP {status}" + (f" {code}" if code else "") + (f": {message[:300]}" if message else "")
@@ -127,30 +128,22 @@ def _json(answer: HttpAnswer) -> object:
 def _code_and_message(answer: HttpAnswer) -> tuple[str | None, str]:
     body = _json(answer)
     if body is None:
-        return None, _printable(answer.text)
+        return None, printable(answer.text).strip()
     error = body.get("error") or body.get("Error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return None, ""
     code, message = error.get("code") or error.get("Code"), error.get("message") or error.get("Message")
-    return _printable(str(code))[:_LONGEST_CODE] if code else None, _printable(str(message or "")[:_TEXT_LIMIT])
-
-
-def _printable(text: str) -> str:
-    """Text of others, fit for a log line: blanks in the place of line ends and control characters."""
-    return "".join(one if one.isprintable() else " " for one in text).strip()
+    said = printable(str(message or "")[:_TEXT_LIMIT]).strip()
+    return printable(str(code)).strip()[:_LONGEST_CODE] if code else None, said
 
 
 def _retry_after_seconds(answer: HttpAnswer, text: str) -> float | None:
     """Seconds to wait: from ``Retry-After`` (seconds or date), the retail header, or the body's text."""
-    for name in ("Retry-After", "x-ms-ratelimit-retailPrices-retry-after"):
-        value = answer.headers.get(name)
-        if value is None:
-            continue
-        asked = _seconds_of(value)
-        if asked is not None:
-            return min(asked, LONGEST_WAIT_SECONDS)
-    said = _WAIT_IN_TEXT.search(text)
-    return min(float(said.group(1)), LONGEST_WAIT_SECONDS) if said else None
+    headers = (answer.headers.get(name) for name in ("Retry-After", "x-ms-ratelimit-retailPrices-retry-after"))
+    asked = next((found for value in headers if value is not None and (found := _seconds_of(value)) is not None), None)
+    if asked is None and (said := _WAIT_IN_TEXT.search(text)):
+        asked = float(said.group(1))
+    return None if asked is None else min(asked, LONGEST_WAIT_SECONDS)
 
 
 def _seconds_of(value: str) -> float | None:

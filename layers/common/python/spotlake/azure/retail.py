@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
 from spotlake.azure.answers import json_of
@@ -60,9 +61,10 @@ type RetailItem = Mapping[str, object]  # a row of the list as served: any field
 
 def number_of(value: object) -> float:
     """A field's number, which may be quoted. Raises TypeError for anything else, OverflowError beyond a float."""
-    if isinstance(value, bool) or not (isinstance(value, int | float) or _NUMBER.fullmatch(str(value))):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number and not (isinstance(value, str) and _NUMBER.fullmatch(value)):
         raise TypeError(f"{value!r} is no number")
-    return float(str(value)) if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+    return float(cast("int | float | str", value))
 
 
 @dataclass

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spotlake.merge.growing_columns import Column
+from spotlake.merge.growing_columns import Column, distinct
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
 from spotlake.run_files import AgesEntry, ValueAgesEntry
@@ -66,7 +66,7 @@ def value_ages(view: View) -> ValueAgesEntry:
 
     A price and an eviction rate is a value of a pair. A score is a value of a workload at one desired count.
     """
-    pair, pairs = view.state.pair, np.unique(view.pair[view.live])
+    pair, pairs = view.state.pair, distinct(view.pair[view.live])
     rows = _scored_rows(view)
     scores = np.zeros(len(AGE_LIMITS_MINUTES) + 1, np.int64)
     for place in range(len(DESIRED_COUNTS)):

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from spotlake.errors import ShardRefusedError
-from spotlake.merge.growing_columns import Column, GrowingColumns, distinct
+from spotlake.merge.growing_columns import Column, GrowingColumns, distinct, first_of_each, last_of_each
 from spotlake.models import DESIRED_COUNTS, REGIONAL_ZONE, ZONE_NUMBERS, Dataset
 from spotlake.names import join_key
 from spotlake.shards import RawShard
@@ -130,13 +130,10 @@ class Columns:
         known = ~np.isnan(rates["frequency"])
         # Rows with a known frequency come after those without one, in order of the attempts: the last one counts.
         order = np.lexsort((np.arange(len(known)), known, rates["pair"]))
-        rates.keep(order[_last_of_each(rates["pair"][order])])
+        rates.keep(order[last_of_each(rates["pair"][order])])
         value = np.where(scores["score"] > 0, scores["score"], np.iinfo(np.int8).max)
         order = np.lexsort((-np.arange(len(value)), value, scores["place"], scores["zone"], scores["pair"]))
-        thing = self._score_things()
-        first = np.ones(len(order), bool)
-        first[1:] = thing[order][1:] != thing[order][:-1]
-        scores.keep(order[first])
+        scores.keep(order[first_of_each(self._score_things()[order])])
 
     def _score_things(self) -> Column:
         return _things(self.scores["pair"], self.scores["zone"], self.scores["place"])
@@ -255,16 +252,9 @@ def _last_known(pair: Column, values: Column, pairs: Column) -> Column:
     found = np.full(len(pairs), np.nan)
     known = np.flatnonzero(~np.isnan(values))
     last = known[np.lexsort((known, pair[known]))]
-    last = last[_last_of_each(pair[last])]
+    last = last[last_of_each(pair[last])]
     found[np.searchsorted(pairs, pair[last])] = values[last]
     return found
-
-
-def _last_of_each(ordered: Column) -> Column:
-    """For each element: whether it is the last of equal neighbours."""
-    last = np.ones(len(ordered), bool)
-    last[:-1] = ordered[1:] != ordered[:-1]
-    return last
 
 
 def _decoded[Row](decoder: msgspec.json.Decoder[Row], shard: RawShard, key: str) -> list[Row]:

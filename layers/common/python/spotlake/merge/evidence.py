@@ -14,11 +14,10 @@ import numpy as np
 
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
-from spotlake.models import SLOT_MINUTES
+from spotlake.models import SLOT_MINUTES, SLOTS_A_DAY
 from spotlake.settings import Settings
 
 PARTS = ("spot", "ondemand", "frequency")  # columns of a pair that listings confirm
-_SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
 _SLOTS_AN_HOUR = 60 // SLOT_MINUTES
 _MOST_LOOKS = 255
 
@@ -111,7 +110,7 @@ def _miss(state: MergedState, part: str, looked: Column, slot: int, patience: Pa
 
 def _count_days(columns: dict[str, Column], seen: Column, unseen: Column, slot: int, patience: Patience) -> None:
     """Count the days on which something was looked for and absent, until it is retired. Seen once, it is as new."""
-    day = slot // _SLOTS_A_DAY
+    day = slot // SLOTS_A_DAY
     columns["unseen_days"][seen] = 0
     another = unseen & (columns["unseen_day"] < day) & (columns["unseen_days"] < patience.retire_after_days)
     columns["unseen_days"][another] += 1

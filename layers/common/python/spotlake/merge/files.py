@@ -20,8 +20,8 @@ from spotlake.merge.columns import ZONES
 from spotlake.merge.evidence import shown_confirmed
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import slot_time
-from spotlake.merge.view import SLOTS_A_DAY, View
-from spotlake.models import DESIRED_COUNTS, NO_ZONE
+from spotlake.merge.view import View
+from spotlake.models import DESIRED_COUNTS, NO_ZONE, SLOTS_A_DAY
 from spotlake.names import split_tier
 from spotlake.packing import pack, pack_parts
 from spotlake.scores.thresholds import UNKNOWN

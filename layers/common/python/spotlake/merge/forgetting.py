@@ -7,9 +7,7 @@ import numpy as np
 from spotlake.merge.evidence import Patience
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
-from spotlake.models import SLOT_MINUTES
-
-_SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
+from spotlake.models import SLOTS_A_DAY
 
 
 def forget(state: MergedState, slot: int, patience: Patience) -> None:
@@ -23,7 +21,7 @@ def forget(state: MergedState, slot: int, patience: Patience) -> None:
         slot: The slot's number.
         patience: When something is retired, and when it is forgotten.
     """
-    day = slot // _SLOTS_A_DAY
+    day = slot // SLOTS_A_DAY
 
     def is_gone(columns: dict[str, Column]) -> Column:
         retired = columns["unseen_days"] >= patience.retire_after_days

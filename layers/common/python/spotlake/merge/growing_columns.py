@@ -18,9 +18,19 @@ def distinct(values: Column) -> Column:
     [1, 3]
     """
     ordered = np.sort(values)
+    return ordered[first_of_each(ordered)]
+
+
+def first_of_each(ordered: Column) -> Column:
+    """For each element: whether it is the first of equal neighbours."""
     first = np.ones(len(ordered), bool)
     first[1:] = ordered[1:] != ordered[:-1]
-    return ordered[first]
+    return first
+
+
+def last_of_each(ordered: Column) -> Column:
+    """For each element: whether it is the last of equal neighbours."""
+    return first_of_each(ordered[::-1])[::-1]
 
 
 class GrowingColumns:

@@ -14,8 +14,8 @@ from spotlake.merge.columns import ZONES
 from spotlake.merge.evidence import shown_confirmed
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState, slot_time
-from spotlake.merge.view import PLAIN_ZONE, SLOTS_A_DAY, View
-from spotlake.models import DESIRED_COUNTS, NO_ZONE, Item, ItemChange, Value, to_iso
+from spotlake.merge.view import PLAIN_ZONE, View
+from spotlake.models import DESIRED_COUNTS, NO_ZONE, SLOTS_A_DAY, Item, ItemChange, Value, to_iso
 from spotlake.names import split_tier
 from spotlake.scores.thresholds import UNKNOWN
 

@@ -9,10 +9,8 @@ import numpy as np
 from spotlake.merge.columns import ZONES
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.state import MergedState
-from spotlake.models import SLOT_MINUTES
 from spotlake.scores.thresholds import UNKNOWN, thresholds
 
-SLOTS_A_DAY = 24 * 60 // SLOT_MINUTES
 PLAIN_ZONE = len(ZONES)  # code of zone N/A, after the codes of the zones
 
 

@@ -14,7 +14,7 @@ from spotlake.stores.objects import ObjectStore
 
 
 def refuse_jump(objects: ObjectStore, run: Run, item: WorkItem, dataset: Dataset, *, found: int, api: str) -> int:
-    """Refuse an answer with far more sizes than before, until it has lasted; one beyond `MOST_SIZES` always.
+    """Refuse an answer with far more sizes than before, until it has lasted; one beyond ``MOST_SIZES`` always.
 
     What a region's first whole listing has is believed up to that bound: nothing is known to compare it with.
 
@@ -23,9 +23,9 @@ def refuse_jump(objects: ObjectStore, run: Run, item: WorkItem, dataset: Dataset
         run: The attempt.
         item: The region's work; it says what the last whole listing had. A filtered attempt keeps its own sizes only,
             so nothing can grow.
-        dataset: Which listing.
-        found: How many sizes it has.
-        api: The API that gave it, for the error.
+        dataset: Data set of the answer.
+        found: Number of sizes in the answer.
+        api: The API's name in the error.
 
     Returns:
         1 for a larger answer that is believed because it has lasted (``planning/doubt.py``), else 0.

@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 
 from spotlake.events import MergeResult, PricesResult
+from spotlake.merge.growing_columns import distinct
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.merge.state import slot_time
 from spotlake.merge.view import View
@@ -113,9 +114,9 @@ def _note_listing(merged: Merged, objects: ObjectStore, settings: Settings) -> N
 def _with_lost_regions(catalogue: Catalogue, newest: View) -> Catalogue:
     """Add the live pairs of regions that the catalogue does not have: it was lost, and nobody would look at them."""
     state = newest.state
-    live = np.unique(newest.pair[newest.live])
+    live = distinct(newest.pair[newest.live])
     regions = state.pair["region"][live]
-    lost = {number for number in np.unique(regions).tolist() if state.texts[number] not in catalogue.pairs}
+    lost = {number for number in distinct(regions).tolist() if state.texts[number] not in catalogue.pairs}
     if not lost:
         return catalogue
     found: dict[str, dict[str, str]] = {}

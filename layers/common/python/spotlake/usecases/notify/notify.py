@@ -17,6 +17,7 @@ from spotlake.clock import Clock
 from spotlake.errors import SpotlakeError
 from spotlake.events import NamedRun, NotifyEvent, NotifyResult
 from spotlake.models import Mode
+from spotlake.names import printable
 from spotlake.state.health import is_news, note_reported
 from spotlake.stores.claims import Claims
 from spotlake.stores.objects import ObjectStore
@@ -108,8 +109,7 @@ def one_line_cause(cause: object) -> str:
         parsed = None
     if isinstance(parsed, dict):
         text = str(parsed.get("errorMessage") or parsed.get("StatusReason") or parsed.get("statusReason") or text)
-    text = "".join(one if one.isprintable() else " " for one in text[: 10 * _CAUSE_LIMIT])
-    return " ".join(text.split())[:_CAUSE_LIMIT]
+    return " ".join(printable(text[: 10 * _CAUSE_LIMIT]).split())[:_CAUSE_LIMIT]
 
 
 def _post_to_slack(url: str, text: str) -> None:
