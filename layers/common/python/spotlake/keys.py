@@ -47,6 +47,11 @@ WORK_PREFIX = "work/azure/"
 
 # Written: the second witness of prices, as Resource Graph told it, beside the shards.
 PRICE_HISTORY_PREFIX = "rawdata/azure/price_history/"
+
+# Written: the change history (docs/history.md). The folders ``day=`` and ``month=`` are partitions of engines such as Athena.
+HISTORY_PREFIX = "history/azure/"
+HISTORY_INDEX = HISTORY_PREFIX + "index.json"
+HISTORY_RUNS_PREFIX = HISTORY_PREFIX + "runs/"
 _SLOT_FORM = "%Y/%m/%d/%H-%M"
 _SLOT_LENGTH = len("2025/12/15/10-00")
 
@@ -183,3 +188,28 @@ def first_form_record(slot_at: datetime) -> str:
 def merged_state(run_id: str, version: int, attempt: int) -> str:
     """The merged state after a run, in one version of the chain, by one writer."""
     return f"{MERGED_STATES_PREFIX}{run_id}-{version}-{attempt}.gz"
+
+
+def history_run(slot_at: datetime) -> str:
+    """The changes of one slot."""
+    return f"{HISTORY_RUNS_PREFIX}{_slot(slot_at)}.parquet"
+
+
+def history_day(day: date) -> str:
+    """The changes of a day."""
+    return f"{HISTORY_PREFIX}days/day={day:%Y-%m-%d}/changes.parquet"
+
+
+def history_times(day: date) -> str:
+    """The times of values that do not follow from the changes of a day."""
+    return f"{HISTORY_PREFIX}times/day={day:%Y-%m-%d}/times.parquet"
+
+
+def history_state(day: date) -> str:
+    """All live workloads before the first slot of a day."""
+    return f"{HISTORY_PREFIX}states/day={day:%Y-%m-%d}/state.parquet"
+
+
+def history_region(day: date, region: str) -> str:
+    """The changes of a region in the month of that day."""
+    return f"{HISTORY_PREFIX}workloads/month={day:%Y-%m}/{region}.parquet"
