@@ -52,6 +52,9 @@ PRICE_HISTORY_PREFIX = "rawdata/azure/price_history/"
 HISTORY_PREFIX = "history/azure/"
 HISTORY_INDEX = HISTORY_PREFIX + "index.json"
 HISTORY_RUNS_PREFIX = HISTORY_PREFIX + "runs/"
+HISTORY_DAYS_PREFIX = HISTORY_PREFIX + "days/"
+HISTORY_STATES_PREFIX = HISTORY_PREFIX + "states/"
+HISTORY_REGIONS_PREFIX = HISTORY_PREFIX + "workloads/"
 _SLOT_FORM = "%Y/%m/%d/%H-%M"
 _SLOT_LENGTH = len("2025/12/15/10-00")
 
@@ -197,7 +200,7 @@ def history_run(slot_at: datetime) -> str:
 
 def history_day(day: date) -> str:
     """The changes of a day."""
-    return f"{HISTORY_PREFIX}days/day={day:%Y-%m-%d}/changes.parquet"
+    return f"{HISTORY_DAYS_PREFIX}day={day:%Y-%m-%d}/changes.parquet"
 
 
 def history_times(day: date) -> str:
@@ -207,9 +210,9 @@ def history_times(day: date) -> str:
 
 def history_state(day: date) -> str:
     """All live workloads before the first slot of a day."""
-    return f"{HISTORY_PREFIX}states/day={day:%Y-%m-%d}/state.parquet"
+    return f"{HISTORY_STATES_PREFIX}day={day:%Y-%m-%d}/state.parquet"
 
 
 def history_region(day: date, region: str) -> str:
     """The changes of a region in the month of that day."""
-    return f"{HISTORY_PREFIX}workloads/month={day:%Y-%m}/{region}.parquet"
+    return f"{HISTORY_REGIONS_PREFIX}month={day:%Y-%m}/{region}.parquet"

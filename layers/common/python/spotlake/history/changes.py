@@ -1,7 +1,8 @@
 """What one slot changed, and how a frame takes these changes (pure).
 
-Values change by rows: all values of a workload after its change. The times of values follow from the rows by three rules,
-and a note tells each time that does not follow. So a frame with all changes since is always the frame of that slot:
+Values change by rows: all values of a workload after its change. The times of values follow from the rows by three
+rules, and a note tells each time that does not follow. So a frame with all changes since is always the frame of that
+slot:
 
 1. A value that changed and is known began in this slot, and a source confirmed it.
 2. A note of a whole region confirms a field of all workloads that the region's last look had confirmed.

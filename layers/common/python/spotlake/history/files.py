@@ -1,7 +1,7 @@
 """The change history as Parquet (pure). docs/history.md describes each file and column.
 
-Texts are written as plain strings (``store_schema=False``): pyarrow and Polars skip row groups by the statistics of plain
-strings only. Files are sorted by workload and time, because what stays the same then costs nearly nothing.
+Texts are written as plain strings (``store_schema=False``), because pyarrow and Polars skip row groups only by the
+statistics of plain strings. Files are sorted by workload and time: what stays the same then costs nearly nothing.
 """
 
 from __future__ import annotations

@@ -9,13 +9,12 @@ from typing import Any, Self, TypedDict
 from spotlake.models import from_iso, to_iso
 
 SCHEMA = 1
-_KEPT_TAGS = 4  # days whose file may still change: a slot that comes late changes two of them
 
 
 class IndexJson(TypedDict):
     """The index as JSON: times are ISO text in UTC, days are ISO dates."""
 
-    made_at: str
+    made_at: str | None
     first_slot_at: str | None
     last_slot_at: str | None
     states_with_times: list[str]
@@ -29,16 +28,17 @@ class Index:
     """What there is.
 
     Attributes:
-        made_at: When it was written, by the wall clock.
+        made_at: When it was written, by the wall clock; None before.
         first_slot_at, last_slot_at: The first and the last slot of the history; None before the first one.
         states_with_times: Days whose state has the times of its values: the first day of each month that has a run.
-        compacted_until: The first day that is not in the files by region; None when no day is. These files hold every day
-            before it.
-        compacted: Entity tag of the day files that the files by region were made from, of the last days.
+        compacted_until: The first day that is not in the files by region; None when no day is. These files hold
+            every day before it.
+        compacted: Entity tag of the day files that the files by region were made from, of the days that the chain
+            has, whose slots may still change.
         regions: All regions that the history has.
     """
 
-    made_at: datetime
+    made_at: datetime | None = None
     first_slot_at: datetime | None = None
     last_slot_at: datetime | None = None
     states_with_times: tuple[date, ...] = ()
@@ -51,7 +51,7 @@ class Index:
         """Read the JSON of any schema so far. Raises KeyError, ValueError or TypeError for another form."""
         read: IndexJson = content
         return cls(
-            made_at=from_iso(read["made_at"]),
+            made_at=_moment(read["made_at"]),
             first_slot_at=_moment(read["first_slot_at"]),
             last_slot_at=_moment(read["last_slot_at"]),
             states_with_times=tuple(map(date.fromisoformat, read["states_with_times"])),
@@ -61,15 +61,14 @@ class Index:
         )
 
     def to_json(self) -> IndexJson:
-        """The JSON; the number of entity tags is bounded."""
-        last = sorted(self.compacted)[-_KEPT_TAGS:]
+        """The index as JSON."""
         return {
-            "made_at": to_iso(self.made_at),
+            "made_at": to_iso(self.made_at) if self.made_at else None,
             "first_slot_at": to_iso(self.first_slot_at) if self.first_slot_at else None,
             "last_slot_at": to_iso(self.last_slot_at) if self.last_slot_at else None,
             "states_with_times": [day.isoformat() for day in sorted(self.states_with_times)],
             "compacted_until": self.compacted_until.isoformat() if self.compacted_until else None,
-            "compacted": {day.isoformat(): self.compacted[day] for day in last},
+            "compacted": {day.isoformat(): tag for day, tag in sorted(self.compacted.items())},
             "regions": sorted(self.regions),
         }
 
