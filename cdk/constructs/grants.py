@@ -51,6 +51,7 @@ def grant_all(
     granter.price_history(roles["eviction"])
     granter.quota(roles["sps"])
     granter.merge(roles["merge"])
+    granter.history(roles["history"])
     granter.report(roles["report"])
     granter.notify(roles["notify"], topic)
     granter.full_run(job.job_role)
@@ -114,6 +115,10 @@ class _Granter:
         table = self.storage.workloads.table_arn
         actions = ("PutItem", "UpdateItem", "GetItem", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate")
         _allow(role, [f"dynamodb:{action}" for action in actions], [table])
+
+    def history(self, role: iam.IRole) -> None:
+        self._read(role, keys.MERGED_CHAIN, keys.MERGED_STATES_PREFIX, keys.MANIFEST_PREFIX, keys.HISTORY_PREFIX)
+        self._write(role, keys.HISTORY_PREFIX)
 
     def report(self, role: iam.IRole) -> None:
         # The page compares the snapshot of this run with the one before.

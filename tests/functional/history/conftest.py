@@ -10,8 +10,8 @@ from spotlake.history.frames import view_of
 from spotlake.merge.files import Files
 from spotlake.models import run_id_of
 from spotlake.settings import Settings
+from spotlake.state.history_files import HistoryFiles, frame_at
 from spotlake.stores.objects import ObjectStore
-from spotlake.usecases.keep_history.history_files import HistoryFiles, frame_at
 from spotlake.usecases.keep_history.keep_history import HistoryDeps, KeptHistory, keep_history
 from tests.functional.merge.conftest import FIRST
 

@@ -12,7 +12,7 @@ from spotlake import keys
 from spotlake.history.blocks import joined
 from spotlake.history.fields import CHANGES
 from spotlake.history.files import from_parquet
-from spotlake.usecases.keep_history.history_files import HistoryFiles
+from spotlake.state.history_files import HistoryFiles
 from tests.functional.history.conftest import keep, snapshot_again, stored_snapshot
 from tests.functional.merge.conftest import REGION, World
 
@@ -75,7 +75,7 @@ def test_a_slot_that_comes_late_changes_the_finished_day() -> None:
         world.merge(world.collected(number, spot=spot))
         keep(world.objects)
     world.merge(world.collected(1, spot=0.02))
-    assert keep(world.objects).compacted_days == 1
+    assert keep(world.objects).compacted_days == 2  # the later slot was folded again too
     stored = world.objects.get(keys.history_region(world.run(0).slot_at.date(), REGION))
     assert stored is not None
     assert from_parquet(stored.body, CHANGES, "")[0][SPOT].tolist() == [0.01, 0.02, 0.03]

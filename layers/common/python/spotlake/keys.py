@@ -48,7 +48,7 @@ WORK_PREFIX = "work/azure/"
 # Written: the second witness of prices, as Resource Graph told it, beside the shards.
 PRICE_HISTORY_PREFIX = "rawdata/azure/price_history/"
 
-# Written: the change history (docs/history.md). The folders ``day=`` and ``month=`` are partitions of engines such as Athena.
+# Written: the change history (docs/history.md). Query engines read ``day=`` and ``month=`` as partitions.
 HISTORY_PREFIX = "history/azure/"
 HISTORY_INDEX = HISTORY_PREFIX + "index.json"
 HISTORY_RUNS_PREFIX = HISTORY_PREFIX + "runs/"

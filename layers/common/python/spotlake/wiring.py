@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from spotlake.planning.attempt import Work
     from spotlake.state.checkpoints import Checkpoint
     from spotlake.usecases.full_run.run_full import FullRunDeps
+    from spotlake.usecases.keep_history.keep_history import HistoryDeps
     from spotlake.usecases.merge.finish_run import FinishDeps
     from spotlake.usecases.notify.notify import NotifyDeps
     from spotlake.usecases.plan.plan_run import PlanDeps
@@ -237,6 +238,12 @@ class Services:
             settings=self.settings,
         )
         return FinishDeps(merge=merge, objects=self.objects)
+
+    def history_deps(self, deadline: Deadline) -> HistoryDeps:
+        """Dependencies of KeepHistory."""
+        from spotlake.usecases.keep_history.keep_history import HistoryDeps
+
+        return HistoryDeps(objects=self.objects, wall=self.wall, deadline=deadline, settings=self.settings)
 
     def report_deps(self) -> ReportDeps:
         """Dependencies of Report."""

@@ -51,9 +51,14 @@ STATE_WITH_TIMES = Layout(columns=(*KEYS, *VALUES, *TIMES))
 NOTES = Layout(columns=TIME_NOTES, group_rows=_LARGE_GROUP, delta=True)
 
 
+def to_table(block: Block, layout: Layout) -> pa.Table:
+    """The block's rows as a table of the layout's columns."""
+    return pa.table({_NAMES.get(name, name): _arrow(block, name) for name in layout.columns})
+
+
 def to_parquet(block: Block, layout: Layout, about: Mapping[str, object] | None = None) -> bytes:
     """A file of the block's rows, which must be in order. ``about`` is JSON in the file's footer (key ``spotlake``)."""
-    table = pa.table({_NAMES.get(name, name): _arrow(block, name) for name in layout.columns})
+    table = to_table(block, layout)
     names = table.column_names
     times = [name for name in names if layout.delta and table.schema.field(name).type == _TIME]
     keys = [name for name in names if name in (*KEYS, "changed_at")]

@@ -7,17 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from spotlake.history.blocks import Block
+from spotlake.history.blocks import Block, aligned, joined, ordered, places_of
 from spotlake.history.changes import SlotChanges, apply
-from spotlake.history.fields import FRAME, KINDS, TIMES
-from spotlake.merge.growing_columns import first_of_each
-
-
-def with_unknown_times(state: Block) -> Block:
-    """A frame of a state that has no times: each is unknown."""
-    missing = {name: np.zeros(len(state), KINDS[name][0]) for name in TIMES if name not in state.columns}
-    columns = state.columns | missing
-    return Block(state.texts, {name: columns[name] for name in FRAME})
+from spotlake.history.fields import KEYS, VALUES
+from spotlake.merge.growing_columns import first_of_each, last_of_each
 
 
 def replay(frame: Block, changes: SlotChanges, until: int) -> Block:
@@ -45,3 +38,17 @@ def _slots(block: Block) -> Iterator[tuple[int, Block]]:
     bounds = [*np.flatnonzero(first_of_each(slots)).tolist(), len(slots)] if len(slots) else []
     for begin, end in itertools.pairwise(bounds):
         yield int(slots[begin]), block.take(order[begin:end])
+
+
+def values_after(state: Block, rows: Block) -> Block:
+    """The values of all live workloads after some changes, given those before.
+
+    Args:
+        state: Columns ``KEYS`` and ``VALUES``, in order.
+        rows: Changes, in order of workload and slot.
+    """
+    state, rows = aligned(state, rows)
+    last = rows.take(last_of_each(rows.keys()))
+    _, changed = places_of(last.keys(), state.keys())
+    begun = last.take(last["live"]).only((*KEYS, *VALUES))
+    return ordered(joined(state.take(~changed), begun))

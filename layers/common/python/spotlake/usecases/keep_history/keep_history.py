@@ -26,9 +26,9 @@ from spotlake.merge.state import slot_number
 from spotlake.merge.view import View
 from spotlake.models import slot_of_run_id
 from spotlake.settings import Settings
+from spotlake.state.history_files import DayFiles, HistoryFiles, Kept, SlotFacts, frame_at
 from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
-from spotlake.usecases.keep_history.history_files import DayFiles, HistoryFiles, Kept, SlotFacts, frame_at
 
 _ROUNDS = 6
 _DIGEST_LENGTH = 8
@@ -170,7 +170,7 @@ class _History:
             first_slot_at=min(self.index.first_slot_at or slot_at, slot_at),
             last_slot_at=max(self.index.last_slot_at or slot_at, slot_at),
             regions=tuple({*self.index.regions, *_regions(changes.rows)}),
-        )
+        ).with_day(slot_at.date())
         self.done.slots += 1
         self.done.rows += len(changes.rows)
 

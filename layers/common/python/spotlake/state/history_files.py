@@ -1,7 +1,8 @@
-"""Reads and writes the files of the change history in the write bucket."""
+"""The files of the change history: truth, replaced on condition only (docs/history.md)."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -78,20 +79,29 @@ class DayFiles:
         return rows if rows == times else None
 
 
-class HistoryFiles:
-    """The files of one bucket. A file is replaced only if nobody else replaced it since it was read."""
+class HistoryReader:
+    """The files of one bucket, as read."""
 
-    def __init__(self, objects: ObjectStore) -> None:
-        """Bind the write bucket."""
-        self._objects = objects
+    def __init__(self, objects: ReadOnlyObjects) -> None:
+        """Bind the bucket."""
+        self._read_from = objects
 
     def day(self, day: date) -> DayFiles:
         """Read the files of a day. Raises DamagedStateError when one is damaged."""
         return DayFiles(
             day=day,
-            rows=_part(self._objects, keys.history_day(day), CHANGES),
-            times=_part(self._objects, keys.history_times(day), TIME_NOTES),
+            rows=_part(self._read_from, keys.history_day(day), CHANGES),
+            times=_part(self._read_from, keys.history_times(day), TIME_NOTES),
         )
+
+
+class HistoryFiles(HistoryReader):
+    """The files of the write bucket. A file is replaced only if nobody else replaced it since it was read."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        """Bind the write bucket."""
+        super().__init__(objects)
+        self._objects = objects
 
     def write_day(
         self, day: DayFiles, changes: SlotChanges, kept: Mapping[str, Kept], facts: Mapping[str, SlotFacts]
@@ -153,13 +163,14 @@ class HistoryFiles:
             return Index()
         again = max(days[0], days[-1] - timedelta(days=_COMPACTED_AGAIN_DAYS))
         slots = [slot_of_run_id(run_id) for day in (days[0], days[-1]) for run_id in self.day(day).rows.kept]
-        return Index(
+        index = Index(
             first_slot_at=min(slots, default=None),
             last_slot_at=max(slots, default=None),
             states_with_times=tuple(months.values()),
             compacted_until=again,
             regions=tuple(regions),
         )
+        return functools.reduce(Index.with_day, days, index)
 
     def write_index(self, index: Index, etag: str | None) -> None:
         """Replace the index. Raises ConflictError when somebody else replaced it meanwhile."""
@@ -203,8 +214,7 @@ def frame_at(objects: ReadOnlyObjects, index: Index, slot_at: datetime) -> Block
     frame, _, etag = _read(objects, key, (*KEYS, *VALUES, *TIMES))
     if etag is None:
         raise DamagedStateError(f"{key} is missing, though the index of the history names it")
-    for number in range((slot_at.date() - first).days + 1):
-        day = first + timedelta(days=number)
+    for day in index.days_between(first, slot_at.date()):
         rows, _, _ = _read(objects, keys.history_day(day), CHANGES)
         times, _, _ = _read(objects, keys.history_times(day), TIME_NOTES)
         frame = replay(frame, SlotChanges(rows, times), slot_number(slot_at))
