@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,11 +55,11 @@ def to_folder(objects: MemoryObjects, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     world, folder = World(), tmp_path_factory.mktemp("archive")
     for number, spec in SPECS.items():
         world.merge(world.collected(number, sizes=SIZES, **spec))
         keep(world.objects)
     assert isinstance(world.objects, MemoryObjects)
     to_folder(world.objects, folder)
-    yield Kept(open_archive(str(folder)), folder, world)
+    return Kept(open_archive(str(folder)), folder, world)

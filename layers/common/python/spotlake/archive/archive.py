@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +26,7 @@ from spotlake.merge.state import slot_number
 from spotlake.models import floor_to_slot, run_id_of, to_iso
 from spotlake.state.history_files import HistoryReader, frame_at, read_index
 
+_BEFORE = datetime.min.replace(tzinfo=UTC)
 _TEXTS = ("region", "instance_type", "zone", "physical_zone", "region_name")
 
 
@@ -197,8 +198,9 @@ def _plain(table: pa.Table) -> pa.Table:
 
 def _in_order(table: pa.Table) -> pa.Table:
     """By zone and time; what began at an unknown time is first."""
-    keys = [("zone", "ascending"), ("changed_at", "ascending")]
-    return table.take(pc.sort_indices(table, sort_keys=keys, null_placement="at_start"))
+    found = list(zip(table["zone"].to_pylist(), table["changed_at"].to_pylist(), strict=True))
+    order = sorted(range(len(found)), key=lambda place: (found[place][0], found[place][1] or _BEFORE))
+    return table.take(pa.array(order, pa.int64()))
 
 
 def _last_by_zone(table: pa.Table) -> pa.Table:
