@@ -1,4 +1,4 @@
-"""Asks for the sizes of all regions, once a day, beside the full run. A failure affects nothing else.
+"""Asks for the sizes of all regions, once a day, beside the full run: a side input, which no other step waits for.
 
 A region that does not answer keeps its last answer and is asked first on the next day.
 """
@@ -80,13 +80,13 @@ def collect_sizes(run: Run, pairs: Mapping[str, Iterable[str]], deps: SizesDeps)
         deps: Dependencies.
 
     Returns:
-        Whether the attempt's file is stored; the log says why not.
+        Whether the attempt's file is stored: not when the machine is being taken away. The job's next start goes on.
+
+    Raises:
+        StoreError: The files cannot be written.
+        SignInError, SignInUnavailableError: Azure refused the credentials, or did not answer.
     """
-    try:
-        return _Collection(run, pairs, deps).collect()
-    except Exception as error:  # noqa: BLE001 - whatever it is, a side input stops no run
-        _LOG.warning("no facts of sizes: %s: %s", type(error).__name__, error)
-        return False
+    return _Collection(run, pairs, deps).collect()
 
 
 @dataclass
@@ -113,6 +113,8 @@ class _Collection:
         began = self.deps.monotonic()
         self._ask_all(before)
         known = SIZES.change(self.deps.objects, self._with_answers)
+        if self.deps.stopping():
+            return False
         body = sizes_csv(known, self.pairs, self.deps.geographies)
         put_once(self.deps.objects, key, body, content_type="application/gzip")
         self.deps.objects.put(keys.LATEST_SIZES, body, content_type="application/gzip")
@@ -126,6 +128,7 @@ class _Collection:
 
     def _ask_all(self, before: Sizes) -> None:
         now_at = self.deps.clock.now()
+        self.deps.tokens.headers()  # without a sign-in no region would answer
         last_at = {region: one.asked_at for region, one in before.regions.items()}
         due = [
             region

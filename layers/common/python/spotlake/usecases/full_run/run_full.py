@@ -121,8 +121,7 @@ class _FullRun:
             ThreadPoolExecutor(_EVICTION_THREADS) as rates,
         ):
             if not self.record.scope.filtered and not self.record.scope.resume:
-                pairs = {region: item.instance_types for region, item in work.items.items()}
-                sizes.submit(self.deps.collect_sizes, self.run, pairs)
+                sizes.submit(self._collect_sizes, work)
             pending = [
                 *(scores.submit(self._collect_scores, item, work) for item in work.items.values()),
                 *(rates.submit(self._collect_rates, item) for item in work.items.values()),
@@ -218,6 +217,13 @@ class _FullRun:
         except ShardRefusedError:
             return None
         return [row for row in rows if row.spot_price_usd_per_hour is not None]
+
+    def _collect_sizes(self, work: Work) -> None:
+        """Ask for the facts of sizes. Whatever goes wrong with them, the run goes on."""
+        try:
+            self.deps.collect_sizes(self.run, {region: item.instance_types for region, item in work.items.items()})
+        except Exception as error:  # noqa: BLE001 - a side input stops no run
+            _LOG.warning("no facts of sizes: %s: %s", type(error).__name__, error)
 
     def _collect_rates(self, item: WorkItem) -> None:
         if item.is_due(Dataset.EVICTION):
