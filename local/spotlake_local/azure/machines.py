@@ -1,8 +1,8 @@
 """What the simulated sizes have (pure): vCPUs, memory, GPUs, processor, family of quota, retirement.
 
 vCPUs and GPUs are those of Microsoft's pages of the series, as far as a name and the tables below give them. Memory is
-real for the A, B, D, E, F, G and L series, with the exceptions below; for other series it is the ratio of a typical
-size, **synthetic**. A test compares all of them with captured and documented facts (tests/data/size-facts.csv).
+real for the A, B, D, E, F, G and L series and old sizes with GPUs; for other series it is **synthetic**, the ratio of
+a typical size. A test compares all of them with captured and documented facts (tests/data/size-facts.csv).
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ _RATIOS = {
     "A": 2.0, "B": 4.0, "D": 4.0, "DC": 4.0, "DS": 3.5, "E": 8.0, "EC": 8.0, "F": 2.0, "FX": 21.0, "G": 14.0,
     "GS": 14.0, "H": 7.0, "HB": 3.8, "HC": 8.0, "HX": 8.0, "L": 8.0, "M": 16.0, "NP": 16.8, "PB": 16.8,
 }  # fmt: skip
-_GPU_RATIO = 9.0
+# The same for sizes with GPUs, by the beginning of the size; the first that fits counts.
+_GPU_RATIOS = (
+    ("NC.*_T4_", 7.0), (r"NC\d+r?$|NV\d+$|NV.*s_v3", 56 / 6), (r"N[CD]\d+r?s(_v[23])?$", 112 / 6),
+    ("NV.*as_v4", 3.5), ("N", 9.0),
+)  # fmt: skip
 # vCPUs for one GPU, by the beginning of the size; the first that fits counts.
 _VCPUS_A_GPU = (
     ("NC16as_T4", 16), ("NC64as_T4", 16), ("NC8as_T4", 8), ("NC4as_T4", 4), (r"NC\d+ads_A100", 24), ("NC.*_A10_", 16),
@@ -89,7 +93,9 @@ def _memory(rest: str, letters: str, number: str, features: str, full: int, *, l
     whole = re.sub(r"-\d+", "", rest)
     if (exact := _MEMORY.get(rest) or _MEMORY.get(whole)) is not None:
         return exact
-    ratio = _RATIOS.get(letters, _GPU_RATIO)
+    ratio = _RATIOS.get(letters) or next(ratio for beginning, ratio in _GPU_RATIOS if re.match(beginning, rest))
+    if letters == "H" and "m" in features:
+        ratio = 14.0
     if letters in ("B", "D", "F") and "l" in features:
         ratio = 2.0
     if letters == "F" and rest.endswith(("_v6", "_v7")):
