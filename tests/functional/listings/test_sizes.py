@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
 
 import pytest
 
@@ -12,13 +14,18 @@ from spotlake.azure.locations import fetch_locations
 from spotlake.azure.resource_skus import list_sizes
 from spotlake.clock import Deadline, ManualClock
 from spotlake.errors import AzureRefusedError
+from spotlake.models import Mode, Run
 from spotlake.packing import unpack
+from spotlake.scores.geography import Locations
 from spotlake.sizes.geography import geography_of
+from spotlake.state.locations import LOCATIONS
 from spotlake.state.sizes import read_sizes
 from spotlake.usecases.collect.sizes import SizesDeps, collect_sizes
 from spotlake_local.azure.machines import machine_of
 from spotlake_local.azure.resource_skus import offered_zones, restricted_zones
+from spotlake_local.azure.simulated import SimulatedAzure
 from tests.functional.listings.conftest import SLOT_AT, Listings
+from tests.support.listing_days import ListingDays
 
 REGIONS = ("koreacentral", "westcentralus", "swedensouth")
 
@@ -61,10 +68,8 @@ def test_facts_zones_and_restrictions_are_the_simulators_own(listings: Listings)
             assert offer is not None
             assert machine is not None
             facts = offer.facts
-            assert (facts.vcpus, facts.full_vcpus, facts.memory_gib) == (
-                *(machine.vcpus, machine.full_vcpus),
-                pytest.approx(machine.memory_gib, rel=1e-5),
-            )
+            assert (facts.vcpus, facts.full_vcpus) == (machine.vcpus, machine.full_vcpus)
+            assert facts.memory_gib == pytest.approx(machine.memory_gib, rel=1e-5)
             assert (facts.gpus, facts.architecture, facts.source) == (machine.gpus, machine.architecture, "simulated")
             assert set(offer.zones) == {own[buildings[one]] for one in offered_zones(world, asked, region, size)}
             barred = restricted_zones(world, asked, region, size)
@@ -85,10 +90,30 @@ def test_the_file_joins_every_pair_by_its_arm_name(listings: Listings) -> None:
 
 def test_geographies_come_from_the_list_of_locations(listings: Listings) -> None:
     listed = deps_of(listings).geographies
+    known = Locations(fetched_at=SLOT_AT, routing=(), zones={}, geographies=listed)
+    LOCATIONS.write(listings.objects, known)
+    assert LOCATIONS.read(listings.objects) == known
     assert listed["uksouth"] == ("United Kingdom", "UK")
     assert set(listed) >= {code for code in listings.world.regions if code != "swedensouth"}
     assert "eastus2euap" not in listed
     assert geography_of("swedensouth", {**listed}) == ("Sweden", "Europe")
+
+
+def test_a_full_run_asks_for_sizes_and_survives_whatever_becomes_of_them(azure: SimulatedAzure) -> None:
+    given: list[Mapping[str, Iterable[str]]] = []
+
+    def failing(_: Run, pairs: Mapping[str, Iterable[str]]) -> NoReturn:
+        given.append(pairs)
+        raise RuntimeError("no sizes today")
+
+    days = ListingDays(azure, ("koreacentral", "westcentralus"), sizes=failing)
+    manifest = days.run(SLOT_AT, Mode.FULL)
+    assert manifest["coverage"]["price"] == 100
+    (pairs,) = given
+    world = azure.world()
+    assert {region: set(sizes) for region, sizes in pairs.items()} == {
+        region: set(world.spot_sizes(region)) for region in ("koreacentral", "westcentralus")
+    }
 
 
 def test_a_subscription_without_a_role_is_refused(listings: Listings) -> None:

@@ -143,6 +143,7 @@ def test_sizes_and_quota(caller: Caller, common: dict[str, Any]) -> None:
     assert listed.keys() >= set(caller.azure.world().spot_sizes("koreacentral"))
     told = {one.name: one.value for one in listed["Standard_E8-4ds_v5"].capabilities or ()}
     assert (told["vCPUs"], told["vCPUsAvailable"], told["MemoryGB"]) == ("8", "4", "64")
-    (info,) = listed["Standard_E8-4ds_v5"].location_info or ()
-    assert set(info.zones or ()) <= {"1", "2", "3"}
+    places = listed["Standard_E8-4ds_v5"].location_info or []
+    assert [one.location for one in places] == ["koreacentral"]
+    assert set(places[0].zones or ()) <= {"1", "2", "3"}
     assert {one.name.value for one in client.usage.list("koreacentral")} == {"lowPriorityCores", "cores"}

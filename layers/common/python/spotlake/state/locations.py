@@ -43,7 +43,7 @@ def _dump(locations: Locations | None) -> Mapping[str, object]:
         "zones": locations.zones,
         "failed": locations.failed,
         "reference": locations.reference,
-        "geographies": locations.geographies,
+        "geographies": {region: tuple(told) for region, told in locations.geographies.items()},
     }
     return content
 
