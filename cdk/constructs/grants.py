@@ -151,8 +151,9 @@ class _Granter:
         self._read_production(role)
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, "rawdata/azure/")
         self._write(
-            role, keys.STATE_PREFIX, keys.WORK_PREFIX, *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset)
-        )
+            role, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.SIZES_PREFIX, keys.LATEST_SIZES,
+            *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset),
+        )  # fmt: skip
         self.quota(role)
         self.turns(role)
         self._sign_in(role)

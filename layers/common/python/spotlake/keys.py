@@ -20,6 +20,7 @@ PRODUCTION_INVALID_INSTANCE_TYPES = PRODUCTION_STATE_PREFIX + "invalid_instance_
 # Written: what readers of the archive know.
 MANIFEST_PREFIX = "runs/azure/"
 LATEST = "latest_data/latest_azure.json"
+LATEST_SIZES = "latest_data/latest_sizes_azure.csv.gz"
 QUERY_SELECTOR = "query-selector/azure/query_selector.json"
 
 # Written: our own state, versioned by the bucket, each with a schema number inside.
@@ -38,6 +39,7 @@ LAST_GOOD = STATE_PREFIX + "last_good.json.gz"
 PRICE_MEMORY = STATE_PREFIX + "price_memory.json.gz"
 FULL_RUNS = STATE_PREFIX + "full_runs.json"
 HEALTH = STATE_PREFIX + "health.json"
+SIZES = STATE_PREFIX + "sizes.json.gz"
 PRODUCTION_SEEN = STATE_PREFIX + "production_seen.json"
 
 DOUBTS_PREFIX = STATE_PREFIX + "doubts/"
@@ -55,6 +57,8 @@ HISTORY_RUNS_PREFIX = HISTORY_PREFIX + "runs/"
 HISTORY_DAYS_PREFIX = HISTORY_PREFIX + "days/"
 HISTORY_STATES_PREFIX = HISTORY_PREFIX + "states/"
 HISTORY_REGIONS_PREFIX = HISTORY_PREFIX + "workloads/"
+# Written: facts of sizes, a file a day, beside the shards.
+SIZES_PREFIX = "rawdata/azure/sizes/"
 _SLOT_FORM = "%Y/%m/%d/%H-%M"
 _SLOT_LENGTH = len("2025/12/15/10-00")
 
@@ -86,6 +90,11 @@ def price_histories_of_slot(slot_at: datetime) -> str:
 def price_history(slot_at: datetime, region: str, attempt: int) -> str:
     """Resource Graph's price history of a region, as read in one attempt."""
     return f"{price_histories_of_slot(slot_at)}{region}.{attempt}.jsonl.gz"
+
+
+def sizes_file(slot_at: datetime, attempt: int) -> str:
+    """Facts of all sizes and regions as they were known after one attempt."""
+    return f"{SIZES_PREFIX}{_slot(slot_at)}.{attempt}.csv.gz"
 
 
 def folders_of_slots() -> tuple[str, ...]:

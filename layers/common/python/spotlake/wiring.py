@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from spotlake.planning.attempt import Work
     from spotlake.state.checkpoints import Checkpoint
+    from spotlake.usecases.collect.sizes import SizesDeps
     from spotlake.usecases.full_run.run_full import FullRunDeps
     from spotlake.usecases.keep_history.keep_history import HistoryDeps
     from spotlake.usecases.merge.finish_run import FinishDeps
@@ -140,6 +141,19 @@ class Services:
             owed=work.owed_sizes() if work is not None else None,
         )
 
+    def sizes_deps(self, run: Run, deadline: Deadline, stopping: Callable[[], bool]) -> SizesDeps:
+        """Dependencies of the collector of sizes."""
+        from spotlake.usecases.collect.sizes import SizesDeps
+
+        placement = self.placement_deps(run, deadline)
+        known = LOCATIONS.read(self.objects)
+        return SizesDeps(
+            objects=self.objects, session=new_session(), tokens=placement.tokens,
+            subscriptions=placement.subscriptions, zones=placement.zones,
+            geographies=known.geographies if known else {},
+            clock=placement.clock, deadline=deadline, settings=self.settings, stopping=stopping,
+        )  # fmt: skip
+
     def prepare_deps(self, run: Run, deadline: Deadline) -> PrepareDeps:
         """Dependencies of preparing a collection. Signs in if the subscriptions must be asked for locations.
 
@@ -193,6 +207,7 @@ class Services:
         from spotlake.usecases.collect.eviction_rates import collect_eviction_rates
         from spotlake.usecases.collect.placement_scores import collect_placement_scores
         from spotlake.usecases.collect.prices import collect_prices
+        from spotlake.usecases.collect.sizes import collect_sizes
         from spotlake.usecases.full_run.run_full import FullRunDeps, OnListed
 
         def prices(run: Run, item: WorkItem, on_listed: OnListed) -> CollectorReport:
@@ -219,6 +234,7 @@ class Services:
             collect_scores=scores,
             stopping=stopping,
             on_report=on_report,
+            collect_sizes=lambda run, pairs: collect_sizes(run, pairs, self.sizes_deps(run, deadline, stopping)),
         )
 
     def finish_deps(self, run: Run, deadline: Deadline) -> FinishDeps:
