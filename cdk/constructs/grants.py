@@ -117,8 +117,9 @@ class _Granter:
         _allow(role, [f"dynamodb:{action}" for action in actions], [table])
 
     def history(self, role: iam.IRole) -> None:
-        self._read(role, keys.MERGED_CHAIN, keys.MERGED_STATES_PREFIX, keys.MANIFEST_PREFIX, keys.HISTORY_PREFIX)
-        self._write(role, keys.HISTORY_PREFIX)
+        written = keys.HISTORY_PREFIX, keys.LATEST_TABLE
+        self._read(role, keys.MERGED_CHAIN, keys.MERGED_STATES_PREFIX, *written)
+        self._write(role, *written)
 
     def report(self, role: iam.IRole) -> None:
         # The page compares the snapshot of this run with the one before.

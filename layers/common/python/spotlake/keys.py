@@ -20,6 +20,7 @@ PRODUCTION_INVALID_INSTANCE_TYPES = PRODUCTION_STATE_PREFIX + "invalid_instance_
 # Written: what readers of the archive know.
 MANIFEST_PREFIX = "runs/azure/"
 LATEST = "latest_data/latest_azure.json"
+LATEST_TABLE = "latest_data/latest_azure.parquet"
 LATEST_SIZES = "latest_data/latest_sizes_azure.csv.gz"
 QUERY_SELECTOR = "query-selector/azure/query_selector.json"
 

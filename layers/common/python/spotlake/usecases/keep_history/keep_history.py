@@ -15,20 +15,23 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from spotlake import keys
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ConflictError, StoreError
 from spotlake.history.blocks import Block, joined
 from spotlake.history.changes import SlotChanges, changes_between
 from spotlake.history.fields import FRAME
+from spotlake.history.files import STATE_WITH_TIMES, to_parquet
 from spotlake.history.frames import frame_of
 from spotlake.history.index import Index
 from spotlake.merge.state import slot_number
 from spotlake.merge.view import View
-from spotlake.models import slot_of_run_id
+from spotlake.models import slot_of_run_id, to_iso
 from spotlake.settings import Settings
-from spotlake.state.history_files import DayFiles, HistoryFiles, Kept, SlotFacts, frame_at
+from spotlake.state.history_files import CONTENT_TYPE, DayFiles, HistoryFiles, Kept, SlotFacts, frame_at
 from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.merge.newest_file import put_newest
 
 _ROUNDS = 6
 _DIGEST_LENGTH = 8
@@ -128,7 +131,21 @@ class _History:
                 self._add(own, before, run, (base, frame[1]))
             if own.kept:
                 tags[day] = self._write_day(own)
+        if frame and frame[0] == head.runs[-1].key:
+            self._write_latest(head, frame[1])
         return tags
+
+    def _write_latest(self, head: Head, frame: Block) -> None:
+        """Write all live workloads of the newest slot, with the times of their values."""
+        body = to_parquet(frame, STATE_WITH_TIMES, {"slot_at": to_iso(slot_of_run_id(head.runs[-1].run_id))})
+        put_newest(
+            self.deps.objects,
+            keys.LATEST_TABLE,
+            body,
+            CONTENT_TYPE,
+            content_encoding=None,
+            is_overtaken=lambda: self.states.head().version > head.version,
+        )
 
     def _is_due(self, files: DayFiles, before: MergedRun | None, run: MergedRun) -> bool:
         kept = files.kept(run.run_id)
