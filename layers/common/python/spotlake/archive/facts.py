@@ -57,22 +57,23 @@ def facts_table(place: Place) -> pa.Table:
 
 
 def with_facts(table: pa.Table, facts: pa.Table) -> pa.Table:
-    """Workloads with the facts of their sizes; in order of region, size and zone.
+    """Workloads with the facts of their sizes, in their order.
 
     A size that the file lacks has what its name tells (``facts_source`` is "name"). The price of a vCPU follows.
     """
     pairs = table.select(_PAIR).group_by(_PAIR).aggregate([])
     untold = pairs.join(facts.select(_PAIR), _PAIR, join_type="left anti")
     known = pa.concat_tables([facts, _read_from_names(untold)]) if len(untold) else facts
-    joined = table.join(known, _PAIR, join_type="left outer")
-    price = pc.divide(joined["spot_price_usd_per_hour"], pc.cast(joined["vcpus"], pa.float64()))
-    savings = pc.multiply(
-        pc.subtract(1.0, pc.divide(joined["spot_price_usd_per_hour"], joined["ondemand_price_usd_per_hour"])), 100.0
-    )
-    more = joined.append_column("spot_price_usd_per_vcpu_hour", price).append_column(
+    numbered = table.select(_PAIR).append_column("row", pa.array(range(len(table)), pa.int32()))
+    joined = numbered.join(known, _PAIR, join_type="left outer").sort_by("row")  # a join keeps no order
+    for name in _SCHEMA.names[len(_PAIR) :]:
+        table = table.append_column(name, joined[name])
+    spot, ondemand = table["spot_price_usd_per_hour"], table["ondemand_price_usd_per_hour"]
+    savings = pc.multiply(pc.divide(pc.subtract(ondemand, spot), ondemand), 100.0)
+    per_vcpu = pc.divide(spot, pc.cast(table["vcpus"], pa.float64()))
+    return table.append_column("spot_price_usd_per_vcpu_hour", per_vcpu).append_column(
         "savings_percent", pc.round(savings, 2)
     )
-    return more.sort_by([(name, "ascending") for name in (*_PAIR, "zone")])
 
 
 def _read_from_names(pairs: pa.Table) -> pa.Table:
