@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spotlake import keys
+from spotlake.archive.differences import difference_table
 from spotlake.archive.facts import facts_table, with_facts
 from spotlake.archive.filters import Where
 from spotlake.archive.places import Place, place_of
@@ -142,6 +143,14 @@ class Archive:
         at = table["changed_at"]
         chosen = pc.and_(pc.greater(at, pa.scalar(first, at.type)), pc.less_equal(at, pa.scalar(last, at.type)))
         return Result(table.filter(chosen), last)
+
+    def differences(self, one: datetime, other: datetime) -> Result:
+        """Each value that differs between two moments: before and after, as texts; "" is unknown.
+
+        The value ``live`` tells the workloads that came or went.
+        """
+        first, last = self._slot(one), self._slot(other)
+        return Result(difference_table(self._values(first), self._values(last)), last)
 
     def snapshot(self, moment: datetime) -> bytes:
         """The snapshot (csv.gz) of a slot, byte for byte as the merge wrote it.
