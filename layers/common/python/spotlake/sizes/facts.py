@@ -58,7 +58,7 @@ class Offer:
     """A size in one region, for the subscription that was asked.
 
     Attributes:
-        facts: What the size has there.
+        facts: Facts of the size, as this region states them.
         zones: Zones with the size, in numbers of the reference subscription; empty: the region sells it without zones.
         restricted_zones: Those of them that the subscription may not use.
         is_restricted: Whether the subscription may not use the size in the region at all.

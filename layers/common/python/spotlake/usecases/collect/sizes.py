@@ -80,7 +80,7 @@ def collect_sizes(run: Run, pairs: Mapping[str, Iterable[str]], deps: SizesDeps)
         deps: Dependencies.
 
     Returns:
-        Whether the attempt's file is stored: not when the machine is being taken away. The job's next start goes on.
+        Whether the attempt's file is stored: not when the machine is being taken away. The job's next start continues.
 
     Raises:
         StoreError: The files cannot be written.

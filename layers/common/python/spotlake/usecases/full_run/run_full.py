@@ -219,7 +219,7 @@ class _FullRun:
         return [row for row in rows if row.spot_price_usd_per_hour is not None]
 
     def _collect_sizes(self, work: Work) -> None:
-        """Ask for the facts of sizes. Whatever goes wrong with them, the run goes on."""
+        """Ask for the facts of sizes. Whatever goes wrong with them, the run continues."""
         try:
             self.deps.collect_sizes(self.run, {region: item.instance_types for region, item in work.items.items()})
         except Exception as error:  # noqa: BLE001 - a side input stops no run
