@@ -120,8 +120,7 @@ class _FullRun:
             ThreadPoolExecutor(_REGION_THREADS) as scores,
             ThreadPoolExecutor(_EVICTION_THREADS) as rates,
         ):
-            if not self.record.scope.filtered and not self.record.scope.resume:
-                sizes.submit(self._collect_sizes, work)
+            sizes.submit(self._collect_sizes, work)
             pending = [
                 *(scores.submit(self._collect_scores, item, work) for item in work.items.values()),
                 *(rates.submit(self._collect_rates, item) for item in work.items.values()),
