@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Where", "open"]
 
 
-def open(address: str) -> Archive:  # noqa: A001 - read as spotlake.open
+def open(address: str) -> Archive:
     """Open an archive for reading: a folder, ``s3://bucket``, or the https address that serves its keys.
 
     Raises:
