@@ -62,7 +62,7 @@ class Usage:
     regions: int = 58
     seconds: Mapping[str, float] = field(
         default_factory=lambda: (
-            {"plan": 10, "sps": 8, "price": 6, "eviction": 11, "merge": 20, "report": 7, "notify": 1}
+            {"plan": 10, "sps": 8, "price": 6, "eviction": 11, "merge": 20, "history": 3, "report": 7, "notify": 1}
         )
     )
     every: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COLLECTORS, 1))
