@@ -11,7 +11,9 @@ from typing import Any
 import orjson
 from botocore.exceptions import ClientError
 
-from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
+from spotlake.azure.credential_stores import place_of, read_credentials
+from spotlake.azure.credentials import AzureCredentials
+from spotlake.azure.tokens import TokenSource
 from spotlake.errors import ConfigurationError, ConflictError
 from spotlake.models import to_iso
 from spotlake.settings import Settings
@@ -111,8 +113,12 @@ class Operations:
             ConflictError: Somebody else has changed the item meanwhile.
         """
         settings = self.settings()
+        if settings.azure_sign_in != "secret" or settings.auth_store != "table":
+            raise ConfigurationError(
+                f"this stack signs in with a {settings.azure_sign_in} kept in {place_of(settings)}: renew it there"
+            )
         client = self._session.client("dynamodb", region_name=settings.auth_region)
-        before = read_credentials(client, settings.auth_table, settings.auth_item)
+        before = read_credentials(self._session, settings)
         after = replace(before, client_secret=secret)
         TokenSource(
             after, authority_url=settings.azure_authority_url or None, ca_file=settings.azure_ca_file or None

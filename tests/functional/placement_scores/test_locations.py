@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +68,16 @@ class Arm(BaseAdapter):
         return
 
 
+class OneToken:
+    """Always the same token."""
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": "Bearer token"}
+
+    def renew(self, refused: Mapping[str, str]) -> None:
+        raise AssertionError("nobody refuses it")
+
+
 def fetch(
     arm: Arm, previous: Locations | None = None, subscriptions: tuple[str, ...] = ("sub-a", "sub-b")
 ) -> Locations:
@@ -75,7 +86,7 @@ def fetch(
     return fetch_locations(
         HttpClient("locations", session, RetryPolicy(attempts=1)),
         "https://management.azure.com",
-        headers=lambda: {"Authorization": "Bearer token"},
+        tokens=OneToken(),
         subscriptions=subscriptions,
         now_at=NOW_AT,
         previous=previous,
