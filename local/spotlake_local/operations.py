@@ -104,8 +104,10 @@ class Operations:
             self._wait(_POLL_SECONDS)
         return dict(found)
 
-    def replace_secret(self, secret: str) -> AzureCredentials:
+    def replace_secret(self, secret: str, expires: str = "") -> AzureCredentials:
         """Sign in to Azure with a new secret, and only then put it into the item. Returns who signed in.
+
+        The item also gets the day on which the secret ends; without ``expires`` an older day is removed.
 
         Raises:
             ConfigurationError: There is no such stack, table or item.
@@ -127,10 +129,20 @@ class Operations:
             client.update_item(
                 TableName=settings.auth_table,
                 Key={"id": {"S": settings.auth_item}},
-                UpdateExpression="SET #data.#secret = :after",
+                UpdateExpression="SET #data.#secret = :after" + (
+                    ", #data.#expires = :expires" if expires else " REMOVE #data.#expires"
+                ),
                 ConditionExpression="#data.#secret = :before",
-                ExpressionAttributeNames={"#data": "data", "#secret": "client_secret"},
-                ExpressionAttributeValues={":after": {"S": secret}, ":before": {"S": before.client_secret}},
+                ExpressionAttributeNames={
+                    "#data": "data",
+                    "#secret": "client_secret",
+                    "#expires": "secret_expires_at",
+                },
+                ExpressionAttributeValues={
+                    ":after": {"S": secret},
+                    ":before": {"S": before.client_secret},
+                    **({":expires": {"S": expires}} if expires else {}),
+                },
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]

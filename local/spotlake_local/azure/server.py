@@ -77,7 +77,11 @@ class AzureSimulator:
         """Token endpoint."""
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         tenant = request.path_params["tenant"]
-        return await self.answer("token", lambda _: json_answer(self.entra.token(tenant, form, self.now())))
+
+        def work(_: Fault | None) -> Response:
+            return json_answer(self.entra.token(tenant, form, self.now(), self.authority_url))
+
+        return await self.answer("token", work)
 
     # -- ARM -----------------------------------------------------------------------------------
 

@@ -74,6 +74,15 @@ class AzureAccess:
             self._credentials = run.attempt, found
             return found
 
+    def expiry_notes(self, days_left: int | None) -> list[str]:
+        """A sentence for people when the secret or certificate ends soon."""
+        if days_left is None or days_left >= self._settings.secret_expiry_alarm_days:
+            return []
+        what = self._settings.azure_sign_in
+        return [
+            f"the {what} for Azure ends in {days_left} days" if days_left >= 0 else f"the {what} for Azure has ended"
+        ]
+
     def tokens(self, run: Run) -> TokenSource:
         """One token source for all clients, kept while the credentials stay the same."""
         credentials = self.credentials(run)

@@ -41,6 +41,7 @@ _METRICS: dict[str, tuple[str, MetricUnit]] = {
     "invalid_items": ("InvalidItems", MetricUnit.Count),
     "consumed_write_units": ("WriteUnits", MetricUnit.Count),
     "quota_left": ("QuotaLeft", MetricUnit.Count),
+    "secret_days_left": ("SecretDaysLeft", MetricUnit.Count),
     "score_age_median_minutes": ("ScoreAgeMedianMinutes", MetricUnit.Count),
     "score_age_p95_minutes": ("ScoreAgeP95Minutes", MetricUnit.Count),
     "oldest_score_age_minutes": ("OldestScoreAgeMinutes", MetricUnit.Count),

@@ -146,8 +146,11 @@ class Services:
         """
         notes: list[str] = []
         subscriptions: tuple[str, ...] = ()
+        days_left: int | None = None
         try:
-            listed = self.azure.credentials(run).subscriptions
+            ours = self.azure.credentials(run)
+            listed, days_left = ours.subscriptions, ours.days_left(self.wall.now())
+            notes += self.azure.expiry_notes(days_left)
             notes += [self.azure.kept_note] if self.azure.kept_note else []
             subscriptions = usable_subscriptions(self.objects, listed, self.clock(run).now())
             locations = self.azure.locations(run, self.objects, self.clock(run).now(), deadline, notes.append)
@@ -168,6 +171,7 @@ class Services:
             settings=self.settings,
             effort_seconds=self.settings.plan_effort_seconds if full else _INCREMENTAL_EFFORT_SECONDS,
             notes=tuple(notes),
+            secret_days_left=days_left,
         )
 
     def plan_deps(self, deadline: Deadline) -> PlanDeps:

@@ -79,8 +79,8 @@ def _from_provider(session: boto3.Session, settings: Settings, config: Config | 
     try:
         text = provider.get(settings.auth_name, max_age=_CACHE_SECONDS, **options)
     except GetParameterError as error:
-        if isinstance(error.__cause__, ClientError | BotoCoreError):
-            raise error.__cause__ from None
+        if isinstance(error.__context__, ClientError | BotoCoreError):
+            raise error.__context__ from None
         raise ConfigurationError(f"cannot read {place_of(settings)}: {type(error).__name__}") from None
     try:
         record = json.loads(text)

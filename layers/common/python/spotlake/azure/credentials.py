@@ -10,7 +10,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from spotlake.errors import ConfigurationError
@@ -54,6 +54,10 @@ class AzureCredentials:
     client_certificate: str = field(default="", repr=False)
     method: SignInMethod = SignInMethod.SECRET
     expires_at: datetime | None = None
+
+    def days_left(self, now_at: datetime) -> int | None:
+        """Whole days until the secret or certificate ends, negative after it; None where the end is not known."""
+        return None if self.expires_at is None else (self.expires_at - now_at) // timedelta(days=1)
 
 
 def credentials_of(
