@@ -129,9 +129,8 @@ class Operations:
             client.update_item(
                 TableName=settings.auth_table,
                 Key={"id": {"S": settings.auth_item}},
-                UpdateExpression="SET #data.#secret = :after" + (
-                    ", #data.#expires = :expires" if expires else " REMOVE #data.#expires"
-                ),
+                UpdateExpression="SET #data.#secret = :after"
+                + (", #data.#expires = :expires" if expires else " REMOVE #data.#expires"),
                 ConditionExpression="#data.#secret = :before",
                 ExpressionAttributeNames={
                     "#data": "data",

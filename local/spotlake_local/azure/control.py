@@ -126,6 +126,7 @@ class Control:
         simulator.graph.throttle, simulator.graph.wrong_price_share = Throttle(), 0.0
         simulator.retail.budget, simulator.retail.holes, simulator.retail.novelties = Budget(), Holes(), Novelties()
         simulator.no_role, simulator.leading_blank_location = set(), False
+        simulator.no_score_role = set()
         simulator.unlisted_regions, simulator.score_versions = set(), SCORE_VERSIONS
         simulator.entra.secret_expired, simulator.entra.lifetime_seconds = False, 3599
         simulator.entra.certificates, simulator.entra.federated_credentials = (), ()
@@ -166,6 +167,7 @@ class Control:
             "retail_new_kinds": (simulator.retail.novelties, "kinds"),
             "retail_second_meters": (simulator.retail.novelties, "second_meters"),
             "no_role": (simulator, "no_role"),
+            "no_score_role": (simulator, "no_score_role"),
             "unlisted_regions": (simulator, "unlisted_regions"),
             "score_versions": (simulator, "score_versions"),
             "leading_blank_location": (simulator, "leading_blank_location"),

@@ -103,7 +103,7 @@ def _rerun(operations: Operations, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _replace_secret(operations: Operations, _: argparse.Namespace) -> int:
+def _replace_secret(operations: Operations, arguments: argparse.Namespace) -> int:
     # By standard input, because everybody on the machine can read arguments, and the shell keeps them.
     secret = (getpass.getpass("new client secret: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
     if not secret:
