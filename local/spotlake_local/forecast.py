@@ -9,7 +9,8 @@ from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS, SLOT_MINU
 from spotlake.planning.cover import lower_bound
 from spotlake.planning.run_input import matches
 
-_FAMILIES = ("Standard_D*", "Standard_E*", "Standard_F*", "Standard_D*_v5", "Standard_N*")
+_FAMILIES = ("Standard_D*", "Standard_E*", "Standard_N*", "Standard_D*_v5")
+_PREFIXES = (16, 8, 4, 2, 1)  # numbers of regions to try
 _WIDE = 16  # regions of the example
 
 
@@ -54,7 +55,7 @@ class Forecast:
         deep = self.calls_a_run // -(-wide // MAX_CALL_REGIONS) * MAX_CALL_INSTANCE_TYPES
         return [
             first,
-            f"{asked}: about {wide} regions x {deep} sizes every run, all of them every {self.hours:.1f} hours",
+            f"{asked}: about {wide} regions x {deep:,} sizes every run, all of them every {self.hours:.1f} hours",
         ]
 
 
@@ -80,21 +81,15 @@ def forecast(
 
 
 def proposals(pairs: Mapping[str, Collection[str]], found: Forecast) -> list[str]:
-    """Filters with which every score is asked in every run: families of all regions, or all sizes of some regions."""
+    """Filters with which every score is asked in every run: a family of sizes, where needed of the largest regions."""
     fitting = []
-    for glob in _FAMILIES:
-        part = {region: [size for size in sizes if matches(size, [glob])] for region, sizes in pairs.items()}
-        needed = lower_bound(part)
-        if 0 < needed <= found.calls_a_run:
-            fitting.append(f"--instance-types '{glob}' ({needed} calls a run)")
     names = sorted(pairs, key=lambda region: (-len(pairs[region]), region))
-    fits = [number for number in range(1, len(names)) if lower_bound(_first(pairs, names, number)) <= found.calls_a_run]
-    if fits:
-        number = fits[-1]
-        needed = lower_bound(_first(pairs, names, number))
-        fitting.append(f"--regions {','.join(names[:number])} ({needed} calls a run)")
+    for glob in _FAMILIES:
+        part = {name: [size for size in pairs[name] if matches(size, [glob])] for name in names}
+        for number in (len(names), *(one for one in _PREFIXES if one < len(names))):
+            needed = lower_bound({name: part[name] for name in names[:number]})
+            if 0 < needed <= found.calls_a_run:
+                regions = f"--regions {','.join(names[:number])} " if number < len(names) else ""
+                fitting.append(f"{regions}--instance-types '{glob}' ({needed} calls a run)")
+                break
     return fitting
-
-
-def _first(pairs: Mapping[str, Collection[str]], names: list[str], number: int) -> dict[str, Collection[str]]:
-    return {name: pairs[name] for name in names[:number]}

@@ -72,7 +72,7 @@ def test_a_good_contact_says_what_the_quota_gives(live: pytest.MonkeyPatch) -> N
     assert [one for one in lines if one.startswith("1 subscription: the quota gives ")]
     (all_of_it,) = [one for one in lines if "all of them every" in one]
     assert " regions x " in all_of_it
-    assert [one for one in lines if one.startswith("for every score in every run: --instance-types ")]
+    assert [one for one in lines if one.startswith("for every score in every run: ")]
     lines.clear()
     first_contact(
         parse_input({"regions": ["koreacentral"], "instance_types": ["Standard_D2*"]}, now_at=None), lines.append

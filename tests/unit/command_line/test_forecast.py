@@ -28,10 +28,12 @@ def test_a_short_quota_says_what_fits_and_how_long_all_of_it_takes() -> None:
 
 
 def test_proposals_fit_into_every_run() -> None:
-    pairs = {region: [*sizes, "Standard_F2s_v2", "Standard_F4s_v2"] for region, sizes in PAIRS.items()}
+    pairs = {region: [*sizes, "Standard_E2s_v5", "Standard_E4s_v5"] for region, sizes in PAIRS.items()}
     found = forecast(pairs, subscriptions=1, locations=13, quota_calls=10, window_minutes=60)
     assert found.calls_a_run == 21
+    eight = ",".join(sorted(pairs)[:8])
     assert proposals(pairs, found) == [
-        "--instance-types 'Standard_F*' (2 calls a run)",
-        f"--regions {','.join(sorted(pairs)[:8])} (21 calls a run)",
+        f"--regions {eight} --instance-types 'Standard_D*' (20 calls a run)",
+        "--instance-types 'Standard_E*' (2 calls a run)",
+        f"--regions {eight} --instance-types 'Standard_D*_v5' (20 calls a run)",
     ]

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.azure.credentials import AzureCredentials, SignInMethod, credentials_of
 from spotlake.errors import ConfigurationError
+from spotlake.secrecy import keep_secret
 from spotlake.settings import Settings
 
 if TYPE_CHECKING:
@@ -140,4 +141,5 @@ def signed_assertion(session: boto3.Session, settings: Settings, config: Config 
         what = error.operation_name if isinstance(error, ClientError) else "sts"
         way_out = "`aws iam enable-outbound-web-identity-federation`, and the rights in docs/deploying.md"
         raise ConfigurationError(f"AWS signs no statement for Azure ({what}: {code}): {way_out}") from error
+    keep_secret(str(found["WebIdentityToken"]))
     return str(found["WebIdentityToken"])

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from spotlake.errors import ConfigurationError
+from spotlake.secrecy import keep_secret
 
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE | re.ASCII)
 
@@ -77,6 +78,8 @@ def credentials_of(
         ConfigurationError: A field is missing, empty, of a wrong form, or a subscription stands in it twice.
     """
     values = {name: text.strip() for name, text in record.items()}
+    for name in ("client_secret", "client_certificate"):
+        keep_secret(values.get(name, ""))
     subscriptions = [part.strip().lower() for part in values.get("subscriptions", "").split(",") if part.strip()]
     needed = ("tenant_id", "client_id", *_PROOF[method])
     missing = [name for name in needed if not values.get(name)] + ([] if subscriptions else ["subscriptions"])

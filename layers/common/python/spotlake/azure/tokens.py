@@ -11,6 +11,7 @@ from typing import Any
 from spotlake.azure.credentials import AzureCredentials, SignInMethod
 from spotlake.azure.sign_in_refusals import code_in, refusal_in
 from spotlake.errors import SignInError, SignInUnavailableError, SpotlakeError
+from spotlake.secrecy import keep_secret
 
 SCOPE = "https://management.azure.com/.default"
 # azure-identity fetches a new token when the old one has less than 300 seconds left, and is asked again from here on.
@@ -111,6 +112,7 @@ class TokenSource:
             raise self._failed(SignInError(said)) from None
         except SpotlakeError as error:  # of the assertion
             raise self._failed(error) from error.__cause__
+        keep_secret(found.token)
         self._token, self.expires_at_seconds, self._failure = found.token, float(found.expires_on), None
 
     def _failed(self, error: SpotlakeError) -> SpotlakeError:
