@@ -91,6 +91,8 @@ def test_no_role_is_granted_a_family_of_actions(all_roles: list[Role]) -> None:
         ("report", "rawdata/azure/localfile/2026/a", ["rawdata/azure/2026/a", "state/azure/a"]),
         ("notify", "state/azure/health.json", ["state/azure/catalogue.json.gz"]),
         ("plan", "state/azure/work/a", ["rawdata/azure/sps/2026/a", "latest_data/latest_azure.json"]),
+        ("JobRole", "rawdata/azure/sizes/2026/a", ["rawdata/azure/price_history/2026/a"]),
+        ("JobRole", "latest_data/latest_sizes_azure.csv.gz", ["latest_data/latest_azure.json"]),
         ("JobRole", "rawdata/azure/sps/2026/a", ["latest_data/latest_azure.json", "runs/azure/a"]),
     ],
 )

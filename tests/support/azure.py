@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,6 +30,16 @@ def azure(azure_process: SimulatedAzure) -> SimulatedAzure:
 
 def credentials_of(azure: SimulatedAzure) -> AzureCredentials:
     return AzureCredentials(azure.tenant_id, azure.client_id, azure.client_secret, azure.subscriptions)
+
+
+class OneToken:
+    """Always the same token, which nobody refuses."""
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": "Bearer token"}
+
+    def renew(self, refused: Mapping[str, str]) -> None:
+        raise AssertionError(f"nobody refuses {refused}")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from spotlake.scores.zones import subscription_digest
 from spotlake.state.locations import LOCATIONS
 from spotlake.stores.objects import MemoryObjects
 from tests.functional.placement_scores.double import answer, arm_error
+from tests.support.azure import OneToken
 from tests.support.scripted import wired
 
 NOW_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -66,16 +66,6 @@ class Arm(BaseAdapter):
 
     def close(self) -> None:
         return
-
-
-class OneToken:
-    """Always the same token."""
-
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": "Bearer token"}
-
-    def renew(self, refused: Mapping[str, str]) -> None:
-        raise AssertionError("nobody refuses it")
 
 
 def fetch(
