@@ -107,3 +107,22 @@ def test_a_refresh_that_fails_uses_yesterdays_locations(monkeypatch: pytest.Monk
     assert left[0] > 100
     assert left[1] < 10
     assert "locations of 2026-11-21T10:00:00Z are used" in notes[0]
+
+
+def test_the_end_of_the_secret_is_known_to_the_plan_and_said_when_it_is_near() -> None:
+    session: Any = AuthTable()
+    azure = AzureAccess(session, Settings(secret_expires_at="2026-12-20", secret_expiry_alarm_days=30))
+    assert azure.days_left(NOW_AT) is None  # nothing was read
+    azure.credentials(run(1))
+    assert azure.days_left(NOW_AT) == 26
+    assert azure.notes(NOW_AT) == ["the sign-in to Azure ends in 26 days (secret)"]
+    assert azure.notes(NOW_AT - timedelta(days=10)) == []
+    assert azure.notes(NOW_AT + timedelta(days=27)) == ["the sign-in to Azure has ended (secret)"]
+
+
+def test_a_refusal_is_final_for_its_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    azure = access(AuthTable())
+    before = azure.tokens(run(1))
+    monkeypatch.setattr(TokenSource, "is_refused", True)
+    assert azure.tokens(run(1)) is before
+    assert azure.tokens(run(2)) is not before  # it may have been mended in Azure

@@ -63,7 +63,7 @@ def test_the_question() -> None:
     address = urlsplit(str(request.url))
     assert f"{address.scheme}://{address.netloc}{address.path}" == PATH
     assert parse_qs(address.query) == {"api-version": ["2021-07-01"], "$filter": ["location eq 'eastus2'"]}
-    assert request.headers["Authorization"] == "Bearer x"
+    assert request.headers["Authorization"] == "Bearer token"
 
 
 def test_a_constrained_size() -> None:

@@ -74,14 +74,17 @@ class AzureAccess:
             self._credentials = run.attempt, found
             return found
 
-    def expiry_notes(self, days_left: int | None) -> list[str]:
-        """A sentence for people when the secret or certificate ends soon."""
-        if days_left is None or days_left >= self._settings.secret_expiry_alarm_days:
-            return []
-        what = self._settings.azure_sign_in
-        return [
-            f"the {what} for Azure ends in {days_left} days" if days_left >= 0 else f"the {what} for Azure has ended"
-        ]
+    def days_left(self, now_at: datetime) -> int | None:
+        """Days until the secret or certificate that was last read ends; None where that is not known."""
+        return None if self._credentials is None else self._credentials[1].days_left(now_at)
+
+    def notes(self, now_at: datetime) -> list[str]:
+        """Sentences for people: old credentials are used, or the secret or certificate ends soon."""
+        found, days, what = [self.kept_note] if self.kept_note else [], self.days_left(now_at), "the sign-in to Azure"
+        if days is not None and days < self._settings.secret_expiry_alarm_days:
+            proof = self._settings.azure_sign_in
+            found.append(f"{what} ends in {days} days ({proof})" if days >= 0 else f"{what} has ended ({proof})")
+        return found
 
     def tokens(self, run: Run) -> TokenSource:
         """One token source for all clients, kept while the credentials stay the same."""
