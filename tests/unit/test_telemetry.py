@@ -121,10 +121,7 @@ def test_a_secret_leaves_neither_in_a_line_nor_in_an_error(
         logger.warning(f"sent {secret}")
         logger.warning("sent %s", secret)
         logger.warning("sent", extra={"headers": {"x": secret}, "b64": base64.b64encode(secret.encode()).decode()})
-        try:
-            raise ValueError(secret)
-        except ValueError as error:
-            raise SignInError(f"refused: {secret}") from error
+        raise SignInError(f"refused: {secret}") from ValueError(secret)
 
     with pytest.raises(SignInError) as raised:
         handler({}, Context())
