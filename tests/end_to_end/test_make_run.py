@@ -232,6 +232,7 @@ METRICS = {
         "NewUnknownKinds",
         "NewPriceDisagreements",
     },
+    "history": set(),
     "report": set(),
     "notify": set(),
 }

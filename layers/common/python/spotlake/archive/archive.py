@@ -38,7 +38,7 @@ class Archive:
     """An archive.
 
     Attributes:
-        place: Where it lies.
+        place: The folder, bucket or web server that holds its objects.
     """
 
     place: Place
