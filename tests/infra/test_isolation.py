@@ -14,7 +14,7 @@ WITHOUT_RESOURCES = {
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
     *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery"),
     *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
-    *("ecr:GetAuthorizationToken", "batch:DescribeJobs", "batch:TerminateJob"),
+    *("ecr:GetAuthorizationToken", "batch:DescribeJobs", "batch:TerminateJob", "sts:GetWebIdentityToken"),
 }
 
 

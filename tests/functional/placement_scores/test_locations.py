@@ -15,6 +15,7 @@ from spotlake.scores.zones import subscription_digest
 from spotlake.state.locations import LOCATIONS
 from spotlake.stores.objects import MemoryObjects
 from tests.functional.placement_scores.double import answer, arm_error
+from tests.support.azure import OneToken
 from tests.support.scripted import wired
 
 NOW_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -75,7 +76,7 @@ def fetch(
     return fetch_locations(
         HttpClient("locations", session, RetryPolicy(attempts=1)),
         "https://management.azure.com",
-        headers=lambda: {"Authorization": "Bearer token"},
+        tokens=OneToken(),
         subscriptions=subscriptions,
         now_at=NOW_AT,
         previous=previous,

@@ -13,7 +13,8 @@ from random import random
 import requests
 
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
-from spotlake.azure.placement import API, Tokens
+from spotlake.azure.placement import API
+from spotlake.azure.signed import Tokens
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ReclaimedError, SignInError, SignInUnavailableError, SpotlakeError
 from spotlake.models import Dataset, Mode, Run, ScoreCall, WorkItem
@@ -49,7 +50,7 @@ class PlacementDeps:
         objects: The write bucket.
         ledger: The quota ledger.
         session: HTTP session with as many connections as ``threads`` (``azure.http.new_session``).
-        tokens: Source of tokens (``azure.credentials.TokenSource``).
+        tokens: Source of tokens (``azure.tokens.TokenSource``).
         subscriptions: Ids in the given order. The first one is the reference for zone numbers.
         zones: Zone map from ``azure.locations``; ``ZoneMap({}, reference=...)`` when no zone is known.
         clock: Clock of the run, for quota and times.
@@ -61,8 +62,7 @@ class PlacementDeps:
             These calls are not sent again.
         on_call_done: Called with each answered call, from the caller's thread. An exception stops the collector at
             once: no further call is sent, and no shard is written.
-        stopping: Whether the machine is being taken away. Then no shard is written, so that the next start can
-            continue.
+        stopping: Whether the machine is being taken away. Then no shard is written, and the next start continues.
         sleep, monotonic, jitter: Waiting, measuring and chance; tests pass their own.
     """
 
