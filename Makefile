@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix docs image bench clean-local bootstrap synth diff deploy destroy
+.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests fuzz check fix docs image bench clean-local bootstrap synth diff deploy destroy
 
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
 export UV_PYTHON_PREFERENCE := only-system
@@ -59,7 +59,7 @@ endif
 
 # Variables are data, from the command line and from the environment: make never expands what they hold, and the shell
 # reads it from its environment.
-DATA := $(RUN_VARIABLES) RUNS REPOSITORY CDK_ARGS
+DATA := $(RUN_VARIABLES) RUNS REPOSITORY CDK_ARGS EXAMPLES SEED
 $(foreach name,$(DATA),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
 export $(DATA)
 # Variables of `make run` become flags of `spotlake run`.
@@ -113,6 +113,10 @@ chromium: ## Install Debian's Chromium where there is none (root only; otherwise
 
 unit: setup ## Run tests/unit alone
 	@.venv/bin/pytest -q -n 2 --dist loadfile tests/unit
+
+# Not in `make test`, which tries 100 answers for each API: this takes half an hour. SEED=7 tries the same answers again.
+fuzz: setup ## Try EXAMPLES (10,000) generated answers of each of Azure's APIs
+	@.venv/bin/python -m tests.functional.fuzz $(if $(EXAMPLES),--examples "$$EXAMPLES") $(if $(SEED),--seed "$$SEED")
 
 tests: setup chromium ## Every test, without lint and types
 	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake

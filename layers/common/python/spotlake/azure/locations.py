@@ -6,6 +6,7 @@ read 2026-11). The answers are kept in the state for a day, so that few runs hav
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import TypedDict
 from spotlake.azure.answers import json_of
 from spotlake.azure.http import HttpClient
 from spotlake.errors import AzureError, UntrustedAnswerError
+from spotlake.models import ZONE_NUMBERS
 from spotlake.names import is_collected_region, region_key
 from spotlake.scores.geography import Locations, RegionZones
 from spotlake.scores.zones import subscription_digest
@@ -21,6 +23,7 @@ from spotlake.scores.zones import subscription_digest
 API = "locations"
 API_VERSION = "2022-12-01"
 _THREADS = 8
+_BUILDING = re.compile(r"[a-z0-9_-]{1,80}")  # as "koreacentral-az2", in lower case
 
 
 class LocationEntry(TypedDict):
@@ -139,7 +142,7 @@ def _is_physical(entry: LocationEntry) -> bool:
 
 
 def _zones_of(listed: list[LocationEntry]) -> RegionZones:
-    """Mappings that name both zones. In Azure's model every property of a mapping is optional.
+    """Mappings that name both zones in readable words. In Azure's model every property of a mapping is optional.
 
     Buildings are compared with those of other subscriptions and days, so they are spelt in lower case.
     """
@@ -147,9 +150,11 @@ def _zones_of(listed: list[LocationEntry]) -> RegionZones:
     for entry in listed:
         mappings = entry["availabilityZoneMappings"]
         zones = {
-            str(one["logicalZone"]): str(one["physicalZone"]).strip().lower()
+            str(one["logicalZone"]): building
             for one in (mappings if isinstance(mappings, list) else [])
-            if isinstance(one, dict) and one.get("logicalZone") and one.get("physicalZone")
+            if isinstance(one, dict)
+            and str(one.get("logicalZone")) in ZONE_NUMBERS
+            and _BUILDING.fullmatch(building := str(one.get("physicalZone") or "").strip().lower())
         }
         if zones:
             found[entry["name"]] = zones
