@@ -52,7 +52,9 @@ def many_regions() -> World:
     codes = [*known, *COMING][:REGIONS]
     sizes = sorted({size for region in known for size in world.spot_sizes(region)})
     sizes = [*sizes, *(f"Standard_D{number}s_v9" for number in range(2, 100))][:SIZES]
-    world.regions = {code: world.regions.get(code) or Region(code, code.upper(), code.title(), 3) for code in codes}
+    world.regions = {
+        code: world.regions.get(code) or Region(code, code.upper(), code.title(), 3, "", "") for code in codes
+    }
     world.ondemand = {code: dict.fromkeys(sizes, 1.0) for code in codes}
     return world
 

@@ -43,6 +43,7 @@ FUNCTION_SIZES: Mapping[str, FunctionSize] = MappingProxyType(
         "price": FunctionSize(memory_mb=256, timeout_seconds=540),
         "eviction": FunctionSize(memory_mb=256, timeout_seconds=300),
         "merge": FunctionSize(memory_mb=1024, timeout_seconds=540),
+        "history": FunctionSize(memory_mb=1024, timeout_seconds=300),
         "report": FunctionSize(memory_mb=512, timeout_seconds=60),  # it needs the CPU, not the memory
         "notify": FunctionSize(memory_mb=256, timeout_seconds=30),
     }

@@ -1,8 +1,8 @@
-"""Builds the dependency layer without Docker: ``python layers/build.py --arch arm64``.
+"""Builds the layers of dependencies without Docker: ``python layers/build.py --arch arm64``.
 
 The locked runtime dependencies (less boto3 and what only boto3 needs: the Lambda runtime has them) are
-unpacked from wheels of the wanted architecture into ``build/layers/dependencies-<arch>/python``. Nothing is
-done when the same has been built before.
+unpacked from wheels of the wanted architecture into ``build/layers/dependencies-<arch>/python``. What KeepHistory
+alone needs (pyarrow) is a layer of its own, ``history-<arch>``. Nothing is done when the same has been built before.
 """
 
 from __future__ import annotations
@@ -42,8 +42,14 @@ def locked_requirements(root: Path = ROOT) -> str:
         "--no-header",
         "--no-annotate",
         "--prune=boto3",
+        "--prune=pyarrow",
         cwd=root,
     )
+
+
+def locked_history_requirements(root: Path = ROOT) -> str:
+    """The pinned requirements of KeepHistory's own layer, with their hashes."""
+    return _uv("export", "--locked", "--only-group=history", "--no-header", "--no-annotate", cwd=root)
 
 
 def build(arch: str, target: Path, requirements: str) -> bool:
@@ -55,7 +61,9 @@ def build(arch: str, target: Path, requirements: str) -> bool:
     Raises:
         LayerError: uv failed (its words follow), or a package has no wheel for the architecture.
     """
-    mark = hashlib.sha256(f"{PLATFORMS[arch]} {PYTHON_VERSION} compiled, no tests\n{requirements}".encode()).hexdigest()
+    mark = hashlib.sha256(
+        f"{PLATFORMS[arch]} {PYTHON_VERSION} compiled, without tests, Flight and S3\n{requirements}".encode()
+    ).hexdigest()
     if (target / _MARK).exists() and (target / _MARK).read_text() == mark:
         return False
     fresh = target.with_name(target.name + ".new")
@@ -82,15 +90,15 @@ def unpacked_bytes(*folders: Path) -> int:
     return sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
 
 
-def require_within_limit(layer: Path, root: Path = ROOT) -> int:
-    """Bytes of the layer, our own layer and the largest function together.
+def require_within_limit(*layers: Path, root: Path = ROOT) -> int:
+    """Bytes of the layers, our own layer and the largest function together.
 
     Raises:
         LayerError: They are more than Lambda takes.
     """
     functions = [folder for folder in (root / "functions").iterdir() if folder.is_dir()]
     largest = max((unpacked_bytes(folder) for folder in functions), default=0)
-    total = unpacked_bytes(layer, root / "layers" / "common") + largest
+    total = unpacked_bytes(*layers, root / "layers" / "common") + largest
     if total > LIMIT_BYTES:
         raise LayerError(
             f"function and layers are {total / 2**20:.0f} MB unpacked, Lambda takes {LIMIT_BYTES / 2**20:.0f} MB: "
@@ -103,8 +111,12 @@ def _remove_ballast(python: Path) -> None:
     """What no Lambda needs: console scripts, tests that packages carry along."""
     shutil.rmtree(python / "bin", ignore_errors=True)
     (python / ".lock").unlink(missing_ok=True)
-    for folder in [*python.rglob("__pycache__"), *python.rglob("tests")]:
+    for folder in [*python.rglob("__pycache__"), *python.rglob("tests"), python / "pyarrow" / "include"]:
         shutil.rmtree(folder, ignore_errors=True)
+    # Arrow's clients of Flight and S3 are a third of its bytes. Reading and writing Parquet loads neither.
+    for pattern in ("libarrow_flight*", "_flight*", "libarrow_s3*", "_s3fs*"):
+        for file in python.glob(f"pyarrow/{pattern}"):
+            file.unlink()
 
 
 def _compile(layer: Path) -> None:
@@ -139,17 +151,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Build the dependency layer without Docker")
     parser.add_argument("--arch", choices=sorted(PLATFORMS), default="arm64")
     arch: str = parser.parse_args(arguments).arch
-    target = ROOT / "build" / "layers" / f"dependencies-{arch}"
+    target, history = (ROOT / "build" / "layers" / f"{name}-{arch}" for name in ("dependencies", "history"))
     try:
-        built = build(arch, target, locked_requirements())
-        total = require_within_limit(target)
+        made = build(arch, target, locked_requirements()), build(arch, history, locked_history_requirements())
+        total = require_within_limit(target, history)
     except LayerError as error:
         sys.stderr.write(f"layers/build.py: {error}\n")
         return 1
-    said = "built" if built else "up to date"
+    said = "built" if any(made) else "up to date"
     sys.stdout.write(
-        f"{target.relative_to(ROOT)} {said}: {unpacked_bytes(target) / 2**20:.1f} MB, "
-        f"{total / 2**20:.1f} MB of {LIMIT_BYTES / 2**20:.0f} MB with code\n"
+        f"layers for {arch} {said}: dependencies {unpacked_bytes(target) / 2**20:.1f} MB, "
+        f"history {unpacked_bytes(history) / 2**20:.1f} MB, "
+        f"together with code {total / 2**20:.1f} MB of {LIMIT_BYTES / 2**20:.0f} MB\n"
     )
     return 0
 

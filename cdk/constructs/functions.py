@@ -1,4 +1,4 @@
-"""The Lambda functions: one builder, a table of sizes, two layers."""
+"""The Lambda functions: one builder, a table of sizes, two layers, and one more of KeepHistory."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Archit
 
 
 class Functions(Construct):
-    """All functions by name: plan, sps, price, eviction, merge, report, notify."""
+    """All functions by name: plan, sps, price, eviction, merge, history, report, notify."""
 
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings, topic: sns.ITopic) -> None:
         super().__init__(scope, name)
         self._settings = settings
         # Excludes byte code that this machine made of our sources. The built layer's byte code stays.
         common = self._build_layer("Common", ROOT / "layers/common", exclude=["**/__pycache__"])
-        self._layers = [common, self._build_dependencies()]
+        self._layers = [common, self._build_dependencies("dependencies")]
+        self._own_layers = {"history": [self._build_dependencies("history")]}
         self.environment = {**settings.running.to_environment(), "LOG_LEVEL": settings.log_level}
         self.by_name = {one: self._build_function(one) for one in FUNCTION_SIZES}
         self.by_name["notify"].add_environment("SPOTLAKE_TOPIC_ARN", topic.topic_arn)
@@ -54,7 +55,7 @@ class Functions(Construct):
             architecture=_ARCHITECTURES[self._settings.architecture],
             handler="handler.lambda_handler",
             code=lambda_.Code.from_asset(str(ROOT / "functions" / name), exclude=["__pycache__"]),
-            layers=self._layers,
+            layers=[*self._layers, *self._own_layers.get(name, ())],
             memory_size=size.memory_mb,
             timeout=cdk.Duration.seconds(size.timeout_seconds),
             environment=self.environment,
@@ -74,21 +75,21 @@ class Functions(Construct):
             compatible_architectures=[_ARCHITECTURES[self._settings.architecture]],
         )
 
-    def _build_dependencies(self) -> lambda_.LayerVersion:
+    def _build_dependencies(self, name: str) -> lambda_.LayerVersion:
         architecture = self._settings.architecture
-        folder = ROOT / f"build/layers/dependencies-{architecture}"
+        folder = ROOT / f"build/layers/{name}-{architecture}"
         if not folder.exists():
-            _make_layer(architecture)
-        return self._build_layer("Dependencies", folder)
+            _make_layers(architecture)
+        return self._build_layer(name.capitalize(), folder)
 
 
-def _make_layer(architecture: str) -> None:
-    """Build the layer of dependencies, as ``make`` does, for direct calls of the CDK CLI (``cdk bootstrap``)."""
-    sys.stderr.write(f"making the layer of dependencies for {architecture} (once; some seconds)\n")
+def _make_layers(architecture: str) -> None:
+    """Build the layers of dependencies, as ``make`` does, for direct calls of the CDK CLI (``cdk bootstrap``)."""
+    sys.stderr.write(f"making the layers of dependencies for {architecture} (once; some seconds)\n")
     command = [sys.executable, str(ROOT / "layers/build.py"), "--arch", architecture]
     done = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False)
     if done.returncode:
-        raise ConfigurationError(f"the layer for {architecture} cannot be made: its own words stand above")
+        raise ConfigurationError(f"the layers for {architecture} cannot be made: its own words stand above")
 
 
 def retention(days: int) -> logs.RetentionDays:

@@ -51,6 +51,7 @@ def grant_all(
     granter.price_history(roles["eviction"])
     granter.quota(roles["sps"])
     granter.merge(roles["merge"])
+    granter.history(roles["history"])
     granter.report(roles["report"])
     granter.notify(roles["notify"], topic)
     granter.full_run(job.job_role)
@@ -115,6 +116,11 @@ class _Granter:
         actions = ("PutItem", "UpdateItem", "GetItem", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate")
         _allow(role, [f"dynamodb:{action}" for action in actions], [table])
 
+    def history(self, role: iam.IRole) -> None:
+        written = keys.HISTORY_PREFIX, keys.LATEST_TABLE
+        self._read(role, keys.MERGED_CHAIN, keys.MERGED_STATES_PREFIX, *written)
+        self._write(role, *written)
+
     def report(self, role: iam.IRole) -> None:
         # The page compares the snapshot of this run with the one before.
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX, _LOCALFILE_PREFIX, _SNAPSHOTS)
@@ -146,8 +152,9 @@ class _Granter:
         self._read_production(role)
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, "rawdata/azure/")
         self._write(
-            role, keys.STATE_PREFIX, keys.WORK_PREFIX, *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset)
-        )
+            role, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.SIZES_PREFIX, keys.LATEST_SIZES,
+            *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset),
+        )  # fmt: skip
         self.quota(role)
         self.turns(role)
         self._sign_in(role)

@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
@@ -70,6 +71,7 @@ class Monitoring(Construct):
         self._watch_sign_in()
         if self._settings.schedule_enabled:
             self._watch_schedule()
+        self._watch_history(functions.by_name["history"])
         self._watch_functions(functions)
         HealthDashboard(
             self,
@@ -128,6 +130,16 @@ class Monitoring(Construct):
             1,
             "No placement-score call could be reserved for two hours: is somebody else using up the quota?",
             operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        )
+
+    def _watch_history(self, history: lambda_.Function) -> None:
+        # No run fails with its history, so nothing else tells it. Lambda counts the failures, those of imports too.
+        self._alarm(
+            "History",
+            history.metric_errors(period=cdk.Duration.minutes(30), statistic="Minimum"),
+            1,
+            "The change history could not be kept for half an hour: read the log of function history. The chain has "
+            "the states of a day; what fails longer is told at a later slot than it happened.",
         )
 
     def _watch_sign_in(self) -> None:

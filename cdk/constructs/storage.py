@@ -10,7 +10,9 @@ from constructs import Construct
 from cdk.settings import StackSettings
 from spotlake import keys
 
-_OLD_WORK_DAYS = 14  # work, checkpoints and ends of attempts
+_OLD_WORK_DAYS = (
+    14  # work, checkpoints and ends of attempts; changes of single slots, which stand in the files of their days
+)
 TTL_ATTRIBUTE = "ExpiresAt"
 
 
@@ -51,6 +53,7 @@ class Storage(Construct):
             ),
             # No rule for the merged states: the merge deletes those that the chain does not name.
             s3.LifecycleRule(prefix=keys.WORK_PREFIX, expiration=cdk.Duration.days(_OLD_WORK_DAYS)),
+            s3.LifecycleRule(prefix=keys.HISTORY_RUNS_PREFIX, expiration=cdk.Duration.days(_OLD_WORK_DAYS)),
             s3.LifecycleRule(prefix=keys.STATE_PREFIX + "work/", expiration=cdk.Duration.days(_OLD_WORK_DAYS)),
         ]
         if settings.rawdata_expire_days:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,6 +53,7 @@ class ListingDays:
         objects, workloads: The stores.
         results: Results of each run's merge, the newest last.
         reports: Reports of the collectors.
+        sizes: The collector of sizes.
     """
 
     azure: SimulatedAzure
@@ -60,6 +62,7 @@ class ListingDays:
     workloads: MemoryWorkloads = field(default_factory=MemoryWorkloads)
     results: list[MergeResult] = field(default_factory=list)
     reports: list[CollectorReport] = field(default_factory=list)
+    sizes: Callable[[Run, Mapping[str, Iterable[str]]], object] = lambda *_: None
 
     def __post_init__(self) -> None:
         self.settings = Settings(**cast("dict[str, Any]", self.azure.settings()))
@@ -100,6 +103,7 @@ class ListingDays:
                     collect_scores=_no_call,
                     stopping=lambda: False,
                     on_report=self.reports.append,
+                    collect_sizes=self.sizes,
                 ),
             )
         else:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from spotlake_local.azure import subscriptions
+from spotlake_local.azure import resource_skus, subscriptions
 from spotlake_local.azure.answers import json_answer
 from spotlake_local.azure.faults import Fault
 from spotlake_local.azure.paths import location_of, with_arm_headers
@@ -57,8 +57,8 @@ class Lists:
         return await self._of_one(request, "locations", "locations/read", subscriptions.LOCATION_VERSIONS, "locations")
 
     async def compute_skus(self, request: Request) -> Response:
-        """Sizes, of one region when the filter names it."""
-        return await self._of_one(request, "skus", "skus/read", subscriptions.SKU_VERSIONS, "skus")
+        """Sizes and disks, of one region when the filter names it."""
+        return await self._of_one(request, "skus", "skus/read", resource_skus.VERSIONS, "skus")
 
     async def usages(self, request: Request) -> Response:
         """VCPU quota of a region."""
@@ -90,12 +90,9 @@ class Lists:
             return {"value": value}
         if what == "skus":
             region = query.get("$filter", "").rpartition(" eq ")[2].strip("'").lower()
-            regions = [one for one in self.simulator.world.ondemand if region in ("", one)]
-            return {
-                "value": [
-                    sku for one in regions for sku in subscriptions.skus_of(self.simulator.world, subscription, one)
-                ]
-            }
+            world = self.simulator.world
+            regions = [one for one in world.ondemand if region in ("", one)]
+            return {"value": [sku for one in regions for sku in resource_skus.skus_of(world, subscription, one)]}
         if what == "usages":
             location = location_of(request)
             self.simulator.check_location(location, request.query_params["api-version"], "locations/usages", ())

@@ -1,8 +1,7 @@
-"""What ARM lists of subscriptions: themselves, their locations, the sizes they may use, their vCPU quota.
+"""What ARM lists of subscriptions: themselves, their locations, their vCPU quota.
 
-Shapes: Microsoft's specifications of subscriptions 2022-12-01 and compute SKUs 2021-07-01, and captured lists of
-locations (2026). Besides the regions of the world a list has logical ones, stages and canaries, and edge zones when
-asked.
+Shapes: Microsoft's specification of subscriptions 2022-12-01, and captured lists of locations (2026). Besides the
+regions of the world a list has logical ones, stages and canaries, and edge zones when asked.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from spotlake_local.azure.world import World, chance
 
 LOCATION_VERSIONS = ("2016-06-01", "2020-01-01", "2021-01-01", "2022-12-01")
 ZONES_SINCE = "2022-12-01"
-SKU_VERSIONS = ("2019-04-01", "2021-07-01")
 USAGE_VERSIONS = ("2023-07-01", "2024-03-01", "2024-07-01", "2024-11-01", "2025-04-01", "2025-11-01", "2026-04-01")
 _LOGICAL = {
     "asia": "Asia", "asiapacific": "Asia Pacific", "europe": "Europe", "france": "France", "global": "Global",
@@ -22,14 +20,6 @@ _LOGICAL = {
 _STAGES = {"centralusstage": "Central US (Stage)", "eastus2stage": "East US 2 (Stage)", "eastusslv": "East US SLV"}
 _CANARIES = {"eastus2euap": "East US 2 EUAP", "centraluseuap": "Central US EUAP"}
 _EDGE_ZONES = {"attdallas1": ("ATT Dallas 1", "southcentralus"), "ezecustomerlabboston1": ("Lab Boston 1", "eastus")}
-# First words of a billing name -> geography, and the group that regional display names begin with.
-_GEOGRAPHIES = {
-    "US": ("United States", "US"), "EU": ("Europe", "Europe"), "KR": ("Korea", "Asia Pacific"),
-    "JA": ("Japan", "Asia Pacific"), "IN": ("India", "Asia Pacific"), "AU": ("Australia", "Asia Pacific"),
-    "AP": ("Asia Pacific", "Asia Pacific"), "BR": ("Brazil", "South America"), "CA": ("Canada", "Canada"),
-    "ZA": ("South Africa", "Africa"), "AE": ("UAE", "Middle East"), "QA": ("Qatar", "Middle East"),
-    "IL": ("Israel", "Middle East"),
-}  # fmt: skip
 
 
 def subscription_of(subscription: str, tenant: str, number: int) -> dict[str, Any]:
@@ -71,25 +61,6 @@ def locations_of(
     return listed
 
 
-def skus_of(world: World, subscription: str, region: str) -> list[dict[str, Any]]:
-    """Sizes of virtual machines of one region, with zones and this subscription's restrictions."""
-    zones = sorted(world.zone_numbers(subscription, region))
-    return [
-        {
-            "resourceType": "virtualMachines",
-            "name": size,
-            "tier": size.partition("_")[0],
-            "size": size.partition("_")[2],
-            "family": f"standard{size.rpartition('_')[2]}Family",
-            "locations": [region],
-            "locationInfo": [{"location": region, "zones": zones, "zoneDetails": []}],
-            "capabilities": [{"name": "LowPriorityCapable", "value": "True"}],
-            "restrictions": _restrictions(region, restricted=world.is_restricted(subscription, region, size)),
-        }
-        for size in world.spot_sizes(region)
-    ]
-
-
 def usages_of(world: World, subscription: str, region: str) -> list[dict[str, Any]]:
     """VCPU quota of a region: that of spot machines, and the total."""
     del world
@@ -101,23 +72,14 @@ def usages_of(world: World, subscription: str, region: str) -> list[dict[str, An
     ]
 
 
-def _restrictions(region: str, *, restricted: bool) -> list[dict[str, Any]]:
-    if not restricted:
-        return []
-    info = {"locations": [region]}
-    reason = "NotAvailableForSubscription"
-    return [{"type": "Location", "values": [region], "restrictionInfo": info, "reasonCode": reason}]
-
-
 def _region(world: World, subscription: str, code: str) -> dict[str, Any]:
     region = world.regions[code]
-    geography, group = _GEOGRAPHIES.get(region.location.split()[0], ("Europe", "Europe"))
     location = _other(subscription, code, region.display_name, "Physical")
-    location["regionalDisplayName"] = f"({group}) {region.display_name}"
+    location["regionalDisplayName"] = f"({region.geography_group}) {region.display_name}"
     location["metadata"] |= {
         "regionCategory": "Recommended" if region.zones else "Other",
-        "geography": geography,
-        "geographyGroup": group,
+        "geography": region.geography,
+        "geographyGroup": region.geography_group,
         "physicalLocation": region.display_name,
         "longitude": f"{chance('longitude', code) * 360 - 180:.4f}",
         "latitude": f"{chance('latitude', code) * 120 - 60:.4f}",

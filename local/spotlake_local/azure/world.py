@@ -40,12 +40,14 @@ _CHANCES = 2**64
 
 @dataclass(frozen=True)
 class Region:
-    """A region: ARM code, billing name ("KR Central"), display name, zones (0 or 3)."""
+    """A region: ARM code, billing name ("KR Central"), display name, zones (0 or 3), geography and its group."""
 
     code: str
     location: str
     display_name: str
     zones: int
+    geography: str
+    geography_group: str
 
 
 def chance(*parts: object) -> float:
@@ -63,7 +65,12 @@ class World:
         with (DATA / "regions.csv").open(encoding="utf-8") as file:
             self.regions = {
                 row["armRegionName"]: Region(
-                    row["armRegionName"], row["location"], row["arm_display_name"], int(row["zones"])
+                    code=row["armRegionName"],
+                    location=row["location"],
+                    display_name=row["arm_display_name"],
+                    zones=int(row["zones"]),
+                    geography=row["geography"],
+                    geography_group=row["geography_group"],
                 )
                 for row in csv.DictReader(file)
             }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from spotlake_local.azure.machines import machine_of
 from tests.functional.simulator.conftest import Caller, error_of
 
 SUPPORTED = "2025-06-05, 2026-05-05-preview, 2026-09-05-preview, 2026-10-05-preview"
@@ -158,7 +159,15 @@ def test_subscriptions_sizes_and_quota(caller: Caller) -> None:
     )
     compute = f"{path}/providers/Microsoft.Compute"
     skus = caller.arm("GET", f"{compute}/skus?$filter=location eq 'koreacentral'", version="2021-07-01").json()["value"]
-    assert {sku["name"] for sku in skus} == set(caller.azure.world().spot_sizes("koreacentral"))
+    machines = {sku["name"]: sku for sku in skus if sku["resourceType"] == "virtualMachines"}
+    assert machines.keys() == {one for one in caller.azure.world().ondemand["koreacentral"] if machine_of(one)}
+    assert len(machines) < len(skus)  # disks are in the list too
+    told = {one["name"]: one["value"] for one in machines["Standard_NC4as_T4_v3"]["capabilities"]}
+    assert (told["vCPUs"], told["vCPUsAvailable"], told["MemoryGB"], told["GPUs"]) == ("4", "4", "28", "1")
+    spot = {
+        name for name, sku in machines.items() if {"name": "LowPriorityCapable", "value": "True"} in sku["capabilities"]
+    }
+    assert spot == set(caller.azure.world().spot_sizes("koreacentral"))
     usages = caller.arm("GET", f"{compute}/locations/koreacentral/usages", version="2024-11-01").json()["value"]
     assert {one["name"]["value"] for one in usages} == {"lowPriorityCores", "cores"}
 

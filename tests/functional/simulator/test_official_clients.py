@@ -139,6 +139,11 @@ def test_subscriptions_and_their_locations(caller: Caller, common: dict[str, Any
 
 def test_sizes_and_quota(caller: Caller, common: dict[str, Any]) -> None:
     client = ComputeManagementClient(subscription_id=caller.subscription, **common)
-    sizes = {sku.name for sku in client.resource_skus.list(filter="location eq 'koreacentral'")}
-    assert sizes == set(caller.azure.world().spot_sizes("koreacentral"))
+    listed = {sku.name: sku for sku in client.resource_skus.list(filter="location eq 'koreacentral'")}
+    assert listed.keys() >= set(caller.azure.world().spot_sizes("koreacentral"))
+    told = {one.name: one.value for one in listed["Standard_E8-4ds_v5"].capabilities or ()}
+    assert (told["vCPUs"], told["vCPUsAvailable"], told["MemoryGB"]) == ("8", "4", "64")
+    places = listed["Standard_E8-4ds_v5"].location_info or []
+    assert [one.location for one in places] == ["koreacentral"]
+    assert set(places[0].zones or ()) <= {"1", "2", "3"}
     assert {one.name.value for one in client.usage.list("koreacentral")} == {"lowPriorityCores", "cores"}

@@ -133,6 +133,22 @@ class MergeResult(TypedDict):
     manifest_key: str
 
 
+class HistoryEvent(TypedDict):
+    """Event of KeepHistory: the attempt that was merged, for the logs."""
+
+    run: RunJson
+
+
+class HistoryResult(TypedDict):
+    """Result of KeepHistory: slots written and their rows, days compacted, and what was left for want of time."""
+
+    slots: int
+    history_rows: int
+    compacted_days: int
+    slots_left: int
+    days_left: int
+
+
 class ReportEvent(TypedDict):
     """Event of Report: the attempt, and the results of the steps before."""
 

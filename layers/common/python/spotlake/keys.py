@@ -20,6 +20,8 @@ PRODUCTION_INVALID_INSTANCE_TYPES = PRODUCTION_STATE_PREFIX + "invalid_instance_
 # Written: what readers of the archive know.
 MANIFEST_PREFIX = "runs/azure/"
 LATEST = "latest_data/latest_azure.json"
+LATEST_TABLE = "latest_data/latest_azure.parquet"
+LATEST_SIZES = "latest_data/latest_sizes_azure.csv.gz"
 QUERY_SELECTOR = "query-selector/azure/query_selector.json"
 
 # Written: our own state, versioned by the bucket, each with a schema number inside.
@@ -38,6 +40,7 @@ LAST_GOOD = STATE_PREFIX + "last_good.json.gz"
 PRICE_MEMORY = STATE_PREFIX + "price_memory.json.gz"
 FULL_RUNS = STATE_PREFIX + "full_runs.json"
 HEALTH = STATE_PREFIX + "health.json"
+SIZES = STATE_PREFIX + "sizes.json.gz"
 PRODUCTION_SEEN = STATE_PREFIX + "production_seen.json"
 
 DOUBTS_PREFIX = STATE_PREFIX + "doubts/"
@@ -47,6 +50,16 @@ WORK_PREFIX = "work/azure/"
 
 # Written: the second witness of prices, as Resource Graph told it, beside the shards.
 PRICE_HISTORY_PREFIX = "rawdata/azure/price_history/"
+
+# Written: the change history (docs/history.md). Query engines read ``day=`` and ``month=`` as partitions.
+HISTORY_PREFIX = "history/azure/"
+HISTORY_INDEX = HISTORY_PREFIX + "index.json"
+HISTORY_RUNS_PREFIX = HISTORY_PREFIX + "runs/"
+HISTORY_DAYS_PREFIX = HISTORY_PREFIX + "days/"
+HISTORY_STATES_PREFIX = HISTORY_PREFIX + "states/"
+HISTORY_REGIONS_PREFIX = HISTORY_PREFIX + "workloads/"
+# Written: facts of sizes, a file a day, beside the shards.
+SIZES_PREFIX = "rawdata/azure/sizes/"
 _SLOT_FORM = "%Y/%m/%d/%H-%M"
 _SLOT_LENGTH = len("2025/12/15/10-00")
 
@@ -78,6 +91,11 @@ def price_histories_of_slot(slot_at: datetime) -> str:
 def price_history(slot_at: datetime, region: str, attempt: int) -> str:
     """Resource Graph's price history of a region, as read in one attempt."""
     return f"{price_histories_of_slot(slot_at)}{region}.{attempt}.jsonl.gz"
+
+
+def sizes_file(slot_at: datetime, attempt: int) -> str:
+    """Facts of all sizes and regions as they were known after one attempt."""
+    return f"{SIZES_PREFIX}{_slot(slot_at)}.{attempt}.csv.gz"
 
 
 def folders_of_slots() -> tuple[str, ...]:
@@ -183,3 +201,28 @@ def first_form_record(slot_at: datetime) -> str:
 def merged_state(run_id: str, version: int, attempt: int) -> str:
     """The merged state after a run, in one version of the chain, by one writer."""
     return f"{MERGED_STATES_PREFIX}{run_id}-{version}-{attempt}.gz"
+
+
+def history_run(slot_at: datetime) -> str:
+    """The changes of one slot."""
+    return f"{HISTORY_RUNS_PREFIX}{_slot(slot_at)}.parquet"
+
+
+def history_day(day: date) -> str:
+    """The changes of a day."""
+    return f"{HISTORY_DAYS_PREFIX}day={day:%Y-%m-%d}/changes.parquet"
+
+
+def history_times(day: date) -> str:
+    """The times of values that do not follow from the changes of a day."""
+    return f"{HISTORY_PREFIX}times/day={day:%Y-%m-%d}/times.parquet"
+
+
+def history_state(day: date) -> str:
+    """All live workloads before the first slot of a day."""
+    return f"{HISTORY_STATES_PREFIX}day={day:%Y-%m-%d}/state.parquet"
+
+
+def history_region(day: date, region: str) -> str:
+    """The changes of a region in the month of that day."""
+    return f"{HISTORY_REGIONS_PREFIX}month={day:%Y-%m}/{region}.parquet"

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
     from spotlake.planning.attempt import Work
     from spotlake.state.checkpoints import Checkpoint
+    from spotlake.usecases.collect.sizes import SizesDeps
     from spotlake.usecases.full_run.run_full import FullRunDeps
+    from spotlake.usecases.keep_history.keep_history import HistoryDeps
     from spotlake.usecases.merge.finish_run import FinishDeps
     from spotlake.usecases.notify.notify import NotifyDeps
     from spotlake.usecases.plan.plan_run import PlanDeps
@@ -139,6 +141,19 @@ class Services:
             owed=work.owed_sizes() if work is not None else None,
         )
 
+    def sizes_deps(self, run: Run, deadline: Deadline, stopping: Callable[[], bool]) -> SizesDeps:
+        """Dependencies of the collector of sizes."""
+        from spotlake.usecases.collect.sizes import SizesDeps
+
+        placement = self.placement_deps(run, deadline)
+        known = LOCATIONS.read(self.objects)
+        return SizesDeps(
+            objects=self.objects, session=new_session(), tokens=placement.tokens,
+            subscriptions=placement.subscriptions, zones=placement.zones,
+            geographies=known.geographies if known else {},
+            clock=placement.clock, deadline=deadline, settings=self.settings, stopping=stopping,
+        )  # fmt: skip
+
     def prepare_deps(self, run: Run, deadline: Deadline) -> PrepareDeps:
         """Dependencies of preparing a collection. Signs in if the subscriptions must be asked for locations.
 
@@ -192,6 +207,7 @@ class Services:
         from spotlake.usecases.collect.eviction_rates import collect_eviction_rates
         from spotlake.usecases.collect.placement_scores import collect_placement_scores
         from spotlake.usecases.collect.prices import collect_prices
+        from spotlake.usecases.collect.sizes import collect_sizes
         from spotlake.usecases.full_run.run_full import FullRunDeps, OnListed
 
         def prices(run: Run, item: WorkItem, on_listed: OnListed) -> CollectorReport:
@@ -218,6 +234,7 @@ class Services:
             collect_scores=scores,
             stopping=stopping,
             on_report=on_report,
+            collect_sizes=lambda run, pairs: collect_sizes(run, pairs, self.sizes_deps(run, deadline, stopping)),
         )
 
     def finish_deps(self, run: Run, deadline: Deadline) -> FinishDeps:
@@ -237,6 +254,12 @@ class Services:
             settings=self.settings,
         )
         return FinishDeps(merge=merge, objects=self.objects)
+
+    def history_deps(self, deadline: Deadline) -> HistoryDeps:
+        """Dependencies of KeepHistory."""
+        from spotlake.usecases.keep_history.keep_history import HistoryDeps
+
+        return HistoryDeps(objects=self.objects, wall=self.wall, deadline=deadline, settings=self.settings)
 
     def report_deps(self) -> ReportDeps:
         """Dependencies of Report."""

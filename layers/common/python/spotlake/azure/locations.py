@@ -16,14 +16,16 @@ from spotlake.azure.answers import json_of
 from spotlake.azure.http import HttpClient
 from spotlake.errors import AzureError, UntrustedAnswerError
 from spotlake.models import ZONE_NUMBERS
-from spotlake.names import is_collected_region, region_key
+from spotlake.names import is_collected_region, printable, region_key
 from spotlake.scores.geography import Locations, RegionZones
 from spotlake.scores.zones import subscription_digest
+from spotlake.sizes.geography import Geography
 
 API = "locations"
 API_VERSION = "2022-12-01"
 _THREADS = 8
 _BUILDING = re.compile(r"[a-z0-9_-]{1,80}")  # as "koreacentral-az2", in lower case
+_LONGEST_TEXT = 60  # of a geography's name
 
 
 class LocationEntry(TypedDict):
@@ -62,6 +64,9 @@ def fetch_locations(
     if not answers:
         raise next(iter(errors.values()))
     zones = {digest: dict(known) for digest, known in previous.zones.items()} if previous else {}
+    geographies = dict(previous.geographies) if previous else {}
+    for listed in answers.values():
+        geographies |= _geographies_of(listed)
     for name, listed in answers.items():  # a region whose zones an answer leaves out keeps its last known zones
         digest = subscription_digest(name)
         zones[digest] = {**zones.get(digest, {}), **_zones_of(listed)}
@@ -80,6 +85,7 @@ def fetch_locations(
         reference=chosen,
         zones={digest: known for digest, known in zones.items() if digest in wanted},
         failed={subscription_digest(name): str(error) for name, error in errors.items()},
+        geographies=geographies,
     )
 
 
@@ -139,6 +145,19 @@ def _is_physical(entry: LocationEntry) -> bool:
     kind = metadata.get("regionType") if isinstance(metadata, dict) else None
     is_region = str(entry["type"]).lower() == "region"
     return is_region and str(kind).lower() == "physical" and is_collected_region(entry["name"])
+
+
+def _geographies_of(listed: list[LocationEntry]) -> dict[str, Geography]:
+    """Where the public regions are. An entry without both texts says nothing, and texts of others are cut short."""
+    found = {}
+    for entry in listed:
+        metadata = entry["metadata"]
+        if not isinstance(metadata, dict) or not is_collected_region(entry["name"]):
+            continue
+        texts = [metadata.get(name) for name in ("geography", "geographyGroup")]
+        if all(isinstance(text, str) and text.strip() for text in texts):
+            found[entry["name"]] = Geography(*(printable(str(text)).strip()[:_LONGEST_TEXT] for text in texts))
+    return found
 
 
 def _zones_of(listed: list[LocationEntry]) -> RegionZones:

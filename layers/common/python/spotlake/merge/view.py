@@ -59,7 +59,7 @@ class View:
             live=np.concatenate([row_live, pair_live & ~scored]),
             t2=np.concatenate([thresholds(seen, 2), none]),
             t3=np.concatenate([thresholds(seen, 3), none]),
-            savings=_savings(state.pair["spot"], state.pair["ondemand"]),
+            savings=savings_percent(state.pair["spot"], state.pair["ondemand"]),
         )
 
     @property
@@ -81,6 +81,7 @@ class View:
         return order
 
 
-def _savings(spot: Column, ondemand: Column) -> Column:
+def savings_percent(spot: Column, ondemand: Column) -> Column:
+    """Savings in percent of the on-demand price, two decimals; nan when a price is unknown."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.round((ondemand - spot) / ondemand * 100, 2)

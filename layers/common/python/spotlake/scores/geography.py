@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from spotlake.scores.zones import ZoneMap, subscription_digest
+from spotlake.sizes.geography import Geography
 
 REFRESH = timedelta(days=1)
 type RegionZones = dict[str, dict[str, str]]  # region -> logical zone -> physical zone
@@ -23,6 +24,7 @@ class Locations:
         reference: Digest of the subscription whose zone numbers are reported: chosen once, "" before.
         failed: Digest of each subscription that did not answer -> cause. Such a subscription keeps its last known
             zones.
+        geographies: Region -> geography and group, as any subscription's list said last.
     """
 
     fetched_at: datetime
@@ -30,6 +32,7 @@ class Locations:
     zones: Mapping[str, RegionZones]
     reference: str = ""
     failed: Mapping[str, str] = field(default_factory=dict)
+    geographies: Mapping[str, Geography] = field(default_factory=dict)
 
     def is_fresh(self, now_at: datetime, subscriptions: Sequence[str]) -> bool:
         """Whether this is new enough: less than a day old, and every subscription was asked."""

@@ -8,6 +8,7 @@ from typing import NotRequired, TypedDict
 from spotlake import keys
 from spotlake.models import from_iso, to_iso
 from spotlake.scores.geography import Locations, RegionZones
+from spotlake.sizes.geography import Geography
 from spotlake.state.kinds import Advice
 
 
@@ -19,6 +20,7 @@ class LocationsJson(TypedDict):
     zones: Mapping[str, RegionZones]
     failed: Mapping[str, str]
     reference: NotRequired[str]  # since 0.2.0
+    geographies: NotRequired[Mapping[str, tuple[str, str]]]  # region -> geography, group
 
 
 def _parse(content: LocationsJson) -> Locations:
@@ -28,6 +30,7 @@ def _parse(content: LocationsJson) -> Locations:
         zones=content["zones"],
         failed=content["failed"],
         reference=content.get("reference", ""),
+        geographies={region: Geography(*told) for region, told in content.get("geographies", {}).items()},
     )
 
 
@@ -40,6 +43,7 @@ def _dump(locations: Locations | None) -> Mapping[str, object]:
         "zones": locations.zones,
         "failed": locations.failed,
         "reference": locations.reference,
+        "geographies": {region: tuple(told) for region, told in locations.geographies.items()},
     }
     return content
 

@@ -7,7 +7,7 @@ checkpoint, so no call with a stored answer is sent again. The state machine's M
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -62,6 +62,7 @@ class FullRunDeps:
         collect_prices: The price collector. It calls its third argument with the listing.
         collect_eviction_rates: The eviction-rate collector. All collectors are called from threads.
         collect_scores: The placement-score collector; it gets the attempt's work and the stored calls.
+        collect_sizes: Asks for the facts of sizes, given the sizes of each region; it is a side input.
         stopping: Whether the machine is being taken away. The collectors' deadline is then over.
         on_report: Called with the report of each finished collector.
     """
@@ -74,6 +75,7 @@ class FullRunDeps:
     collect_scores: Callable[[Run, WorkItem, Work, Checkpoint], CollectorReport]
     stopping: Callable[[], bool]
     on_report: Callable[[CollectorReport], None]
+    collect_sizes: Callable[[Run, Mapping[str, Iterable[str]]], object] = lambda *_: None
 
 
 def run_full(run: Run, deps: FullRunDeps) -> list[CollectorReport]:
@@ -113,7 +115,13 @@ class _FullRun:
 
     def run_all(self) -> list[CollectorReport]:
         work = read_work(self.deps.objects, self.run.slot_at, self.run.attempt) or self._prepare()
-        with ThreadPoolExecutor(_REGION_THREADS) as scores, ThreadPoolExecutor(_EVICTION_THREADS) as rates:
+        with (
+            ThreadPoolExecutor(1) as sizes,
+            ThreadPoolExecutor(_REGION_THREADS) as scores,
+            ThreadPoolExecutor(_EVICTION_THREADS) as rates,
+        ):
+            if not self.record.scope.filtered and not self.record.scope.resume:
+                sizes.submit(self._collect_sizes, work)
             pending = [
                 *(scores.submit(self._collect_scores, item, work) for item in work.items.values()),
                 *(rates.submit(self._collect_rates, item) for item in work.items.values()),
@@ -209,6 +217,13 @@ class _FullRun:
         except ShardRefusedError:
             return None
         return [row for row in rows if row.spot_price_usd_per_hour is not None]
+
+    def _collect_sizes(self, work: Work) -> None:
+        """Ask for the facts of sizes. Whatever goes wrong with them, the run goes on."""
+        try:
+            self.deps.collect_sizes(self.run, {region: item.instance_types for region, item in work.items.items()})
+        except Exception as error:  # noqa: BLE001 - a side input stops no run
+            _LOG.warning("no facts of sizes: %s: %s", type(error).__name__, error)
 
     def _collect_rates(self, item: WorkItem) -> None:
         if item.is_due(Dataset.EVICTION):

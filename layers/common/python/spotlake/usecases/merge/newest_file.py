@@ -11,15 +11,22 @@ _ROUNDS = 8
 
 
 def put_newest(
-    objects: ObjectStore, key: str, body: bytes, content_type: str, *, is_overtaken: Callable[[], bool]
+    objects: ObjectStore,
+    key: str,
+    body: bytes,
+    content_type: str,
+    *,
+    content_encoding: str | None = "gzip",
+    is_overtaken: Callable[[], bool],
 ) -> None:
     """Write a file, unless a newer state is committed: then the merge of that state writes the file.
 
     Args:
         objects: The write bucket.
         key: Key of the file.
-        body: Gzip.
+        body: The content, packed if ``content_encoding`` says so.
         content_type: Media type of the unpacked content.
+        content_encoding: "gzip" for what browsers unpack; None for what is stored as it is.
         is_overtaken: Whether a newer state is committed; asked after the file has been read.
 
     Raises:
@@ -34,7 +41,7 @@ def put_newest(
                 key,
                 body,
                 content_type=content_type,
-                content_encoding="gzip",
+                content_encoding=content_encoding,
                 if_absent=stored is None,
                 if_etag=stored.etag if stored else None,
             )

@@ -1,0 +1,216 @@
+"""An archive, opened for reading. It needs no emulator, no account of Azure and no state of its own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spotlake import keys
+from spotlake.archive.places import Place, place_of
+from spotlake.archive.ranged import read_ranged
+from spotlake.archive.result import Result
+from spotlake.errors import InvalidInputError, StoreError
+from spotlake.history.blocks import Block
+from spotlake.history.fields import CHANGES, KEYS, VALUES
+from spotlake.history.files import DAY, STATE, from_parquet, to_table
+from spotlake.history.frames import view_of
+from spotlake.history.index import Index
+from spotlake.history.replay import values_after
+from spotlake.merge.files import Files
+from spotlake.merge.state import slot_number
+from spotlake.models import floor_to_slot, run_id_of, to_iso
+from spotlake.state.history_files import HistoryReader, frame_at, read_index
+
+_BEFORE = datetime.min.replace(tzinfo=UTC)
+_TEXTS = ("region", "instance_type", "zone", "physical_zone", "region_name")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive.
+
+    Attributes:
+        place: Where it lies.
+    """
+
+    place: Place
+
+    @functools.cached_property
+    def index(self) -> Index:
+        """What the change history has. Raises StoreError when there is no history."""
+        found = self.place.get(keys.HISTORY_INDEX)
+        if found is None:
+            raise StoreError(f"{self.place.bucket}: no {keys.HISTORY_INDEX}; is this an archive, and has it a run?")
+        return read_index(found.body)
+
+    @property
+    def first_slot_at(self) -> datetime:
+        """The first slot of the history."""
+        return self._known(self.index.first_slot_at)
+
+    @property
+    def last_slot_at(self) -> datetime:
+        """The newest slot of the history."""
+        return self._known(self.index.last_slot_at)
+
+    def latest(self) -> Result:
+        """All live workloads now: a row each, with the last known values."""
+        return self.at(self.last_slot_at)
+
+    def at(self, moment: datetime) -> Result:
+        """All live workloads at a moment, as the last slot until then has them.
+
+        Raises:
+            InvalidInputError: The moment is before the first slot.
+        """
+        slot_at = self._slot(moment)
+        return Result(_plain(to_table(self._values(slot_at), STATE)), slot_at)
+
+    def history(
+        self,
+        instance_type: str,
+        region: str,
+        zone: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Result:
+        """The values of a size in a region, a row for each change, with all values from then on.
+
+        Args:
+            instance_type: ARM name, ``Standard_D4s_v5``.
+            region: ARM name, ``koreacentral``.
+            zone: ``1``, ``2``, ``3``, ``Single`` or ``N/A``; all of them without it.
+            since: Changes from here on, and the last one before, which tells the values at this moment. Without it all.
+            until: Changes up to here.
+        """
+        first, last = self._slot(since or self.first_slot_at), self._slot(until or self.last_slot_at)
+        table = self._changes_of((region, instance_type), first, last)
+        if zone is not None:
+            table = table.filter(pc.equal(table["zone"], zone))
+        at = table["changed_at"]
+        before = table.filter(pc.less_equal(at, pa.scalar(first, at.type)))
+        if not len(before) and first > self.first_slot_at:
+            before = self._state_of((region, instance_type), zone, first)
+        after = table.filter(
+            pc.and_(pc.greater(at, pa.scalar(first, at.type)), pc.less_equal(at, pa.scalar(last, at.type)))
+        )
+        table = pa.concat_tables([_last_by_zone(before), after.select(before.column_names)])
+        return Result(_in_order(table), last)
+
+    def changes(self, since: datetime, until: datetime | None = None) -> Result:
+        """All changes after a moment: a row each, with all values of the workload from then on."""
+        first, last = self._slot(since), self._slot(until or self.last_slot_at)
+        days = self.index.days_between(first.date(), last.date())
+        tables = [_plain(to_table(Block.empty(CHANGES), DAY)), *(_plain(to_table(self._day(day), DAY)) for day in days)]
+        table = pa.concat_tables(tables)
+        at = table["changed_at"]
+        chosen = pc.and_(pc.greater(at, pa.scalar(first, at.type)), pc.less_equal(at, pa.scalar(last, at.type)))
+        return Result(table.filter(chosen), last)
+
+    def snapshot(self, moment: datetime) -> bytes:
+        """The snapshot (csv.gz) of a slot, byte for byte as the merge wrote it.
+
+        Raises:
+            InvalidInputError: The history has no such slot.
+        """
+        slot_at = floor_to_slot(moment)
+        facts = HistoryReader(self.place).day(slot_at.date()).times.facts.get(run_id_of(slot_at))
+        if facts is None:
+            raise InvalidInputError("time", to_iso(slot_at), "a slot that has a run; `spotlake runs` lists them")
+        view = view_of(frame_at(self.place, self.index, slot_at))
+        return Files(view, facts.name_casing).snapshot(slot_at, facts.desired_count)
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _values(self, slot_at: datetime) -> Block:
+        day = self.index.last_day_until(slot_at.date())
+        if day is None:
+            return Block.empty((*KEYS, *VALUES))
+        key = keys.history_state(day)
+        found = self.place.get(key)
+        if found is None:
+            raise StoreError(f"{self.place.bucket}/{key} is missing, though the index names its day")
+        state, _ = from_parquet(found.body, (*KEYS, *VALUES), key)
+        rows = self._day(day)
+        return values_after(state, rows.take(rows["slot"] <= slot_number(slot_at)))
+
+    def _day(self, day: date) -> Block:
+        return HistoryReader(self.place).day(day).rows.block
+
+    def _files_of(self, region: str, first: date, last: date) -> list[str]:
+        """The fewest files that hold a region's changes of these days: months by region, then single days."""
+        until = self.index.compacted_until or first
+        days = self.index.days_between(first, last)
+        months = dict.fromkeys(keys.history_region(day, region) for day in days if day < until)
+        return [*months, *(keys.history_day(day) for day in days if day >= until)]
+
+    def _changes_of(self, workloads: tuple[str, str], first: datetime, last: datetime) -> pa.Table:
+        """All changes of a region and size in the files of these days."""
+        nothing = _plain(to_table(Block.empty(CHANGES), DAY))
+        files = self._files_of(workloads[0], first.date(), last.date())
+        return pa.concat_tables([nothing, *(self._part(key, workloads, nothing.column_names) for key in files)])
+
+    def _state_of(self, workloads: tuple[str, str], zone: str | None, first: datetime) -> pa.Table:
+        """The values before a day, where no change tells them; when they began is not known from here."""
+        day = self.index.last_day_until(first.date()) or first.date()
+        names = [name for name in DAY.columns if name not in ("slot", "live")]
+        table = self._part(keys.history_state(day), workloads, names)
+        unknown = pa.nulls(len(table), pa.timestamp("ms", "UTC")), pa.array([True] * len(table), pa.bool_())
+        table = table.add_column(3, "changed_at", unknown[0]).add_column(4, "live", unknown[1])
+        return table if zone is None else table.filter(pc.equal(table["zone"], zone))
+
+    def _part(self, key: str, workloads: tuple[str, str], names: Sequence[str]) -> pa.Table:
+        """A region's and size's rows of a file; the row groups that may have them are read."""
+        found = read_ranged(self.place, key, lambda low, high: low[:2] <= workloads <= high[:2], _TEXTS)
+        if found is None:
+            return _plain(to_table(Block.empty(CHANGES), DAY)).select(names)
+        table = _plain(found.select(names))
+        region, instance_type = workloads
+        return table.filter(pc.and_(pc.equal(table["region"], region), pc.equal(table["instance_type"], instance_type)))
+
+    def _slot(self, moment: datetime) -> datetime:
+        """The slot of a moment, not after the newest one."""
+        slot_at = min(floor_to_slot(moment), self.last_slot_at)
+        if slot_at < self.first_slot_at:
+            raise InvalidInputError("time", to_iso(moment), f"from {to_iso(self.first_slot_at)} on, the first slot")
+        return slot_at
+
+    def _known(self, moment: datetime | None) -> datetime:
+        if moment is None:
+            raise StoreError(f"{self.place.bucket}: the change history has no slot yet")
+        return moment
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The table with its texts as texts, so that tables of different files are alike."""
+    fields = [
+        pa.field(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type)
+        for field in table.schema
+    ]  # fmt: skip
+    return table.cast(pa.schema(fields))
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    """By zone and time; what began at an unknown time is first."""
+    found = list(zip(table["zone"].to_pylist(), table["changed_at"].to_pylist(), strict=True))
+    order = sorted(range(len(found)), key=lambda place: (found[place][0], found[place][1] or _BEFORE))
+    return table.take(pa.array(order, pa.int64()))
+
+
+def _last_by_zone(table: pa.Table) -> pa.Table:
+    """The last row of each zone."""
+    ordered = _in_order(table)
+    zones = ordered["zone"].to_pylist()
+    last = [place for place, zone in enumerate(zones) if place + 1 == len(zones) or zones[place + 1] != zone]
+    return ordered.take(pa.array(last, pa.int64()))
+
+
+def open_archive(address: str) -> Archive:
+    """Open an archive: a folder, ``s3://bucket``, or the https address under which its keys are served."""
+    return Archive(place_of(address))

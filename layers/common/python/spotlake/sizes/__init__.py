@@ -1,0 +1,1 @@
+"""Facts about sizes and regions: what a machine has, where a region is, and what a vCPU costs."""

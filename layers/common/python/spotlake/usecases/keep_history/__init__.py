@@ -1,0 +1,1 @@
+"""KeepHistory: follows the chain of merged states, and writes what each slot changed."""

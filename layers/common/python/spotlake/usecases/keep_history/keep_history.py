@@ -1,0 +1,261 @@
+"""Keeps the change history: writes what each slot of the chain changed, and compacts finished days by region.
+
+The history follows the chain of merged states. The rows of a slot are the difference of two states that the chain
+names, and a day's files say which. A slot is written again when its states are others now, because it was merged again
+or an earlier slot came late. So the history depends on the chain alone, and a step that was repeated, interrupted or
+left out is made good by the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+import numpy as np
+
+from spotlake import keys
+from spotlake.clock import Clock, Deadline
+from spotlake.errors import ConflictError, StoreError
+from spotlake.history.blocks import Block, joined
+from spotlake.history.changes import SlotChanges, changes_between
+from spotlake.history.fields import FRAME
+from spotlake.history.files import STATE_WITH_TIMES, to_parquet
+from spotlake.history.frames import frame_of
+from spotlake.history.index import Index
+from spotlake.merge.state import slot_number
+from spotlake.merge.view import View
+from spotlake.models import slot_of_run_id, to_iso
+from spotlake.settings import Settings
+from spotlake.state.history_files import CONTENT_TYPE, DayFiles, HistoryFiles, Kept, SlotFacts, frame_at
+from spotlake.state.merged_states import Head, MergedRun, MergedStates
+from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.merge.newest_file import put_newest
+
+_ROUNDS = 6
+_DIGEST_LENGTH = 8
+_SLOT_SECONDS, _DAY_SECONDS = 20.0, 90.0  # the longest that a slot takes, with its day's files, and that a day takes
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryDeps:
+    """Dependencies of keeping the history. ``wall`` is the wall clock."""
+
+    objects: ObjectStore
+    wall: Clock
+    deadline: Deadline
+    settings: Settings
+
+
+@dataclass(kw_only=True)
+class KeptHistory:
+    """What was done.
+
+    Attributes:
+        slots: Number of slots that were written, for the first time or again.
+        rows: Number of their rows.
+        compacted_days: Number of days that were put into the files by region.
+        slots_left, days_left: What time did not suffice for; the next run continues.
+    """
+
+    slots: int = 0
+    rows: int = 0
+    compacted_days: int = 0
+    slots_left: int = 0
+    days_left: int = 0
+
+
+@dataclass
+class _OwnDay:
+    """What is to be written into one day's file."""
+
+    files: DayFiles
+    kept: dict[str, Kept] = field(default_factory=dict)
+    facts: dict[str, SlotFacts] = field(default_factory=dict)
+    changes: list[SlotChanges] = field(default_factory=list)
+
+
+def keep_history(deps: HistoryDeps) -> KeptHistory:
+    """Write all slots of the chain whose changes are not written yet, then compact finished days.
+
+    Raises:
+        StoreError: An object cannot be read or written. The next run makes it good.
+        DamagedStateError: A file of the history, or a state that the chain names, is damaged.
+    """
+    for _ in range(_ROUNDS):
+        try:
+            return _History(deps).run_all()
+        except ConflictError:  # another execution keeps the history too, or has deleted a state of an older chain
+            continue
+    raise StoreError(f"the change history: others wrote it {_ROUNDS} times in a row")
+
+
+class _History:
+    def __init__(self, deps: HistoryDeps) -> None:
+        self.deps, self.files = deps, HistoryFiles(deps.objects)
+        self.states = MergedStates(deps.objects)
+        found, self.etag = self.files.index()
+        self.index = found or Index()
+        self.done = KeptHistory()
+
+    def run_all(self) -> KeptHistory:
+        head = self.states.head()
+        if not head.runs:
+            return self.done
+        days = {slot_of_run_id(run.run_id).date() for run in head.runs}
+        files = {day: self.files.day(day) for day in sorted(days)}
+        tags = self._write_slots(head, files)
+        self._compact(slot_of_run_id(head.runs[-1].run_id).date(), tags)
+        if self.done.slots or self.done.compacted_days:
+            self.files.write_index(replace(self.index, made_at=self.deps.wall.now()), self.etag)
+        return self.done
+
+    # -- slots -----------------------------------------------------------------------------------
+
+    def _write_slots(self, head: Head, files: dict[date, DayFiles]) -> dict[date, str]:
+        """Write the slots that are due, a day at a time. Returns the entity tags of the days."""
+        tags = {day: file.rows.etag for day, file in files.items() if file.rows.etag is not None}
+        frame: tuple[str, Block] | None = None  # the last frame and the name of its state
+        for day, runs in _by_day(head.runs):
+            own = _OwnDay(files[day])
+            for before, run in runs:
+                if not self._is_due(own.files, before, run):
+                    continue
+                if self._is_late(_SLOT_SECONDS):
+                    self.done.slots_left += 1
+                    continue
+                is_same = frame is not None and before is not None and frame[0] == before.key
+                base = frame[1] if frame and is_same else self._frame_before(before, run, files)
+                frame = run.key, self._frame(run, self.deps.settings.retire_after_days)
+                self._add(own, before, run, (base, frame[1]))
+            if own.kept:
+                tags[day] = self._write_day(own)
+        if frame and frame[0] == head.runs[-1].key:
+            self._write_latest(head, frame[1])
+        return tags
+
+    def _write_latest(self, head: Head, frame: Block) -> None:
+        """Write all live workloads of the newest slot, with the times of their values."""
+        body = to_parquet(frame, STATE_WITH_TIMES, {"slot_at": to_iso(slot_of_run_id(head.runs[-1].run_id))})
+        put_newest(
+            self.deps.objects,
+            keys.LATEST_TABLE,
+            body,
+            CONTENT_TYPE,
+            content_encoding=None,
+            is_overtaken=lambda: self.states.head().version > head.version,
+        )
+
+    def _is_due(self, files: DayFiles, before: MergedRun | None, run: MergedRun) -> bool:
+        kept = files.kept(run.run_id)
+        if kept is None or kept.after != _digest(run):
+            return True
+        return before is not None and kept.before != _digest(before)  # of the oldest run the state before is gone
+
+    def _is_late(self, seconds: float) -> bool:
+        return self.deps.deadline.seconds_left() < seconds
+
+    def _frame(self, run: MergedRun, retire_after_days: int) -> Block:
+        return frame_of(View.of(self.states.load(run.key), retire_after_days))
+
+    def _frame_before(self, before: MergedRun | None, run: MergedRun, files: dict[date, DayFiles]) -> Block:
+        """The frame before a run, as it was kept. If the chain has forgotten that state, the history knows it."""
+        if before is not None:
+            facts = files[slot_of_run_id(before.run_id).date()].times.facts.get(before.run_id)
+            return self._frame(before, facts.retire_after_days if facts else self.deps.settings.retire_after_days)
+        first, slot_at = self.index.first_slot_at, slot_of_run_id(run.run_id)
+        if first is None or first >= slot_at:
+            return Block.empty(FRAME)
+        return frame_at(self.deps.objects, self.index, slot_at - timedelta(seconds=1))
+
+    def _add(self, own: _OwnDay, before: MergedRun | None, run: MergedRun, frames: tuple[Block, Block]) -> None:
+        slot_at = slot_of_run_id(run.run_id)
+        changes = changes_between(*frames, slot_number(slot_at))
+        self.files.write_run(slot_at, changes)
+        if self._is_first_of_day(own, before, run):
+            self._write_state(slot_at.date(), frames[0])
+        own.kept[run.run_id] = Kept(_digest(before) if before else "", _digest(run))
+        own.facts[run.run_id] = SlotFacts(
+            desired_count=run.desired_count,
+            name_casing=self.deps.settings.name_casing,
+            retire_after_days=self.deps.settings.retire_after_days,
+        )
+        own.changes.append(changes)
+        self.index = replace(
+            self.index,
+            first_slot_at=min(self.index.first_slot_at or slot_at, slot_at),
+            last_slot_at=max(self.index.last_slot_at or slot_at, slot_at),
+            regions=tuple({*self.index.regions, *_regions(changes.rows)}),
+        ).with_day(slot_at.date())
+        self.done.slots += 1
+        self.done.rows += len(changes.rows)
+
+    def _is_first_of_day(self, own: _OwnDay, before: MergedRun | None, run: MergedRun) -> bool:
+        if before is None:
+            return not any(run_id < run.run_id for run_id in own.files.rows.kept)
+        return slot_of_run_id(before.run_id).date() < slot_of_run_id(run.run_id).date()
+
+    def _write_state(self, day: date, frame: Block) -> None:
+        """Write the state before a day's first slot; the first state of a month has the times of all values."""
+        earlier = [one for one in self.index.states_with_times if (one.year, one.month) == (day.year, day.month)]
+        times = all(one >= day for one in earlier)
+        self.files.write_state(day, frame, times=times)
+        others = [one for one in self.index.states_with_times if one != day]
+        self.index = replace(self.index, states_with_times=tuple(sorted([*others, day] if times else others)))
+
+    def _write_day(self, own: _OwnDay) -> str:
+        changes = SlotChanges(joined(*(one.rows for one in own.changes)), joined(*(one.times for one in own.changes)))
+        return self.files.write_day(own.files, changes, own.kept, own.facts)
+
+    # -- days ------------------------------------------------------------------------------------
+
+    def _compact(self, newest: date, tags: dict[date, str]) -> None:
+        """Put the finished days into the files by region, those that changed since too."""
+        compacted = {day: tag for day, tag in self.index.compacted.items() if day in tags}
+        until = self.index.compacted_until
+        for day in self._due_days(newest, tags):
+            if self._is_late(_DAY_SECONDS):
+                self.done.days_left += 1
+                continue
+            files = self.files.day(day)
+            self._compact_day(files)
+            if files.rows.etag is not None and day in tags:
+                compacted[day] = files.rows.etag
+            until = max(until or day, day + timedelta(days=1))
+            self.done.compacted_days += 1
+        self.index = replace(self.index, compacted=compacted, compacted_until=until)
+
+    def _due_days(self, newest: date, tags: dict[date, str]) -> list[date]:
+        """Days before the newest slot's that are not compacted, or have other changes than were compacted."""
+        first = self.index.first_slot_at
+        begin = self.index.compacted_until or (first.date() if first else newest)
+        fresh = [begin + timedelta(days=number) for number in range((newest - begin).days)]
+        again = [day for day, tag in tags.items() if day < min(begin, newest) and self.index.compacted.get(day) != tag]
+        return sorted({*fresh, *again})
+
+    def _compact_day(self, files: DayFiles) -> None:
+        rows = files.rows.block
+        again = self.index.compacted_until is not None and files.day < self.index.compacted_until
+        regions = {*_regions(rows), *(self.index.regions if again else ())}  # a region may have lost its rows
+        for region in sorted(regions):
+            mine = rows.take(rows["region"] == rows.place(region))
+            self.files.replace_day_of_region(files.day, region, mine)
+
+
+def _digest(run: MergedRun) -> str:
+    """A short digest of the key of a run's state, which no other state has."""
+    return hashlib.sha256(run.key.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _by_day(runs: tuple[MergedRun, ...]) -> Iterator[tuple[date, list[tuple[MergedRun | None, MergedRun]]]]:
+    """The runs of each day, each with the run before it."""
+    days: dict[date, list[tuple[MergedRun | None, MergedRun]]] = {}
+    for before, run in zip((None, *runs), runs, strict=False):
+        days.setdefault(slot_of_run_id(run.run_id).date(), []).append((before, run))
+    yield from days.items()
+
+
+def _regions(rows: Block) -> set[str]:
+    """The regions of rows that are in order."""
+    return set(rows.take(np.diff(rows["region"], prepend=-1) != 0).text("region"))
