@@ -14,7 +14,8 @@ import pytest
 
 from spotlake_local.workspace import ROOT
 
-LAYER = ROOT / "build/layers" / f"dependencies-{platform.machine().replace('aarch64', 'arm64')}" / "python"
+ARCH = platform.machine().replace("aarch64", "arm64")
+LAYERS = [ROOT / "build/layers" / f"{name}-{ARCH}" / "python" for name in ("dependencies", "history")]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_every_listed_python_package_has_its_hashes(lists: dict[str, dict[str, A
 
 def test_what_runs_in_aws_is_listed_and_brings_its_licence(lists: dict[str, dict[str, Any]]) -> None:
     runtime = {one["name"]: one["version"] for one in lists["runtime"]["components"]}
-    found = {folder.name.removesuffix(".dist-info"): folder for folder in LAYER.glob("*.dist-info")}
+    found = {folder.name.removesuffix(".dist-info"): folder for layer in LAYERS for folder in layer.glob("*.dist-info")}
     assert len(found) > 15
     for name, folder in found.items():
         package, _, version = name.rpartition("-")
