@@ -28,7 +28,7 @@ BATCH_MACHINE_HOUR = 0.045  # a large Graviton machine on the spot market, its a
 
 DAYS = 30
 RUNS_A_DAY = 144
-STATES_OUTSIDE_THE_MAP = 9
+STATES_OUTSIDE_THE_MAP = 10
 STATES_A_REGION = 4  # the Parallel and its three tasks
 COLLECTORS = ("sps", "price", "eviction")
 EVICTION_PAGES_A_REGION = 90 / 58  # measured; most of an eviction collector's seconds are waiting for its turns
@@ -62,7 +62,7 @@ class Usage:
     regions: int = 58
     seconds: Mapping[str, float] = field(
         default_factory=lambda: (
-            {"plan": 10, "sps": 8, "price": 6, "eviction": 11, "merge": 20, "report": 7, "notify": 1}
+            {"plan": 10, "sps": 8, "price": 6, "eviction": 11, "merge": 20, "history": 3, "report": 7, "notify": 1}
         )
     )
     every: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COLLECTORS, 1))
@@ -71,8 +71,8 @@ class Usage:
     raw_mb: float = 6.5
     months_kept: int = 1
     log_mb: float = 0.5
-    metrics: int = 69
-    alarms: int = 26
+    metrics: int = 74
+    alarms: int = 29
     full_run_hours: float = 0.75
 
     @property
@@ -127,9 +127,9 @@ def _lambda(usage: Usage) -> float:
 
 
 def _s3_requests(usage: Usage) -> float:
-    # Shards, work items, about fifteen files of plan, merge and report; each collector reads three objects.
-    puts = _tasks(usage) + usage.regions + 15
-    gets = 4 * _tasks(usage) + 40
+    # Shards, work items, about twenty files of plan, merge, history and report; each collector reads three objects.
+    puts = _tasks(usage) + usage.regions + 20
+    gets = 4 * _tasks(usage) + 47
     return usage.runs * (puts * S3_PUT + gets * S3_GET)
 
 

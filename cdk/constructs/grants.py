@@ -156,7 +156,7 @@ class _Granter:
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, "rawdata/azure/")
         self._write(
             role, *_PLANNED, keys.CATALOGUE, keys.PRICE_MEMORY, keys.SIZES, keys.DOUBTS_PREFIX, keys.WORK_PREFIX,
-            keys.PRICE_HISTORY_PREFIX, keys.SIZES_PREFIX, keys.LATEST_SIZES,
+            keys.SIZES_PREFIX, keys.LATEST_SIZES,
             *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset),
         )  # fmt: skip
         self.quota(role)

@@ -6,6 +6,7 @@ import argparse
 import errno
 import importlib
 import importlib.metadata
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +15,10 @@ from typing import NoReturn
 
 from spotlake.errors import ConfigurationError, InvalidInputError, Recovery, SpotlakeError, StoreError
 
-_COMMANDS = ("run", "runs", "show", "report", "exec", "plan_calls", "image", "doctor", "ops", "rebuild")
+_COMMANDS = (
+    "run", "runs", "show", "report", "latest", "history", "at", "changes", "diff", "place", "export",
+    "exec", "plan_calls", "image", "doctor", "ops", "rebuild",
+)  # fmt: skip
 _EXIT_INPUT = 2
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
@@ -77,6 +81,9 @@ def _without_traceback(command: Callable[[argparse.Namespace], int], parsed: arg
         # An error about this machine has its own advice, because no general advice fits a disk and a role.
         has_advice = isinstance(error, ConfigurationError) or error.recovery is Recovery.TRY_LATER
         return _fail(error, "" if has_advice else error.recovery.value, _EXIT_FAILED)
+    except BrokenPipeError:  # the reader of a pipe has seen enough: `spotlake latest | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         if error.filename is None and error.errno not in _FULL_DISK:
             raise  # not about a file: our own fault

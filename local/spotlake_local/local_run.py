@@ -215,6 +215,11 @@ class LocalRun:
         for dataset in Dataset:
             wanted.extend(shard_keys(objects, dataset, self.slot_at))
         wanted.extend(objects.keys(keys.price_histories_of_slot(self.slot_at)))
+        # The history's files of days and months are written again by later slots, so all of them are copied again.
+        history = (key for key in objects.keys(keys.HISTORY_PREFIX) if not key.startswith(keys.HISTORY_RUNS_PREFIX))
+        of_slot = keys.sizes_of_slot(self.slot_at)
+        sizes = [one for prefix in (of_slot, keys.LATEST_SIZES, keys.SIZES) for one in objects.keys(prefix)]
+        wanted.extend([*history, *objects.keys(keys.LATEST_TABLE), *sizes])
         copy_objects(objects, wanted, self.workspace.outputs)
 
     @contextmanager

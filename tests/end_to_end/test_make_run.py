@@ -135,6 +135,7 @@ def test_what_design_section_4_lists_is_there(state: Path, second: dict[str, Any
         f"rawdata/azure/{day}/10-00-00.csv.gz",
         f"rawdata/azure/{day}/10-10-00.csv.gz",
         "latest_data/latest_azure.json",
+        "latest_data/latest_sizes_azure.csv.gz",
         "query-selector/azure/query_selector.json",
         f"rawdata/azure/localfile/{day}/10-10_execution.json",
         f"rawdata/azure/localfile/{day}/10-10_memory.csv.gz",
@@ -231,6 +232,7 @@ METRICS = {
         "NewUnknownKinds",
         "NewPriceDisagreements",
     },
+    "history": set(),
     "report": set(),
     "notify": set(),
 }

@@ -135,7 +135,7 @@ def test_what_will_not_go_away_ends_at_once_and_is_told_in_one_line(
     assert ended.cause.startswith(f"the job ended with exit code {code}: ")
     assert advice in ended.cause
     # Merged, reported and told, in the same words.
-    assert [name for name, _ in ended.calls] == ["plan", "merge", "report", "notify"]
+    assert [name for name, _ in ended.calls] == ["plan", "merge", "history", "report", "notify"]
     (told,) = ended.of("notify")
     assert (told["state"], told["error"], told["cause"]) == ("FullRun", error, ended.cause)
     assert one_line_cause(told["cause"]) == ended.cause

@@ -98,6 +98,8 @@ def test_no_role_is_granted_a_family_of_actions(all_roles: list[Role]) -> None:
         ("plan", "work/azure/2026/a", ["state/azure/last_good.json.gz", "state/azure/invalid_names.json.gz"]),
         ("JobRole", "rawdata/azure/sps/2026/a", ["latest_data/latest_azure.json", "runs/azure/a", *_CHAIN]),
         ("JobRole", "state/azure/catalogue.json.gz", ["state/azure/health.json", "state/azure/last_good.json.gz"]),
+        ("JobRole", "rawdata/azure/sizes/2026/a", ["rawdata/azure/price_history/2026/a"]),
+        ("JobRole", "latest_data/latest_sizes_azure.csv.gz", ["latest_data/latest_azure.json"]),
     ],
 )
 def test_each_role_writes_its_own_folders_only(template: Template, role: str, may: str, may_not: list[str]) -> None:

@@ -39,7 +39,7 @@ def test_the_merge_loads_no_http_client() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["planning", "merge", "scores"])
+@pytest.mark.parametrize("name", ["planning", "merge", "scores", "sizes"])
 def test_what_is_called_pure_reaches_nothing(name: str) -> None:
     found = imported(LIBRARY / name)
     assert "spotlake.models" in found

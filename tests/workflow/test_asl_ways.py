@@ -73,14 +73,14 @@ def test_a_start_while_another_run_goes_on_ends_quietly(machine: Machine) -> Non
             "TypeError",
             'report said \\"no\\"',
             "Report",
-            ["plan", "merge", "report"],
+            ["plan", "merge", "history", "report"],
         ),
         (
             {"short": True},
             "CoverageError",
             "only 12.3 percent of the plan was collected; it has been merged",
             "CheckCoverage",
-            ["plan", "merge", "report"],
+            ["plan", "merge", "history", "report"],
         ),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_good_run_stays_good_when_that_cannot_be_told(machine: Machine) -> Non
 def test_a_failed_job_is_merged_reported_told_and_fails_the_run(machine: Machine) -> None:
     ended = machine.run(mode="full")  # the queue does not exist
     assert ended.status == "FAILED"
-    assert [name for name, _ in ended.calls] == ["plan", "merge", "report", "notify"]
+    assert [name for name, _ in ended.calls] == ["plan", "merge", "history", "report", "notify"]
     assert ended.of("notify")[0]["state"] == "FullRun"
     assert ended.error == ended.of("notify")[0]["error"]
 

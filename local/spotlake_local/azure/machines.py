@@ -36,7 +36,7 @@ _RATIOS = {
 # The same for sizes with GPUs, by the beginning of the size; the first that fits counts.
 _GPU_RATIOS = (
     ("NC.*_T4_", 7.0), (r"NC\d+r?$|NV\d+$|NV.*s_v3", 56 / 6), (r"N[CD]\d+r?s(_v[23])?$", 112 / 6),
-    ("NV.*as_v4", 3.5), ("N", 9.0),
+    ("NV.*as_v4", 3.5), ("N", 9.0), ("", 8.0),
 )  # fmt: skip
 # vCPUs for one GPU, by the beginning of the size; the first that fits counts.
 _VCPUS_A_GPU = (

@@ -77,22 +77,25 @@ class SimulatedAzure:
             "SIMULATED_AZURE_SECRET": secret,
             "SIMULATED_AZURE_CONTROL_TOKEN": control_token,
         }
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
+        folder.mkdir(parents=True, exist_ok=True)
+        # A file, because a pipe that nobody reads is full after 64 kB of errors, and then the simulator stands still.
+        log = folder / "errors.log"
+        with log.open("w", encoding="utf-8") as errors:
+            process = subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+            )
         try:
             ready = process.stdout.readline() if process.stdout else ""
             if not ready:
-                words = process.stderr.read().strip().splitlines() if process.stderr else []
+                words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
                 raise ConfigurationError(f"the simulated Azure did not start: {words[-1] if words else 'no message'}")
             known = orjson.loads(ready)
             known["subscriptions"] = tuple(known["subscriptions"])
             yield cls(**known, client_secret=secret, seed=seed, control_token=control_token)
         finally:
             stop(process, grace_seconds=_STOP_SECONDS)
-            for stream in (process.stdout, process.stderr):
-                if stream:
-                    stream.close()
+            if process.stdout:
+                process.stdout.close()
 
     def settings(self) -> dict[str, str]:
         """The fields of ``spotlake.settings.Settings`` that point at this simulator."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -231,3 +232,15 @@ def test_one_that_cannot_start_says_why(own: SimulatedAzure, tmp_path: Path) -> 
         SimulatedAzure.start(tmp_path / "second", subscriptions=1, port=taken),
     ):
         pass
+
+
+def test_a_thousand_errors_do_not_stop_it(tmp_path: Path) -> None:
+    """Its words of error go to a file: a pipe that nobody reads would be full, and no request would be answered."""
+    with SimulatedAzure.start(tmp_path, subscriptions=1) as azure:
+        address = urlsplit(azure.url)
+        for _ in range(2_000):
+            with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=10) as connection:
+                connection.sendall(b"no HTTP\r\n\r\n")
+                connection.recv(1)
+        assert requests.get(f"{azure.url}/subscriptions", timeout=10).status_code == 401
+    assert (tmp_path / "errors.log").stat().st_size > 65_536

@@ -43,6 +43,13 @@ def test_the_simulated_machines_are_the_known_ones(told: dict[str, str]) -> None
     assert machine.architecture == (told["architecture"] or "x64")
 
 
+def test_every_simulated_size_has_a_machine_but_hosts_and_placeholders() -> None:
+    for size in World().sizes.values():
+        machine = machine_of(size)
+        assert (machine is None) == (not size.startswith(("Standard_", "Basic_")))
+        assert machine is None or (0 < machine.vcpus <= machine.full_vcpus and machine.memory_gib > 0)
+
+
 def test_every_size_of_the_price_list_is_read_but_for_named_oddities() -> None:
     listed = set(World().sizes.values())
     unread = {size for size in listed if read_name(size) is None and size.startswith(("Standard_", "Basic_"))}

@@ -74,6 +74,7 @@ class Days:
     now_at: datetime = DAY_AT
     changes: dict[str, Any] = field(default_factory=dict)
     attempt: int = 1
+    pairs: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(PAIRS))
 
     def collect(self, **changes: Any) -> bool:
         session = requests.Session()
@@ -95,7 +96,7 @@ class Days:
             attempt=self.attempt,
         )  # fmt: skip
         self.azure.asked.clear()
-        return collect_sizes(run, PAIRS, SizesDeps(**{**deps, **self.changes, **changes}))
+        return collect_sizes(run, self.pairs, SizesDeps(**{**deps, **self.changes, **changes}))
 
     def next_day(self, **changes: Any) -> bool:
         self.now_at, self.attempt = self.now_at + timedelta(days=1), self.attempt + 1
@@ -166,14 +167,28 @@ def test_the_oldest_answer_is_renewed_first() -> None:
     assert [region for _, region in days.azure.asked] == ["koreacentral", "eastus2"]
 
 
-def test_a_second_full_run_of_the_day_asks_nothing_and_publishes_the_same() -> None:
+def test_a_second_full_run_of_the_day_asks_and_writes_nothing() -> None:
     days = Days()
     days.collect()
-    first = days.objects.objects[keys.LATEST_SIZES]
+    first = dict(days.objects.objects)
     days.now_at, days.attempt = days.now_at + timedelta(hours=3), 2
-    assert days.collect()
+    assert not days.collect()
     assert days.azure.asked == []
-    assert days.objects.objects[keys.sizes_file(days.now_at, 2)] == first
+    assert days.objects.objects == first
+
+
+def test_a_run_of_one_region_leaves_the_facts_of_the_others() -> None:
+    days = Days()
+    days.collect()
+    days.now_at, days.attempt = days.now_at + timedelta(days=30), 2
+    days.pairs = {"koreacentral": ("Standard_D2s_v3",)}
+    days.collect()
+    known = read_sizes(days.objects)
+    assert (known.regions["eastus2"].asked_at, known.regions["koreacentral"].asked_at) == (DAY_AT, days.now_at)
+    assert ("eastus2", "Standard_D1") in days.lines()
+    days.now_at, days.attempt = days.now_at + timedelta(days=31), 3
+    days.collect()
+    assert set(read_sizes(days.objects).regions) == {"koreacentral"}
 
 
 def test_an_earlier_start_of_the_job_did_it_all() -> None:

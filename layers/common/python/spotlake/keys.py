@@ -95,7 +95,12 @@ def price_history(slot_at: datetime, region: str, attempt: int) -> str:
 
 def sizes_file(slot_at: datetime, attempt: int) -> str:
     """Facts of all sizes and regions as they were known after one attempt."""
-    return f"{SIZES_PREFIX}{_slot(slot_at)}.{attempt}.csv.gz"
+    return f"{sizes_of_slot(slot_at)}{attempt}.csv.gz"
+
+
+def sizes_of_slot(slot_at: datetime) -> str:
+    """The beginning of the keys of a slot's facts of sizes."""
+    return f"{SIZES_PREFIX}{_slot(slot_at)}."
 
 
 def folders_of_slots() -> tuple[str, ...]:

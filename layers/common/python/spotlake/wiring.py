@@ -102,12 +102,9 @@ class Services:
 
     def price_deps(self, run: Run, deadline: Deadline) -> PriceDeps:
         """Dependencies of the price collector, which never signs in."""
+        clock = self.clock(run)
         return PriceDeps(
-            objects=self.objects,
-            session=new_session(),
-            clock=self.clock(run),
-            deadline=deadline,
-            settings=self.settings,
+            objects=self.objects, session=new_session(), clock=clock, deadline=deadline, settings=self.settings
         )
 
     def eviction_deps(self, run: Run, deadline: Deadline) -> EvictionDeps:

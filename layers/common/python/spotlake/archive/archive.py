@@ -11,19 +11,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spotlake import keys
+from spotlake.archive.differences import difference_table
+from spotlake.archive.facts import facts_table, with_facts
+from spotlake.archive.filters import Where
 from spotlake.archive.places import Place, place_of
 from spotlake.archive.ranged import read_ranged
 from spotlake.archive.result import Result
 from spotlake.errors import InvalidInputError, StoreError
 from spotlake.history.blocks import Block
 from spotlake.history.fields import CHANGES, KEYS, VALUES
-from spotlake.history.files import DAY, STATE, from_parquet, to_table
+from spotlake.history.files import DAY, STATE, STATE_WITH_TIMES, from_parquet, read_table, to_table
 from spotlake.history.frames import view_of
 from spotlake.history.index import Index
 from spotlake.history.replay import values_after
 from spotlake.merge.files import Files
 from spotlake.merge.state import slot_number
-from spotlake.models import floor_to_slot, run_id_of, to_iso
+from spotlake.models import floor_to_slot, from_iso, run_id_of, to_iso
 from spotlake.state.history_files import HistoryReader, frame_at, read_index
 
 _BEFORE = datetime.min.replace(tzinfo=UTC)
@@ -35,7 +38,7 @@ class Archive:
     """An archive.
 
     Attributes:
-        place: Where it lies.
+        place: The folder, bucket or web server that holds its objects.
     """
 
     place: Place
@@ -58,18 +61,46 @@ class Archive:
         """The newest slot of the history."""
         return self._known(self.index.last_slot_at)
 
-    def latest(self) -> Result:
-        """All live workloads now: a row each, with the last known values."""
-        return self.at(self.last_slot_at)
+    def latest(self, where: Where | None = None) -> Result:
+        """The live workloads now: a row each, with the last known values, their times, and facts of the size.
 
-    def at(self, moment: datetime) -> Result:
-        """All live workloads at a moment, as the last slot until then has them.
+        Args:
+            where: Which workloads; all of them without it.
+
+        Raises:
+            StoreError: The archive has no such file yet.
+        """
+        found = self.place.get(keys.LATEST_TABLE)
+        if found is None:
+            raise StoreError(f"{self.place.bucket}: no {keys.LATEST_TABLE}; is this an archive, and has it a run?")
+        table, about = read_table(found.body, f"{self.place.bucket}/{keys.LATEST_TABLE}")
+        return self._answer(table, from_iso(about["slot_at"]), where)
+
+    def at(self, moment: datetime, where: Where | None = None, *, times: bool = False) -> Result:
+        """The live workloads at a moment, as the last slot until then has them.
+
+        Args:
+            moment: Any moment since the first slot.
+            where: Which workloads; all of them without it. ``max_age`` needs ``times``.
+            times: Whether to tell when each value began and was last confirmed. That reads the month from its begin.
 
         Raises:
             InvalidInputError: The moment is before the first slot.
         """
         slot_at = self._slot(moment)
-        return Result(_plain(to_table(self._values(slot_at), STATE)), slot_at)
+        if times or (where is not None and where.max_age is not None):
+            frame = frame_at(self.place, self.index, slot_at)
+            return self._answer(to_table(frame, STATE_WITH_TIMES), slot_at, where)
+        return self._answer(to_table(self._values(slot_at), STATE), slot_at, where)
+
+    def _answer(self, table: pa.Table, slot_at: datetime, where: Where | None) -> Result:
+        joined = with_facts(_plain(table), self.facts)
+        return Result(where.chosen(joined, slot_at) if where else joined, slot_at)
+
+    @functools.cached_property
+    def facts(self) -> pa.Table:
+        """Facts of sizes by region; empty when the archive has not asked for them."""
+        return facts_table(self.place)
 
     def history(
         self,
@@ -112,6 +143,14 @@ class Archive:
         at = table["changed_at"]
         chosen = pc.and_(pc.greater(at, pa.scalar(first, at.type)), pc.less_equal(at, pa.scalar(last, at.type)))
         return Result(table.filter(chosen), last)
+
+    def differences(self, one: datetime, other: datetime) -> Result:
+        """Each value that differs between two moments: before and after, as texts; "" is unknown.
+
+        The value ``live`` tells the workloads that came or went.
+        """
+        first, last = self._slot(one), self._slot(other)
+        return Result(difference_table(self._values(first), self._values(last)), last)
 
     def snapshot(self, moment: datetime) -> bytes:
         """The snapshot (csv.gz) of a slot, byte for byte as the merge wrote it.

@@ -55,7 +55,7 @@ def read_ranged(
     """Read the row groups whose first and last keys are wanted.
 
     Args:
-        place: Where the file lies.
+        place: The folder, bucket or web server that holds the file.
         key: Its key.
         wanted: Called with the smallest and the largest (region, instance type, zone) of a row group.
         texts: Columns to read as dictionaries.

@@ -33,7 +33,7 @@ from spotlake.history.fields import (
 from spotlake.merge.growing_columns import Column
 
 _WHOLE_REGION = -1  # the zone of a note of a whole region
-_REGION_SHARE = 0.5  # of the workloads that the last look confirmed; below it each is told
+_REGION_SHARE = 0.5  # of the workloads that the last look confirmed; below it each has a note of its own
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,16 @@ def from_parquet(body: bytes, names: Collection[str], key: str) -> tuple[Block, 
     return block_of(table, names), orjson.loads(about) if about else None
 
 
+def read_table(body: bytes, key: str) -> tuple[pa.Table, Any]:
+    """A file as a table, and what its footer says about it. Raises DamagedStateError for a damaged file."""
+    try:
+        file = pq.ParquetFile(io.BytesIO(body))
+        about = (file.metadata.metadata or {}).get(b"spotlake")
+        return file.read(), orjson.loads(about) if about else None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DamagedStateError(f"{key}: damaged ({type(error).__name__})") from error
+
+
 def block_of(table: pa.Table, names: Collection[str]) -> Block:
     """The block of a table as ``to_parquet`` writes it."""
     texts: list[str] = [""]

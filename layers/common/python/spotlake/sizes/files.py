@@ -25,7 +25,7 @@ def sizes_csv(
     """Gzip CSV: all that the API told, and the pairs of the catalogue that it did not tell.
 
     Args:
-        sizes: What the API told.
+        sizes: Facts and offers that the API stated.
         pairs: Region -> sizes of the catalogue.
         geographies: Geographies that a list of locations told.
 

@@ -43,7 +43,7 @@ def _dump(locations: Locations | None) -> Mapping[str, object]:
         "zones": locations.zones,
         "failed": locations.failed,
         "reference": locations.reference,
-        "geographies": {region: tuple(told) for region, told in locations.geographies.items()},
+        "geographies": {region: (told.geography, told.group) for region, told in locations.geographies.items()},
     }
     return content
 

@@ -17,12 +17,15 @@ from spotlake.sizes.facts import Offer, RegionSizes, SizeFacts, Sizes
 from spotlake.state.kinds import Advice
 from spotlake.stores.objects import ReadOnlyObjects
 
+# Number of its facts, zones ("123"), restricted zones, is_restricted, reason.
+type OfferJson = tuple[int, str, str, bool, str]
+
 
 class RegionJson(TypedDict):
-    """See ``RegionSizes``. An offer: number of its facts, zones "123", restricted zones, is_restricted, reason."""
+    """See ``RegionSizes``."""
 
     asked_at: str
-    offers: list[tuple[int, str, str, bool, str]]
+    offers: list[OfferJson]
     counts: dict[str, int]
     odd: list[str]
 
@@ -42,19 +45,14 @@ def _parse(content: object) -> Sizes:
         raise DamagedStateError(str(error)) from error
     facts = told["facts"]
     by_join_key = [join_key(one.instance_type) for one in facts]
+    made: dict[OfferJson, Offer] = {}  # many regions offer the same, and an object takes longer than a look
     return Sizes(
         regions={
             region: RegionSizes(
                 asked_at=from_iso(one["asked_at"]),
                 offers={
-                    by_join_key[number]: Offer(
-                        facts=facts[number],
-                        zones=tuple(zones),
-                        restricted_zones=tuple(barred),
-                        is_restricted=is_restricted,
-                        reason=reason,
-                    )
-                    for number, zones, barred, is_restricted, reason in one["offers"]
+                    by_join_key[row[0]]: made.get(row) or made.setdefault(row, _offer_of(row, facts))
+                    for row in one["offers"]
                 },
                 counts=one["counts"],
                 odd=tuple(one["odd"]),
@@ -62,6 +60,17 @@ def _parse(content: object) -> Sizes:
             for region, one in told["regions"].items()
         },
         failed=told["failed"],
+    )
+
+
+def _offer_of(row: OfferJson, facts: list[SizeFacts]) -> Offer:
+    number, zones, barred, is_restricted, reason = row
+    return Offer(
+        facts=facts[number],
+        zones=tuple(zones),
+        restricted_zones=tuple(barred),
+        is_restricted=is_restricted,
+        reason=reason,
     )
 
 

@@ -1,4 +1,4 @@
-"""Asks for the sizes of all regions, once a day, beside the full run: a side input, which no other step waits for.
+"""Asks for the sizes of all regions, once a day, beside a full run: a side input, which no other step waits for.
 
 A region that does not answer keeps its last answer and is asked first on the next day.
 """
@@ -36,6 +36,7 @@ _SECONDS = 300.0  # of a full run; the regions that are left are asked first on 
 DUE = timedelta(hours=20)  # the full run comes once a day, not always at the same hour
 # A list with less than half of the sizes is not believed, until the last whole one is a week old.
 _FALL, _BELIEVED_AFTER = 0.5, timedelta(days=7)
+_FORGOTTEN_AFTER = timedelta(days=60)
 _FORBIDDEN = (401, 403)
 
 
@@ -80,7 +81,8 @@ def collect_sizes(run: Run, pairs: Mapping[str, Iterable[str]], deps: SizesDeps)
         deps: Dependencies.
 
     Returns:
-        Whether the attempt's file is stored: not when the machine is being taken away. The job's next start goes on.
+        Whether the attempt's file is stored: not when no region was due, nor when the machine is being taken away. The
+        job's next start continues.
 
     Raises:
         StoreError: The files cannot be written.
@@ -111,7 +113,17 @@ class _Collection:
             return True
         before = SIZES.read(self.deps.objects)
         began = self.deps.monotonic()
-        self._ask_all(before)
+        due = self._due(before)
+        if not due:
+            return False
+        self.deps.tokens.headers()  # without a sign-in no region would answer
+        for region in due:
+            try:
+                self._ask(region, before.regions.get(region))
+            except DeadlineError as error:
+                self.failed[region] = str(error)
+            except SpotlakeError as error:
+                self.failed[region] = f"{type(error).__name__}: {error}"
         known = SIZES.change(self.deps.objects, self._with_answers)
         if self.deps.stopping():
             return False
@@ -126,22 +138,16 @@ class _Collection:
         )  # fmt: skip
         return True
 
-    def _ask_all(self, before: Sizes) -> None:
+    def _due(self, before: Sizes) -> list[str]:
+        """Regions to ask, the oldest answer first."""
         now_at = self.deps.clock.now()
-        self.deps.tokens.headers()  # without a sign-in no region would answer
         last_at = {region: one.asked_at for region, one in before.regions.items()}
         due = [
             region
             for region in filter(is_collected_region, self.pairs)
             if region not in last_at or now_at - last_at[region] >= DUE
         ]
-        for region in sorted(due, key=lambda one: (last_at[one].isoformat() if one in last_at else "", one)):
-            try:
-                self._ask(region, before.regions.get(region))
-            except DeadlineError as error:
-                self.failed[region] = str(error)
-            except SpotlakeError as error:
-                self.failed[region] = f"{type(error).__name__}: {error}"
+        return sorted(due, key=lambda one: (last_at[one].isoformat() if one in last_at else "", one))
 
     def _ask(self, region: str, before: RegionSizes | None) -> None:
         """Ask one region. A subscription that refuses is not asked again; the last one's refusal counts for all."""
@@ -196,14 +202,15 @@ class _Collection:
 
     def _with_answers(self, before: Sizes) -> Sizes:
         regions = {**before.regions, **self.answered}
-        # A region that left the catalogue a week ago is forgotten, so the document does not grow without end.
+        # A region that nobody has asked for long is forgotten, so the document does not grow without end.
         now_at = self.deps.clock.now()
         kept = {
             region: one
             for region, one in regions.items()
-            if region in self.pairs or now_at - one.asked_at < _BELIEVED_AFTER
+            if region in self.pairs or now_at - one.asked_at < _FORGOTTEN_AFTER
         }
-        return Sizes(regions=kept, failed=self.failed)
+        still = {region: cause for region, cause in before.failed.items() if region not in self.answered}
+        return Sizes(regions=kept, failed={**still, **self.failed})
 
     def _first_cause(self) -> str:
         return f" ({next(iter(self.failed.values()))})" if self.failed else ""

@@ -120,8 +120,7 @@ class _FullRun:
             ThreadPoolExecutor(_REGION_THREADS) as scores,
             ThreadPoolExecutor(_EVICTION_THREADS) as rates,
         ):
-            if not self.record.scope.filtered and not self.record.scope.resume:
-                sizes.submit(self._collect_sizes, work)
+            sizes.submit(self._collect_sizes, work)
             pending = [
                 *(scores.submit(self._collect_scores, item, work) for item in work.items.values()),
                 *(rates.submit(self._collect_rates, item) for item in work.items.values()),
@@ -219,7 +218,7 @@ class _FullRun:
         return [row for row in rows if row.spot_price_usd_per_hour is not None]
 
     def _collect_sizes(self, work: Work) -> None:
-        """Ask for the facts of sizes. Whatever goes wrong with them, the run goes on."""
+        """Ask for the facts of sizes. Whatever goes wrong with them, the run continues."""
         try:
             self.deps.collect_sizes(self.run, {region: item.instance_types for region, item in work.items.items()})
         except Exception as error:  # noqa: BLE001 - a side input stops no run

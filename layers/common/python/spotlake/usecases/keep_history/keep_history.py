@@ -222,15 +222,17 @@ class _History:
             self._compact_day(files)
             if files.rows.etag is not None and day in tags:
                 compacted[day] = files.rows.etag
-            until = max(until or day, day + timedelta(days=1))
             self.done.compacted_days += 1
+            until = max(until or day, day + timedelta(days=1))
+        if not self.done.days_left:
+            until = max(until or newest, newest)  # days without a run too
         self.index = replace(self.index, compacted=compacted, compacted_until=until)
 
     def _due_days(self, newest: date, tags: dict[date, str]) -> list[date]:
         """Days before the newest slot's that are not compacted, or have other changes than were compacted."""
         first = self.index.first_slot_at
         begin = self.index.compacted_until or (first.date() if first else newest)
-        fresh = [begin + timedelta(days=number) for number in range((newest - begin).days)]
+        fresh = self.index.days_between(begin, newest - timedelta(days=1))
         again = [day for day, tag in tags.items() if day < min(begin, newest) and self.index.compacted.get(day) != tag]
         return sorted({*fresh, *again})
 
