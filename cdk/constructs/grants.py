@@ -26,6 +26,8 @@ _PRODUCTION_FILES = (
 _CONTROL_READ = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem")
 _CONTROL_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 _SHARD_PREFIX = "rawdata/azure/{}/"
+# What Plan itself changes of the state; the chain, the merged states and the lessons are others'.
+_PLANNED = (keys.CALL_PLAN, keys.SWEEP, keys.LOCATIONS, keys.PRODUCTION_SEEN, keys.FULL_RUNS)
 _LOCALFILE_PREFIX = "rawdata/azure/localfile/"
 _SNAPSHOTS = "rawdata/azure/2*"  # folders of years; the other folders' names begin with a letter
 
@@ -66,7 +68,7 @@ class _Granter:
     def plan(self, role: iam.IRole, workflow: Workflow) -> None:
         self._read_production(role)
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX, "rawdata/azure/")
-        self._write(role, keys.STATE_PREFIX, keys.WORK_PREFIX)
+        self._write(role, *_PLANNED, keys.WORK_PREFIX)
         self._control(role, "claim", write=True)
         self._scan_quota(role)
         self._sign_in(role)
@@ -84,7 +86,8 @@ class _Granter:
         # Its own shards too, because a stored shard is never overwritten.
         own = _SHARD_PREFIX.format(dataset.value)
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, own)
-        self._write(role, own, f"{keys.DOUBTS_PREFIX}{dataset.value}/")
+        doubts = () if dataset is Dataset.SPS else (f"{keys.DOUBTS_PREFIX}{dataset.value}/",)
+        self._write(role, own, *doubts)
         if signs_in:
             self._sign_in(role)
 
@@ -138,7 +141,8 @@ class _Granter:
         self._read_production(role)
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, "rawdata/azure/")
         self._write(
-            role, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.SIZES_PREFIX, keys.LATEST_SIZES,
+            role, *_PLANNED, keys.CATALOGUE, keys.PRICE_MEMORY, keys.SIZES, keys.DOUBTS_PREFIX, keys.WORK_PREFIX,
+            keys.SIZES_PREFIX, keys.LATEST_SIZES,
             *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset),
         )  # fmt: skip
         self.quota(role)

@@ -9,9 +9,10 @@ from datetime import datetime
 import boto3
 from botocore.config import Config
 
+from spotlake.azure.answers import SMALL_BYTES
 from spotlake.azure.credential_stores import read_credentials, signed_assertion
 from spotlake.azure.credentials import AzureCredentials
-from spotlake.azure.http import HttpClient, new_session
+from spotlake.azure.http import HttpClient, RetryPolicy, new_session
 from spotlake.azure.locations import API as LOCATIONS_API
 from spotlake.azure.locations import fetch_locations
 from spotlake.azure.tokens import TokenSource
@@ -113,7 +114,8 @@ class AzureAccess:
         if known is not None and known.is_fresh(now_at, subscriptions):
             return known
         patience = deadline if known is None else Deadline.after(min(_REFRESH_SECONDS, deadline.seconds_left()))
-        client = HttpClient(LOCATIONS_API, new_session(connections=8), deadline=patience)
+        policy = RetryPolicy(most_bytes=SMALL_BYTES)
+        client = HttpClient(LOCATIONS_API, new_session(connections=8), policy, patience)
         try:
             found = fetch_locations(
                 client,

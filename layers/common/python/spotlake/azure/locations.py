@@ -6,6 +6,7 @@ read 2026-11). The answers are kept in the state for a day, so that few runs hav
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -15,6 +16,7 @@ from spotlake.azure.answers import json_of
 from spotlake.azure.http import HttpClient
 from spotlake.azure.signed import Tokens, send_signed
 from spotlake.errors import AzureError, UntrustedAnswerError
+from spotlake.models import ZONE_NUMBERS
 from spotlake.names import is_collected_region, printable, region_key
 from spotlake.scores.geography import Locations, RegionZones
 from spotlake.scores.zones import subscription_digest
@@ -23,6 +25,7 @@ from spotlake.sizes.geography import Geography
 API = "locations"
 API_VERSION = "2022-12-01"
 _THREADS = 8
+_BUILDING = re.compile(r"[a-z0-9_-]{1,80}")  # as "koreacentral-az2", in lower case
 _LONGEST_TEXT = 60  # of a geography's name
 
 
@@ -153,7 +156,7 @@ def _geographies_of(listed: list[LocationEntry]) -> dict[str, Geography]:
 
 
 def _zones_of(listed: list[LocationEntry]) -> RegionZones:
-    """Mappings that name both zones. In Azure's model every property of a mapping is optional.
+    """Mappings that name both zones in readable words. In Azure's model every property of a mapping is optional.
 
     Buildings are compared with those of other subscriptions and days, so they are spelt in lower case.
     """
@@ -161,9 +164,11 @@ def _zones_of(listed: list[LocationEntry]) -> RegionZones:
     for entry in listed:
         mappings = entry["availabilityZoneMappings"]
         zones = {
-            str(one["logicalZone"]): str(one["physicalZone"]).strip().lower()
+            str(one["logicalZone"]): building
             for one in (mappings if isinstance(mappings, list) else [])
-            if isinstance(one, dict) and one.get("logicalZone") and one.get("physicalZone")
+            if isinstance(one, dict)
+            and str(one.get("logicalZone")) in ZONE_NUMBERS
+            and _BUILDING.fullmatch(building := str(one.get("physicalZone") or "").strip().lower())
         }
         if zones:
             found[entry["name"]] = zones
