@@ -134,7 +134,7 @@ def sizes(objects: MemoryObjects, days: int) -> None:
     say("everything: GB a year (extrapolated)", f"{total:.2f}", "<= 1.8 GB")
 
 
-def questions(objects: MemoryObjects, index: Index, world: World, days: int) -> None:
+def questions(objects: MemoryObjects, index: Index, world: World) -> None:
     """What questions cost: requests, bytes, CPU."""
     busiest = world.frame.take(np.array([int(np.argmax(world.changes_by_workload))]))
     (region,), (size,), zone = busiest.text("region"), busiest.text("instance_type"), ZONE_NAMES[busiest["zone"][0]]
@@ -191,7 +191,7 @@ def main() -> None:
     say("a day's file: CPU s (median, most)", f"{np.median(writing):.2f}, {max(writing):.2f}", "<= 2 s")
     say("a day into the files by region: CPU s (median, most)", f"{np.median(compacting):.1f}, {max(compacting):.1f}")
     sizes(objects, arguments.days)
-    questions(objects, index, world, arguments.days)
+    questions(objects, index, world)
 
 
 if __name__ == "__main__":
