@@ -37,7 +37,7 @@ def merge(source: Path, target: Path) -> int:
     objects = load(source / "objects")
     deps = merge_deps(objects, table, run)
     merge_run(run, [], deps)
-    for key in (keys.snapshot(run.slot_at), keys.LATEST, keys.QUERY_SELECTOR, keys.manifest(run.slot_at)):
+    for key in (keys.snapshot(run.slot_at), *keys.NEWEST_FILES, keys.manifest(run.slot_at)):
         file = target / key
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(objects.objects[key])

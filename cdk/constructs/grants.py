@@ -105,7 +105,7 @@ class _Granter:
     def merge(self, role: iam.IRole) -> None:
         shards = [_SHARD_PREFIX.format(dataset.value) for dataset in Dataset]
         written = (
-            _SNAPSHOTS, keys.LATEST, keys.QUERY_SELECTOR, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX
+            _SNAPSHOTS, *keys.NEWEST_FILES, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX
         )  # fmt: skip
         self._read(role, *shards, keys.PRICE_HISTORY_PREFIX, *written)
         self._write(role, *written)

@@ -51,6 +51,11 @@ class Storage(Construct):
                 noncurrent_version_expiration=cdk.Duration.days(settings.old_version_days),
                 abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
             ),
+            # Files of the newest slot are whole, large and written each slot; ``spotlake rebuild`` makes them again.
+            *(
+                s3.LifecycleRule(prefix=prefix, noncurrent_version_expiration=cdk.Duration.days(1))
+                for prefix in ("latest_data/", "query-selector/")
+            ),
             # No rule for the merged states: the merge deletes those that the chain does not name.
             s3.LifecycleRule(prefix=keys.WORK_PREFIX, expiration=cdk.Duration.days(_OLD_WORK_DAYS)),
             s3.LifecycleRule(prefix=keys.HISTORY_RUNS_PREFIX, expiration=cdk.Duration.days(_OLD_WORK_DAYS)),

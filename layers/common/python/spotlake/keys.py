@@ -20,9 +20,12 @@ PRODUCTION_INVALID_INSTANCE_TYPES = PRODUCTION_STATE_PREFIX + "invalid_instance_
 # Written: what readers of the archive know.
 MANIFEST_PREFIX = "runs/azure/"
 LATEST = "latest_data/latest_azure.json"
+LATEST_PACKED = LATEST + ".gz"
 LATEST_TABLE = "latest_data/latest_azure.parquet"
 LATEST_SIZES = "latest_data/latest_sizes_azure.csv.gz"
 QUERY_SELECTOR = "query-selector/azure/query_selector.json"
+ASSOCIATION = "query-selector/associated/association_azure.json"
+NEWEST_FILES = LATEST_PACKED, LATEST, QUERY_SELECTOR, ASSOCIATION  # in the order of writing
 
 # Written: our own state, versioned by the bucket, each with a schema number inside.
 STATE_PREFIX = "state/azure/"

@@ -49,6 +49,10 @@ class ReadOnlyObjects(Protocol):
 class ObjectStore(ReadOnlyObjects, Protocol):
     """Objects of a bucket that is written too."""
 
+    def etag(self, key: str) -> str | None:
+        """The entity tag of an object, which is not read; None when there is none. Raises StoreError."""
+        ...
+
     def put(
         self,
         key: str,
@@ -96,6 +100,17 @@ class S3Objects:
         try:
             response = self._client.get_object(Bucket=self.bucket, Key=key)
             return StoredObject(response["Body"].read(), response["ETag"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING_CODES:
+                return None
+            raise self._failure("read", key, error) from error
+        except BotoCoreError as error:
+            raise self._failure("read", key, error) from error
+
+    def etag(self, key: str) -> str | None:
+        """See ``ObjectStore``."""
+        try:
+            return self._client.head_object(Bucket=self.bucket, Key=key)["ETag"]
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING_CODES:
                 return None
@@ -164,6 +179,11 @@ class MemoryObjects:
         """See ``ReadOnlyObjects``."""
         body = self.objects.get(key)
         return None if body is None else StoredObject(body, _etag(body))
+
+    def etag(self, key: str) -> str | None:
+        """See ``ObjectStore``."""
+        body = self.objects.get(key)
+        return None if body is None else _etag(body)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See ``ReadOnlyObjects``."""

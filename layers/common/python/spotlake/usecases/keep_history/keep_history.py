@@ -143,7 +143,6 @@ class _History:
             keys.LATEST_TABLE,
             body,
             CONTENT_TYPE,
-            content_encoding=None,
             is_overtaken=lambda: self.states.head().version > head.version,
         )
 
