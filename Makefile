@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests check fix docs image bench clean-local bootstrap synth diff deploy destroy
+.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests fuzz check fix docs sbom image bench clean-local bootstrap synth diff deploy destroy
 
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
 export UV_PYTHON_PREFERENCE := only-system
@@ -40,9 +40,10 @@ node_modules/.ready: package.json package-lock.json
 	@touch $@
 
 # The interpreter of emulated Lambdas: boto3 as in the real runtime, and nothing of the tools.
-.tools/lambda-python/.ready: pyproject.toml .python-version | $(UV)
+.tools/lambda-python/.ready: pyproject.toml uv.lock .python-version | $(UV)
 	@$(UV) venv --quiet --clear --python 3.13 .tools/lambda-python
-	@$(UV) pip install --quiet --python .tools/lambda-python/bin/python "$$(sed -n 's/^ *"\(boto3==[^"]*\)".*/\1/p' pyproject.toml)"
+	@$(UV) export --quiet --locked --only-group lambda-runtime --no-emit-project --output-file .tools/lambda-python/requirements.txt >/dev/null
+	@$(UV) pip install --quiet --python .tools/lambda-python/bin/python --require-hashes -r .tools/lambda-python/requirements.txt
 	@touch $@
 
 build/layers/.ready-%: uv.lock layers/build.py .venv/.ready | $(UV)
@@ -59,7 +60,7 @@ endif
 
 # Variables are data, from the command line and from the environment: make never expands what they hold, and the shell
 # reads it from its environment.
-DATA := $(RUN_VARIABLES) RUNS REPOSITORY CDK_ARGS
+DATA := $(RUN_VARIABLES) RUNS REPOSITORY CDK_ARGS EXAMPLES SEED
 $(foreach name,$(DATA),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
 export $(DATA)
 # Variables of `make run` become flags of `spotlake run`.
@@ -114,6 +115,10 @@ chromium: ## Install Debian's Chromium where there is none (root only; otherwise
 unit: setup ## Run tests/unit alone
 	@.venv/bin/pytest -q -n 2 --dist loadfile tests/unit
 
+# Not in `make test`, which tries 100 answers for each API: this takes half an hour. SEED=7 tries the same answers again.
+fuzz: setup ## Try EXAMPLES (10,000) generated answers of each of Azure's APIs
+	@.venv/bin/python -m tests.functional.fuzz $(if $(EXAMPLES),--examples "$$EXAMPLES") $(if $(SEED),--seed "$$SEED")
+
 tests: setup chromium ## Every test, without lint and types
 	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake
 	@.venv/bin/pytest -q -n 2 --dist loadfile
@@ -126,6 +131,15 @@ tests: setup chromium ## Every test, without lint and types
 # REPOSITORY=registry/name pushes elsewhere than to the deployed stack's own repository.
 image: .venv/.ready ## Build the full run's image and push it (docker or podman here, else CodeBuild in AWS)
 	@$(SPOTLAKE) image $(if $(REPOSITORY),--repository "$$REPOSITORY")
+
+# From the two lock files alone: nothing is installed for it. runtime.cdx.json is what the layers and the image hold.
+SBOM = $(UV) export --quiet --locked --preview-features sbom-export --format cyclonedx1.5
+sbom: .venv/.ready | $(UV) ## List every package with version and hash (CycloneDX JSON, in build/sbom)
+	@mkdir -p build/sbom
+	@$(SBOM) --no-default-groups --group history --output-file build/sbom/runtime.cdx.json >/dev/null
+	@$(SBOM) --all-groups --output-file build/sbom/python.cdx.json >/dev/null
+	@npm sbom --package-lock-only --sbom-format cyclonedx >build/sbom/node.cdx.json
+	@ls build/sbom/*.cdx.json
 
 docs: .venv/.ready ## Build the documentation site into build/site (a broken link fails)
 	@set -o pipefail; NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build 2>&1 | { grep -v '^INFO' || true; }

@@ -85,7 +85,7 @@ def say(what: str, figure: str, goal: str = "") -> None:
 def build(world: World, days: int) -> tuple[MemoryObjects, Index, list[float], list[float]]:
     """A month of history. Returns the objects, the index, and CPU seconds of writing and of compacting each day."""
     objects = MemoryObjects()
-    files, index = HistoryFiles(objects), Index(first_slot_at=FIRST, states_with_times=(FIRST.date(),))
+    files, index = HistoryFiles(objects), Index(first_slot_at=FIRST)
     writing, compacting = [], []
     for number in range(days):
         day = FIRST.date() + timedelta(days=number)
@@ -165,8 +165,7 @@ def csv_of_a_slot(world: World) -> int:
         file.write(body)
         file.flush()
         with duckdb.connect() as database:
-            found = database.read_csv(file.name).aggregate("count(SpotPrice)").fetchone()
-    return int(found[0]) if found else 0
+            return len(database.read_csv(file.name).aggregate("count(SpotPrice)").fetchall())
 
 
 def slots(world: World) -> None:

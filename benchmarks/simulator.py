@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spotlake.azure.credentials import AzureCredentials, TokenSource
+from spotlake.azure.credentials import AzureCredentials
 from spotlake.azure.http import new_session
+from spotlake.azure.tokens import TokenSource
 from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
 from spotlake_local.azure.simulated import SimulatedAzure
 

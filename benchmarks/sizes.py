@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from spotlake import keys
-from spotlake.azure.credentials import TokenSource
 from spotlake.azure.http import new_session
+from spotlake.azure.tokens import TokenSource
 from spotlake.clock import Deadline, ManualClock
 from spotlake.models import Mode, Run, run_id_of
 from spotlake.scores.zones import ZoneMap, subscription_digest

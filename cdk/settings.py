@@ -24,7 +24,7 @@ PRODUCTION_LOG_GROUP = "Collection-Data-Count"
 _DEFAULT_STAGE = "test"
 # Defaults of the running code that hold the stage. Another stage gets other names.
 _STAGED_NAMES = ("write_bucket", "workload_table", "control_table")
-_MADE_BY_THE_STACK = ("stage", "topic_arn")
+_MADE_BY_THE_STACK = ("stage", "topic_arn", "azure_role_arn")
 _LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365)  # of those that CloudWatch Logs has (PutRetentionPolicy, 2026-11)
 
 
@@ -65,6 +65,7 @@ _RUNNING_TEXTS = MappingProxyType(
         "control_table": _TABLE,
         "auth_table": _TABLE,
         "auth_region": ("an AWS region", _REGION),
+        "auth_name": ("the name of a secret or of an SSM parameter", r"[A-Za-z0-9_./+=@-]*"),
         "azure_management_url": _URL,
         "azure_retail_url": _URL,
         "slack_webhook_parameter": ("the name of an SSM parameter", r"[A-Za-z0-9_./-]*"),

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk.acknowledgements import acknowledge_all
+from cdk.constructs.azure_identity import AzureIdentity, named_identity
 from cdk.constructs.budget import Budget
 from cdk.constructs.full_run_job import FullRunJob
 from cdk.constructs.functions import Functions
@@ -26,9 +27,11 @@ class CollectorStack(cdk.Stack):
 
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings, **options: Any) -> None:
         super().__init__(scope, name, **options)
-        self.settings = settings
+        self.settings = settings = named_identity(self, settings)
         self.boundary = production_boundary(self, settings)
         iam.PermissionsBoundary.of(self).apply(self.boundary)
+        if settings.running.azure_role_arn:
+            AzureIdentity(self, "AzureIdentity", settings=settings)
         self.storage = Storage(self, "Storage", settings=settings)
         self.monitoring = Monitoring(self, "Monitoring", settings=settings)
         Budget(self, "Budget", settings=settings)
@@ -59,6 +62,8 @@ class CollectorStack(cdk.Stack):
             "StartByHand": f"aws stepfunctions start-execution --state-machine-arn {machine_arn} --input '{{}}'",
             "LookAt": f"https://{self.region}.console.aws.amazon.com/states/home#/statemachines/view/{machine_arn}",
         }
+        if self.settings.running.azure_role_arn:
+            outputs["AzureSubject"] = self.settings.running.azure_role_arn
         if self.job.image_build:
             outputs["ImageProject"] = self.job.image_build.project_name
             outputs["FullRunsNeed"] = (

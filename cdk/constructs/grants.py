@@ -26,8 +26,9 @@ _PRODUCTION_FILES = (
 _CONTROL_READ = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem")
 _CONTROL_WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 _SHARD_PREFIX = "rawdata/azure/{}/"
+# What Plan itself changes of the state; the chain, the merged states and the lessons are others'.
+_PLANNED = (keys.CALL_PLAN, keys.SWEEP, keys.LOCATIONS, keys.PRODUCTION_SEEN, keys.FULL_RUNS)
 _LOCALFILE_PREFIX = "rawdata/azure/localfile/"
-_ANY_KEY = "arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*"
 _SNAPSHOTS = "rawdata/azure/2*"  # folders of years; the other folders' names begin with a letter
 
 
@@ -67,7 +68,7 @@ class _Granter:
     def plan(self, role: iam.IRole, workflow: Workflow) -> None:
         self._read_production(role)
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX, "rawdata/azure/")
-        self._write(role, keys.STATE_PREFIX, keys.WORK_PREFIX)
+        self._write(role, *_PLANNED, keys.WORK_PREFIX)
         self._control(role, "claim", write=True)
         self._scan_quota(role)
         self._sign_in(role)
@@ -85,7 +86,8 @@ class _Granter:
         # Its own shards too, because a stored shard is never overwritten.
         own = _SHARD_PREFIX.format(dataset.value)
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, own)
-        self._write(role, own, f"{keys.DOUBTS_PREFIX}{dataset.value}/")
+        doubts = () if dataset is Dataset.SPS else (f"{keys.DOUBTS_PREFIX}{dataset.value}/",)
+        self._write(role, own, *doubts)
         if signs_in:
             self._sign_in(role)
 
@@ -133,26 +135,14 @@ class _Granter:
         self._control(role, "claim", write=True)
         topic.grant_publish(role)
         if self.running.slack_webhook_parameter:
-            self._webhook(role)
-
-    def _webhook(self, role: iam.IRole) -> None:
-        stack = cdk.Stack.of(role)
-        name = self.running.slack_webhook_parameter.lstrip("/")
-        parameter = stack.format_arn(service="ssm", resource=f"parameter/{name}")
-        _allow(role, ["ssm:GetParameter"], [parameter])
-        # With a key of the account's own: Parameter Store names the parameter in the encryption context
-        # (docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html, read 2026-11).
-        through = f"ssm.{stack.region}.{stack.url_suffix}"
-        condition = {"StringEquals": {"kms:ViaService": through, "kms:EncryptionContext:PARAMETER_ARN": parameter}}
-        _allow(role, ["kms:Decrypt"], [stack.format_arn(service="kms", resource="key", resource_name="*")], condition)
-        reason = "Whichever key encrypts this one parameter, and for it alone"
-        acknowledge(role, f"IAM5[Resource::{_ANY_KEY}]", reason)
+            self._parameter(role, self.running.slack_webhook_parameter, cdk.Stack.of(role).region)
 
     def full_run(self, role: iam.IRole) -> None:
         self._read_production(role)
         self._read(role, keys.STATE_PREFIX, keys.WORK_PREFIX, "rawdata/azure/")
         self._write(
-            role, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.SIZES_PREFIX, keys.LATEST_SIZES,
+            role, *_PLANNED, keys.CATALOGUE, keys.PRICE_MEMORY, keys.SIZES, keys.DOUBTS_PREFIX, keys.WORK_PREFIX,
+            keys.SIZES_PREFIX, keys.LATEST_SIZES,
             *(_SHARD_PREFIX.format(dataset.value) for dataset in Dataset),
         )  # fmt: skip
         self.quota(role)
@@ -186,11 +176,58 @@ class _Granter:
         self._control(role, "quota#*", write=False)
 
     def _sign_in(self, role: iam.IRole) -> None:
-        table = cdk.Stack.of(self.storage).format_arn(
-            service="dynamodb", region=self.running.auth_region, resource=f"table/{self.running.auth_table}"
+        """What reads the stored identity, and with federation the role that is our name towards Azure."""
+        running, stack = self.running, cdk.Stack.of(self.storage)
+        if running.azure_role_arn:
+            _allow(role, ["sts:AssumeRole"], [running.azure_role_arn])
+        if running.auth_store == "table":
+            table = stack.format_arn(
+                service="dynamodb", region=running.auth_region, resource=f"table/{running.auth_table}"
+            )
+            condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [running.auth_item]}}
+            _allow(role, ["dynamodb:GetItem"], [table], condition)
+        elif running.auth_store == "ssm":
+            self._parameter(role, running.auth_name, running.auth_region)
+        elif running.auth_store == "secretsmanager":
+            self._secret(role)
+
+    def _secret(self, role: iam.IRole) -> None:
+        """A secret's ARN ends with six characters that AWS chooses (Secrets Manager user guide, read 2026-11)."""
+        running, stack = self.running, cdk.Stack.of(role)
+        secret = stack.format_arn(
+            service="secretsmanager",
+            region=running.auth_region,
+            resource="secret",
+            resource_name=f"{running.auth_name}-??????",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
-        condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [self.running.auth_item]}}
-        _allow(role, ["dynamodb:GetItem"], [table], condition)
+        _allow(role, ["secretsmanager:GetSecretValue"], [secret])
+        self._decrypt(role, "secretsmanager", running.auth_region, "SecretARN", secret)
+
+    def _parameter(self, role: iam.IRole, name: str, region: str) -> None:
+        parameter = cdk.Stack.of(role).format_arn(
+            service="ssm", region=region, resource=f"parameter/{name.lstrip('/')}"
+        )
+        _allow(role, ["ssm:GetParameter"], [parameter])
+        self._decrypt(role, "ssm", region, "PARAMETER_ARN", parameter)
+
+    def _decrypt(self, role: iam.IRole, service: str, region: str, context: str, resource: str) -> None:
+        """With a key of the account's own: both stores name what they decrypt in the encryption context.
+
+        Sources: docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html, and "Secret encryption and
+        decryption" of the Secrets Manager user guide (read 2026-11).
+        """
+        stack = cdk.Stack.of(role)
+        is_pattern = "?" in resource
+        condition = {"StringEquals": {"kms:ViaService": f"{service}.{region}.{stack.url_suffix}"}}
+        condition.setdefault("StringLike" if is_pattern else "StringEquals", {})[f"kms:EncryptionContext:{context}"] = (
+            resource
+        )
+        keys_of_region = stack.format_arn(service="kms", region=region, resource="key", resource_name="*")
+        _allow(role, ["kms:Decrypt"], [keys_of_region], condition)
+        reason = "Whichever key encrypts this one secret or parameter, and for it alone"
+        where = "<AWS::Region>" if cdk.Token.is_unresolved(region) else region
+        acknowledge(role, f"IAM5[Resource::arn:<AWS::Partition>:kms:{where}:<AWS::AccountId>:key/*]", reason)
 
 
 def _grant_workflow(workflow: Workflow, functions: Functions, job: FullRunJob) -> None:

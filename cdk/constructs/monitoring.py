@@ -152,6 +152,16 @@ class Monitoring(Construct):
                 "principal's roles, or put the item again.",
             )
 
+        if self._settings.running.azure_sign_in != "federation":  # nothing of it ends
+            self._alarm(
+                "SecretExpiry",
+                own_metric("SecretDaysLeft", "plan", "Minimum"),
+                self._settings.running.secret_expiry_alarm_days,
+                "The client secret or certificate for Azure ends soon: make a new one, and put it with `spotlake ops "
+                "replace-secret`. `secret_expires_at` says when.",
+                operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            )
+
     def _watch_schedule(self) -> None:
         # A skipped start ends as a success, so only a finished merge counts.
         merged = own_metric("CoveragePercent", "merge", "SampleCount", period=cdk.Duration.minutes(30))

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+import re
 
+from spotlake.azure.credentials import AzureCredentials, credentials_of
 from spotlake.errors import ConfigurationError
 
-VARIABLES = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_SUBSCRIPTION_IDS")
+_FIELDS = {
+    "AZURE_TENANT_ID": "tenant_id",
+    "AZURE_CLIENT_ID": "client_id",
+    "AZURE_CLIENT_SECRET": "client_secret",
+    "AZURE_SUBSCRIPTION_IDS": "subscriptions",
+}
+VARIABLES = tuple(_FIELDS)
 
 
-@dataclass(frozen=True)
-class LiveCredentials:
-    """Credentials for AzureAuth, with the field names of ``azure.simulated.SimulatedAzure``."""
-
-    tenant_id: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    subscriptions: tuple[str, ...]
-
-
-def live_credentials() -> LiveCredentials:
-    """Read the credentials. Raises ConfigurationError that names missing variables."""
+def live_credentials() -> AzureCredentials:
+    """Read and check the credentials. Raises ConfigurationError that names missing and wrong variables."""
     missing = [variable for variable in VARIABLES if not os.environ.get(variable, "").strip(" ,")]
     if missing:
         raise ConfigurationError(f"AZURE=live needs the environment variables {', '.join(missing)}")
-    tenant_id, client_id, client_secret, subscriptions = (os.environ[variable].strip() for variable in VARIABLES)
-    names = tuple(name for part in subscriptions.split(",") if (name := part.strip()))
-    return LiveCredentials(tenant_id, client_id, client_secret, names)
+    record = {name: os.environ[variable] for variable, name in _FIELDS.items()}
+    try:
+        return credentials_of(record, "AZURE=live")
+    except ConfigurationError as error:
+        variables = {name: variable for variable, name in _FIELDS.items()}
+        said = re.sub("|".join(variables), lambda found: variables[found[0]], str(error))
+        raise ConfigurationError(said) from None

@@ -13,6 +13,7 @@ import yaml
 from rich.console import Console
 
 from spotlake import keys
+from spotlake.azure.credentials import AzureCredentials
 from spotlake.clock import WallClock
 from spotlake.errors import InvalidInputError
 from spotlake.models import SLOT_MINUTES, Dataset, from_iso, run_id_of, to_iso
@@ -26,7 +27,6 @@ from spotlake_local.aws.seed import seed_credentials, seed_production, stop_left
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.files import copy_objects
 from spotlake_local.following import Ended, follow, shard_keys
-from spotlake_local.live_azure import LiveCredentials
 from spotlake_local.progress import progress
 from spotlake_local.slots import choose_slot, is_collected
 from spotlake_local.summary import print_summary, summarise
@@ -52,7 +52,7 @@ class LocalRun:
         wanted: dict[str, Any],
         floored: bool,
         subscriptions: int,
-        live_credentials: LiveCredentials | None,
+        live_credentials: AzureCredentials | None,
         lock: int,
     ) -> None:
         """Prepare the run; nothing is started.

@@ -11,7 +11,9 @@ from typing import Any
 import orjson
 from botocore.exceptions import ClientError
 
-from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
+from spotlake.azure.credential_stores import place_of, read_credentials
+from spotlake.azure.credentials import AzureCredentials
+from spotlake.azure.tokens import TokenSource
 from spotlake.errors import ConfigurationError, ConflictError
 from spotlake.models import to_iso
 from spotlake.settings import Settings
@@ -102,8 +104,10 @@ class Operations:
             self._wait(_POLL_SECONDS)
         return dict(found)
 
-    def replace_secret(self, secret: str) -> AzureCredentials:
+    def replace_secret(self, secret: str, expires: str = "") -> AzureCredentials:
         """Sign in to Azure with a new secret, and only then put it into the item. Returns who signed in.
+
+        The item also gets the day on which the secret ends; without ``expires`` an older day is removed.
 
         Raises:
             ConfigurationError: There is no such stack, table or item.
@@ -111,8 +115,12 @@ class Operations:
             ConflictError: Somebody else has changed the item meanwhile.
         """
         settings = self.settings()
+        if settings.azure_sign_in != "secret" or settings.auth_store != "table":
+            raise ConfigurationError(
+                f"this stack signs in with a {settings.azure_sign_in} kept in {place_of(settings)}: renew it there"
+            )
         client = self._session.client("dynamodb", region_name=settings.auth_region)
-        before = read_credentials(client, settings.auth_table, settings.auth_item)
+        before = read_credentials(self._session, settings)
         after = replace(before, client_secret=secret)
         TokenSource(
             after, authority_url=settings.azure_authority_url or None, ca_file=settings.azure_ca_file or None
@@ -121,10 +129,19 @@ class Operations:
             client.update_item(
                 TableName=settings.auth_table,
                 Key={"id": {"S": settings.auth_item}},
-                UpdateExpression="SET #data.#secret = :after",
+                UpdateExpression="SET #data.#secret = :after"
+                + (", #data.#expires = :expires" if expires else " REMOVE #data.#expires"),
                 ConditionExpression="#data.#secret = :before",
-                ExpressionAttributeNames={"#data": "data", "#secret": "client_secret"},
-                ExpressionAttributeValues={":after": {"S": secret}, ":before": {"S": before.client_secret}},
+                ExpressionAttributeNames={
+                    "#data": "data",
+                    "#secret": "client_secret",
+                    "#expires": "secret_expires_at",
+                },
+                ExpressionAttributeValues={
+                    ":after": {"S": secret},
+                    ":before": {"S": before.client_secret},
+                    **({":expires": {"S": expires}} if expires else {}),
+                },
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]

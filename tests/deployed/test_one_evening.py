@@ -15,6 +15,7 @@ from spotlake.settings import Settings
 from spotlake_local.aws.roles import credentials_of_role
 from spotlake_local.aws_doctor import CHECKS, before, check_all
 from spotlake_local.aws_doctor.account import Account, Verdict
+from spotlake_local.azure_doctor import CHECKS as AZURE_CHECKS
 from spotlake_local.image_source import content_tag
 from spotlake_local.workspace import ROOT
 from tests.deployed.test_cdk_cli import BUCKET, STACK, TABLE, names
@@ -94,6 +95,13 @@ def test_the_doctor_passes_what_is_deployed(session: boto3.Session) -> None:
     assert found["bucket"].said == f"{BUCKET} is yours"
     assert found["mail"].said == MAIL  # the emulator confirms by itself
     assert found["image"].said == f"{STACK}-full-run:latest"
+
+
+def test_one_command_and_one_table_pass_the_account_and_azure(evening: Evening) -> None:
+    lines = evening.spotlake("doctor").splitlines()
+    assert len(lines) == len(CHECKS) + len(AZURE_CHECKS)
+    assert {line.split()[0] for line in lines} == {"passed"}
+    assert evening.azure.client_secret not in "".join(lines)
 
 
 def no_bootstrap(evening: Evening) -> Undo:
@@ -262,6 +270,12 @@ def test_a_new_secret_is_put_only_when_azure_takes_it(evening: Evening) -> None:
     taken = evening.spotlake("ops", "replace-secret", given=f"{evening.azure.client_secret}\n")
     assert "it counts from the next run on" in taken
     assert evening.azure.client_secret not in taken
+    with_end = evening.spotlake(
+        "ops", "replace-secret", "--expires", "2126-11-23", given=f"{evening.azure.client_secret}\n"
+    )
+    assert "it counts from the next run on" in with_end
+    assert "secret's end        in 36" in evening.spotlake("doctor", "--azure")
+    assert "a day such as" in evening.spotlake("ops", "replace-secret", "--expires", "soon", given="x\n", code=2)
 
 
 def test_an_operator_of_a_stack_that_is_not_there_is_told_so(evening: Evening) -> None:

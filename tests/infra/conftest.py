@@ -31,6 +31,10 @@ OTHER = {
     "functions": '{"merge": {"memory_mb": 2048}}',
     "alert_email": "ops@example.com",
     "slack_webhook_parameter": "/spotlake/slack",
+    "auth_store": "secretsmanager",
+    "auth_name": "spotlake/azure",
+    "auth_region": "eu-west-1",
+    "azure_sign_in": "federation",
 }
 
 

@@ -8,21 +8,25 @@ import shlex
 import subprocess
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
+import boto3
 import pytest
 
-from cdk.settings import FUNCTION_SIZES, StackSettings
-from spotlake.azure.credentials import read_credentials
+from cdk.settings import _MADE_BY_THE_STACK, FUNCTION_SIZES, StackSettings
+from spotlake.azure.credential_stores import read_credentials
 from spotlake.settings import Settings
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
 from spotlake_local.cli import _parser
 from spotlake_local.workspace import ROOT
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-
+WORDS = {
+    "TENANT": "11111111-2222-3333-4444-555555555555",
+    "APP_ID": "99999999-8888-7777-6666-555555555555",
+    "SUBSCRIPTION_ID": "00000000-0000-4000-8000-000000000001",
+    "ANOTHER_SUBSCRIPTION_ID": "00000000-0000-4000-8000-000000000002",
+}
 SETTINGS = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 DEPLOYING = (ROOT / "docs/deploying.md").read_text(encoding="utf-8")
 
@@ -45,7 +49,7 @@ def shown(value: Any) -> str:
 
 def test_every_setting_stands_there_with_its_default() -> None:
     expected = {one.name: shown(one.default) for one in fields(StackSettings) if one.name != "running"}
-    expected |= {one.name: shown(one.default) for one in fields(Settings) if one.name not in ("stage", "topic_arn")}
+    expected |= {one.name: shown(one.default) for one in fields(Settings) if one.name not in _MADE_BY_THE_STACK}
     assert documented() == {**expected, "functions": "the table below"}
 
 
@@ -70,8 +74,12 @@ def test_the_commands_of_ours_that_the_page_types_exist() -> None:
 
 
 @pytest.mark.emulator
-def test_the_credentials_are_put_as_described_and_read_by_the_collector(tmp_path: Path) -> None:
+def test_the_credentials_are_put_as_described_and_read_by_the_collector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (item,) = re.findall(r"```json\n(.*?)```", DEPLOYING, re.DOTALL)
+    for word, value in WORDS.items():
+        item = re.sub(rf"\b{word}\b", value, item)
     (tmp_path / "azure-auth.json").write_text(item)
     (commands,) = [one for one in re.findall(r"```bash\n(.*?)```", DEPLOYING, re.DOTALL) if "AzureAuth" in one]
     with EmulatedAws.start(None, lambda_python=lambda_python(ROOT)) as aws:
@@ -81,7 +89,8 @@ def test_the_credentials_are_put_as_described_and_read_by_the_collector(tmp_path
         done = subprocess.run(script, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         settings = Settings()
-        client = cast("DynamoDBClient", aws.client("dynamodb", region=settings.auth_region))
-        found = read_credentials(client, settings.auth_table, settings.auth_item)
-    assert (found.tenant_id, found.client_secret) == ("TENANT", "PASSWORD")
-    assert found.subscriptions == ("SUBSCRIPTION_ID", "ANOTHER_SUBSCRIPTION_ID")
+        for name, value in aws.environment().items():
+            monkeypatch.setenv(name, value)
+        found = read_credentials(boto3.Session(), settings)
+    assert (found.tenant_id, found.client_id, found.client_secret) == (WORDS["TENANT"], WORDS["APP_ID"], "PASSWORD")
+    assert found.subscriptions == (WORDS["SUBSCRIPTION_ID"], WORDS["ANOTHER_SUBSCRIPTION_ID"])

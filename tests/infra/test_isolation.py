@@ -14,8 +14,11 @@ WITHOUT_RESOURCES = {
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
     *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery"),
     *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
-    *("ecr:GetAuthorizationToken", "batch:DescribeJobs", "batch:TerminateJob"),
+    *("ecr:GetAuthorizationToken", "batch:DescribeJobs", "batch:TerminateJob", "sts:GetWebIdentityToken"),
 }
+
+
+_CHAIN = ["state/azure/merged_chain.json", "state/azure/merged/20260101T0000Z-1-1.gz"]  # the merge alone writes them
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +88,18 @@ def test_no_role_is_granted_a_family_of_actions(all_roles: list[Role]) -> None:
     [
         ("price", "rawdata/azure/spot_price/2026/a", ["rawdata/azure/sps/2026/a", "state/azure/a", "runs/azure/a"]),
         ("sps", "rawdata/azure/sps/2026/a", ["rawdata/azure/spot_price/2026/a", "latest_data/latest_azure.json"]),
+        ("sps", "rawdata/azure/sps/2026/a", ["state/azure/doubts/sps/a.json", "state/azure/sweep.json.gz"]),
         ("eviction", "rawdata/azure/spot_if/2026/a", ["rawdata/azure/sps/2026/a"]),
         ("eviction", "rawdata/azure/price_history/2026/a", ["rawdata/azure/spot_price/2026/a"]),
         ("merge", "rawdata/azure/2026/01/01/00-00-00.csv.gz", ["rawdata/azure/sps/2026/a", "anything"]),
         ("report", "rawdata/azure/localfile/2026/a", ["rawdata/azure/2026/a", "state/azure/a"]),
         ("notify", "state/azure/health.json", ["state/azure/catalogue.json.gz"]),
-        ("plan", "state/azure/work/a", ["rawdata/azure/sps/2026/a", "latest_data/latest_azure.json"]),
+        ("plan", "state/azure/sweep.json.gz", ["rawdata/azure/sps/2026/a", "latest_data/latest_azure.json", *_CHAIN]),
+        ("plan", "work/azure/2026/a", ["state/azure/last_good.json.gz", "state/azure/invalid_names.json.gz"]),
+        ("JobRole", "rawdata/azure/sps/2026/a", ["latest_data/latest_azure.json", "runs/azure/a", *_CHAIN]),
+        ("JobRole", "state/azure/catalogue.json.gz", ["state/azure/health.json", "state/azure/last_good.json.gz"]),
         ("JobRole", "rawdata/azure/sizes/2026/a", ["rawdata/azure/price_history/2026/a"]),
         ("JobRole", "latest_data/latest_sizes_azure.csv.gz", ["latest_data/latest_azure.json"]),
-        ("JobRole", "rawdata/azure/sps/2026/a", ["latest_data/latest_azure.json", "runs/azure/a"]),
     ],
 )
 def test_each_role_writes_its_own_folders_only(template: Template, role: str, may: str, may_not: list[str]) -> None:

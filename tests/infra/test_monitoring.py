@@ -15,7 +15,13 @@ from tests.infra.templates import Template
 
 SIGN_IN = {"SignInFailures"}
 OF_WHOLE_RUNS = {"RowsDifferencePercent", "UnconfirmedPercent", "WitnessDisagreementPercent"}
-SOMETIMES = {"plan": SIGN_IN, "sps": SIGN_IN, "price": SIGN_IN, "eviction": SIGN_IN, "merge": OF_WHOLE_RUNS}
+SOMETIMES = {
+    "plan": SIGN_IN | {"SecretDaysLeft"},
+    "sps": SIGN_IN,
+    "price": SIGN_IN,
+    "eviction": SIGN_IN,
+    "merge": OF_WHOLE_RUNS,
+}
 DATASETS = {"sps": "sps", "price": "spot_price", "eviction": "spot_if"}
 
 

@@ -111,7 +111,7 @@ def test_nobody_elses_schedule_or_machine_can_use_a_role(synthesised: Synthesise
         template.resolve(statement)
         for role in template.of_type("AWS::IAM::Role").values()
         for statement in role["AssumeRolePolicyDocument"]["Statement"]
-        if statement["Principal"]["Service"] in ("states.amazonaws.com", "scheduler.amazonaws.com")
+        if statement["Principal"].get("Service") in ("states.amazonaws.com", "scheduler.amazonaws.com")
     ]
     assert len(trusted) == 2
     assert [one["Condition"] for one in trusted] == [{"StringEquals": {"aws:SourceAccount": ACCOUNT}}] * 2

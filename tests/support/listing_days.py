@@ -11,8 +11,8 @@ from typing import Any, NoReturn, cast
 import orjson
 
 from spotlake import keys
-from spotlake.azure.credentials import TokenSource
 from spotlake.azure.http import new_session
+from spotlake.azure.tokens import TokenSource
 from spotlake.clock import Deadline, ManualClock
 from spotlake.errors import AzureError
 from spotlake.events import MergeResult

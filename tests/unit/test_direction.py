@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import spotlake
 
 LIBRARY = Path(spotlake.__file__).parent
+ROOT = Path(__file__).parents[2]
 DOORS = {"spotlake_local", "cdk", "full_run", "tests", "benchmarks"}
 NO_IO = {"boto3", "botocore", "requests", "azure", "logging", "aws_lambda_powertools", "spotlake.clock"}
 NO_IO |= {"spotlake.azure", "spotlake.state", "spotlake.stores", "spotlake.usecases"}
@@ -44,3 +46,26 @@ def test_what_is_called_pure_reaches_nothing(name: str) -> None:
     found = imported(LIBRARY / name)
     assert "spotlake.models" in found
     assert found & NO_IO == set()
+
+
+_PRICE = """
+import json, sys
+sys.path[:0] = ["functions/price"]
+import handler
+from datetime import UTC, datetime
+from spotlake import wiring
+from spotlake.clock import Deadline
+from spotlake.models import Mode, Run
+at = datetime(2026, 11, 23, tzinfo=UTC)
+run = Run(run_id="20261123T0000Z", attempt=1, mode=Mode.INCREMENTAL, desired_counts=(1,), started_at=at, owner="me")
+wiring.services().price_deps(run, Deadline.after(60))
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_the_price_function_loads_nothing_of_the_sign_in() -> None:
+    done = subprocess.run([sys.executable, "-c", _PRICE], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
+    assert {"handler", "spotlake", "boto3"} <= loaded
+    assert loaded & {"azure", "msal", "cryptography", "jwt"} == set()
+    assert "aws_lambda_powertools.utilities.parameters" not in json.loads(done.stdout)

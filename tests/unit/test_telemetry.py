@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import base64
 import json
+import logging
 from datetime import datetime
 from typing import Any
 
 import pytest
 import requests
 
+from spotlake import secrecy
 from spotlake.azure.http import HttpClient
 from spotlake.errors import ConfigurationError, SignInError
 from spotlake.telemetry import observed
@@ -102,3 +105,29 @@ class Answering(requests.adapters.BaseAdapter):
 
     def close(self) -> None:
         return
+
+
+def test_a_secret_leaves_neither_in_a_line_nor_in_an_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrecy, "_known", {})
+    secret = 'canary/"of~a secret'
+    secrecy.keep_secret(secret)
+
+    @observed("canary")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        # A library's own words, and ours: as message, as argument, as a field and as the cause of an error.
+        logger = logging.getLogger("spotlake.canary")
+        logger.warning(f"sent {secret}")
+        logger.warning("sent %s", secret)
+        logger.warning("sent", extra={"headers": {"x": secret}, "b64": base64.b64encode(secret.encode()).decode()})
+        raise SignInError(f"refused: {secret}") from ValueError(secret)
+
+    with pytest.raises(SignInError) as raised:
+        handler({}, Context())
+    written = capsys.readouterr().out
+    assert written.count("(hidden)") >= 5
+    for text in (written, str(raised.value), str(raised.value.__cause__)):
+        assert "canary/" not in text
+        assert "of~a" not in text
+        assert base64.b64encode(secret.encode()).decode()[4:-4] not in text

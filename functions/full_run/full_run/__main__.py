@@ -21,6 +21,7 @@ from spotlake.models import Run, slot_of_run_id
 from spotlake.names import printable
 from spotlake.reports import CollectorReport
 from spotlake.run_files import ExecutionEntry, JobRecord, MemorySample
+from spotlake.secrecy import scrub_error, scrubbed
 from spotlake.state.checkpoints import read_job_record, write_job_record
 from spotlake.telemetry import Telemetry
 from spotlake.usecases.full_run.exit_codes import BUG, DONE, cause_of_exit, exit_code_of
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         _Job(run, stopping, telemetry).work()
     except Exception as error:  # every end has an exit code and one line
         code = exit_code_of(error)
+        scrub_error(error)
         telemetry.logger.exception(type(error).__name__)
         sys.stderr.write(f"{type(error).__name__}: {_said(error)} ({cause_of_exit(code)[1]})\n")
         return code if isinstance(error, SpotlakeError) else BUG
@@ -58,7 +60,7 @@ def _said(error: Exception) -> str:
     For an unexpected error only its class name, because its text may hold a secret.
     """
     said = str(error) if isinstance(error, SpotlakeError) else type(error).__name__
-    return printable(said)
+    return printable(scrubbed(said))
 
 
 def _read_run(text: str) -> Run:

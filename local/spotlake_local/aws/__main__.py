@@ -36,9 +36,9 @@ def main() -> None:
         job_python_path=tuple(folders),
         endpoint_url=f"http://{host}",
     )
-    install(options)
+    issuer = install(options)
     only_root(root_key)
-    app.app = Door(app.app, host, root_key)
+    app.app = Door(app.app, host, root_key, issuer.document)
     try:
         app.main()
     finally:

@@ -7,8 +7,9 @@ own, which only the starting process knows, and the emulator checks the signatur
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
@@ -41,11 +42,13 @@ class Door:
         host: The one value of ``Host`` that is answered, "127.0.0.1:PORT". A page that had a name resolve to this
             machine sends another.
         root_key: Access key of the root user.
+        document: Returns what the account's issuer of tokens publishes at a path, for everybody; None: nothing.
     """
 
     app: App
     host: str
     root_key: str
+    document: Callable[[str], Mapping[str, Any] | None] = lambda _: None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass a request of ours on, and answer any other with 403."""
@@ -55,6 +58,10 @@ class Door:
             await send({"type": "websocket.close", "code": 1008})
         elif reason := self.refusal(scope):
             await answer_refused(send, reason)
+        elif (document := self.document(scope["path"])) is not None:
+            headers = [(b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": json.dumps(document).encode()})
         else:
             await self.app(scope, receive, _without_cors(send))
 
@@ -66,6 +73,8 @@ class Door:
         if scope["path"].startswith(_OWN_PATHS):
             is_health = scope["path"] == HEALTH_PATH and scope["method"] == "GET"
             return None if is_health else "a path of the emulator's own"
+        if scope["method"] == "GET" and self.document(scope["path"]) is not None:
+            return None
         keys = _keys(headers, scope.get("query_string", b""))
         if not keys or any(_ROOT_LIKE.fullmatch(key) for key in keys):
             return "no access key, or one that anybody knows"

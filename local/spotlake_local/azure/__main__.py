@@ -60,6 +60,7 @@ async def _serve(simulator: AzureSimulator, arguments: argparse.Namespace) -> No
         AzureDoor(application(simulator), hosts, os.environ["SIMULATED_AZURE_CONTROL_TOKEN"]),
         log_level="warning",
         access_log=False,
+        date_header=False,
         lifespan="off",
         timeout_graceful_shutdown=0,  # otherwise it waits until idle TLS connections close
     )

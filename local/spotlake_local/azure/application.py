@@ -14,7 +14,7 @@ from spotlake_local.azure.answers import arm_refusal
 from spotlake_local.azure.control import Control
 from spotlake_local.azure.faults import DroppedConnectionError
 from spotlake_local.azure.lists import Lists
-from spotlake_local.azure.paths import AnyCasing
+from spotlake_local.azure.paths import AnyCasing, Dated
 from spotlake_local.azure.server import AzureSimulator
 
 
@@ -32,7 +32,7 @@ def application(simulator: AzureSimulator) -> Starlette:
         Route(retail.PATH, simulator.retail_prices),
         *Control(simulator).routes(),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(AnyCasing)])
+    app = Starlette(routes=routes, middleware=[Middleware(Dated, now=simulator.now), Middleware(AnyCasing)])
     app.add_exception_handler(DroppedConnectionError, _drop)
     app.add_exception_handler(HTTPException, _no_such_thing)
     return app

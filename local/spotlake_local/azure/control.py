@@ -37,6 +37,7 @@ class Control:
             Route("/_control/stats", self.stats),
             Route("/_control/truth", self.truth),
             Route("/_control/reset", self.reset, methods=["POST"]),
+            Route("/_control/issued", self.issued),
             Route("/_control/health", self.health),
         ]
 
@@ -69,7 +70,8 @@ class Control:
         for name, value in wanted:
             owner, attribute = options[name]
             # JSON has lists where the simulator has sets.
-            setattr(owner, attribute, set(value) if isinstance(value, list) else value)
+            names = isinstance(value, list) and all(isinstance(one, str) for one in value)
+            setattr(owner, attribute, set(value) if names else value)
         return json_answer({})
 
     async def stats(self, request: Request) -> Response:
@@ -124,9 +126,16 @@ class Control:
         simulator.graph.throttle, simulator.graph.wrong_price_share = Throttle(), 0.0
         simulator.retail.budget, simulator.retail.holes, simulator.retail.novelties = Budget(), Holes(), Novelties()
         simulator.no_role, simulator.leading_blank_location = set(), False
+        simulator.no_score_role = set()
         simulator.unlisted_regions, simulator.score_versions = set(), SCORE_VERSIONS
         simulator.entra.secret_expired, simulator.entra.lifetime_seconds = False, 3599
+        simulator.entra.certificates, simulator.entra.federated_credentials = (), ()
         return json_answer({})
+
+    async def issued(self, request: Request) -> Response:
+        """Every token that was issued, for tests that search for them where none may be."""
+        del request
+        return json_answer({"tokens": list(self.simulator.entra.issued)})
 
     async def health(self, request: Request) -> Response:
         """Answer 200."""
@@ -144,6 +153,8 @@ class Control:
             "quota_retry_after": (quota, "retry_after"),
             "token_lifetime_seconds": (simulator.entra, "lifetime_seconds"),
             "secret_expired": (simulator.entra, "secret_expired"),
+            "certificates": (simulator.entra, "certificates"),
+            "federated_credentials": (simulator.entra, "federated_credentials"),
             "graph_queries": (simulator.graph.throttle, "queries"),
             "graph_window_seconds": (simulator.graph.throttle, "window_seconds"),
             "wrong_price_share": (simulator.graph, "wrong_price_share"),
@@ -156,6 +167,7 @@ class Control:
             "retail_new_kinds": (simulator.retail.novelties, "kinds"),
             "retail_second_meters": (simulator.retail.novelties, "second_meters"),
             "no_role": (simulator, "no_role"),
+            "no_score_role": (simulator, "no_score_role"),
             "unlisted_regions": (simulator, "unlisted_regions"),
             "score_versions": (simulator, "score_versions"),
             "leading_blank_location": (simulator, "leading_blank_location"),

@@ -9,14 +9,16 @@ import base64
 import json
 import secrets
 import uuid
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from spotlake_local.azure.answers import RefusalError, arm_refusal
+from spotlake_local.azure.assertions import ASSERTION_TYPE, AssertionRefusedError, check_assertion
 
 SCOPES = frozenset({"https://management.azure.com/.default", "https://management.core.windows.net//.default"})
-_FIELDS = ("grant_type", "client_id", "client_secret", "scope")
+_FIELDS = ("grant_type", "client_id", "scope")
 _AADSTS_EXPIRED = (
     "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new keys for "
     "your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: "
@@ -46,6 +48,8 @@ class Entra:
         tenant_id, client_id, client_secret: The only principal.
         lifetime_seconds: Lifetime of a token (``expires_in``).
         secret_expired: Whether to answer as for an expired secret.
+        certificates: Public certificates of the principal, as PEM.
+        federated_credentials: Whose assertions are taken: ``{"issuer", "subject", "audience"}``.
     """
 
     tenant_id: str
@@ -53,6 +57,8 @@ class Entra:
     client_secret: str = field(repr=False)
     lifetime_seconds: int = 3599
     secret_expired: bool = False
+    certificates: Collection[str] = ()
+    federated_credentials: Collection[Mapping[str, str]] = ()
     issued: dict[str, datetime] = field(default_factory=dict, repr=False)
 
     def discovery(self, tenant: str, authority: str, now_at: datetime) -> dict[str, Any]:
@@ -65,7 +71,7 @@ class Entra:
             "issuer": f"{base}/v2.0",
         }
 
-    def token(self, tenant: str, form: dict[str, str], now_at: datetime) -> dict[str, Any]:
+    def token(self, tenant: str, form: dict[str, str], now_at: datetime, authority: str = "") -> dict[str, Any]:
         """A new token. Raises RefusalError with Entra's own body."""
         self._check_tenant(tenant, now_at)
         for name in _FIELDS:
@@ -82,14 +88,37 @@ class Entra:
         if SCOPES.isdisjoint(form["scope"].split()):
             text = f"The provided value for the input parameter 'scope' is not valid. The scope {form['scope']}"
             raise _refusal(400, "invalid_scope", 70011, f"{text} is not valid.", now_at)
-        if self.secret_expired:
-            raise _refusal(401, "invalid_client", 7000222, _AADSTS_EXPIRED.format(client=client), now_at)
-        if not secrets.compare_digest(form["client_secret"].encode(), self.client_secret.encode()):
-            raise _refusal(401, "invalid_client", 7000215, _AADSTS_WRONG.format(client=client), now_at)
+        self._check_proof(form, f"{authority}/{tenant}/oauth2/v2.0/token", now_at)
         token = self._new_token(now_at)
         self.issued[token] = now_at + timedelta(seconds=self.lifetime_seconds)
         life = self.lifetime_seconds
         return {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token}
+
+    def _check_proof(self, form: dict[str, str], token_url: str, now_at: datetime) -> None:
+        """The secret, or an assertion in its place."""
+        client, given = self.client_id, form.get("client_secret", "")
+        if form.get("client_assertion_type") == ASSERTION_TYPE:
+            try:
+                check_assertion(
+                    form.get("client_assertion", ""),
+                    client=client,
+                    token_url=token_url,
+                    certificates=self.certificates,
+                    federated=self.federated_credentials,
+                    now_at=now_at,
+                )
+            except AssertionRefusedError as error:
+                raise _refusal(401, "invalid_client", error.number, error.text, now_at) from None
+            return
+        if not given:
+            text = (
+                "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."
+            )
+            raise _refusal(401, "invalid_client", 7000216, text, now_at)
+        if self.secret_expired:
+            raise _refusal(401, "invalid_client", 7000222, _AADSTS_EXPIRED.format(client=client), now_at)
+        if not secrets.compare_digest(given.encode(), self.client_secret.encode()):
+            raise _refusal(401, "invalid_client", 7000215, _AADSTS_WRONG.format(client=client), now_at)
 
     def _new_token(self, now_at: datetime) -> str:
         """A token in the form of a JWT, for clients that read it. The signature is random."""

@@ -31,6 +31,7 @@ class Lists:
             Route("/subscriptions", self.list_subscriptions),
             Route(arm, self.one_subscription),
             Route(arm + "/locations", self.locations),
+            Route(arm + "/providers/Microsoft.Authorization/permissions", self.permissions),
             Route(arm + "/providers/Microsoft.Compute/skus", self.compute_skus),
             Route(arm + "/providers/Microsoft.Compute/locations/{location}/usages", self.usages),
         ]
@@ -55,6 +56,11 @@ class Lists:
     async def locations(self, request: Request) -> Response:
         """A subscription's locations, with its own zone numbers."""
         return await self._of_one(request, "locations", "locations/read", subscriptions.LOCATION_VERSIONS, "locations")
+
+    async def permissions(self, request: Request) -> Response:
+        """What the caller may do: the actions of Reader, and of Compute Recommendations Role where it is assigned."""
+        versions = subscriptions.PERMISSION_VERSIONS
+        return await self._of_one(request, "permissions", "permissions/read", versions, "permissions")
 
     async def compute_skus(self, request: Request) -> Response:
         """Sizes and disks, of one region when the filter names it."""
@@ -93,6 +99,9 @@ class Lists:
             world = self.simulator.world
             regions = [one for one in world.ondemand if region in ("", one)]
             return {"value": [sku for one in regions for sku in resource_skus.skus_of(world, subscription, one)]}
+        if what == "permissions":
+            has_scores = subscription not in self.simulator.no_score_role
+            return {"value": subscriptions.permissions_of(has_scores=has_scores)}
         if what == "usages":
             location = location_of(request)
             self.simulator.check_location(location, request.query_params["api-version"], "locations/usages", ())

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _WORDS = (
     "subscriptions providers Microsoft.Compute Microsoft.ResourceGraph locations placementScores spot generate "
-    "resources usages skus api retail prices"
+    "resources usages skus api retail prices Microsoft.Authorization permissions"
 )
 _SPELT = {word.lower(): word for word in _WORDS.split()}
 
@@ -28,6 +30,25 @@ class AnyCasing:
         if scope["type"] == "http":
             scope["path"] = spelt(scope["path"])
         await self.app(scope, receive, send)
+
+
+class Dated:
+    """Adds the header ``Date`` by the simulator's clock."""
+
+    def __init__(self, app: ASGIApp, now: Callable[[], datetime]) -> None:
+        """Around the application."""
+        self.app, self.now = app, now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self.now(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        await self.app(scope, receive, dated)
 
 
 def spelt(path: str) -> str:

@@ -33,6 +33,7 @@ class AzureSimulator:
     Attributes:
         authority_url: URL of the token endpoint in the discovery document; the server sets it.
         no_role: Subscriptions on which the principal has no role.
+        no_score_role: Subscriptions on which the principal may read, and not ask for scores.
         unlisted_regions: Regions that sell and stand in no list of locations (observed: swedensouth).
         score_versions: API versions of placement scores that are served.
         resets: Number of resets.
@@ -49,6 +50,7 @@ class AzureSimulator:
         self.faults = Faults()
         self.account = Account()
         self.no_role: set[str] = set()
+        self.no_score_role: set[str] = set()
         self.leading_blank_location = False
         self.unlisted_regions: set[str] = set()
         self.score_versions: tuple[str, ...] | set[str] = SCORE_VERSIONS
@@ -77,7 +79,11 @@ class AzureSimulator:
         """Token endpoint."""
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         tenant = request.path_params["tenant"]
-        return await self.answer("token", lambda _: json_answer(self.entra.token(tenant, form, self.now())))
+
+        def work(_: Fault | None) -> Response:
+            return json_answer(self.entra.token(tenant, form, self.now(), self.authority_url))
+
+        return await self.answer("token", work)
 
     # -- ARM -----------------------------------------------------------------------------------
 
@@ -190,7 +196,7 @@ class AzureSimulator:
 
     def check_role(self, subscription: str, action: str) -> None:
         """Raises RefusalError when the principal has no role on the subscription."""
-        if subscription in self.no_role:
+        if subscription in self.no_role or (action == _GENERATE and subscription in self.no_score_role):
             client = self.entra.client_id
             text = (
                 f"The client '{client}' with object id '{client}' does not have authorization to perform action "

@@ -11,6 +11,7 @@ from typing import Any
 from spotlake_local.azure.world import World, chance
 
 LOCATION_VERSIONS = ("2016-06-01", "2020-01-01", "2021-01-01", "2022-12-01")
+PERMISSION_VERSIONS = ("2015-07-01", "2018-07-01", "2022-04-01")
 ZONES_SINCE = "2022-12-01"
 USAGE_VERSIONS = ("2023-07-01", "2024-03-01", "2024-07-01", "2024-11-01", "2025-04-01", "2025-11-01", "2026-04-01")
 _LOGICAL = {
@@ -34,6 +35,14 @@ def subscription_of(subscription: str, tenant: str, number: int) -> dict[str, An
         "subscriptionPolicies": {"locationPlacementId": "Public_2014-09-01", "spendingLimit": "Off"},
         "managedByTenants": [],
     }
+
+
+def permissions_of(*, has_scores: bool) -> list[dict[str, Any]]:
+    """Effective permissions, one entry per role (Azure REST, Permissions - List, 2022-04-01; names read 2026-11)."""
+    roles = [["*/read"]]
+    if has_scores:
+        roles.append(["Microsoft.Compute/locations/placementScores/generate/action"])
+    return [{"actions": one, "notActions": [], "dataActions": [], "notDataActions": []} for one in roles]
 
 
 def locations_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
@@ -51,6 +52,8 @@ def add_parser(subparsers: Any) -> None:
         if name == "rerun":
             one.add_argument("slot", metavar="SLOT", help=f"of the last hour: {TIMESTAMP_FORMS}")
             one.add_argument("--past", action="store_true", help="an older one, though Azure answers for the present")
+        if name == "replace-secret":
+            one.add_argument("--expires", metavar="DATE", default="", help="the day on which it ends, for the alarm")
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -100,12 +103,17 @@ def _rerun(operations: Operations, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _replace_secret(operations: Operations, _: argparse.Namespace) -> int:
+def _replace_secret(operations: Operations, arguments: argparse.Namespace) -> int:
     # By standard input, because everybody on the machine can read arguments, and the shell keeps them.
     secret = (getpass.getpass("new client secret: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
     if not secret:
         raise InvalidInputError("client secret", "", "the new secret's value (not its id), on standard input")
-    after = operations.replace_secret(secret)
+    if arguments.expires:
+        try:
+            date.fromisoformat(arguments.expires)
+        except ValueError:
+            raise InvalidInputError("--expires", arguments.expires, "a day such as 2027-11-23") from None
+    after = operations.replace_secret(secret, arguments.expires)
     subscriptions = len(after.subscriptions)
     _say(f"Azure takes it; it counts from the next run on (tenant {after.tenant_id}, {subscriptions} subscriptions)")
     return 0

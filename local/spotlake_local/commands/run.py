@@ -119,6 +119,10 @@ def command(arguments: argparse.Namespace) -> int:
     credentials = live_credentials() if live else None
     if not live:
         _require_known_pairs(request)
+    if live:
+        from spotlake_local.first_contact import first_contact
+
+        first_contact(request, lambda words: print(words, flush=True))  # noqa: T201
     # These imports take a second, so values are checked before.
     from spotlake_local.local_run import LocalRun
 

@@ -192,7 +192,7 @@ class Year(Archive):
             known = fetch_locations(
                 HttpClient(API, self.session, deadline=Deadline.after(60)),
                 self.settings.azure_management_url,
-                headers=self.bench.tokens.headers,
+                tokens=self.bench.tokens,
                 subscriptions=self.bench.subscriptions,
                 now_at=now_at,
                 previous=known,

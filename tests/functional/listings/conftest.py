@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 
 from spotlake import keys
-from spotlake.azure.credentials import TokenSource
 from spotlake.azure.http import new_session
+from spotlake.azure.tokens import TokenSource
 from spotlake.clock import Deadline, ManualClock
 from spotlake.models import Dataset, Mode, Run, WorkItem, run_id_of
 from spotlake.reports import CollectorReport

@@ -35,7 +35,7 @@ def deps_of(listings: Listings) -> SizesDeps:
     locations = fetch_locations(
         HttpClient("locations", new_session(), deadline=Deadline.after(60.0)),
         azure.url,
-        headers=listings.tokens.headers,
+        tokens=listings.tokens,
         subscriptions=azure.subscriptions,
         now_at=SLOT_AT,
     )
@@ -123,7 +123,7 @@ def test_a_subscription_without_a_role_is_refused(listings: Listings) -> None:
         list_sizes(
             client,
             listings.azure.url,
-            headers=listings.tokens.headers,
+            tokens=listings.tokens,
             subscription=listings.azure.subscriptions[0],
             region="koreacentral",
             source="simulated",

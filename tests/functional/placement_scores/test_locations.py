@@ -15,6 +15,7 @@ from spotlake.scores.zones import subscription_digest
 from spotlake.state.locations import LOCATIONS
 from spotlake.stores.objects import MemoryObjects
 from tests.functional.placement_scores.double import answer, arm_error
+from tests.support.azure import OneToken
 from tests.support.scripted import wired
 
 NOW_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -75,7 +76,7 @@ def fetch(
     return fetch_locations(
         HttpClient("locations", session, RetryPolicy(attempts=1)),
         "https://management.azure.com",
-        headers=lambda: {"Authorization": "Bearer token"},
+        tokens=OneToken(),
         subscriptions=subscriptions,
         now_at=NOW_AT,
         previous=previous,
@@ -171,6 +172,10 @@ def test_damaged_state_is_done_without_and_named() -> None:
         [{"logicalZone": "1"}],
         [{"physicalZone": "eastus-az1"}],
         [{"logicalZone": None, "physicalZone": None}],
+        [{"logicalZone": "4", "physicalZone": "eastus-az4"}],
+        [{"logicalZone": "1", "physicalZone": "x" * 3000}],
+        [{"logicalZone": "1", "physicalZone": "=cmd"}],
+        [{"logicalZone": "1", "physicalZone": {"a": 1}}],
         [None],
         ["1"],
         {"logicalZone": "1", "physicalZone": "eastus-az1"},
@@ -194,6 +199,7 @@ def test_an_odd_zone_mapping_costs_itself(mappings: Any) -> None:
         {"metadata": {"regionType": "Logical"}},
         {"metadata": {}},
         {"name": "eastusslv"},
+        {"name": "x" * 3000},
         {"name": None},
         {"name": "ezecustomerlabboston1"},
     ],

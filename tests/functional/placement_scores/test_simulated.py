@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from spotlake.azure.credentials import TokenSource
 from spotlake.azure.http import HttpClient, new_session
 from spotlake.azure.locations import fetch_locations
+from spotlake.azure.tokens import TokenSource
 from spotlake.clock import Deadline, RunClock, WallClock
 from spotlake.errors import AzureRefusedError, SignInError
 from spotlake.models import Dataset, Mode, Run, ScoreCall, WorkItem
@@ -54,7 +54,7 @@ class Site:
         self.locations: Locations = fetch_locations(
             HttpClient("locations", self.session),
             self.azure.url,
-            headers=self.tokens.headers,
+            tokens=self.tokens,
             subscriptions=self.azure.subscriptions,
             now_at=SLOT_AT,
         )

@@ -77,7 +77,7 @@ def test_an_unknown_tenant_is_refused_by_discovery_already(caller: Caller) -> No
         ({"tenant": "t2"}, 400, "invalid_tenant", 90002, "Tenant 't2' not found."),
         ({"scope": "https://graph.example/.default"}, 400, "invalid_scope", 70011, "'scope' is not valid."),
         ({"scope": None}, 400, "invalid_request", 900144, "must contain the following parameter: 'scope'."),
-        ({"client_secret": ""}, 400, "invalid_request", 900144, "parameter: 'client_secret'."),
+        ({"client_secret": ""}, 401, "invalid_client", 7000216, "'client_secret' or 'request' is required"),
         ({"grant_type": "password"}, 400, "unsupported_grant_type", 70003, "grant type 'password'"),
     ],
     ids=["secret", "client", "tenant", "scope", "no_scope", "empty_secret", "grant"],

@@ -1,150 +1,153 @@
 from __future__ import annotations
 
-import logging
-from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from azure.core.credentials import AccessToken
-from azure.core.exceptions import ClientAuthenticationError
+from botocore.exceptions import ClientError
 
-from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
-from spotlake.errors import ConfigurationError, SignInError, SignInUnavailableError
+from spotlake.azure.credential_stores import read_credentials
+from spotlake.azure.credentials import AzureCredentials, SignInMethod, credentials_of
+from spotlake.errors import ConfigurationError
+from spotlake.settings import Settings
+from tests.support.azure import self_signed
 
-CREDENTIALS = AzureCredentials("tenant", "client-id", "client-secret", ("sub-a",))
+TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "99999999-8888-7777-6666-555555555555"
+SUB_A, SUB_B = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
+RECORD = {"tenant_id": TENANT, "client_id": CLIENT, "client_secret": "s3cret", "subscriptions": SUB_A}
 
 
 class FakeTable:
-    """The one read that is made."""
+    """A session whose client is the one read that is made."""
 
-    def __init__(self, item: dict[str, Any] | None) -> None:
-        self.item = item
+    def __init__(self, data: dict[str, str] | None) -> None:
+        self.data = data
         self.asked: dict[str, Any] = {}
+        self.region = ""
+
+    def client(self, service: str, *, region_name: str, config: Any) -> FakeTable:
+        self.region = region_name
+        return self
 
     def get_item(self, **asked: Any) -> dict[str, Any]:
         self.asked = asked
-        return {} if self.item is None else {"Item": self.item}
+        if self.data is None:
+            return {}
+        return {"Item": {"id": {"S": "x"}, "data": {"M": {name: {"S": text} for name, text in self.data.items()}}}}
 
 
-def item(**data: str) -> dict[str, Any]:
-    return {"id": {"S": "x"}, "data": {"M": {name: {"S": value} for name, value in data.items()}}}
+def read(data: dict[str, str] | None) -> AzureCredentials:
+    session: Any = FakeTable(data)
+    return read_credentials(session, Settings(auth_item="x"))
 
 
-def read(stored: dict[str, Any] | None) -> AzureCredentials:
-    return read_credentials(FakeTable(stored), "AzureAuth", "x")  # type: ignore[arg-type]
+def test_blanks_around_values_and_empty_entries_of_subscriptions_are_dropped() -> None:
+    found = read({**RECORD, "tenant_id": f" {TENANT} ", "subscriptions": f"{SUB_B}, {SUB_A.upper()},, ,"})
+    assert (found.tenant_id, found.subscriptions) == (TENANT, (SUB_B, SUB_A))
 
 
-def test_blanks_empty_entries_and_doubles_are_dropped_from_subscriptions() -> None:
-    found = read(item(tenant_id=" t ", client_id="c", client_secret="s", subscriptions="b, a,, b ,"))
-    assert (found.tenant_id, found.subscriptions) == ("t", ("b", "a"))
-
-
-def test_it_is_read_consistently() -> None:
-    table = FakeTable(item(tenant_id="t", client_id="c", client_secret="s", subscriptions="a"))
-    read_credentials(table, "AzureAuth", "x")  # type: ignore[arg-type]
+def test_the_table_is_read_consistently_and_in_its_own_region() -> None:
+    table: Any = FakeTable(RECORD)
+    read_credentials(table, Settings(auth_item="x", auth_region="eu-west-1"))
     assert table.asked == {"TableName": "AzureAuth", "Key": {"id": {"S": "x"}}, "ConsistentRead": True}
+    assert table.region == "eu-west-1"
 
 
 @pytest.mark.parametrize(
-    ("stored", "lacks"),
+    ("changes", "lacks"),
     [
         (None, "tenant_id, client_id, client_secret, subscriptions"),
-        (item(tenant_id="t", client_id="c", client_secret="s"), "subscriptions"),
-        (item(tenant_id="t", client_id="c", client_secret="s", subscriptions=" , "), "subscriptions"),
-        (item(tenant_id="t", client_id="", client_secret="s", subscriptions="a"), "client_id"),
+        ({"subscriptions": ""}, "subscriptions"),
+        ({"subscriptions": " , "}, "subscriptions"),
+        ({"client_id": ""}, "client_id"),
+        ({"client_id": "  ", "client_secret": " "}, "client_id, client_secret"),
     ],
 )
-def test_what_is_missing_is_named(stored: dict[str, Any] | None, lacks: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"lacks {lacks}$"):
-        read(stored)
+def test_what_is_missing_or_blank_is_named(changes: dict[str, str] | None, lacks: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^item 'x' of table 'AzureAuth' lacks {lacks}$"):
+        read(None if changes is None else {**RECORD, **changes})
 
 
-def test_the_sign_in_library_says_nothing_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("azure").setLevel(logging.NOTSET)
-    TokenSource(CREDENTIALS, make_credential=FakeCredential).headers()
-    for name in ("azure.identity._internal.decorators", "azure.core.pipeline", "msal.authority"):
-        logging.getLogger(name).error("get_token failed: ... app 'CLIENT ID'")
-    assert caplog.records == []
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"tenant_id": "s3cret"}, "tenant_id is not a GUID"),
+        ({"client_id": "s3cret"}, "client_id is not a GUID"),
+        ({"client_id": CLIENT[:-1]}, "client_id is not a GUID"),
+        ({"client_id": f"{{{CLIENT}}}"}, "client_id is not a GUID"),
+        ({"client_id": CLIENT.replace("-", "")}, "client_id is not a GUID"),
+        ({"subscriptions": f"{SUB_A},,s3cret"}, "entry 2 of subscriptions is not a GUID"),
+        ({"subscriptions": f"{SUB_A}, {SUB_B}, {SUB_A.upper()}"}, "entry 3 of subscriptions stands there twice"),
+        ({"secret_expires_at": "s3cret"}, "secret_expires_at is not a date"),
+    ],
+)
+def test_what_is_wrong_is_named_and_its_value_is_not_shown(changes: dict[str, str], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named) as raised:
+        read({**RECORD, **changes})
+    for text in (str(raised.value), repr(raised.value.__cause__)):
+        assert "s3cret" not in text
+        assert CLIENT not in text
+
+
+def test_a_tenant_may_be_a_domain() -> None:
+    assert read({**RECORD, "tenant_id": "contoso.onmicrosoft.com"}).tenant_id == "contoso.onmicrosoft.com"
+
+
+def test_a_table_that_cannot_be_read_is_named_with_its_region_and_the_reason() -> None:
+    class Refusing(FakeTable):
+        def get_item(self, **_: Any) -> dict[str, Any]:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetItem")
+
+    session: Any = Refusing(None)
+    with pytest.raises(
+        ConfigurationError, match=r"item 'login_auth_az_true' of table 'AzureAuth' \(region us-east-1\)"
+    ):
+        read_credentials(session, Settings())
 
 
 def test_secrets_are_not_shown() -> None:
-    assert "client" not in repr(CREDENTIALS)
-    assert "sub-a" not in repr(CREDENTIALS)
+    shown = repr(credentials_of({**RECORD, "client_certificate": "key"}, "here"))
+    assert not [text for text in ("s3cret", "key", CLIENT, SUB_A) if text in shown]
 
 
-class FakeCredential:
-    """Issues a token per credential object, as azure-identity caches it."""
-
-    made = 0
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        FakeCredential.made += 1
-        self.number = FakeCredential.made
-        self.options = options
-
-    def get_token(self, scope: str) -> AccessToken:
-        assert scope == "https://management.azure.com/.default"
-        return AccessToken(f"token-{self.number}", 0)
+def test_the_end_of_a_secret_is_that_of_its_record_else_that_of_the_setting() -> None:
+    assert credentials_of(RECORD, "here").expires_at is None
+    assert credentials_of(RECORD, "here", expires="2027-11-23").expires_at == datetime(2027, 11, 23, tzinfo=UTC)
+    found = credentials_of({**RECORD, "secret_expires_at": "2027-01-31T10:00:00Z"}, "here", expires="2027-11-23")
+    assert found.expires_at == datetime(2027, 1, 31, 10, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _count_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FakeCredential, "made", 0)
-
-
-def test_nothing_is_signed_before_a_token_is_needed() -> None:
-    source = TokenSource(CREDENTIALS, make_credential=FakeCredential)
-    assert FakeCredential.made == 0
-    assert source.headers() == source.headers() == {"Authorization": "Bearer token-1"}
-    assert FakeCredential.made == 1
-
-
-def test_a_refused_token_is_renewed_once_by_however_many_threads() -> None:
-    source = TokenSource(CREDENTIALS, make_credential=FakeCredential)
-    refused = source.headers()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: source.renew(refused), range(8)))
-        got = list(pool.map(lambda _: source.headers(), range(8)))
-    assert {one["Authorization"] for one in got} == {"Bearer token-2"}
-    source.renew(refused)  # a late one, of the old token
-    assert source.headers() == {"Authorization": "Bearer token-2"}
-
-
-def test_another_authority_is_not_looked_up_at_microsofts() -> None:
-    made: list[dict[str, Any]] = []
-
-    def make(*_: Any, **options: Any) -> FakeCredential:
-        made.append(options)
-        return FakeCredential()
-
-    TokenSource(CREDENTIALS, authority_url="https://127.0.0.1:1", ca_file="ca.pem", make_credential=make).headers()
-    TokenSource(CREDENTIALS, make_credential=make).headers()
-    assert made == [
-        {"authority": "https://127.0.0.1:1", "disable_instance_discovery": True, "connection_verify": "ca.pem"},
-        {},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "said"),
-    [
-        ("failed: AADSTS7000215: Invalid client secret ... for app 'client-id'", SignInError, "AADSTS7000215"),
-        ("Authentication failed: HTTP Error: 503 for 'client-id'", SignInUnavailableError, "did not answer"),
-    ],
-)
-def test_a_refused_sign_in_says_the_code_and_nothing_secret(text: str, kind: type[Exception], said: str) -> None:
-    class Refusing:
-        def get_token(self, scope: str) -> AccessToken:
-            raise ClientAuthenticationError(text)
-
-    source = TokenSource(CREDENTIALS, make_credential=lambda *_, **__: Refusing())
-    with pytest.raises(kind, match=said) as raised:
-        source.headers()
-    assert "client-id" not in str(raised.value)
+def test_a_certificate_says_its_own_end() -> None:
+    pem = self_signed(ends_at=datetime(2027, 3, 1, tzinfo=UTC)).pem
+    record = {**RECORD, "client_secret": "", "client_certificate": pem, "secret_expires_at": "2030-01-01"}
+    found = credentials_of(record, "here", SignInMethod.CERTIFICATE)
+    assert (found.expires_at, found.client_secret) == (datetime(2027, 3, 1, tzinfo=UTC), "")
+    with pytest.raises(ConfigurationError, match="client_certificate is not a certificate") as raised:
+        credentials_of({**record, "client_certificate": "no PEM"}, "here", SignInMethod.CERTIFICATE)
     assert raised.value.__cause__ is None
 
 
-def test_credentials_of_a_wrong_form() -> None:
-    source = TokenSource(AzureCredentials("tenant with blanks", "c", "s", ("a",)))
-    with pytest.raises(SignInError, match="wrong form"):
-        source.headers()
+def test_federation_needs_no_secret_and_keeps_none() -> None:
+    found = credentials_of({**RECORD, "secret_expires_at": "2027-01-01"}, "here", SignInMethod.FEDERATION)
+    assert (found.client_secret, found.client_certificate, found.expires_at) == ("", "", None)
+
+
+def test_with_federation_the_settings_alone_are_enough() -> None:
+    nothing: Any = None
+    settings = Settings(
+        auth_store="settings",
+        azure_sign_in="federation",
+        azure_tenant_id=TENANT,
+        azure_client_id=CLIENT,
+        azure_subscriptions=(SUB_A, SUB_B),
+    )
+    assert read_credentials(nothing, settings).subscriptions == (SUB_A, SUB_B)
+    for method in ("secret", "certificate"):
+        with pytest.raises(ConfigurationError, match="a secret is no setting"):
+            Settings(auth_store="settings", azure_sign_in=method)
+
+
+def test_a_store_by_name_needs_the_name() -> None:
+    for store in ("secretsmanager", "ssm"):
+        with pytest.raises(ConfigurationError, match="setting auth_name"):
+            Settings(auth_store=store)

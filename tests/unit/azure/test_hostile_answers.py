@@ -77,7 +77,7 @@ def test_a_body_without_end_is_not_read_to_the_last_byte() -> None:
             return bytes(amount)
 
     raw = Endless()
-    with pytest.raises(UntrustedAnswerError, match="larger than 33,554,432 bytes"):
+    with pytest.raises(UntrustedAnswerError, match="larger than 8,388,608 bytes"):
         client_of(raw, Deadline.after(60)).send("GET", URL)
     assert raw.seconds == MOST_BYTES // 65_536 + 1
 
@@ -92,8 +92,8 @@ def test_a_small_body_that_becomes_large_costs_no_more_memory_than_the_limit() -
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(bomb) < 400_000
-    assert peak < 1.5 * MOST_BYTES
+    assert len(bomb) < 100_000
+    assert peak < 2 * MOST_BYTES
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

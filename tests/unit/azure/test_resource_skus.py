@@ -14,6 +14,7 @@ from spotlake.azure.http import HttpClient, RetryPolicy
 from spotlake.azure.resource_skus import SkuListing, list_sizes
 from spotlake.clock import Deadline
 from spotlake.errors import AzureRefusedError, UntrustedAnswerError
+from tests.support.azure import OneToken
 from tests.support.scripted import Script, Scripted, answered, made, scripted_session
 from tests.support.skus import ALL_ZONES, CAPTURED, DISK, restriction, sku
 
@@ -27,7 +28,7 @@ def asked(*answers: Scripted) -> tuple[SkuListing, Script]:
     listing = list_sizes(
         client,
         URL,
-        headers=lambda: {"Authorization": "Bearer x"},
+        tokens=OneToken(),
         subscription="sub-1",
         region="eastus2",
         source="live",
@@ -62,7 +63,7 @@ def test_the_question() -> None:
     address = urlsplit(str(request.url))
     assert f"{address.scheme}://{address.netloc}{address.path}" == PATH
     assert parse_qs(address.query) == {"api-version": ["2021-07-01"], "$filter": ["location eq 'eastus2'"]}
-    assert request.headers["Authorization"] == "Bearer x"
+    assert request.headers["Authorization"] == "Bearer token"
 
 
 def test_a_constrained_size() -> None:

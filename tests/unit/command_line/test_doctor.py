@@ -1,7 +1,8 @@
-"""What `spotlake doctor --aws` says where AWS does not answer; its checks run on the emulator (tests/deployed)."""
+"""What `spotlake doctor` says where AWS does not answer; its checks run on the emulator (tests/deployed)."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
+from spotlake_local import aws_doctor, azure_doctor
 from spotlake_local.aws_doctor import CHECKS, check_all
 from spotlake_local.aws_doctor.account import Verdict
+from spotlake_local.azure_doctor.target import Target
 from spotlake_local.cli import main
-from spotlake_local.commands import doctor
 
 
 def refused(code: str) -> ClientError:
@@ -98,12 +100,44 @@ def test_what_only_waits_for_the_deployment_is_no_fault(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     verdicts = [("a", Verdict(passed=True, said="fine")), ("b", Verdict(passed=False, later=True, said="comes"))]
-    monkeypatch.setattr(doctor, "check_all", lambda *_, **__: iter(verdicts))
+    monkeypatch.setattr(aws_doctor, "check_all", lambda *_, **__: iter(verdicts))
     assert main(["doctor", "--aws"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["passed", "later"]
 
 
-def test_the_command_wants_to_know_which_half(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["doctor"])
-    assert "the following arguments are required: --aws" in capsys.readouterr().err
+def test_without_a_half_named_both_are_looked_at_in_one_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Target, "of_stack", lambda *_: None)
+    ours, theirs = Verdict(passed=True, said="fine"), Verdict(passed=False, said="mend it")
+    monkeypatch.setattr(aws_doctor, "check_all", lambda *_, **__: iter([("a", ours)]))
+    monkeypatch.setattr(azure_doctor, "check_azure", lambda *_, **__: iter([("b", theirs)]))
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().out.splitlines() == [f"passed  {'a':18}  fine", f"TO DO   {'b':18}  mend it"]
+    assert (main(["doctor", "--aws"]), main(["doctor", "--azure"])) == (0, 1)
+    capsys.readouterr()
+    assert main(["doctor", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == [
+        {"check": "a", "verdict": "passed", "said": "fine"},
+        {"check": "b", "verdict": "TO DO", "said": "mend it"},
+    ]
+
+
+def test_without_an_aws_sign_in_azure_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = Verdict(passed=False, said="sign in")
+    monkeypatch.setattr(aws_doctor, "check_all", lambda *_, **__: iter([("identity, region", nobody)]))
+    assert main(["doctor"]) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_the_live_half_needs_no_aws(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_SUBSCRIPTION_IDS"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AUTHORITY", "MANAGEMENT", "RETAIL"):
+        monkeypatch.setenv(f"SPOTLAKE_AZURE_{name}_URL", "https://127.0.0.1:9")
+    assert main(["doctor", "--live"]) == 1
+    said = capsys.readouterr().out
+    assert "TO DO   credentials         AZURE=live needs the environment variables AZURE_TENANT_ID, " in said
+    assert "TO DO   prices" in said

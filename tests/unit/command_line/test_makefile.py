@@ -38,7 +38,14 @@ def test_a_misspelt_variable_is_refused_before_the_wrong_run_begins() -> None:
 @pytest.mark.parametrize("where", ["command line", "environment"])
 @pytest.mark.parametrize(
     ("variable", "target"),
-    [("REGIONS", "run"), ("RESUME", "run"), ("RUNS", "report"), ("REPOSITORY", "image"), ("CDK_ARGS", "diff")],
+    [
+        ("REGIONS", "run"),
+        ("RESUME", "run"),
+        ("RUNS", "report"),
+        ("REPOSITORY", "image"),
+        ("CDK_ARGS", "diff"),
+        ("SEED", "fuzz"),
+    ],
 )
 def test_what_a_variable_holds_is_data(tmp_path: Path, variable: str, target: str, where: str) -> None:
     words = [f"$(shell touch {tmp_path}/make)", f"`touch {tmp_path}/ticks`", f"'; touch {tmp_path}/quote; '", "$HOME"]

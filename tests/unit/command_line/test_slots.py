@@ -12,7 +12,7 @@ import pytest
 from spotlake import keys
 from spotlake.errors import InvalidInputError
 from spotlake.models import run_id_of, slot_of_run_id
-from spotlake_local import local_run
+from spotlake_local import first_contact, local_run
 from spotlake_local.cli import main
 from spotlake_local.local_run import LocalRun
 from spotlake_local.slots import choose_slot, newest_allowed_at
@@ -87,7 +87,8 @@ def test_the_real_azure_is_not_asked_for_last_year_unless_told_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_SUBSCRIPTION_IDS"):
-        monkeypatch.setenv(name, "one")
+        monkeypatch.setenv(name, "00000000-0000-4000-8000-000000000001")
+    monkeypatch.setattr(first_contact, "first_contact", lambda *_: None)
     seen: list[dict[str, Any]] = []
 
     def run(self: LocalRun) -> int:

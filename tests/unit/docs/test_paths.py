@@ -24,7 +24,7 @@ def missing(page: Path) -> list[str]:
 
 # What looks like a path and is none of the checkout: keys of buckets, local state, what is built, other hosts.
 ELSEWHERE = re.compile(
-    r"^(?:rawdata|runs|state|work|locks|latest|\.local|\.tools|\.venv|build|cdk\.out|node_modules|spotlake-test"
+    r"^(?:rawdata|runs|state|work|history|locks|latest|\.local|\.tools|\.venv|build|cdk\.out|node_modules|spotlake-test"
     r"|latest_data|query-selector|checkpoints|application|text|N|SpotLake)(?:/|$)|\.\.\."
 )
 QUOTED = re.compile(r"`([\w.-]+(?:/[\w.-]*)+|[\w-]+\.(?:py|md|asl\.json|toml))`")

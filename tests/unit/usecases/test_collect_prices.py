@@ -103,6 +103,15 @@ def test_a_row_that_cannot_be_read_is_told_of_and_costs_its_size_only() -> None:
     assert (report.rows, report.counts["invalid_rows"], report.counts["rejected_unreadable"]) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("odd", [False, True, ["a"], {"a": 1}, 7, None, "a\x1b[2J"], ids=str)
+def test_an_odd_row_that_is_told_of_costs_no_other_row(odd: object) -> None:
+    collector = Collector(answered(page(spot(), of_size("Standard_D4s_v3", productName=odd))))
+    report = collector.collect()
+    assert (report.rows, len(report.found.unknown_kinds)) == (1, 1)
+    assert [row["instance_type"] for row in collector.rows()] == ["Standard_D2s_v3"]  # the merge reads it
+    assert str(report.found.unknown_kinds[0]["productName"]).isprintable()
+
+
 def test_a_run_without_ondemand_says_nothing_about_it() -> None:
     collector = Collector(answered(page(spot())))
     collector.collect()

@@ -9,10 +9,13 @@ from datetime import datetime
 import boto3
 from botocore.config import Config
 
-from spotlake.azure.credentials import AzureCredentials, TokenSource, read_credentials
-from spotlake.azure.http import HttpClient, new_session
+from spotlake.azure.answers import SMALL_BYTES
+from spotlake.azure.credential_stores import read_credentials, signed_assertion
+from spotlake.azure.credentials import AzureCredentials
+from spotlake.azure.http import HttpClient, RetryPolicy, new_session
 from spotlake.azure.locations import API as LOCATIONS_API
 from spotlake.azure.locations import fetch_locations
+from spotlake.azure.tokens import TokenSource
 from spotlake.clock import Deadline
 from spotlake.errors import ConfigurationError, SpotlakeError
 from spotlake.models import Run, to_iso
@@ -44,20 +47,19 @@ class AzureAccess:
         self._signing_in = threading.Lock()
 
     def credentials(self, run: Run) -> AzureCredentials:
-        """The credentials from AzureAuth, in its own region.
+        """The credentials, from where the settings say.
 
         They are read once per attempt, so a rotated secret counts at the next run.
 
         Raises:
-            ConfigurationError: The table or its item is missing or wrong, and this process has no earlier copy.
+            ConfigurationError: They are missing or wrong, and this process has no earlier copy.
         """
         with self._signing_in:
             before = self._credentials
             if before is not None and before[0] == run.attempt:
                 return before[1]
-            client = self._session.client("dynamodb", region_name=self._settings.auth_region, config=BOTO)
             try:
-                found = read_credentials(client, self._settings.auth_table, self._settings.auth_item)
+                found = read_credentials(self._session, self._settings, BOTO)
             except ConfigurationError as error:
                 if before is None:
                     raise
@@ -66,10 +68,24 @@ class AzureAccess:
                 found = before[1]
             else:
                 self.kept_note = ""
-            if before is None or found != before[1]:
+            # A refusal is final for its run alone: what was wrong may have been mended in Azure.
+            is_refused = self._token_source is not None and self._token_source.is_refused
+            if before is None or found != before[1] or is_refused:
                 self._token_source = None
             self._credentials = run.attempt, found
             return found
+
+    def days_left(self, now_at: datetime) -> int | None:
+        """Days until the secret or certificate that was last read ends; None where that is not known."""
+        return None if self._credentials is None else self._credentials[1].days_left(now_at)
+
+    def notes(self, now_at: datetime) -> list[str]:
+        """Sentences for people: old credentials are used, or the secret or certificate ends soon."""
+        found, days, what = [self.kept_note] if self.kept_note else [], self.days_left(now_at), "the sign-in to Azure"
+        if days is not None and days < self._settings.secret_expiry_alarm_days:
+            proof = self._settings.azure_sign_in
+            found.append(f"{what} ends in {days} days ({proof})" if days >= 0 else f"{what} has ended ({proof})")
+        return found
 
     def tokens(self, run: Run) -> TokenSource:
         """One token source for all clients, kept while the credentials stay the same."""
@@ -80,6 +96,7 @@ class AzureAccess:
                     credentials,
                     authority_url=self._settings.azure_authority_url or None,
                     ca_file=self._settings.azure_ca_file or None,
+                    assertion=lambda: signed_assertion(self._session, self._settings, BOTO),
                 )
             return self._token_source
 
@@ -97,12 +114,13 @@ class AzureAccess:
         if known is not None and known.is_fresh(now_at, subscriptions):
             return known
         patience = deadline if known is None else Deadline.after(min(_REFRESH_SECONDS, deadline.seconds_left()))
-        client = HttpClient(LOCATIONS_API, new_session(connections=8), deadline=patience)
+        policy = RetryPolicy(most_bytes=SMALL_BYTES)
+        client = HttpClient(LOCATIONS_API, new_session(connections=8), policy, patience)
         try:
             found = fetch_locations(
                 client,
                 self._settings.azure_management_url,
-                headers=self.tokens(run).headers,
+                tokens=self.tokens(run),
                 subscriptions=subscriptions,
                 now_at=now_at,
                 previous=known,

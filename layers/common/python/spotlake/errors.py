@@ -76,7 +76,17 @@ class ConfigurationError(SpotlakeError):
 
 
 class SignInError(ConfigurationError):
-    """Azure refused the credentials of ``AzureAuth``; the text holds its code, never a secret."""
+    """Azure refused the credentials; the text holds its code and what is wrong, never a secret.
+
+    Attributes:
+        part: The wrong part (``azure.sign_in_refusals.Part``); empty when Azure did not say.
+        code: Azure's code (AADSTS...); empty when there is none.
+    """
+
+    def __init__(self, message: str, *, part: str = "", code: str = "") -> None:
+        """Keep which part is wrong."""
+        self.part, self.code = part, code
+        super().__init__(message)
 
 
 class RunInProgressError(SpotlakeError):

@@ -31,6 +31,7 @@ class PlanResult(TypedDict):
     calls_planned: NotRequired[int]
     calls_waiting: NotRequired[int]
     quota_left: NotRequired[int]
+    secret_days_left: NotRequired[int]
     oldest_waiting_minutes: NotRequired[float | None]
 
 

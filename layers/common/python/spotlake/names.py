@@ -20,7 +20,7 @@ _NOT_COLLECTED = re.compile(
 )
 # Regions that sell (757 sizes have prices) though no subscription's list of locations has them (2026-06).
 SOLD_UNLISTED = ("swedensouth",)
-_ARM_CODE = re.compile(r"[a-z]+[a-z0-9]*")
+_ARM_CODE = re.compile(r"[a-z][a-z0-9]{0,59}")  # the longest in use has 18 characters; it becomes part of keys
 
 
 def join_key(instance_type: str) -> str:

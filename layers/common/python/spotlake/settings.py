@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Any, Self
 
 from spotlake.errors import ConfigurationError
@@ -31,6 +32,13 @@ def _between(low: float, high: float) -> Callable[[Any], bool]:
     return lambda value: low <= value <= high
 
 
+def _is_date(text: str) -> bool:
+    try:
+        return not text or bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The settings. Names carry units. Lists are comma separated in the environment.
@@ -42,7 +50,17 @@ class Settings:
         write_bucket: Name of our bucket.
         workload_table: Name of the table with one item per workload.
         control_table: Name of the table with claims, quota ledger and turns.
-        auth_table, auth_region, auth_item: Table, region and item of the Azure credentials (only read).
+        auth_store: Where the Azure credentials are kept: "table", "secretsmanager", "ssm", or "settings" (federation
+            alone, which has no secret).
+        auth_table, auth_item: Table and item of the credentials (only read).
+        auth_name: Name of the secret or parameter.
+        auth_region: AWS region of the table, secret or parameter.
+        azure_sign_in: Proof of who we are: "secret", "certificate" or "federation".
+        azure_tenant_id, azure_client_id, azure_subscriptions: With auth_store "settings".
+        azure_audience: With "federation": the audience that the application's federated credential names.
+        azure_role_arn: With "federation": role whose ARN is our name towards Azure; empty: the code's own role.
+        secret_expires_at: Date on which the client secret ends, where the stored record does not say it.
+        secret_expiry_alarm_days: Days before the end of the secret or certificate that raise an alarm.
         clock: "wall", or "run" for local runs whose slots follow each other at once.
         azure_source: "live" or "simulated"; every row holds it.
         azure_management_url, azure_retail_url: Base URLs of the APIs.
@@ -80,9 +98,19 @@ class Settings:
     write_bucket: str = _setting("spotlake-test", str)
     workload_table: str = _setting("azure-test", str)
     control_table: str = _setting("spotlake-azure-test-control", str)
+    auth_store: str = _setting("table", str, _one_of("table", "secretsmanager", "ssm", "settings"))
     auth_table: str = _setting("AzureAuth", str)
     auth_region: str = _setting("us-east-1", str)
     auth_item: str = _setting("login_auth_az_true", str)
+    auth_name: str = _setting("", str)
+    azure_sign_in: str = _setting("secret", str, _one_of("secret", "certificate", "federation"))
+    azure_tenant_id: str = _setting("", str)
+    azure_client_id: str = _setting("", str)
+    azure_subscriptions: tuple[str, ...] = _setting((), _names)
+    azure_audience: str = _setting("api://AzureADTokenExchange", str)
+    azure_role_arn: str = _setting("", str)
+    secret_expires_at: str = _setting("", str, _is_date)
+    secret_expiry_alarm_days: int = _setting(30, int, _between(1, 365))
     clock: str = _setting("wall", str, _one_of("wall", "run"))
     azure_source: str = _setting("live", str, _one_of("live", "simulated"))
     azure_management_url: str = _setting("https://management.azure.com", str)
@@ -122,6 +150,16 @@ class Settings:
                 raise ConfigurationError(f"setting {one.name}: {value!r} is not allowed")
         if self.read_bucket == self.write_bucket:
             raise ConfigurationError(f"setting write_bucket: {self.write_bucket!r} is the bucket that is only read")
+        self._check_sign_in()
+
+    def _check_sign_in(self) -> None:
+        """Refuse settings of the sign-in that contradict each other."""
+        if self.auth_store in ("secretsmanager", "ssm") and not self.auth_name:
+            raise ConfigurationError(f"setting auth_name: auth_store {self.auth_store!r} needs a name")
+        if self.auth_store == "settings" and self.azure_sign_in != "federation":
+            raise ConfigurationError(
+                "setting auth_store: 'settings' goes with azure_sign_in=federation alone; a secret is no setting"
+            )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -7,6 +7,7 @@ region is metadata and no dimension; otherwise every region would be a metric th
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import os
 import sys
@@ -22,6 +23,7 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from spotlake.errors import ConfigurationError
+from spotlake.secrecy import scrub_error, scrubbed
 
 NAMESPACE = "SpotLake/AzureTest"
 _LIBRARY = "spotlake"
@@ -41,6 +43,7 @@ _METRICS: dict[str, tuple[str, MetricUnit]] = {
     "invalid_items": ("InvalidItems", MetricUnit.Count),
     "consumed_write_units": ("WriteUnits", MetricUnit.Count),
     "quota_left": ("QuotaLeft", MetricUnit.Count),
+    "secret_days_left": ("SecretDaysLeft", MetricUnit.Count),
     "score_age_median_minutes": ("ScoreAgeMedianMinutes", MetricUnit.Count),
     "score_age_p95_minutes": ("ScoreAgeP95Minutes", MetricUnit.Count),
     "oldest_score_age_minutes": ("OldestScoreAgeMinutes", MetricUnit.Count),
@@ -114,7 +117,7 @@ class Telemetry:
     @functools.cache
     def of(cls, service: str, dataset: str) -> Telemetry:
         """The telemetry of a service ("sps") and data set ("sps", or "all")."""
-        logger = Logger(service=service, level=os.environ.get("LOG_LEVEL", "INFO"))
+        logger = Logger(service=service, level=os.environ.get("LOG_LEVEL", "INFO"), json_serializer=_without_secrets)
         logging.getLogger(_LIBRARY)  # registered, so that its lines get the same form
         copy_config_to_registered_loggers(source_logger=logger, include={_LIBRARY})
         return cls(service, dataset, logger)
@@ -141,6 +144,11 @@ class Telemetry:
         if region:
             metrics.add_metadata(key="region", value=region)
         metrics.flush_metrics()
+
+
+def _without_secrets(line: dict[str, object]) -> str:
+    """One log line. Message, fields and traces are searched for secrets in their last form."""
+    return scrubbed(json.dumps(line, default=str, separators=(",", ":"), ensure_ascii=False))
 
 
 def _run_and_region(event: Json) -> tuple[str | None, str | None]:
@@ -202,6 +210,7 @@ def observed[Event: Json, Result: Json](
             try:
                 result = handler(event, context)
             except Exception as error:
+                scrub_error(error)
                 telemetry.log_failure(error)
                 raise
             finally:

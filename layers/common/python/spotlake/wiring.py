@@ -18,7 +18,7 @@ from spotlake.azure.http import new_session
 from spotlake.azure_access import BOTO, AzureAccess
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
 from spotlake.errors import ConfigurationError
-from spotlake.models import Run, WorkItem
+from spotlake.models import Mode, Run, WorkItem
 from spotlake.names import regions_to_collect
 from spotlake.reports import CollectorReport
 from spotlake.scores.zones import ZoneMap, subscription_digest
@@ -160,7 +160,7 @@ class Services:
         subscriptions: tuple[str, ...] = ()
         try:
             listed = self.azure.credentials(run).subscriptions
-            notes += [self.azure.kept_note] if self.azure.kept_note else []
+            notes += self.azure.notes(self.wall.now())
             subscriptions = usable_subscriptions(self.objects, listed, self.clock(run).now())
             locations = self.azure.locations(run, self.objects, self.clock(run).now(), deadline, notes.append)
         except ConfigurationError as error:
@@ -169,7 +169,7 @@ class Services:
                 raise
             locations = known
             notes.append(f"prices alone are collected: {error}")
-        full = run.mode.value == "full"
+        full_effort = self.settings.plan_effort_seconds
         return PrepareDeps(
             objects=self.objects,
             production=self.production,
@@ -178,8 +178,9 @@ class Services:
             subscriptions=subscriptions,
             routing=locations.routing,
             settings=self.settings,
-            effort_seconds=self.settings.plan_effort_seconds if full else _INCREMENTAL_EFFORT_SECONDS,
+            effort_seconds=full_effort if run.mode is Mode.FULL else _INCREMENTAL_EFFORT_SECONDS,
             notes=tuple(notes),
+            secret_days_left=self.azure.days_left(self.wall.now()),
         )
 
     def plan_deps(self, deadline: Deadline) -> PlanDeps:
@@ -187,7 +188,6 @@ class Services:
         from spotlake.usecases.plan.plan_run import PlanDeps
 
         executions = self._session.client("stepfunctions", config=BOTO)
-
         return PlanDeps(
             objects=self.objects,
             claims=self.claims,
@@ -244,11 +244,7 @@ class Services:
         client = self._session.client("dynamodb", config=BOTO.merge(Config(parameter_validation=False)))
         workloads = DynamoDbWorkloads(client, self.settings.workload_table)
         merge = MergeDeps(
-            objects=self.objects,
-            workloads=workloads,
-            clock=self.clock(run),
-            deadline=deadline,
-            settings=self.settings,
+            objects=self.objects, workloads=workloads, clock=self.clock(run), deadline=deadline, settings=self.settings
         )
         return FinishDeps(merge=merge, objects=self.objects)
 
@@ -276,8 +272,7 @@ class Services:
             sns.publish(TopicArn=topic, Subject=subject, Message=text)
 
         def webhook_url() -> str:
-            found = ssm.get_parameter(Name=parameter, WithDecryption=True)
-            return found["Parameter"]["Value"]
+            return ssm.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"]
 
         return NotifyDeps(
             objects=self.objects,

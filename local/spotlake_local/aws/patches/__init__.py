@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spotlake.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from spotlake_local.aws.patches.federation import Issuer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +44,15 @@ def need(owner: Any, name: str, patch: str) -> Any:
         ) from None
 
 
-def install(options: PatchOptions) -> None:
-    """Install every patch. Called once, before the emulator serves."""
+def install(options: PatchOptions) -> Issuer:
+    """Install every patch. Called once, before the emulator serves. Returns the account's issuer of tokens."""
     from spotlake_local.aws.patches import (
         account,
         batch,
         batch_resources,
         cloudformation,
         dynamodb,
+        federation,
         iam,
         lambdas,
         metrics,
@@ -66,3 +70,4 @@ def install(options: PatchOptions) -> None:
     persistence.install()
     account.install()
     cloudformation.install()
+    return federation.install(options.endpoint_url)

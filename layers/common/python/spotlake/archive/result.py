@@ -45,8 +45,7 @@ class Result:
         """A Polars data frame (``pip install polars``)."""
         import polars
 
-        frame: pl.DataFrame = polars.from_arrow(self.table)
-        return frame
+        return polars.DataFrame(self.table)
 
     def to_duckdb(self) -> duckdb.DuckDBPyRelation:
         """A DuckDB relation (``pip install duckdb``)."""

@@ -26,7 +26,11 @@ from spotlake.errors import (
 from spotlake.names import printable
 from spotlake.scores.quota import AZURE_WINDOW_SECONDS
 
-MOST_BYTES = 32 * 1024 * 1024  # of a decoded body; the largest real answer (a page of 1,000 price rows) has 0.6 MB
+# Of a decoded body, and of the values in it. The largest real answer (a page of 1,000 price rows) has 0.6 MB and 22,000
+# values. A body of 8 MB may need 40 MB as text and 100 MB as values; a collector has 256 MB.
+MOST_BYTES = 8 * 1024 * 1024
+SMALL_BYTES = 2 * 1024 * 1024  # for APIs that several threads ask at once, whose answers have 0.1 MB
+MOST_VALUES = 500_000
 _READ_BYTES = 65_536
 LONGEST_WAIT_SECONDS = float(AZURE_WINDOW_SECONDS)  # no API here has a longer window
 _DIGITS = 9  # of a number of seconds; nine are 31 years
@@ -63,24 +67,27 @@ class HttpAnswer:
         return self.body[:_TEXT_LIMIT].decode(errors="replace")
 
 
-def read_answer(api: str, response: requests.Response, deadline: Deadline) -> HttpAnswer:
+def read_answer(
+    api: str, response: requests.Response, deadline: Deadline, *, most_bytes: int = MOST_BYTES
+) -> HttpAnswer:
     """Read a streamed response to its end.
 
     Args:
         api: The API's name in errors.
         response: Response of a request with ``stream=True``.
         deadline: Looked at after every piece but the first, so a body that drips ends in time.
+        most_bytes: Largest decoded body.
 
     Raises:
-        UntrustedAnswerError: The body is larger than ``MOST_BYTES``.
+        UntrustedAnswerError: The body is larger than ``most_bytes``.
         AzureUnavailableError: The body did not end in time. The request was sent, so this is no ``DeadlineError``.
     """
     pieces, size = [], 0
     while piece := response.raw.read1(_READ_BYTES, decode_content=True):
         pieces.append(piece)
         size += len(piece)
-        if size > MOST_BYTES:
-            said = f"the answer is larger than {MOST_BYTES:,} bytes"
+        if size > most_bytes:
+            said = f"the answer is larger than {most_bytes:,} bytes"
             raise UntrustedAnswerError(api, said, status=response.status_code)
         if len(pieces) > 1 and deadline.seconds_left() <= 0:
             raise AzureUnavailableError(api, "the answer did not end in time")
@@ -111,16 +118,22 @@ def json_of(api: str, answer: HttpAnswer) -> dict[str, object]:
     """The JSON object in a 2xx answer. Raises UntrustedAnswerError for any other content."""
     body = _json(answer)
     if body is None:
-        raise UntrustedAnswerError(api, "the answer is not JSON", status=answer.status_code)
+        raise UntrustedAnswerError(api, "the answer is not JSON, or too much of it", status=answer.status_code)
     if not isinstance(body, dict):
         raise UntrustedAnswerError(api, "the answer is not a JSON object", status=answer.status_code)
     return body
 
 
 def _json(answer: HttpAnswer) -> object:
-    """The parsed body; None if it is no JSON. The parser bounds nesting, and refuses NaN and half characters."""
+    """The parsed body; None if it is no JSON, or holds too many values for our memory.
+
+    The parser bounds nesting, and refuses NaN and half characters.
+    """
+    body = answer.body.removeprefix(b"\xef\xbb\xbf")
+    if len(body) > SMALL_BYTES and body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        return None
     try:
-        return orjson.loads(answer.body.removeprefix(b"\xef\xbb\xbf"))
+        return orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
 

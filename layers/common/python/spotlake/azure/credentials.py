@@ -1,153 +1,138 @@
-"""Signs in: reads the item of ``AzureAuth``; azure-identity makes tokens from the item.
+"""Our identity in Azure: checked where it is read, and shown nowhere.
 
-Secrets stay inside ``AzureCredentials``, whose repr hides them. They never reach a log, an error or an event. Errors
-carry Azure's code (AADSTS...) and nothing else.
+Secrets stay inside ``AzureCredentials``, whose repr hides them. They never reach a log, an error or an event. An error
+names the field and the place, and never the value: a secret may stand in the wrong field.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from enum import Enum
 
-from botocore.exceptions import BotoCoreError, ClientError
+from spotlake.errors import ConfigurationError
+from spotlake.secrecy import keep_secret
 
-from spotlake.errors import ConfigurationError, SignInError, SignInUnavailableError
+_DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE | re.ASCII)
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
-SCOPE = "https://management.azure.com/.default"
-_AAD_CODE = re.compile(r"AADSTS\d+")
+class SignInMethod(Enum):
+    """How we prove who we are (setting ``azure_sign_in``)."""
+
+    SECRET = "secret"  # noqa: S105 - the name of a method
+    CERTIFICATE = "certificate"
+    FEDERATION = "federation"
+
+
+_PROOF = {
+    SignInMethod.SECRET: ("client_secret",),
+    SignInMethod.CERTIFICATE: ("client_certificate",),
+    SignInMethod.FEDERATION: (),
+}
 
 
 @dataclass(frozen=True)
 class AzureCredentials:
-    """Our identity in Azure. ``subscriptions`` keeps the given order; the first one is the reference."""
+    """Our identity in Azure.
+
+    Attributes:
+        tenant_id: The tenant: a GUID, or a domain of the tenant.
+        client_id: The application: a GUID.
+        client_secret: The application's secret; empty for another method.
+        subscriptions: GUIDs in the given order; the first one is the reference.
+        client_certificate: Certificate and private key as PEM; empty for another method.
+        method: How we prove who we are.
+        expires_at: When the secret or certificate ends; None: not known, or there is none.
+    """
 
     tenant_id: str
     client_id: str = field(repr=False)
     client_secret: str = field(repr=False)
     subscriptions: tuple[str, ...] = field(repr=False)
+    client_certificate: str = field(default="", repr=False)
+    method: SignInMethod = SignInMethod.SECRET
+    expires_at: datetime | None = None
+
+    def days_left(self, now_at: datetime) -> int | None:
+        """Whole days until the secret or certificate ends, negative after it; None where the end is not known."""
+        return None if self.expires_at is None else (self.expires_at - now_at) // timedelta(days=1)
 
 
-def read_credentials(client: DynamoDBClient, table: str, item_id: str) -> AzureCredentials:
-    """Read the item with a consistent read, so that a rotated secret counts at once.
+def credentials_of(
+    record: Mapping[str, str], place: str, method: SignInMethod = SignInMethod.SECRET, *, expires: str = ""
+) -> AzureCredentials:
+    """Check a stored record, and make credentials of it.
 
-    Production keeps the item in this shape: ``{"id": item_id, "data": {"tenant_id", "client_id",
-    "client_secret", "subscriptions": "a, b,,c"}}``; blanks and empty entries occur.
+    Args:
+        record: ``{"tenant_id", "client_id", "subscriptions": "a, b,,c"}`` with "client_secret" or
+            "client_certificate", and "secret_expires_at" where somebody wrote it. Production's list of subscriptions
+            has blanks and empty entries; they are dropped.
+        place: Where the record stands, for errors.
+        method: How to sign in.
+        expires: End of the secret (ISO date) that a setting says; it is used where the record says none.
 
     Raises:
-        ConfigurationError: The table or item is missing, or a field is missing or empty.
+        ConfigurationError: A field is missing, empty, of a wrong form, or a subscription stands in it twice.
     """
-    try:
-        item = client.get_item(TableName=table, Key={"id": {"S": item_id}}, ConsistentRead=True).get("Item")
-    except (ClientError, BotoCoreError) as error:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        raise ConfigurationError(f"cannot read item {item_id!r} of table {table!r}: {code}") from error
-    data = item.get("data", {}).get("M", {}) if item else {}
-    values = {name: str(data.get(name, {}).get("S", "")).strip() for name in _FIELDS}
-    subscriptions = tuple(dict.fromkeys(part.strip() for part in values["subscriptions"].split(",") if part.strip()))
-    missing = [name for name in _FIELDS if not values[name]] + ([] if subscriptions else ["subscriptions"])
+    values = {name: text.strip() for name, text in record.items()}
+    for name in ("client_secret", "client_certificate"):
+        keep_secret(values.get(name, ""))
+    subscriptions = [part.strip().lower() for part in values.get("subscriptions", "").split(",") if part.strip()]
+    needed = ("tenant_id", "client_id", *_PROOF[method])
+    missing = [name for name in needed if not values.get(name)] + ([] if subscriptions else ["subscriptions"])
     if missing:
-        raise ConfigurationError(
-            f"item {item_id!r} of table {table!r}: map 'data' lacks {', '.join(dict.fromkeys(missing))}"
-        )
-    return AzureCredentials(values["tenant_id"], values["client_id"], values["client_secret"], subscriptions)
-
-
-_FIELDS = ("tenant_id", "client_id", "client_secret", "subscriptions")
-
-
-class TokenSource:
-    """Bearer headers with a valid token: azure-identity caches the token and renews it in time."""
-
-    def __init__(
-        self,
-        credentials: AzureCredentials,
-        *,
-        authority_url: str | None = None,
-        ca_file: str | None = None,
-        make_credential: Callable[..., Any] | None = None,
-    ) -> None:
-        """Prepare the credential without any request.
-
-        Args:
-            credentials: From ``read_credentials``.
-            authority_url: Another token endpoint than Microsoft's (https); the simulator's, locally.
-            ca_file: Certificate file of the authority that signed the endpoint.
-            make_credential: Stands in for ``azure.identity.ClientSecretCredential`` in tests.
-        """
-        self._credentials = credentials
-        self._options: dict[str, object] = {}
-        if authority_url:
-            # Without this option azure-identity asks login.microsoftonline.com about the authority.
-            self._options = {"authority": authority_url, "disable_instance_discovery": True}
-        if ca_file:
-            self._options["connection_verify"] = ca_file
-        self._make_credential = make_credential
-        self._credential: Any = None
-        self._refused_token = ""
-        self._lock = threading.Lock()
-
-    def headers(self) -> dict[str, str]:
-        """``{"Authorization": "Bearer ..."}`` with a token that is valid now.
-
-        Raises:
-            SignInError: Azure refused the credentials; the text holds Azure's code and what to do.
-            SignInUnavailableError: The sign-in endpoint did not answer, or gave an invalid answer.
-        """
-        from azure.core.exceptions import ClientAuthenticationError  # 0.25 s; the price collector never signs in
-
-        try:
-            with self._lock:
-                if self._credential is None:
-                    self._credential = self._new_credential()
-                credential = self._credential
-            return {"Authorization": f"Bearer {credential.get_token(SCOPE).token}"}
-        except ClientAuthenticationError as error:
-            code = _AAD_CODE.search(str(error))
-            raise _refusal(code.group() if code else None) from None  # its text may hold the client id
-        except ValueError as error:
-            raise SignInError("tenant_id, client_id or client_secret in AzureAuth has a wrong form") from error
-
-    def renew(self, refused: Mapping[str, str]) -> None:
-        """Drop the token of ``refused``, the headers that Azure answered with 401. The next token is a new one.
-
-        Threads that were refused with the same token renew the token once.
-
-        Args:
-            refused: Headers, as ``headers`` returned them.
-        """
-        token = refused.get("Authorization", "")
-        with self._lock:
-            if token != self._refused_token:
-                self._refused_token = token
-                self._credential = None
-
-    def _new_credential(self) -> Any:
-        from azure.identity import ClientSecretCredential
-
-        # Their own lines hold the client id and whole texts of the authority; what failed is in our errors.
-        for library in ("azure", "msal"):
-            logging.getLogger(library).setLevel(logging.CRITICAL)
-
-        make = self._make_credential or ClientSecretCredential
-        return make(
-            self._credentials.tenant_id,
-            self._credentials.client_id,
-            self._credentials.client_secret,
-            **self._options,
-        )
-
-
-def _refusal(code: str | None) -> SignInError | SignInUnavailableError:
-    if code is None:
-        return SignInUnavailableError("sign-in", "the endpoint did not answer, or not as it should")
-    return SignInError(
-        f"Azure refused the sign-in ({code}): check tenant_id, client_id and client_secret in AzureAuth, "
-        "and whether the secret has expired"
+        raise ConfigurationError(f"{place} lacks {', '.join(missing)}")
+    if not _is_guid(values["tenant_id"]) and not _DOMAIN.fullmatch(values["tenant_id"]):
+        raise ConfigurationError(f"{place}: tenant_id is not a GUID (as `az account show --query tenantId` shows it)")
+    if not _is_guid(values["client_id"]):
+        raise ConfigurationError(f"{place}: client_id is not a GUID (the application's appId)")
+    for number, name in enumerate(subscriptions, 1):
+        if not _is_guid(name):
+            raise ConfigurationError(f"{place}: entry {number} of subscriptions is not a GUID")
+        if name in subscriptions[: number - 1]:
+            raise ConfigurationError(f"{place}: entry {number} of subscriptions stands there twice")
+    proof = {name: values[name] for name in _PROOF[method]}
+    return AzureCredentials(
+        tenant_id=values["tenant_id"],
+        client_id=values["client_id"],
+        client_secret=proof.get("client_secret", ""),
+        subscriptions=tuple(subscriptions),
+        client_certificate=proof.get("client_certificate", ""),
+        method=method,
+        expires_at=_end_of(proof, values.get("secret_expires_at") or expires, place),
     )
+
+
+def _is_guid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def _end_of(proof: Mapping[str, str], text: str, place: str) -> datetime | None:
+    """When the proof ends. A certificate says so itself; federation has nothing that ends."""
+    if not proof:
+        return None
+    if "client_certificate" in proof:
+        return _end_of_certificate(proof["client_certificate"], place)
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"{place}: secret_expires_at is not a date such as 2027-11-23") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _end_of_certificate(pem: str, place: str) -> datetime:
+    from cryptography import x509  # azure-identity brings it, and reads the certificate with it
+
+    try:
+        return x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc
+    except ValueError:
+        said = "client_certificate is not a certificate with its private key, as PEM"
+        raise ConfigurationError(f"{place}: {said}") from None

@@ -17,7 +17,7 @@ from typing import Any
 import requests
 import urllib3
 
-from spotlake.azure.answers import HttpAnswer, error_of, read_answer
+from spotlake.azure.answers import MOST_BYTES, HttpAnswer, error_of, read_answer
 from spotlake.clock import Deadline
 from spotlake.errors import AzureError, AzureRefusedError, AzureThrottledError, AzureUnavailableError
 
@@ -36,6 +36,7 @@ class RetryPolicy:
             whose quota the ledger keeps).
         unasked_wait_seconds: Wait after a 429 that names no time; None: wait as after any failure.
         timeout_seconds: Connect and read time-out of one request.
+        most_bytes: Largest decoded answer that is read.
     """
 
     attempts: int = 4
@@ -44,6 +45,7 @@ class RetryPolicy:
     retry_throttled: bool = True
     unasked_wait_seconds: float | None = None
     timeout_seconds: tuple[float, float] = (5.0, 50.0)
+    most_bytes: int = MOST_BYTES
 
 
 @dataclass
@@ -151,7 +153,7 @@ class HttpClient:
                 stream=True,
                 allow_redirects=False,
             ) as response:
-                answer = read_answer(self.api, response, self.deadline)
+                answer = read_answer(self.api, response, self.deadline, most_bytes=self.policy.most_bytes)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The text of a requests error may hold the URL; its class says enough.
             _LOG.debug("%s: no answer (%s)", self.api, type(error).__name__)

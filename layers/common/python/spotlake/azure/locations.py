@@ -6,14 +6,17 @@ read 2026-11). The answers are kept in the state for a day, so that few runs hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TypedDict
 
 from spotlake.azure.answers import json_of
 from spotlake.azure.http import HttpClient
+from spotlake.azure.signed import Tokens, send_signed
 from spotlake.errors import AzureError, UntrustedAnswerError
+from spotlake.models import ZONE_NUMBERS
 from spotlake.names import is_collected_region, printable, region_key
 from spotlake.scores.geography import Locations, RegionZones
 from spotlake.scores.zones import subscription_digest
@@ -22,6 +25,7 @@ from spotlake.sizes.geography import Geography
 API = "locations"
 API_VERSION = "2022-12-01"
 _THREADS = 8
+_BUILDING = re.compile(r"[a-z0-9_-]{1,80}")  # as "koreacentral-az2", in lower case
 _LONGEST_TEXT = 60  # of a geography's name
 
 
@@ -38,7 +42,7 @@ def fetch_locations(
     client: HttpClient,
     management_url: str,
     *,
-    headers: Callable[[], Mapping[str, str]],
+    tokens: Tokens,
     subscriptions: Sequence[str],
     now_at: datetime,
     previous: Locations | None = None,
@@ -48,7 +52,7 @@ def fetch_locations(
     Args:
         client: HTTP client for this API ("locations").
         management_url: ``https://management.azure.com``.
-        headers: Returns the headers of the token source.
+        tokens: Sign-in.
         subscriptions: Ids of the subscriptions, the reference first.
         now_at: Present time; becomes ``fetched_at``.
         previous: The last known answers, if any.
@@ -57,7 +61,7 @@ def fetch_locations(
         AzureError: No subscription answered, or the reference did not answer and has no known values.
         SignInError, SignInUnavailableError: As the token source raises them.
     """
-    answers, errors = _ask_all(client, management_url, headers, subscriptions)
+    answers, errors = _ask_all(client, management_url, tokens, subscriptions)
     if not answers:
         raise next(iter(errors.values()))
     zones = {digest: dict(known) for digest, known in previous.zones.items()} if previous else {}
@@ -89,18 +93,18 @@ def fetch_locations(
 def _ask_all(
     client: HttpClient,
     management_url: str,
-    headers: Callable[[], Mapping[str, str]],
+    tokens: Tokens,
     subscriptions: Sequence[str],
 ) -> tuple[dict[str, list[LocationEntry]], dict[str, AzureError]]:
     """What the subscriptions answered, and what those that did not answer raised; both by subscription id."""
 
     def ask(subscription: str) -> list[LocationEntry] | AzureError:
         try:
-            return _list_locations(client, management_url, headers, subscription)
+            return _list_locations(client, management_url, tokens, subscription)
         except AzureError as error:
             return error
 
-    headers()  # without a sign-in no subscription would answer
+    tokens.headers()  # without a sign-in no subscription would answer
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         found = dict(zip(subscriptions, pool.map(ask, subscriptions), strict=True))
     answers = {name: answer for name, answer in found.items() if not isinstance(answer, AzureError)}
@@ -108,15 +112,9 @@ def _ask_all(
     return answers, errors
 
 
-def _list_locations(
-    client: HttpClient, management_url: str, headers: Callable[[], Mapping[str, str]], subscription: str
-) -> list[LocationEntry]:
-    response = client.send(
-        "GET",
-        f"{management_url}/subscriptions/{subscription}/locations",
-        params={"api-version": API_VERSION},
-        headers=headers,
-    )
+def _list_locations(client: HttpClient, management_url: str, tokens: Tokens, subscription: str) -> list[LocationEntry]:
+    url = f"{management_url}/subscriptions/{subscription}/locations"
+    response = send_signed(client, tokens, "GET", url, params={"api-version": API_VERSION})
     listed = json_of(API, response).get("value")
     if not isinstance(listed, list) or not listed:
         raise UntrustedAnswerError(API, "the answer lists no location", status=response.status_code)
@@ -158,7 +156,7 @@ def _geographies_of(listed: list[LocationEntry]) -> dict[str, Geography]:
 
 
 def _zones_of(listed: list[LocationEntry]) -> RegionZones:
-    """Mappings that name both zones. In Azure's model every property of a mapping is optional.
+    """Mappings that name both zones in readable words. In Azure's model every property of a mapping is optional.
 
     Buildings are compared with those of other subscriptions and days, so they are spelt in lower case.
     """
@@ -166,9 +164,11 @@ def _zones_of(listed: list[LocationEntry]) -> RegionZones:
     for entry in listed:
         mappings = entry["availabilityZoneMappings"]
         zones = {
-            str(one["logicalZone"]): str(one["physicalZone"]).strip().lower()
+            str(one["logicalZone"]): building
             for one in (mappings if isinstance(mappings, list) else [])
-            if isinstance(one, dict) and one.get("logicalZone") and one.get("physicalZone")
+            if isinstance(one, dict)
+            and str(one.get("logicalZone")) in ZONE_NUMBERS
+            and _BUILDING.fullmatch(building := str(one.get("physicalZone") or "").strip().lower())
         }
         if zones:
             found[entry["name"]] = zones

@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from spotlake.azure.answers import json_of
 from spotlake.azure.http import HttpClient
 from spotlake.azure.refusals import refused_names, speaks_of_vcpu_quota, supported_versions
+from spotlake.azure.signed import Tokens
 from spotlake.errors import (
     AzureError,
     AzureRefusedError,
@@ -41,18 +42,6 @@ KNOWN_VERSIONS = (API_VERSION, "2026-05-05-preview", "2026-09-05-preview", "2026
 _QUOTA_TEXT = re.compile(r"reached the maximum number of requests allowed", re.IGNORECASE)
 _ZONE = re.compile(r"(?:(?:(?:availability)?zone|az)[ -]?)?(?P<number>[0-9]{1,2})", re.IGNORECASE)
 _NO_ZONE = frozenset({"", "false", "none", "null", "regional"})
-
-
-class Tokens(Protocol):
-    """The part of the token source that this module uses."""
-
-    def headers(self) -> dict[str, str]:
-        """Bearer headers. Raises SignInError, SignInUnavailableError."""
-        ...
-
-    def renew(self, refused: Mapping[str, str]) -> None:
-        """Drop a refused token."""
-        ...
 
 
 class Outcome(StrEnum):

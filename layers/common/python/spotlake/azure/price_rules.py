@@ -18,7 +18,7 @@ from math import isfinite
 from spotlake.azure.price_names import Meter, Product, read_meter, read_product, without_windows, words_of_kind
 from spotlake.azure.retail import RetailItem, number_of
 from spotlake.models import from_iso
-from spotlake.names import is_collected_region, join_key, region_key, split_tier
+from spotlake.names import is_collected_region, join_key, printable, region_key, split_tier
 from spotlake.reports import RowSample
 
 REJECTED_KINDS = (
@@ -279,7 +279,9 @@ def _text_of(sample: RowSample) -> list[str]:
 
 
 def _short(value: object) -> str | float | None:
-    return value if isinstance(value, int | float) or value is None else str(value)[:_LONGEST_SAMPLE_TEXT]
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    return printable(str(value)[:_LONGEST_SAMPLE_TEXT])
 
 
 def _identity(item: RetailItem) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from spotlake.azure.answers import HttpAnswer, json_of
 from spotlake.azure.http import HttpClient
-from spotlake.azure.placement import Tokens
+from spotlake.azure.signed import Tokens
 from spotlake.errors import AzureRefusedError, UntrustedAnswerError
 
 API = "resource graph"

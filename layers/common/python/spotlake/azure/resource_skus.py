@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import isfinite
@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from spotlake.azure.answers import json_of
 from spotlake.azure.http import HttpClient
+from spotlake.azure.signed import Tokens, send_signed
 from spotlake.errors import UntrustedAnswerError
 from spotlake.names import join_key, region_key
 from spotlake.sizes.facts import Offer, SizeFacts, Source
@@ -59,7 +60,7 @@ def list_sizes(
     client: HttpClient,
     management_url: str,
     *,
-    headers: Callable[[], Mapping[str, str]],
+    tokens: Tokens,
     subscription: str,
     region: str,
     source: Source,
@@ -69,7 +70,7 @@ def list_sizes(
     Args:
         client: HTTP client for this API.
         management_url: ``https://management.azure.com``. A link to another host is not followed.
-        headers: Returns the headers of the token source.
+        tokens: Sign-in.
         subscription: Id of the subscription to ask.
         region: ARM code.
         source: "live" or "simulated".
@@ -85,7 +86,7 @@ def list_sizes(
         if params in asked or len(asked) >= _MOST_PAGES:
             raise UntrustedAnswerError(API, f"{region}: the links go in circles after {len(asked)} pages")
         asked.append(params)
-        answer = json_of(API, client.send("GET", management_url + path, params=params, headers=headers))
+        answer = json_of(API, send_signed(client, tokens, "GET", management_url + path, params=params))
         rows = answer.get("value")
         if not isinstance(rows, list):
             raise UntrustedAnswerError(API, f"{region}: page {len(asked)} has no list of sizes")

@@ -18,7 +18,7 @@ class IndexJson(TypedDict):
     first_slot_at: str | None
     last_slot_at: str | None
     days: list[list[str]]
-    states_with_times: list[str]
+    latest: str
     compacted_until: str | None
     compacted: dict[str, str]
     regions: list[str]
@@ -32,7 +32,7 @@ class Index:
         made_at: When it was written, by the wall clock; None before.
         first_slot_at, last_slot_at: The first and the last slot of the history; None before the first one.
         days: The days that have a run, as ranges: first and last day of each.
-        states_with_times: Days whose state has the times of its values: the first day of each month that has a run.
+        latest: Digest of the state that the newest slot's table shows.
         compacted_until: The first day that is not in the files by region; None when no day is. These files hold
             every day before it.
         compacted: Entity tag of the day files that the files by region were made from, of the days that the chain
@@ -44,7 +44,7 @@ class Index:
     first_slot_at: datetime | None = None
     last_slot_at: datetime | None = None
     days: tuple[tuple[date, date], ...] = ()
-    states_with_times: tuple[date, ...] = ()
+    latest: str = ""
     compacted_until: date | None = None
     compacted: dict[date, str] = field(default_factory=dict)
     regions: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Index:
             first_slot_at=_moment(read["first_slot_at"]),
             last_slot_at=_moment(read["last_slot_at"]),
             days=tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in read["days"]),
-            states_with_times=tuple(map(date.fromisoformat, read["states_with_times"])),
+            latest=read["latest"],
             compacted_until=date.fromisoformat(read["compacted_until"]) if read["compacted_until"] else None,
             compacted={date.fromisoformat(day): tag for day, tag in read["compacted"].items()},
             regions=tuple(read["regions"]),
@@ -78,6 +78,10 @@ class Index:
                 ranges.append((first, last))
         return replace(self, days=tuple(ranges))
 
+    def first_day_of_month(self, day: date) -> date:
+        """The first day of a day's month that has a run, or the day. Its state has the times of all values."""
+        return min((one for one in self.days_between(day.replace(day=1), day)), default=day)
+
     def last_day_until(self, day: date) -> date | None:
         """The last day with a run that is not after ``day``; None for none."""
         return max((min(last, day) for first, last in self.days if first <= day), default=None)
@@ -94,7 +98,7 @@ class Index:
             "first_slot_at": to_iso(self.first_slot_at) if self.first_slot_at else None,
             "last_slot_at": to_iso(self.last_slot_at) if self.last_slot_at else None,
             "days": [[first.isoformat(), last.isoformat()] for first, last in self.days],
-            "states_with_times": [day.isoformat() for day in sorted(self.states_with_times)],
+            "latest": self.latest,
             "compacted_until": self.compacted_until.isoformat() if self.compacted_until else None,
             "compacted": {day.isoformat(): tag for day, tag in sorted(self.compacted.items())},
             "regions": sorted(self.regions),

@@ -154,8 +154,6 @@ class HistoryFiles(HistoryReader):
     def _index_again(self) -> Index:
         """The index that the keys tell. The days of this month and the one before are compacted again."""
         days = sorted(map(_partition, self._objects.keys(keys.HISTORY_DAYS_PREFIX)))
-        states = sorted(map(_partition, self._objects.keys(keys.HISTORY_STATES_PREFIX)))
-        months = {day.replace(day=1): day for day in reversed(states)}  # -> the first state of each month
         regions = {
             key.rsplit("/", 1)[1].removesuffix(".parquet") for key in self._objects.keys(keys.HISTORY_REGIONS_PREFIX)
         }
@@ -166,7 +164,6 @@ class HistoryFiles(HistoryReader):
         index = Index(
             first_slot_at=min(slots, default=None),
             last_slot_at=max(slots, default=None),
-            states_with_times=tuple(months.values()),
             compacted_until=again,
             regions=tuple(regions),
         )
@@ -207,9 +204,10 @@ def frame_at(objects: ReadOnlyObjects, index: Index, slot_at: datetime) -> Block
     Raises:
         DamagedStateError: A file is missing or damaged.
     """
-    first = max((day for day in index.states_with_times if day <= slot_at.date()), default=None)
-    if first is None:
+    last = index.last_day_until(slot_at.date())
+    if last is None:
         return Block.empty(FRAME)
+    first = index.first_day_of_month(last)
     key = keys.history_state(first)
     frame, _, etag = _read(objects, key, (*KEYS, *VALUES, *TIMES))
     if etag is None:

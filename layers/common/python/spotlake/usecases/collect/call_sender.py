@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from spotlake.azure.http import HttpClient
-from spotlake.azure.placement import API_VERSION, Answer, Outcome, Question, Tokens, ask
+from spotlake.azure.placement import API_VERSION, Answer, Outcome, Question, ask
+from spotlake.azure.signed import Tokens
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import AzureError, DeadlineError, SignInError, SignInUnavailableError, SpotlakeError, StoreError
 from spotlake.models import Run, ScoreCall

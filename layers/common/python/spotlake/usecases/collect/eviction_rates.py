@@ -11,9 +11,9 @@ from random import random
 import requests
 
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
-from spotlake.azure.placement import Tokens
 from spotlake.azure.price_history import price_history_query
 from spotlake.azure.resource_graph import API, BANDS, GraphPages, GraphRow, band_of
+from spotlake.azure.signed import Tokens
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import UntrustedAnswerError
 from spotlake.models import Dataset, Run, WorkItem, to_iso

@@ -12,8 +12,10 @@ from random import random
 
 import requests
 
+from spotlake.azure.answers import SMALL_BYTES
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
-from spotlake.azure.placement import API, Tokens
+from spotlake.azure.placement import API
+from spotlake.azure.signed import Tokens
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ReclaimedError, SignInError, SignInUnavailableError, SpotlakeError
 from spotlake.models import Dataset, Mode, Run, ScoreCall, WorkItem
@@ -37,8 +39,8 @@ from spotlake.usecases.collect.stored_shards import stored_report, write_shard
 
 _WRITE_SECONDS = 15.0  # kept free at the end for giving back rights and writing the shard
 _SECOND_CALLS_PERCENT = 10  # of the item's calls, and two more, may be spent on asking again
-# One retry at the same location. A call that fails twice there goes to another location.
-_POLICY = RetryPolicy(attempts=2, backoff_seconds=2.0, retry_throttled=False, timeout_seconds=(5.0, 50.0))
+# One retry at the same location; then another location.
+_POLICY = RetryPolicy(attempts=2, backoff_seconds=2.0, retry_throttled=False, most_bytes=SMALL_BYTES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ class PlacementDeps:
         objects: The write bucket.
         ledger: The quota ledger.
         session: HTTP session with as many connections as ``threads`` (``azure.http.new_session``).
-        tokens: Source of tokens (``azure.credentials.TokenSource``).
+        tokens: Source of tokens (``azure.tokens.TokenSource``).
         subscriptions: Ids in the given order. The first one is the reference for zone numbers.
         zones: Zone map from ``azure.locations``; ``ZoneMap({}, reference=...)`` when no zone is known.
         clock: Clock of the run, for quota and times.
@@ -61,8 +63,7 @@ class PlacementDeps:
             These calls are not sent again.
         on_call_done: Called with each answered call, from the caller's thread. An exception stops the collector at
             once: no further call is sent, and no shard is written.
-        stopping: Whether the machine is being taken away. Then no shard is written, so that the next start can
-            continue.
+        stopping: Whether the machine is being taken away. Then no shard is written, and the next start continues.
         sleep, monotonic, jitter: Waiting, measuring and chance; tests pass their own.
     """
 
@@ -136,10 +137,9 @@ class _Collection:
         )
         digests = {name: subscription_digest(name) for name in deps.subscriptions}
         deadline = Deadline(lambda: deps.deadline.seconds_left() - _WRITE_SECONDS)
-        client = HttpClient(API, deps.session, _POLICY, deadline, self.http, deps.sleep, deps.jitter)
         self.sender = CallSender(
             run=run,
-            client=client,
+            client=HttpClient(API, deps.session, _POLICY, deadline, self.http, deps.sleep, deps.jitter),
             management_url=settings.azure_management_url,
             tokens=deps.tokens,
             rights=self.rights,
@@ -240,8 +240,8 @@ class _Collection:
             raise ReclaimedError(f"{self.item.region}: the machine is taken away before its shard was written")
         kept = unique_rows(self.rows)
         report = self._report(kept)
-        return write_shard(self.deps.objects, self.run, report, kept, source=self.deps.settings.azure_source,
-                           collected_at=self.deps.clock.now())  # fmt: skip
+        source, now = self.deps.settings.azure_source, self.deps.clock.now()
+        return write_shard(self.deps.objects, self.run, report, kept, source=source, collected_at=now)
 
     def _report(self, kept: Sequence[ScoreRow]) -> CollectorReport:
         accounts = self.accountant.accounts()
@@ -262,8 +262,8 @@ class _Collection:
             **{f"unsent_{reason}": number for reason, number in self.reasons.items()},
             **count_rows(self.rows, kept),
         }
-        calls = len(self.item.calls)
-        cause = cause_of(self.reasons, unsent=len(self.unsent), calls=calls, missing=missing, error=error)
+        unsent, calls = len(self.unsent), len(self.item.calls)
+        cause = cause_of(self.reasons, unsent=unsent, calls=calls, missing=missing, error=error)
         return CollectorReport(
             dataset=Dataset.SPS,
             region=self.item.region,

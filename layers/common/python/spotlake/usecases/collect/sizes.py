@@ -15,8 +15,8 @@ import requests
 
 from spotlake import keys
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
-from spotlake.azure.placement import Tokens
 from spotlake.azure.resource_skus import API, SkuListing, list_sizes
+from spotlake.azure.signed import Tokens
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import AzureRefusedError, DeadlineError, SpotlakeError, UntrustedAnswerError
 from spotlake.models import Run
@@ -163,7 +163,7 @@ class _Collection:
                 listing = list_sizes(
                     self.client,
                     self.deps.settings.azure_management_url,
-                    headers=self.deps.tokens.headers,
+                    tokens=self.deps.tokens,
                     subscription=subscription,
                     region=region,
                     source=source,

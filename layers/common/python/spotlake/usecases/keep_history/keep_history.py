@@ -95,8 +95,8 @@ class _History:
     def __init__(self, deps: HistoryDeps) -> None:
         self.deps, self.files = deps, HistoryFiles(deps.objects)
         self.states = MergedStates(deps.objects)
-        found, self.etag = self.files.index()
-        self.index = found or Index()
+        self.found, self.etag = self.files.index()
+        self.index = self.found or Index()
         self.done = KeptHistory()
 
     def run_all(self) -> KeptHistory:
@@ -107,7 +107,7 @@ class _History:
         files = {day: self.files.day(day) for day in sorted(days)}
         tags = self._write_slots(head, files)
         self._compact(slot_of_run_id(head.runs[-1].run_id).date(), tags)
-        if self.done.slots or self.done.compacted_days:
+        if self.index != self.found:
             self.files.write_index(replace(self.index, made_at=self.deps.wall.now()), self.etag)
         return self.done
 
@@ -119,8 +119,10 @@ class _History:
         frame: tuple[str, Block] | None = None  # the last frame and the name of its state
         for day, runs in _by_day(head.runs):
             own = _OwnDay(files[day])
+            self._note_regions(own.files.rows.block)
             for before, run in runs:
                 if not self._is_due(own.files, before, run):
+                    self._note(run)
                     continue
                 if self._is_late(_SLOT_SECONDS):
                     self.done.slots_left += 1
@@ -131,12 +133,27 @@ class _History:
                 self._add(own, before, run, (base, frame[1]))
             if own.kept:
                 tags[day] = self._write_day(own)
-        if frame and frame[0] == head.runs[-1].key:
-            self._write_latest(head, frame[1])
+        if not self.done.slots_left and self.index.latest != _digest(head.runs[-1]):
+            self._write_latest(head, frame)
         return tags
 
-    def _write_latest(self, head: Head, frame: Block) -> None:
+    def _note(self, run: MergedRun) -> None:
+        """Let the index name a run whose slot is written."""
+        slot_at = slot_of_run_id(run.run_id)
+        self.index = replace(
+            self.index,
+            first_slot_at=min(self.index.first_slot_at or slot_at, slot_at),
+            last_slot_at=max(self.index.last_slot_at or slot_at, slot_at),
+        ).with_day(slot_at.date())
+
+    def _note_regions(self, rows: Block) -> None:
+        self.index = replace(self.index, regions=tuple(sorted({*self.index.regions, *_regions(rows)})))
+
+    def _write_latest(self, head: Head, known: tuple[str, Block] | None) -> None:
         """Write all live workloads of the newest slot, with the times of their values."""
+        run = head.runs[-1]
+        frame = known[1] if known and known[0] == run.key else self._frame(run, self.deps.settings.retire_after_days)
+        self.index = replace(self.index, latest=_digest(run))
         body = to_parquet(frame, STATE_WITH_TIMES, {"slot_at": to_iso(slot_of_run_id(head.runs[-1].run_id))})
         put_newest(
             self.deps.objects,
@@ -181,12 +198,8 @@ class _History:
             retire_after_days=self.deps.settings.retire_after_days,
         )
         own.changes.append(changes)
-        self.index = replace(
-            self.index,
-            first_slot_at=min(self.index.first_slot_at or slot_at, slot_at),
-            last_slot_at=max(self.index.last_slot_at or slot_at, slot_at),
-            regions=tuple({*self.index.regions, *_regions(changes.rows)}),
-        ).with_day(slot_at.date())
+        self._note(run)
+        self._note_regions(changes.rows)
         self.done.slots += 1
         self.done.rows += len(changes.rows)
 
@@ -197,11 +210,7 @@ class _History:
 
     def _write_state(self, day: date, frame: Block) -> None:
         """Write the state before a day's first slot; the first state of a month has the times of all values."""
-        earlier = [one for one in self.index.states_with_times if (one.year, one.month) == (day.year, day.month)]
-        times = all(one >= day for one in earlier)
-        self.files.write_state(day, frame, times=times)
-        others = [one for one in self.index.states_with_times if one != day]
-        self.index = replace(self.index, states_with_times=tuple(sorted([*others, day] if times else others)))
+        self.files.write_state(day, frame, times=self.index.first_day_of_month(day) == day)
 
     def _write_day(self, own: _OwnDay) -> str:
         changes = SlotChanges(joined(*(one.rows for one in own.changes)), joined(*(one.times for one in own.changes)))

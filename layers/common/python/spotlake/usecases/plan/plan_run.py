@@ -101,7 +101,10 @@ class _Planning:
         deps = self.deps.prepare(record.run)
         candidates = () if self.scope.regions or self.catalogue.pairs else regions_to_collect(deps.routing)
         prepared = prepare_collection(record, self.catalogue, deps, candidates=candidates, answers=answers)
-        return self._result(record.run, prepared, start_full_run=self._full_run_is_due())
+        result = self._result(record.run, prepared, start_full_run=self._full_run_is_due())
+        if deps.secret_days_left is not None:
+            result["secret_days_left"] = deps.secret_days_left
+        return result
 
     def _result(
         self, run: Run, prepared: Prepared | None = None, *, start_full_run: bool = False, collect_instead: bool = False

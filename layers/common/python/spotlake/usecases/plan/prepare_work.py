@@ -56,6 +56,7 @@ class PrepareDeps:
         settings: The settings.
         effort_seconds: Seconds that improving a call plan may take.
         notes: What had to be done without while this was made ready, for people.
+        secret_days_left: Days until the Azure secret or certificate ends; None where nobody wrote it.
     """
 
     objects: ObjectStore
@@ -67,6 +68,7 @@ class PrepareDeps:
     settings: Settings
     effort_seconds: float
     notes: tuple[str, ...] = ()
+    secret_days_left: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,143 @@
+"""``python -m tests.functional.fuzz --examples 10000 --seed 7``: many generated answers for each API.
+
+Each API is tried in a process of its own. What that process needs beyond its first runs, and what a collector needs
+that has done nothing yet, must be less than the memory of the API's function. The generator's own memory counts too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import resource
+import secrets
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from cdk.settings import FUNCTION_SIZES
+from tests.functional.fuzz.apis import APIS
+from tests.functional.fuzz.worlds import FuzzedWorld, in_memory
+from tests.functional.merge.test_real_store import Site
+from tests.support.emulator import start_emulator
+
+MEMORY_MB = FUNCTION_SIZES["sps"].memory_mb  # the collectors have the same; Plan, which reads locations, has more
+_IDLE = """
+import resource, boto3, azure.identity
+from spotlake import telemetry, wiring
+made = [boto3.Session(region_name="us-west-2").client(name) for name in ("s3", "dynamodb")]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+_TOLD_EVERY_SECONDS = 10.0
+_BATCH = 1000
+
+
+def main() -> int:
+    """Try every API, or one. Returns 0 when all held."""
+    parser = argparse.ArgumentParser(prog="python -m tests.functional.fuzz", description=__doc__)
+    parser.add_argument("--examples", type=int, default=10_000, help="answers for each API")
+    parser.add_argument("--on-aws", type=int, default=100, help="of them so many over S3 and DynamoDB of the local AWS")
+    parser.add_argument("--seed", type=int, default=None, help="the same seed tries the same answers")
+    parser.add_argument("--api", choices=APIS, action="append", help="this one alone; may be given several times")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    given_words = parser.parse_args()
+    number = secrets.randbelow(2**32) if given_words.seed is None else given_words.seed
+    if given_words.here:
+        _try_one(given_words.api[0], given_words.examples, number, given_words.on_aws)
+        return 0
+    say(f"seed {number}")
+    failed = []
+    for name in given_words.api or APIS:
+        words = ["--api", name, "--seed", number, "--examples", given_words.examples, "--on-aws", given_words.on_aws]
+        command = [sys.executable, "-m", "tests.functional.fuzz", "--here", *map(str, words)]
+        if subprocess.run(command, check=False).returncode:
+            failed.append(name)
+    say(f"{', '.join(failed)}: see above; --seed {number} tries the same again" if failed else "all held")
+    return int(bool(failed))
+
+
+def say(text: str) -> None:
+    """One line for people."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+class _Tally:
+    """How the examples of one API ended."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.ended = name, Counter[str]()
+        self.idle_mb, self.before_mb = _idle_mb(), 0
+        self.began = self.told = time.monotonic()
+
+    def add(self, ended: str) -> None:
+        self.ended[ended] += 1
+        if time.monotonic() - self.told > _TOLD_EVERY_SECONDS:
+            self.told = time.monotonic()
+            say(f"{self.name}: {self.ended.total()} so far")
+
+    def warm(self) -> None:
+        """All is imported and was used once."""
+        self.before_mb = _peak_mb()
+
+    def end(self) -> None:
+        """Say how the examples ended, and hold their memory against the function's."""
+        megabytes = self.idle_mb + _peak_mb() - self.before_mb
+        ways = ", ".join(f"{number} {way}" for way, number in self.ended.most_common())
+        seconds = time.monotonic() - self.began
+        say(f"{self.name}: {self.ended.total()} in {seconds:.0f} s, at most {megabytes} of {MEMORY_MB} MB; {ways}")
+        assert megabytes < MEMORY_MB
+
+
+def _peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _idle_mb() -> int:
+    """Memory of a collector that has only been imported."""
+    return int(subprocess.run([sys.executable, "-c", _IDLE], check=True, capture_output=True, text=True).stdout)
+
+
+def _try_one(name: str, examples: int, number: int, on_aws: int) -> None:
+    """Raise AssertionError, or whatever a collector or the merge lets out, for the first answer that breaks a rule."""
+    logging.disable(logging.CRITICAL)
+    api, tally = APIS[name], _Tally(name)
+
+    def try_all(count: int, new_world: Callable[[], FuzzedWorld], batch: int = 0) -> None:
+        @seed(number + batch)
+        @settings(
+            max_examples=count,
+            deadline=None,
+            database=None,
+            phases=[Phase.explicit, Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(st.data())
+        def run(data: st.DataObject) -> None:
+            tally.add(new_world().run_all(api.dataset, api.collect(data.draw(api.answers))))
+
+        run()
+
+    try_all(20, in_memory)
+    tally.warm()
+    left = examples - on_aws - 20
+    for batch, count in enumerate(range(left, 0, -_BATCH), 1):  # Hypothesis remembers every example of a batch
+        try_all(min(count, _BATCH), in_memory, batch)
+    tally.end()
+    if on_aws:
+        with start_emulator() as aws:
+
+            def on_local_aws() -> FuzzedWorld:
+                site = Site(aws)
+                return FuzzedWorld(site, site.items)
+
+            try_all(on_aws, on_local_aws)
+        tally.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

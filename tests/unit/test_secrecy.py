@@ -1,0 +1,100 @@
+"""Secrets are taken out of texts and errors in every form in which a library may write them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import resource
+import urllib.parse
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotlake import secrecy
+from spotlake.errors import SignInError
+from spotlake.secrecy import keep_secret, scrub_error, scrubbed
+
+SECRET = 'Xq8~Q"k\\w/ä+o9&canary=7'
+
+
+@pytest.fixture(autouse=True)
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrecy, "_known", {})
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        SECRET,
+        json.dumps(SECRET),
+        json.dumps(SECRET, ensure_ascii=False),
+        urllib.parse.quote(SECRET),
+        urllib.parse.quote_plus(SECRET),
+        urllib.parse.urlencode({"client_secret": SECRET}),
+    ],
+)
+def test_every_spelling_is_hidden(form: str) -> None:
+    keep_secret(SECRET)
+    text = scrubbed(f"before {form} after")
+    assert "canary" not in text
+    assert text.startswith("before ")
+    assert text.endswith(" after")
+
+
+@given(before=st.binary(max_size=7), after=st.binary(max_size=7))
+def test_base64_is_hidden_wherever_the_secret_stands_in_the_bytes(before: bytes, after: bytes) -> None:
+    secret = "another-canary-of-some-length"
+    keep_secret(secret)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(before + secret.encode() + after).decode()
+        assert "(hidden)" in scrubbed(f"Basic {text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer abcdefgh12345678",
+        "token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl failed",
+        '{"access_token": "canary-0123"}',
+        r"{\"client_secret\": \"canary-0123\"}",
+        "client_assertion=canary-0123&scope=x",
+        "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----",
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_though_nobody_told(text: str) -> None:
+    hidden = scrubbed(text)
+    assert not [word for word in ("canary", "12345678", "eyJzdWIi") if word in hidden]
+    assert "(hidden)" in hidden
+
+
+@pytest.mark.parametrize("text", ["the bearer of bad news", "client_secret in AzureAuth", "eyJ", "az ad app list"])
+def test_ordinary_words_stay(text: str) -> None:
+    keep_secret("news")  # too short to be a secret
+    assert scrubbed(text) == text
+
+
+def test_errors_lose_secrets_and_keep_their_class() -> None:
+    keep_secret(SECRET)
+    cause = ValueError(f"bad value {SECRET}")
+    error: Any = SignInError(f"refused {SECRET}", code=SECRET)
+    error.__cause__ = cause
+    scrub_error(error)
+    assert type(error) is SignInError
+    assert "canary" not in f"{error} {error.code} {cause}"
+
+
+def test_core_dumps_are_forbidden_with_the_first_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda *given: limits.append(given))
+    keep_secret("first-secret")
+    keep_secret("second-secret")
+    assert limits == [(resource.RLIMIT_CORE, (0, 0))]
+
+
+def test_old_tokens_are_forgotten() -> None:
+    for number in range(100):
+        keep_secret(f"token-number-{number}")
+    assert scrubbed("token-number-99") == "(hidden)"
+    assert scrubbed("token-number-1x") == "token-number-1x"
