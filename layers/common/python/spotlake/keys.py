@@ -61,6 +61,7 @@ HISTORY_RUNS_PREFIX = HISTORY_PREFIX + "runs/"
 HISTORY_DAYS_PREFIX = HISTORY_PREFIX + "days/"
 HISTORY_STATES_PREFIX = HISTORY_PREFIX + "states/"
 HISTORY_REGIONS_PREFIX = HISTORY_PREFIX + "workloads/"
+GAPS_PREFIX = HISTORY_PREFIX + "gaps/"
 # Written: facts of sizes, a file a day, beside the shards.
 SIZES_PREFIX = "rawdata/azure/sizes/"
 _SLOT_FORM = "%Y/%m/%d/%H-%M"
@@ -234,3 +235,8 @@ def history_state(day: date) -> str:
 def history_region(day: date, region: str) -> str:
     """The changes of a region in the month of that day."""
     return f"{HISTORY_REGIONS_PREFIX}month={day:%Y-%m}/{region}.parquet"
+
+
+def gaps(day: date) -> str:
+    """The slots of that day's month that are missing or lack something."""
+    return f"{GAPS_PREFIX}month={day:%Y-%m}.csv"
