@@ -13,6 +13,7 @@ from spotlake import keys
 _OLD_WORK_DAYS = (
     14  # work, checkpoints and ends of attempts; changes of single slots, which stand in the files of their days
 )
+SNAPSHOT_PREFIX = "rawdata/azure/2"  # folders of years; the other folders' names begin with a letter
 TTL_ATTRIBUTE = "ExpiresAt"
 
 
@@ -64,6 +65,9 @@ class Storage(Construct):
         if settings.rawdata_expire_days:
             expiration = cdk.Duration.days(settings.rawdata_expire_days)
             rules.append(s3.LifecycleRule(prefix="rawdata/azure/", expiration=expiration))
+        if settings.snapshot_expire_days:
+            expiration = cdk.Duration.days(settings.snapshot_expire_days)
+            rules.append(s3.LifecycleRule(prefix=SNAPSHOT_PREFIX, expiration=expiration))
         return s3.Bucket(
             self,
             "Bucket",

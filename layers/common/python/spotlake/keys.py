@@ -62,6 +62,8 @@ HISTORY_DAYS_PREFIX = HISTORY_PREFIX + "days/"
 HISTORY_STATES_PREFIX = HISTORY_PREFIX + "states/"
 HISTORY_REGIONS_PREFIX = HISTORY_PREFIX + "workloads/"
 GAPS_PREFIX = HISTORY_PREFIX + "gaps/"
+BEFORE_PREFIX = HISTORY_PREFIX + "before/"
+DATA_PACKAGE = "datapackage.json"
 # Written: facts of sizes, a file a day, beside the shards.
 SIZES_PREFIX = "rawdata/azure/sizes/"
 _SLOT_FORM = "%Y/%m/%d/%H-%M"
@@ -145,6 +147,11 @@ def region_and_attempt(shard_key: str) -> tuple[str, int]:
 def snapshot(slot_at: datetime) -> str:
     """The snapshot of a slot (csv.gz)."""
     return f"rawdata/azure/{_day(slot_at)}/{slot_at.strftime('%H-%M-%S')}.csv.gz"
+
+
+def snapshots_of_day(day: date) -> str:
+    """The folder of a day's snapshots."""
+    return f"rawdata/azure/{day:%Y/%m/%d}/"
 
 
 def manifest(slot_at: datetime) -> str:
@@ -240,3 +247,8 @@ def history_region(day: date, region: str) -> str:
 def gaps(day: date) -> str:
     """The slots of that day's month that are missing or lack something."""
     return f"{GAPS_PREFIX}month={day:%Y-%m}.csv"
+
+
+def history_before(region: str) -> str:
+    """Spot prices of a region from before the history of this archive."""
+    return f"{BEFORE_PREFIX}{region}.parquet"

@@ -5,12 +5,12 @@ Each store is bound to one bucket. Production's store cannot write (``ReadOnlyOb
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
+from isal import isal_zlib
 
 from spotlake.errors import ConflictError, StoreError
 
@@ -213,4 +213,4 @@ class MemoryObjects:
 
 
 def _etag(body: bytes) -> str:
-    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+    return f'"{isal_zlib.crc32(body):08x}-{len(body):x}"'
