@@ -120,7 +120,14 @@ class _Granter:
 
     def history(self, role: iam.IRole) -> None:
         written = keys.HISTORY_PREFIX, keys.LATEST_TABLE, keys.DATA_PACKAGE
-        self._read(role, keys.MERGED_CHAIN, keys.MERGED_STATES_PREFIX, keys.MANIFEST_PREFIX, *written)
+        self._read(
+            role,
+            keys.MERGED_CHAIN,
+            keys.MERGED_STATES_PREFIX,
+            keys.MANIFEST_PREFIX,
+            keys.PRICE_HISTORY_PREFIX,
+            *written,
+        )
         self._write(role, *written)
 
     def report(self, role: iam.IRole) -> None:

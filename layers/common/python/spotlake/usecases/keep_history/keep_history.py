@@ -32,6 +32,7 @@ from spotlake.state.history_files import CONTENT_TYPE, DayFiles, HistoryFiles, K
 from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.keep_history.keep_gaps import keep_gaps
+from spotlake.usecases.keep_history.past import keep_past
 from spotlake.usecases.keep_history.publish import publish_data_package
 from spotlake.usecases.merge.newest_file import put_newest
 
@@ -116,6 +117,8 @@ class _History:
         self._compact(slot_of_run_id(head.runs[-1].run_id).date(), tags)
         if self.index != self.found:
             self.files.write_index(replace(self.index, made_at=self.deps.wall.now()), self.etag)
+        if merged_at is not None:
+            keep_past(self.deps.objects, self.index.regions, merged_at, self.deps.deadline)
         publish_data_package(self.deps.objects, self.index, self.deps.settings.data_licence)
         return self.done
 
