@@ -10,11 +10,12 @@ from spotlake_local.arguments import add_command
 
 COLUMNS = (
     "zone", "changed_at", "spot_price_usd_per_hour", "ondemand_price_usd_per_hour", "interruption_frequency",
-    "score_1", "score_5", "score_10", "score_20", "score_50", "t2", "t3",
+    "score_1", "score_5", "score_10", "score_20", "score_50", "t2", "t3", "source",
 )  # fmt: skip
 _EPILOG = """\
 A row says what was true from changed_at on. The first row of a zone is what was true at --since; its time is "-" when
-the value began before the files that were read. live is false in the row that ends a workload.
+the value began before the files that were read. Spot prices from before the archive are Resource Graph's (source
+resource_graph); they hold for all zones. live is false in the row that ends a workload.
 
 examples:
   spotlake history Standard_D4s_v5 koreacentral 1 --since 30d
@@ -34,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("size", metavar="SIZE", help="ARM name: Standard_D4s_v5")
     parser.add_argument("region", metavar="REGION", help="ARM name: koreacentral")
     parser.add_argument("zone", metavar="ZONE", nargs="?", help="1, 2, 3, Single or N/A (default: all)")
-    parser.add_argument("--since", metavar="TIME", help="from this moment on, such as 30d (default: the first slot)")
+    parser.add_argument("--since", metavar="TIME", help="from this moment on, such as 30d (default: all)")
     parser.add_argument("--until", metavar="TIME", help="up to this moment (default: the newest slot)")
     add_place_arguments(parser)
     parser.set_defaults(command=command)
@@ -47,8 +48,6 @@ def command(arguments: argparse.Namespace) -> int:
         moment_of(flag, text, archive.last_slot_at) if text else None
         for flag, text in (("--since", arguments.since), ("--until", arguments.until))
     )
-    if since is not None:
-        since = max(since, archive.first_slot_at)
     result = archive.history(arguments.size, arguments.region, arguments.zone, since=since, until=until)
     if not len(result):
         say(f"the archive has no {arguments.size} in {arguments.region}: `spotlake latest --size GLOB --region GLOB`")
