@@ -46,6 +46,8 @@ def test_the_block_of_python_runs(kept: Kept) -> None:
     (block,) = re.findall(r"```python\n(import spotlake\n.*?)```", PAGE, re.DOTALL)
     code = here(block).replace(".local/spotlake-test", str(kept.folder)).replace('("Europe",)', '("Korea",)')
     code = code.replace("(8, None)", "(2, None)")
-    code += "\nassert len(prices) > 1\nassert cheap.height > 0\nassert then.aggregate(\"count(*)\").fetchall()[0][0] > 0\n"
+    code += (
+        '\nassert len(prices) > 1\nassert cheap.height > 0\nassert then.aggregate("count(*)").fetchall()[0][0] > 0\n'
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
