@@ -99,6 +99,9 @@ def test_every_other_command_of_the_readme_runs(state: Path, second: dict[str, A
             assert done.returncode != 0
             assert "AccessDenied" in done.stderr
             continue
+        if "spotlake place" in command:  # three regions of small sizes hold no 200 vCPUs in Europe, and it says so
+            assert (done.returncode, "0 of 1 places" in done.stderr) == (1, True), done.stderr
+            continue
         assert done.returncode == 0, command + done.stdout + done.stderr
         assert done.stdout.strip(), command
     assert (ROOT / "plan.json").exists()

@@ -32,7 +32,7 @@ def archive_of(world: World, folder: Path) -> Archive:
 def told_by_resource_graph(listings: Listings) -> list[dict[str, object]]:
     client = HttpClient(API, new_session(), RetryPolicy(attempts=2), Deadline.after(60))
     pages = GraphPages(client, listings.azure.url, listings.tokens, lambda: 0.0, price_history_query)
-    return list(pages.rows(REGION))  # type: ignore[arg-type]
+    return list(pages.rows(REGION))
 
 
 def test_a_new_archive_answers_for_the_months_before_it_as_the_truth_was(azure: SimulatedAzure, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def keep_past(objects: ObjectStore, regions: tuple[str, ...], slot_at: datetime,
         except StoreError as error:
             _LOG.warning("the past of %s is not written: %s", region, error)
             continue
-        history = read_history(rows, region=region)  # type: ignore[arg-type]
+        history = read_history(rows, region=region)
         prices = [
             PriceBefore(names.get((region, size), size), past.effective_at, past.usd_per_hour)
             for (system, size), told in history.prices.items()

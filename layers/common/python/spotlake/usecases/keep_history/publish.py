@@ -24,7 +24,7 @@ def publish_data_package(objects: ObjectStore, index: Index, licence: str) -> bo
 
     Args:
         objects: The write bucket.
-        index: What the history has.
+        index: The index of the change history.
         licence: SPDX name of the data's licence.
 
     Raises:
