@@ -85,7 +85,7 @@ def data_package(series: Series, *, edition: str, licence: str) -> bytes:
     """The JSON of the package.
 
     Args:
-        series: What is there. A resource without any file is left out.
+        series: Keys of the files. A resource without any file is left out.
         edition: Names what the package was made for; the same edition gives the same package.
         licence: SPDX name of the data's licence.
     """
