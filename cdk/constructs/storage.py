@@ -7,6 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cdk.constructs.athena import RESULTS_PREFIX
 from cdk.settings import StackSettings
 from spotlake import keys
 
@@ -14,6 +15,7 @@ _OLD_WORK_DAYS = (
     14  # work, checkpoints and ends of attempts; changes of single slots, which stand in the files of their days
 )
 SNAPSHOT_PREFIX = "rawdata/azure/2"  # folders of years; the other folders' names begin with a letter
+_RESULT_DAYS = 7  # results of Athena's queries
 TTL_ATTRIBUTE = "ExpiresAt"
 
 
@@ -65,6 +67,8 @@ class Storage(Construct):
         if settings.rawdata_expire_days:
             expiration = cdk.Duration.days(settings.rawdata_expire_days)
             rules.append(s3.LifecycleRule(prefix="rawdata/azure/", expiration=expiration))
+        if settings.athena_enabled:
+            rules.append(s3.LifecycleRule(prefix=RESULTS_PREFIX, expiration=cdk.Duration.days(_RESULT_DAYS)))
         if settings.snapshot_expire_days:
             expiration = cdk.Duration.days(settings.snapshot_expire_days)
             rules.append(s3.LifecycleRule(prefix=SNAPSHOT_PREFIX, expiration=expiration))

@@ -1,6 +1,6 @@
 """Gaps: slots without a run, and slots whose run does not have all that it owed, as a CSV file a month (pure).
 
-A workload's values go on through a gap; the rows say where that is not known. docs/history.md describes the columns.
+A workload's values continue through a gap; the rows say where nobody looked. docs/history.md describes the columns.
 """
 
 from __future__ import annotations

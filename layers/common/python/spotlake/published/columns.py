@@ -22,7 +22,7 @@ class Column:
     Attributes:
         name: Its name in the file.
         type: ``string``, ``number``, ``integer``, ``boolean`` or ``datetime``.
-        what: What it says.
+        what: Its meaning, in words.
         unit: Unit of a number; "" for none.
         unknown: Texts that stand for "unknown" in a file of text. In Parquet it is null.
         can_be_unknown: Whether a value may be unknown.

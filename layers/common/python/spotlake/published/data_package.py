@@ -66,6 +66,7 @@ class Series:
     snapshots: Sequence[str] = ()
     days: Sequence[str] = ()
     states: Sequence[str] = ()
+    first_states: Sequence[str] = ()
     workloads: Sequence[str] = ()
     before: Sequence[str] = ()
     gaps: Sequence[str] = ()
@@ -85,7 +86,7 @@ def data_package(series: Series, *, edition: str, licence: str) -> bytes:
     """The JSON of the package.
 
     Args:
-        series: What is there. A resource without any file is left out.
+        series: Keys of the files. A resource without any file is left out.
         edition: Names what the package was made for; the same edition gives the same package.
         licence: SPDX name of the data's licence.
     """
@@ -99,6 +100,9 @@ def data_package(series: Series, *, edition: str, licence: str) -> bytes:
               "history/azure/days/day={YYYY-MM-DD}/changes.parquet"),
         _Kind("states", "All live workloads before a day's first slot", columns.STATE, series.states,
               "history/azure/states/day={YYYY-MM-DD}/state.parquet"),
+        _Kind("first-states", "The same on the first day of a month, with the times of all values",
+              columns.LATEST_TABLE,
+              series.first_states, "history/azure/states/day={YYYY-MM-DD}/state.parquet"),
         _Kind("workloads", "Changes of a region in a month", columns.CHANGES, series.workloads,
               "history/azure/workloads/month={YYYY-MM}/{region}.parquet"),
         _Kind("before", "Spot prices of a region before the archive began", columns.BEFORE, series.before,

@@ -24,7 +24,7 @@ def publish_data_package(objects: ObjectStore, index: Index, licence: str) -> bo
 
     Args:
         objects: The write bucket.
-        index: What the history has.
+        index: The index of the change history.
         licence: SPDX name of the data's licence.
 
     Raises:
@@ -48,10 +48,12 @@ def publish_data_package(objects: ObjectStore, index: Index, licence: str) -> bo
 def _series(objects: ObjectStore, index: Index, before: tuple[str, ...]) -> Series:
     days = [one for first, last in index.days for one in index.days_between(first, last)]
     snapshots = objects.keys(keys.snapshots_of_day(days[-1]))
+    first = [keys.history_state(day) for day in days if index.first_day_of_month(day) == day]
     return Series(
         snapshots=tuple(itertools.islice(snapshots, 1)),
         days=[keys.history_day(day) for day in days],
-        states=tuple(objects.keys(keys.HISTORY_STATES_PREFIX)),
+        states=[key for key in objects.keys(keys.HISTORY_STATES_PREFIX) if key not in first],
+        first_states=first,
         workloads=tuple(objects.keys(keys.HISTORY_REGIONS_PREFIX)),
         before=before,
         gaps=tuple(objects.keys(keys.GAPS_PREFIX)),
