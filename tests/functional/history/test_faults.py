@@ -12,6 +12,7 @@ import pytest
 from spotlake import keys
 from spotlake.errors import DamagedStateError
 from spotlake.settings import Settings
+from spotlake.state.history_files import HistoryFiles
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.merge import merge_run, refold
@@ -158,3 +159,51 @@ def test_a_damaged_day_is_named(key: Callable[[datetime], str]) -> None:
     world.merge(world.collected(231, **spec(231)))
     with pytest.raises(DamagedStateError, match=name):
         keep(world.objects)
+
+
+def test_a_lost_index_is_made_again_with_what_the_chain_has_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (merge_run, refold):
+        monkeypatch.setattr(module, "REMEMBERED_RUNS", 2)
+    world = world_of(())
+    for number in NUMBERS:
+        world.merge(world.collected(number, **spec(number)))
+        keep(world.objects)
+    before = history_of(world)
+    world.objects.delete(keys.HISTORY_INDEX)
+    keep(world.objects)
+    again, expected = (orjson.loads(files[keys.HISTORY_INDEX]) for files in (history_of(world), before))
+    assert {**again, "compacted": None} == {**expected, "compacted": None}
+
+
+@pytest.mark.parametrize("moves", [(400, 401), (400, 85)])  # the second is late: a compacted day is written again
+def test_a_damaged_month_of_a_region_is_made_again_from_its_days(moves: tuple[int, int]) -> None:
+    world, calm = world_of(NUMBERS[:3]), world_of(NUMBERS[:3])
+    for one in (world, calm):
+        keep(one.objects)
+        one.merge(one.collected(230, **spec(230)))
+        keep(one.objects)
+        one.merge(one.collected(moves[0], **spec(moves[0])))
+    for key in list(world.objects.keys(keys.HISTORY_REGIONS_PREFIX)):
+        world.objects.put(key, b"PAR1damaged")
+    for one in (world, calm):
+        keep(one.objects)
+        one.merge(one.collected(moves[1], **spec(moves[1])))
+        keep(one.objects)
+    assert history_of(world) == history_of(calm)
+
+
+def test_a_damaged_day_to_compact_hides_no_later_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (merge_run, refold):
+        monkeypatch.setattr(module, "REMEMBERED_RUNS", 2)
+    world = world_of(())
+    for number in (0, 150):
+        world.merge(world.collected(number, **spec(number)))
+        keep(world.objects, seconds=50.0)  # for slots, and not for days
+    name = keys.history_day(world.run(0).slot_at.date())
+    world.objects.put(name, b"PAR1damaged")
+    world.merge(world.collected(300, **spec(300)))
+    with pytest.raises(DamagedStateError, match=name):
+        keep(world.objects)
+    index, _ = HistoryFiles(world.objects).index()
+    assert index is not None
+    assert index.last_slot_at == world.run(300).slot_at

@@ -17,7 +17,7 @@ import numpy as np
 
 from spotlake import keys
 from spotlake.clock import Clock, Deadline
-from spotlake.errors import ConflictError, StoreError
+from spotlake.errors import ConflictError, DamagedStateError, StoreError
 from spotlake.history.blocks import Block, joined
 from spotlake.history.changes import SlotChanges, changes_between
 from spotlake.history.fields import FRAME
@@ -114,13 +114,20 @@ class _History:
         files = {day: self.files.day(day) for day in sorted(days)}
         self._keep_gaps(head, files, merged_at)
         tags = self._write_slots(head, files)
-        self._compact(slot_of_run_id(head.runs[-1].run_id).date(), tags)
-        if self.index != self.found:
-            self.files.write_index(replace(self.index, made_at=self.deps.wall.now()), self.etag)
+        try:
+            self._compact(slot_of_run_id(head.runs[-1].run_id).date(), tags)
+        except DamagedStateError:
+            self._write_index()  # the slots can be read all the same
+            raise
+        self._write_index()
         if merged_at is not None:
             keep_past(self.deps.objects, self.index.regions, merged_at, self.deps.deadline)
         publish_data_package(self.deps.objects, self.index, self.deps.settings.data_licence)
         return self.done
+
+    def _write_index(self) -> None:
+        if self.index != self.found or self.etag is None:
+            self.files.write_index(replace(self.index, made_at=self.deps.wall.now()), self.etag)
 
     def _keep_gaps(self, head: Head, files: dict[date, DayFiles], merged_at: datetime | None) -> None:
         """Before the slots are written, because those that are due tell which manifests are to be read."""
@@ -268,9 +275,16 @@ class _History:
         rows = files.rows.block
         again = self.index.compacted_until is not None and files.day < self.index.compacted_until
         regions = {*_regions(rows), *(self.index.regions if again else ())}  # a region may have lost its rows
+        days = self._compacted_days_of_month(files.day)
         for region in sorted(regions):
             mine = rows.take(rows["region"] == rows.place(region))
-            self.files.replace_day_of_region(files.day, region, mine)
+            self.files.replace_day_of_region(files.day, region, mine, days)
+
+    def _compacted_days_of_month(self, day: date) -> list[date]:
+        """Days that the month's files have once this day is in them: days are compacted in order."""
+        last = max(day, (self.index.compacted_until or day) - timedelta(days=1))
+        days = self.index.days_between(day.replace(day=1), last)
+        return [one for one in days if (one.year, one.month) == (day.year, day.month)]
 
 
 def _digest(run: MergedRun) -> str:
