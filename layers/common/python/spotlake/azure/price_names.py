@@ -12,6 +12,7 @@ names that cost reports of 2025 and 2026 hold for eastus and other regions.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -21,13 +22,17 @@ _BREAKS = re.compile(r"[\s_\-/,()]+")
 _FAMILY = re.compile(r"[a-z]{1,14}\d{1,4}[a-z]{0,3}v\d{1,2}|[a-z]{1,8}\d{1,4}[a-z]?|[a-z]{1,6}")
 # Words allowed between family and "Series"; they distinguish sizes of one family by memory.
 _MEMORY = re.compile(r"(?:very)?(?:high|medium)mem(?:ory)?$")
+_USUAL_SIZE = re.compile(r"[A-Za-z]+[0-9][A-Za-z0-9]*(?:[ -][A-Za-z0-9]+)*")
+_SIZE = re.compile(r"(?:standard|basic)_[a-z]{1,4}[0-9][a-z0-9_-]{0,60}")
+_HOST_SIZE = re.compile(r"[_\s-]type\s?\d+$")
 _SERIES = "series"
 _MACHINES = "virtualmachines"
 _USUAL_WORDS = ("virtual", "machines", _SERIES)
 _USUAL_IN_NAMES = frozenset((*_USUAL_WORDS, "srs", "linux", "basic", "standard"))
 _WINDOWS = re.compile(r"\bwin(?:dows)?\b|windows$", re.IGNORECASE)
 _PLAIN_TAILS = frozenset({"", "linux", "basic", "basiclinux"})
-_CACHED = 1024  # a region has about 300 products
+_CACHED = 4096  # readings; a region has about 300 products and 1,000 sizes, and regions have most of them in common
+_LONGEST = 100  # characters of a name that a reading is kept of; real ones have half as many
 
 
 class Product(StrEnum):
@@ -67,11 +72,13 @@ class ProductName:
         family: Family of sizes in lower case, without blanks; for LINUX and PROMO only.
         extra_words: Number of words besides "Virtual Machines <family> Series". Of two products the one with fewer
             extra words is plainer.
+        rejected: Name of the rule that rejects rows of this product, if its kind alone does.
     """
 
     kind: Product
     family: str = ""
     extra_words: int = 0
+    rejected: str | None = None
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -83,24 +90,34 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(word for word in _BREAKS.split(name.lower()) if word)
 
 
-@lru_cache(maxsize=_CACHED)
 def read_product(name: str) -> ProductName:
-    """Read a product's name.
+    """Read a product's name. Rows repeat names, so readings are kept.
 
     >>> [read_product(name).kind.value for name in ("Easv5 Series CloudServices", "Virtual Machines Dsv5 Series")]
     ['cloud_services', 'linux']
     >>> read_product("Virtual Machines Easv5 Batch Series").kind.value
     'unknown'
     """
+    return _known_product(name) if len(name) <= _LONGEST else _product(name)
+
+
+def _product(name: str) -> ProductName:
     words = tuple(_SERIES if word == "srs" else word for word in words_of(name))
     joined = "".join(words)
     if "cloudservice" in joined:
-        return ProductName(Product.CLOUD_SERVICES)  # size and meter names as the machine's, at the Windows price
+        return _rejected(Product.CLOUD_SERVICES)  # size and meter names as the machine's, at the Windows price
     if "dedicatedhost" in joined:
-        return ProductName(Product.DEDICATED_HOST)
+        return _rejected(Product.DEDICATED_HOST)
     if "windows" in joined or "win" in words:
-        return ProductName(Product.WINDOWS)
+        return _rejected(Product.WINDOWS)
     return _machine(words, joined)
+
+
+_known_product = lru_cache(maxsize=_CACHED)(_product)
+
+
+def _rejected(kind: Product) -> ProductName:
+    return ProductName(kind, rejected=kind.value)
 
 
 def _machine(words: tuple[str, ...], joined: str) -> ProductName:
@@ -134,11 +151,47 @@ def read_meter(sku_name: str, meter_name: str, instance_type: str) -> Meter:
     >>> read_meter("E4as v5 Spot Plus", "E4as v5 Spot Plus", "Standard_E4as_v5").value
     'unknown'
     """
+    usual = _usual_names(instance_type) if len(instance_type) <= _LONGEST else {}
+    kind = usual.get(sku_name)
+    if kind is not None and (sku_name == meter_name or usual.get(meter_name) is kind):
+        return kind  # so nearly all rows
     size = frozenset(words_of(instance_type))
     said = {_kind_of(name, size) for name in {sku_name, meter_name}} - {Meter.PLAIN}
     if len(said) < 2:
         return said.pop() if said else Meter.PLAIN
     return Meter.EXPIRED if said == {Meter.EXPIRED, Meter.SPOT} else Meter.UNKNOWN
+
+
+@lru_cache(maxsize=_CACHED)
+def _usual_names(instance_type: str) -> Mapping[str, Meter]:
+    """Names that a size's meters usually have, with their kinds; empty where a word of a kind is one of the size.
+
+    >>> [(name, kind.value) for name, kind in _usual_names("Standard_D2s_v3").items() if name.startswith("D")]
+    [('D2s v3', 'plain'), ('D2s v3 Spot', 'spot'), ('D2s v3 Low Priority', 'low_priority')]
+    """
+    full = instance_type.strip()
+    plain = full.removeprefix("Standard_").replace("_", " ")
+    if not _USUAL_SIZE.fullmatch(plain) or any(word in plain.lower() for word in ("spot", "low", "priority")):
+        return {}
+    kinds = (("", Meter.PLAIN), (" Spot", Meter.SPOT), (" Low Priority", Meter.LOW_PRIORITY))
+    return {name + suffix: kind for name in (plain, full) for suffix, kind in kinds}
+
+
+def letter_of_family(size: str) -> str | None:
+    """The first letter of a size's family; None for what is no size of a machine.
+
+    Args:
+        size: ``join_key`` of ``armSkuName``.
+
+    >>> letter_of_family("standard_d2s_v5"), letter_of_family("easv5_type1"), letter_of_family("")
+    ('d', None, None)
+    """
+    return _known_letter(size) if len(size) <= _LONGEST else None
+
+
+@lru_cache(maxsize=_CACHED)
+def _known_letter(size: str) -> str | None:
+    return None if not _SIZE.fullmatch(size) or _HOST_SIZE.search(size) else size.partition("_")[2][:1]
 
 
 def words_of_kind(product_name: str, sku_name: str, meter_name: str, instance_type: str) -> str:

@@ -8,17 +8,18 @@ rows never matters.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from math import isfinite
 
-from spotlake.azure.price_names import Meter, Product, read_meter, read_product, without_windows, words_of_kind
+from spotlake.azure.price_names import Meter, Product, letter_of_family, read_meter, read_product, without_windows
+from spotlake.azure.price_samples import keep_sample
 from spotlake.azure.retail import RetailItem, number_of
 from spotlake.models import from_iso
-from spotlake.names import is_collected_region, join_key, printable, region_key, split_tier
+from spotlake.names import is_collected_region, join_key, region_key
 from spotlake.reports import RowSample
 
 REJECTED_KINDS = (
@@ -46,13 +47,15 @@ REJECTED_KINDS = (
     "duplicate",
     "losing_candidate",
 )
-MOST_SAMPLES, MOST_DISAGREEING, _LONGEST_SAMPLE_TEXT = 5, 20, 80
+MOST_DISAGREEING = 20
 ROUNDING = 0.001  # share of a price; candidates that are closer agree
-_SAMPLE_FIELDS = ("productName", "skuName", "meterName", "armSkuName", "type", "retailPrice")
-_SIZE = re.compile(r"(?:standard|basic)_[a-z]{1,4}[0-9][a-z0-9_-]{0,60}")
+_IDENTIFYING = (
+    *("meterId", "armSkuName", "armRegionName", "skuName", "productName"),
+    *("effectiveStartDate", "effectiveEndDate"),
+)
 # USD per hour. The table keeps six digits, and the dearest machine of 2026 costs some hundreds.
 _SMALLEST_PRICE, _LARGEST_PRICE = 1e-6, 1e5
-_HOST_SIZE = re.compile(r"[_\s-]type\s?\d+$")
+_LONGEST_MOMENT = 40  # characters of a date whose moment is kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +75,6 @@ class Price:
     effective_start_at: str
     instance_type: str
     region_name: str
-
-
-type Sample = dict[str, str | float | None]  # field -> value, shortened
 
 
 @dataclass
@@ -121,7 +121,7 @@ class ChosenPrices:
         self.disagreements += narrow.disagreements
         self.disagreeing |= narrow.disagreeing
         for sample in narrow.unknown_samples:
-            _keep_sample(self.unknown, sample)
+            keep_sample(self.unknown, sample)
         return len(healed)
 
 
@@ -141,34 +141,42 @@ def choose_prices(
     """
     chosen = ChosenPrices()
     candidates: dict[tuple[bool, str], list[tuple[_Rank, Price]]] = {}
-    seen: set[tuple[str, ...]] = set()
+    seen: set[tuple[str | float, ...]] = set()
     for item in items:
         reason, is_spot = _judge(item, region, now_at)
-        if reason is None and _identity(item) in seen:
+        identity = _identity(item) if reason is None else ()
+        if identity in seen:
             reason = "duplicate"
         if reason is not None:
             chosen.rejected[reason] += 1
             if reason == "unknown_kind":
-                _keep_sample(chosen.unknown, item)
+                keep_sample(chosen.unknown, item)
             elif reason == "windows" and keep_windows:
                 chosen.windows.append(item)
             elif reason == "zero_price":
                 chosen.unpriced.add(join_key(str(item["armSkuName"])))
             continue
-        seen.add(_identity(item))
+        seen.add(identity)
         chosen.respelt_regions += item["armRegionName"] != region
         price = _price_of(item)
-        candidates.setdefault((is_spot, join_key(price.instance_type)), []).append((_rank_of(item, price), price))
+        same = candidates.setdefault((is_spot, join_key(price.instance_type)), [])
+        same.append((_rank_of(item, price), price))
     for (is_spot, size), ranked in candidates.items():
-        best = max(ranked, key=lambda one: one[0])[1]
-        chosen.rejected["losing_candidate"] += len(ranked) - 1
-        differing = sum(_disagree(best, price) for _, price in ranked)
-        if differing:
-            chosen.disagreements += differing
-            chosen.disagreeing.add(f"{'spot' if is_spot else 'ondemand'} {best.instance_type}")
+        best = ranked[0][1] if len(ranked) == 1 else _best_of(ranked, chosen, is_spot=is_spot)
         (chosen.spot if is_spot else chosen.ondemand)[size] = best
     chosen.rejected += Counter()  # drops kinds with a count of 0
     return chosen
+
+
+def _best_of(ranked: Sequence[tuple[_Rank, Price]], chosen: ChosenPrices, *, is_spot: bool) -> Price:
+    """The winner of several candidates; the others are counted."""
+    best = max(ranked, key=lambda one: one[0])[1]
+    chosen.rejected["losing_candidate"] += len(ranked) - 1
+    differing = sum(_disagree(best, price) for _, price in ranked)
+    if differing:
+        chosen.disagreements += differing
+        chosen.disagreeing.add(f"{'spot' if is_spot else 'ondemand'} {best.instance_type}")
+    return best
 
 
 def windows_spot(chosen: ChosenPrices, *, region: str, now_at: datetime) -> dict[str, float]:
@@ -188,7 +196,7 @@ def _judge(item: RetailItem, region: str, now_at: datetime) -> tuple[str | None,
         if reason is not None:
             return reason, False
         meter = read_meter(str(item["skuName"]), str(item["meterName"]), str(item["armSkuName"]))
-        if meter not in (Meter.PLAIN, Meter.SPOT):
+        if meter is not Meter.PLAIN and meter is not Meter.SPOT:
             return ("unknown_kind" if meter is Meter.UNKNOWN else meter.value), False
         return _reject_by_value(item, now_at), meter is Meter.SPOT
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -197,47 +205,59 @@ def _judge(item: RetailItem, region: str, now_at: datetime) -> tuple[str | None,
 
 def _reject_by_kind(item: RetailItem, region: str) -> str | None:
     kind = item["type"]
-    if kind in ("Reservation", "DevTestConsumption"):
-        return "reservation" if kind == "Reservation" else "devtest"  # a reservation's price is of the whole term
     if kind != "Consumption":
-        return "unknown_kind"
-    code = region_key(str(item["armRegionName"]))
-    if not is_collected_region(code):
+        # A reservation's price is of the whole term.
+        return {"Reservation": "reservation", "DevTestConsumption": "devtest"}.get(str(kind), "unknown_kind")
+    # Rows repeat these words, so they are looked at closely only where they are others.
+    code = region if item["armRegionName"] == region else region_key(str(item["armRegionName"]))
+    if not (_is_asked_collected(region) if code == region else is_collected_region(code)):
         return "not_collected_region"
     return "other_region" if code != region else _reject_by_terms(item)
 
 
 def _reject_by_terms(item: RetailItem) -> str | None:
     """Check the service, the currency, the unit and the tier of a row."""
-    if str(item["serviceName"]).strip().lower() != "virtual machines":
+    service = item["serviceName"]
+    if service != "Virtual Machines" and str(service).strip().lower() != "virtual machines":
         return "other_service"
-    if str(item["currencyCode"]).strip().upper() != "USD":
+    currency = item["currencyCode"]
+    if currency != "USD" and str(currency).strip().upper() != "USD":
         return "other_currency"
-    if "".join(str(item["unitOfMeasure"]).lower().split()) != "1hour":
+    unit = item["unitOfMeasure"]
+    if unit != "1 Hour" and "".join(str(unit).lower().split()) != "1hour":
         return "other_unit"
     return None if number_of(item["tierMinimumUnits"]) == 0.0 else "higher_tier"
 
 
 def _reject_by_product(item: RetailItem) -> str | None:
     product = read_product(str(item["productName"]))
-    if product.kind in (Product.CLOUD_SERVICES, Product.DEDICATED_HOST, Product.WINDOWS):
-        return product.kind.value
+    if product.rejected:
+        return product.rejected
     size = join_key(str(item["armSkuName"]))
-    if not _SIZE.fullmatch(size) or _HOST_SIZE.search(size):
+    letter = letter_of_family(size)
+    if letter is None:
         return "no_size"
     if product.kind is Product.PROMO and not size.endswith("_promo"):
         # Most promotions are expired too, and their meters say so.
         meter = read_meter(str(item["skuName"]), str(item["meterName"]), size)
         return "expired" if meter is Meter.EXPIRED else "promo"
-    is_own_family = product.family[:1] == split_tier(size)[1][:1]
-    return None if is_own_family and product.kind is not Product.UNKNOWN else "unknown_kind"
+    return None if product.family[:1] == letter else "unknown_kind"  # an unknown product has no family
+
+
+_is_asked_collected = lru_cache(maxsize=128)(is_collected_region)
+_short_moment = lru_cache(maxsize=1024)(from_iso)
+
+
+def _moment(text: str) -> datetime:
+    """The moment of a date. Prices begin on few days, so moments of short texts are kept."""
+    return _short_moment(text) if len(text) <= _LONGEST_MOMENT else from_iso(text)
 
 
 def _reject_by_value(item: RetailItem, now_at: datetime) -> str | None:
-    start_at = from_iso(str(item["effectiveStartDate"]))
+    start_at = _moment(str(item["effectiveStartDate"]))
     end = item.get("effectiveEndDate")
     if end:
-        end_at = from_iso(str(end))
+        end_at = _moment(str(end))
         if end_at < start_at:
             return "degenerate"
         if end_at < now_at:
@@ -254,7 +274,7 @@ def _reject_by_value(item: RetailItem, now_at: datetime) -> str | None:
 
 def _rank_of(item: RetailItem, price: Price) -> _Rank:
     plainness = -read_product(str(item["productName"])).extra_words
-    return plainness, from_iso(price.effective_start_at), price.meter_id, price.usd_per_hour
+    return plainness, _moment(price.effective_start_at), price.meter_id, price.usd_per_hour
 
 
 def _disagree(best: Price, other: Price) -> bool:
@@ -263,31 +283,9 @@ def _disagree(best: Price, other: Price) -> bool:
     return far and (best.meter_id != other.meter_id or best.effective_start_at == other.effective_start_at)
 
 
-def _keep_sample(kept: dict[str, RowSample], item: RetailItem) -> None:
-    """One row of each kind, the first in order of its text; of the kinds the first few in order of their words."""
-    sample: dict[str, str | float | None] = {name: _short(item.get(name)) for name in _SAMPLE_FIELDS}
-    kind = words_of_kind(*(str(sample[name]) for name in ("productName", "skuName", "meterName", "armSkuName")))
-    kind = sample["kind"] = kind if sample["type"] == "Consumption" else f"{sample['type']} {kind}".strip()
-    if kind not in kept or _text_of(sample) < _text_of(kept[kind]):
-        kept[kind] = sample
-    if len(kept) > MOST_SAMPLES:
-        del kept[max(kept)]
-
-
-def _text_of(sample: RowSample) -> list[str]:
-    return [str(value) for value in sample.values()]
-
-
-def _short(value: object) -> str | float | None:
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    return printable(str(value)[:_LONGEST_SAMPLE_TEXT])
-
-
-def _identity(item: RetailItem) -> tuple[str, ...]:
+def _identity(item: RetailItem) -> tuple[str | float, ...]:
     """Fields that identify a row, because a page may repeat the last row of the page before."""
-    names = ("armRegionName", "armSkuName", "type", "skuName", "productName", "meterId", "effectiveStartDate")
-    return tuple(str(item.get(name)) for name in (*names, "effectiveEndDate", "retailPrice"))
+    return (number_of(item["retailPrice"]), *[str(item.get(name)) for name in _IDENTIFYING])
 
 
 def _price_of(item: RetailItem) -> Price:

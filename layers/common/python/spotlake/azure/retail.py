@@ -61,6 +61,8 @@ type RetailItem = Mapping[str, object]  # a row of the list as served: any field
 
 def number_of(value: object) -> float:
     """A field's number, which may be quoted. Raises TypeError for anything else, OverflowError beyond a float."""
+    if type(value) is float:
+        return value
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number and not (isinstance(value, str) and _NUMBER.fullmatch(value)):
         raise TypeError(f"{value!r} is no number")

@@ -1,0 +1,47 @@
+"""What is kept of names that rows repeat changes no reading, and has a limit."""
+
+from __future__ import annotations
+
+import pytest
+
+from spotlake.azure import price_names
+from spotlake.azure.price_names import Product, letter_of_family, read_meter, read_product
+from tests.support.capture import REGIONS, captured_rows
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_usual_names_of_a_size_are_read_as_the_words_say(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = sorted({(row["skuName"], row["meterName"], row["armSkuName"]) for row in captured_rows(region)})
+    by_usual_names = [read_meter(*one) for one in names]
+    monkeypatch.setattr(price_names, "_usual_names", lambda instance_type: {})
+    assert [read_meter(*one) for one in names] == by_usual_names
+    assert len(set(by_usual_names)) > 2
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Spot v3", "Spot v3", "Standard_Spot_v3"),
+        ("D2s lowpriority Low Priority", "D2s lowpriority Low Priority", "Standard_D2s_lowpriority"),
+        ("D2s v3 Spot", "D2s v3 Low Priority", "Standard_D2s_v3"),
+        ("D2s v3", "D2s v3 Spot", "Standard_D2s_v3"),
+        ("D2s v3 Spot ", "D2s v3 Spot", " Standard_D2s_v3 "),
+        ("standard_D2s_v3 spot", "D2s_v3 Spot", "standard_D2s_v3"),
+        ("", "", "Standard_"),
+        ("Standard_D2s_v3", "D2s v3", "Basic_D2s_v3"),
+    ],
+)
+def test_odd_names_too(names: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    by_usual_names = read_meter(*names)
+    monkeypatch.setattr(price_names, "_usual_names", lambda instance_type: {})
+    assert read_meter(*names) is by_usual_names
+
+
+def test_long_names_are_read_and_not_kept() -> None:
+    before = price_names._known_product.cache_info().currsize, price_names._usual_names.cache_info().currsize
+    for number in range(50):
+        assert read_product(f"Virtual Machines {'x' * 1000}{number} Series").kind is Product.UNKNOWN
+        read_meter("D2s v3", "D2s v3", f"Standard_{'x' * 1000}{number}")
+        assert letter_of_family(f"standard_d2{'x' * 1000}{number}") is None
+    after = price_names._known_product.cache_info().currsize, price_names._usual_names.cache_info().currsize
+    assert after == before
