@@ -126,18 +126,22 @@ class Archive:
             These have no zone, and no other values.
         """
         first, last = self._slot(max(since or _BEFORE, self.first_slot_at)), self._slot(until or self.last_slot_at)
-        table = self._changes_of((region, instance_type), first, last)
+        begin = self.index.last_day_until(first.date()) or first.date()  # a day without a run has what was true before
+        table = self._changes_of((region, instance_type), begin, last.date())
         if zone is not None:
             table = table.filter(pc.equal(table["zone"], zone))
         at = table["changed_at"]
         before = table.filter(pc.less_equal(at, pa.scalar(first, at.type)))
-        if not len(before) and first > self.first_slot_at:
-            before = self._state_of((region, instance_type), zone, first)
+        if first > self.first_slot_at and not (zone and len(before)):
+            # A zone that no file has a change of is as the day's state says.
+            state = self._state_of((region, instance_type), zone, begin)
+            state = state.filter(pc.invert(pc.is_in(state["zone"], pc.unique(before["zone"]))))
+            before = pa.concat_tables([state, before.select(state.column_names)])
         after = table.filter(
             pc.and_(pc.greater(at, pa.scalar(first, at.type)), pc.less_equal(at, pa.scalar(last, at.type)))
         )
         table = pa.concat_tables([_last_by_zone(before), after.select(before.column_names)])
-        past = self.place.get(keys.history_before(region))
+        past = self.place.get(keys.history_before(region)) if first == self.first_slot_at else None
         before = read_table(past.body, keys.history_before(region))[0] if past else None
         return Result(with_before(_in_order(table), before, instance_type, since=since, until=last), last)
 
@@ -196,15 +200,14 @@ class Archive:
         months = dict.fromkeys(keys.history_region(day, region) for day in days if day < until)
         return [*months, *(keys.history_day(day) for day in days if day >= until)]
 
-    def _changes_of(self, workloads: tuple[str, str], first: datetime, last: datetime) -> pa.Table:
+    def _changes_of(self, workloads: tuple[str, str], first: date, last: date) -> pa.Table:
         """All changes of a region and size in the files of these days."""
         nothing = _plain(to_table(Block.empty(CHANGES), DAY))
-        files = self._files_of(workloads[0], first.date(), last.date())
+        files = self._files_of(workloads[0], first, last)
         return pa.concat_tables([nothing, *(self._part(key, workloads, nothing.column_names) for key in files)])
 
-    def _state_of(self, workloads: tuple[str, str], zone: str | None, first: datetime) -> pa.Table:
+    def _state_of(self, workloads: tuple[str, str], zone: str | None, day: date) -> pa.Table:
         """The values before a day, where no change tells them; when they began is not known from here."""
-        day = self.index.last_day_until(first.date()) or first.date()
         names = [name for name in DAY.columns if name not in ("slot", "live")]
         table = self._part(keys.history_state(day), workloads, names)
         unknown = pa.nulls(len(table), pa.timestamp("ms", "UTC")), pa.array([True] * len(table), pa.bool_())
