@@ -1,7 +1,7 @@
 """Tables of the change history for Athena, and a workgroup. Off by default; not tested against AWS.
 
 Partitions follow from the keys (partition projection; Athena user guide, "Use partition projection", read 2026-11), so
-there is no crawler, and nothing has to be told about a new day.
+there is no crawler, and a new day needs no step.
 """
 
 from __future__ import annotations

@@ -136,8 +136,7 @@ def test_what_design_section_4_lists_is_there(state: Path, second: dict[str, Any
     day = "2025/12/15"
     for key in (
         *(f"rawdata/azure/{day}/10-{minute}-00.csv.gz" for minute in ("00", "10")),
-        "latest_data/latest_azure.json",
-        "latest_data/latest_sizes_azure.csv.gz",
+        *(f"latest_data/latest_{name}" for name in ("azure.json", "sizes_azure.csv.gz")),
         "query-selector/azure/query_selector.json",
         "query-selector/associated/association_azure.json",
         "datapackage.json",

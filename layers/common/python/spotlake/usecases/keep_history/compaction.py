@@ -19,7 +19,7 @@ class Compaction:
 
     Attributes:
         files: The files of the write bucket.
-        index: What the history has.
+        index: The index of the change history.
         is_late: Whether there is no time for another day.
         days, days_left: Days that were compacted, and that time did not suffice for.
     """
