@@ -87,8 +87,12 @@ def _place(row: Mapping[str, Any], vcpus: int) -> Place | None:
     price = machines * row["spot_price_usd_per_hour"]
     percent = _EVICTION_PERCENT[row["interruption_frequency"]]
     savings = row.get("savings_percent")
-    reasons = [f"{t3} machines recently scored 3", f"{percent:g} % evicted a month" if row["interruption_frequency"]
-               else "eviction rate unknown, taken as the worst"]  # fmt: skip
+    reasons = [
+        f"{t3} machine{'' if t3 == 1 else 's'} recently scored 3",
+        f"{percent:g} % evicted a month"
+        if row["interruption_frequency"]
+        else "eviction rate unknown, taken as the worst",
+    ]
     if savings is not None:
         reasons.append(f"{savings:.0f} % below on-demand")
     return Place(
