@@ -16,9 +16,15 @@ from cdk.constructs.functions import ROOT, retention
 from cdk.constructs.image_build import IMAGE_SOURCES, ImageBuild
 from cdk.settings import StackSettings
 from spotlake.usecases.full_run.exit_codes import RECLAIMED
+from spotlake_local.image_source import content_tag
 
 ATTEMPTS = 5
-_KEPT_IMAGES = 5
+# An image for two architectures is a tagged list and untagged images, which ECR keeps as long as the list (ECR user
+# guide, "Automate the cleanup of images by using lifecycle policies", read 2026-11). So tagged lists alone are counted.
+_LIFECYCLE = [
+    ecr.LifecycleRule(tag_status=ecr.TagStatus.TAGGED, tag_pattern_list=["*"], max_image_count=20),
+    ecr.LifecycleRule(tag_status=ecr.TagStatus.UNTAGGED, max_image_age=cdk.Duration.days(7)),
+]
 # Batch chooses among the families that the region has. AWS would refuse a family that the region lacks.
 _FAMILIES = {"arm64": batch.DefaultInstanceClass.ARM64, "x86_64": batch.DefaultInstanceClass.X86_64}
 # Batch lets a job wait for a machine without limit. The attempt's time-out begins only with a machine
@@ -126,14 +132,17 @@ class FullRunJob(Construct):
             "Repository",
             repository_name=f"{self._settings.stack_name}-full-run",
             image_scan_on_push=True,
-            lifecycle_rules=[ecr.LifecycleRule(max_image_count=_KEPT_IMAGES)],
+            # What a tag names can never be replaced, so a job runs what its definition was deployed with.
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            lifecycle_rules=_LIFECYCLE,
             removal_policy=cdk.RemovalPolicy.DESTROY,
             empty_on_delete=True,
         )
         self.image_build = ImageBuild(
             self, "ImageBuild", settings=self._settings, repository=repository, uri=repository.repository_uri
         )
-        return f"{repository.repository_uri}:latest", ecs.ContainerImage.from_ecr_repository(repository, "latest")
+        tag = content_tag(ROOT)
+        return f"{repository.repository_uri}:{tag}", ecs.ContainerImage.from_ecr_repository(repository, tag)
 
     def _build_definition(self, image: ecs.ContainerImage) -> batch.EcsJobDefinition:
         settings = self._settings

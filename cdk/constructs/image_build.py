@@ -46,9 +46,8 @@ _BUILDSPEC = {
         },
         "build": {
             "commands": [
-                f'docker build --file {DOCKERFILE} --tag "$REPOSITORY:$TAG" --tag "$REPOSITORY:latest" .',
+                f'docker build --file {DOCKERFILE} --tag "$REPOSITORY:$TAG" .',
                 'docker push "$REPOSITORY:$TAG"',
-                'docker push "$REPOSITORY:latest"',
             ]
         },
     },

@@ -52,15 +52,14 @@ class CloudBuild:
         return given["REPOSITORY"], given["TAG"]
 
     def is_there(self, repository: str, tag: str) -> bool:
-        """Whether the repository has an image with this tag and ``latest``, which the job pulls."""
+        """Whether the repository has an image with this tag, which then can be no other: tags are immutable."""
         wanted = {"repositoryName": repository.partition("/")[2], "imageIds": [{"imageTag": tag}]}
         try:
-            found = self.ecr.describe_images(**wanted)["imageDetails"]
+            return bool(self.ecr.describe_images(**wanted)["imageDetails"])
         except ClientError as error:
             if error.response["Error"]["Code"] == "ImageNotFoundException":
                 return False
             raise ConfigurationError(f"ECR repository {repository}: {error}") from None
-        return any("latest" in one.get("imageTags", ()) for one in found)
 
     def build(self) -> None:
         """Build and push. Phases and log go to ``say``. Raises ConfigurationError when the build fails."""

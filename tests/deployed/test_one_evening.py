@@ -64,9 +64,11 @@ def test_the_image_is_built_in_aws_by_the_projects_role_and_once(evening: Evenin
     assert lines[0].startswith("building in AWS (CodeBuild, about five minutes): spotlake-azure-test-image:")
     image = f"{STACK}-full-run:{content_tag(ROOT)}"
     assert any(line.startswith("pushed ") and line.endswith(image) for line in lines)  # of the build's log
-    assert lines[-1].endswith(f"{image}, and as latest, which full runs take from now on")
-    (there,) = evening.said["image again"].splitlines()
-    assert there.startswith("full runs have their image: ")
+    assert lines[-2].endswith(image)
+    assert lines[-1] == "full runs take it"
+    there = evening.said["image again"].splitlines()
+    assert there[0].startswith("nothing to build, the image is there: ")
+    assert there[0].endswith(image)
 
 
 def test_without_azure_auth_every_state_ends_as_documented(evening: Evening) -> None:
@@ -94,7 +96,7 @@ def test_the_doctor_passes_what_is_deployed(session: boto3.Session) -> None:
     assert [name for name, one in found.items() if not one.passed] == []
     assert found["bucket"].said == f"{BUCKET} is yours"
     assert found["mail"].said == MAIL  # the emulator confirms by itself
-    assert found["image"].said == f"{STACK}-full-run:latest"
+    assert found["image"].said == f"{STACK}-full-run:{content_tag(ROOT)}"
 
 
 def test_one_command_and_one_table_pass_the_account_and_azure(evening: Evening) -> None:

@@ -16,7 +16,8 @@ _BEFORE = (
 )  # fmt: skip
 _EPILOG = """\
 A row says what was true from changed_at on. The first row of a zone is what was true at --since; its time is "-" when
-the value began before the files that were read. live is false in the row that ends a workload.
+the value began before the files that were read. Spot prices from before the archive are Resource Graph's (source
+resource_graph); they hold for all zones. live is false in the row that ends a workload.
 
 examples:
   spotlake history Standard_D4s_v5 koreacentral 1 --since 30d
@@ -36,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("size", metavar="SIZE", help="ARM name: Standard_D4s_v5")
     parser.add_argument("region", metavar="REGION", help="ARM name: koreacentral")
     parser.add_argument("zone", metavar="ZONE", nargs="?", help="1, 2, 3, Single or N/A (default: all)")
-    parser.add_argument("--since", metavar="TIME", help="from this moment on, such as 30d (default: the first slot)")
+    parser.add_argument("--since", metavar="TIME", help="from this moment on, such as 30d (default: all)")
     parser.add_argument("--until", metavar="TIME", help="up to this moment (default: the newest slot)")
     add_place_arguments(parser)
     parser.set_defaults(command=command)
@@ -57,12 +58,10 @@ def command(arguments: argparse.Namespace) -> int:
         moment_of(flag, text, archive.last_slot_at) if text else None
         for flag, text in (("--since", arguments.since), ("--until", arguments.until))
     )
-    if since is not None:
-        since = max(since, archive.first_slot_at)
     result = archive.history(arguments.size, arguments.region, arguments.zone, since=since, until=until)
     if not len(result):
         say(f"the archive has no {arguments.size} in {arguments.region}: `spotlake latest --size GLOB --region GLOB`")
         return 1
-    number = show(result, (*_BEFORE, *_scores_of(result), "t2", "t3"), arguments)
+    number = show(result, (*_BEFORE, *_scores_of(result), "t2", "t3", "source"), arguments)
     say(f"{number:,} rows; up to slot {result.slot_at:%Y-%m-%d %H:%M} UTC")
     return 0

@@ -36,8 +36,8 @@ def add_parser(subparsers: Any) -> None:
         "image",
         summary="build the full run's image and push it",
         description="Builds functions/full_run/Dockerfile for arm64 and amd64 with docker (buildx) or podman, and "
-        "pushes it under a tag made from its content, and as latest, which the stack's job pulls. Where no engine "
-        "works, the stack's CodeBuild project builds the deployed source for the stack's architecture.",
+        "pushes it under a tag made from its content, which the deployed job names. Where no engine works, the stack's "
+        "CodeBuild project builds the deployed source for the stack's architecture. What is there is not built again.",
         epilog="examples:\n  spotlake image\n  spotlake image --repository registry.example.com/full-run",
     )
     parser.add_argument(
@@ -60,23 +60,20 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.outputs:
         return _build_what_lacks(arguments.outputs)
     if arguments.repository:
-        return _build_here(find_engine(), arguments.repository)
-    outputs = outputs_of_stack(_STACK.format(stage=arguments.stage))
-    try:
-        engine = find_engine()
-    except ConfigurationError:
-        return _build_there(outputs)
-    return _build_here(engine, _repository_of(outputs))
+        image = _push(find_engine(), arguments.repository)
+        print(f"pushed {image}: deploy with -c image_uri={image}")  # noqa: T201
+        return 0
+    return _build_for(outputs_of_stack(_STACK.format(stage=arguments.stage)))
 
 
-def _build_here(engine: str, repository: str) -> int:
+def _push(engine: str, repository: str) -> str:
+    """Build this checkout here, and push it. Returns the image's URI."""
     image = f"{repository}:{content_tag(ROOT)}"
     _sign_in(engine, repository)
-    for words in commands(engine, image, f"{repository}:latest"):
+    for words in commands(engine, image):
         if subprocess.run([engine, *words], cwd=ROOT, check=False).returncode:
             raise ConfigurationError(f"`{engine} {' '.join(words[:2])}` failed: its own words stand above")
-    print(f"pushed {image}, and as latest: deploy with -c image_uri={image}, or let the stack's own repository have it")  # noqa: T201
-    return 0
+    return image
 
 
 def _project_of(outputs: dict[str, str]) -> CloudBuild:
@@ -89,33 +86,35 @@ def _project_of(outputs: dict[str, str]) -> CloudBuild:
     return CloudBuild.of(boto3.Session(region_name=match[2] if match else None), outputs["ImageProject"])
 
 
-def _build_there(outputs: dict[str, str]) -> int:
-    """With the stack's CodeBuild project, from the source that was deployed."""
+def _build_for(outputs: dict[str, str]) -> int:
+    """Fill the stack's own repository: this checkout where an engine works, else what is deployed."""
     build = _project_of(outputs)
-    repository, tag = build.target()
-    if tag != content_tag(ROOT):
-        print(f"note: this checkout is not what is deployed; what is deployed is built ({tag}): `make deploy` first?")  # noqa: T201
-    build.build()
-    print(f"pushed {repository}:{tag}, and as latest, which full runs take from now on")  # noqa: T201
+    repository, deployed = build.target()
+    own = content_tag(ROOT)
+    try:
+        engine = find_engine()
+    except ConfigurationError:
+        engine = ""
+    if not engine and deployed != own:
+        print(f"note: this checkout is not what is deployed, which is built ({deployed}): `make deploy` first?")  # noqa: T201
+    tag = own if engine else deployed
+    if build.is_there(repository, tag):
+        print(f"nothing to build, the image is there: {repository}:{tag}")  # noqa: T201
+    elif engine:
+        _push(engine, repository)
+        print(f"pushed {repository}:{tag}")  # noqa: T201
+    else:
+        build.build()
+        print(f"pushed {repository}:{tag}")  # noqa: T201
+    print("full runs take it" if tag == deployed else f"full runs take {deployed} until `make deploy`")  # noqa: T201
     return 0
 
 
 def _build_what_lacks(file: Path) -> int:
-    """After a deployment: the stack's image, unless its repository has it, or it has no repository of its own."""
+    """After a deployment: the stack's image, unless it has no repository of its own."""
     for outputs in json.loads(file.read_text(encoding="utf-8")).values():
-        if "ImageProject" not in outputs:
-            continue
-        build = _project_of(outputs)
-        repository, tag = build.target()
-        if build.is_there(repository, tag):
-            print(f"full runs have their image: {repository}:{tag}")  # noqa: T201
-            continue
-        try:
-            engine = find_engine()
-        except ConfigurationError:
-            _build_there(outputs)
-        else:
-            _build_here(engine, repository)
+        if "ImageProject" in outputs:
+            _build_for(outputs)
     return 0
 
 
@@ -130,15 +129,14 @@ def find_engine() -> str:
     raise ConfigurationError(_NO_ENGINE)
 
 
-def commands(engine: str, image: str, latest: str) -> list[list[str]]:
+def commands(engine: str, image: str) -> list[list[str]]:
     """Commands for the engine, in order."""
     if engine == "docker":
-        tags = ("--tag", image, "--tag", latest)
-        return [["buildx", "build", "--platform", PLATFORMS, "--file", DOCKERFILE, *tags, "--push", "."]]
+        words = ("--platform", PLATFORMS, "--file", DOCKERFILE, "--tag", image, "--push", ".")
+        return [["buildx", "build", *words]]
     return [
         ["build", "--platform", PLATFORMS, "--file", DOCKERFILE, "--manifest", image, "."],
         ["manifest", "push", "--all", image, f"docker://{image}"],
-        ["manifest", "push", "--all", image, f"docker://{latest}"],
     ]
 
 
@@ -155,10 +153,6 @@ def outputs_of_stack(stack: str) -> dict[str, str]:
     if "ImageProject" not in outputs:
         raise ConfigurationError(f"stack {stack} has no repository of its own: give --repository")
     return outputs
-
-
-def _repository_of(outputs: dict[str, str]) -> str:
-    return outputs["ImageUri"].removesuffix(":latest")
 
 
 def _sign_in(engine: str, repository: str) -> None:

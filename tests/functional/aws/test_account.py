@@ -85,7 +85,7 @@ def test_a_build_pushes_what_its_role_may_push_and_nothing_else(aws: EmulatedAws
     assert log_lines(aws, "/aws/codebuild/built")[-1] == f"pushed {REGISTRY}/built:abc"
     assert "may not push" in log_lines(aws, "/aws/codebuild/barred")[-1]
     (image,) = ecr.describe_images(repositoryName="built")["imageDetails"]
-    assert image["imageTags"] == ["abc", "latest"]
+    assert image["imageTags"] == ["abc"]
     assert ecr.describe_images(repositoryName="barred")["imageDetails"] == []
 
 

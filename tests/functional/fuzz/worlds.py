@@ -100,7 +100,7 @@ class FuzzedWorld:
         assert all(one.cause.isprintable() and len(one.cause) < 1000 for one in failures)
         manifest = self._finished(run, failures)
         percent = manifest["coverage"][_COVERAGE[dataset]]
-        assert percent != 100.0 or ended == "complete", "whole is never said of less"
+        assert (percent == 100.0) == (ended == "complete"), "whole is said exactly when the collector says complete"
         assert [one for one in manifest["refused_shards"] if one["reason"] != "missing"] == []
         return ended
 

@@ -18,7 +18,7 @@ from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.merge import merge_run, refold
 from tests.functional.history.conftest import keep, snapshot_again, stored_snapshot
 from tests.functional.merge.conftest import World
-from tests.functional.merge.test_kills import KilledError, mortal, spec
+from tests.functional.merge.test_kills import Calls, KilledError, mortal, spec
 
 NUMBERS = (0, 1, 84, 85, 230)  # three days
 
@@ -37,21 +37,22 @@ def history_of(world: World) -> dict[str, bytes]:
 
 
 def test_killed_at_any_call_and_done_again_it_ends_in_the_same_bytes() -> None:
-    calm = world_of(NUMBERS[:-1])
+    before = world_of(NUMBERS[:-1])
+    keep(before.objects)
+    before.merge(before.collected(NUMBERS[-1], **spec(NUMBERS[-1])))
+    assert isinstance(before.objects, MemoryObjects)
+
+    def again() -> tuple[World, Calls]:
+        world = World(MemoryObjects(objects=before.objects.objects), MemoryWorkloads())  # type: ignore[attr-defined]
+        return world, mortal(world)
+
+    calm, calls = again()
     keep(calm.objects)
-    calm.merge(calm.collected(NUMBERS[-1], **spec(NUMBERS[-1])))
-    calls = mortal(calm)
-    calls.watch()
-    keep(calm.objects)
-    number = calls.number
-    expected = history_of(calm)
+    number, expected = calls.number, history_of(calm)
     assert number > 20
     for die_at in range(1, number + 1):
         for after in (False, True):
-            world = world_of(NUMBERS[:-1])
-            keep(world.objects)
-            world.merge(world.collected(NUMBERS[-1], **spec(NUMBERS[-1])))
-            calls = mortal(world)
+            world, calls = again()
             calls.watch(die_at=die_at, after=after)
             with pytest.raises(KilledError):
                 keep(world.objects)

@@ -107,8 +107,7 @@ def _built(answer: Any) -> Any:
         build["buildStatus"] = "FAILED"
     else:
         manifest = json.dumps({**_MANIFEST, "config": {"digest": given["TAG"]}})
-        for tag in (given["TAG"], "latest"):
-            ecr._put_image({"repositoryName": name, "imageTag": tag, "imageManifest": manifest})
+        ecr._put_image({"repositoryName": name, "imageTag": given["TAG"], "imageManifest": manifest})
         lines.append(f"pushed {given['REPOSITORY']}:{given['TAG']}")
     place = {"logGroupName": build["logs"]["groupName"], "logStreamName": build["logs"]["streamName"]}
     cloudwatch_logs._create_log_group({"logGroupName": place["logGroupName"]})

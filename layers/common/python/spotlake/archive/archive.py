@@ -18,6 +18,7 @@ from spotlake.archive.places import Place, place_of
 from spotlake.archive.ranged import read_ranged
 from spotlake.archive.result import Result
 from spotlake.errors import InvalidInputError, StoreError
+from spotlake.history.before import with_before
 from spotlake.history.blocks import Block
 from spotlake.history.fields import CHANGES, KEYS, VALUES
 from spotlake.history.files import DAY, STATE, STATE_WITH_TIMES, from_parquet, read_table, to_table
@@ -119,9 +120,13 @@ class Archive:
             zone: ``1``, ``2``, ``3``, ``Single`` or ``N/A``; all of them without it.
             since: Changes from here on, and the last one before, which tells the values at this moment. Without it all.
             until: Changes up to here.
+
+        Returns:
+            Rows with ``source``: ``spotlake``, or ``resource_graph`` for spot prices from before the first own row.
+            These have no zone, and no other values.
         """
         region, instance_type = region_key_pattern(region), self._spelled(instance_type)
-        first, last = self._slot(since or self.first_slot_at), self._slot(until or self.last_slot_at)
+        first, last = self._slot(max(since or _BEFORE, self.first_slot_at)), self._slot(until or self.last_slot_at)
         begin = self.index.last_day_until(first.date()) or first.date()  # a day without a run has what was true before
         table = self._changes_of((region, instance_type), begin, last.date())
         if zone is not None:
@@ -137,7 +142,9 @@ class Archive:
             pc.and_(pc.greater(at, pa.scalar(first, at.type)), pc.less_equal(at, pa.scalar(last, at.type)))
         )
         table = pa.concat_tables([_last_by_zone(before), after.select(before.column_names)])
-        return Result(_in_order(table), last)
+        past = self.place.get(keys.history_before(region)) if first == self.first_slot_at else None
+        before = read_table(past.body, keys.history_before(region))[0] if past else None
+        return Result(with_before(_in_order(table), before, instance_type, since=since, until=last), last)
 
     def changes(self, since: datetime, until: datetime | None = None) -> Result:
         """All changes after a moment: a row each, with all values of the workload from then on."""

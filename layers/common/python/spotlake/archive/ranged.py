@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from spotlake.archive.places import Part, Place
 from spotlake.errors import DamagedStateError
 
-_TAIL_BYTES = 32 * 1024  # holds the footer of a region's month; a longer footer is one request more
+_TAIL_BYTES = 28 * 1024  # holds the footer of a region's month or of a day; a longer one is one request more
 
 
 class _Ranged(io.RawIOBase):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from spotlake.settings import Settings
 from spotlake.state.history_files import CONTENT_TYPE, DayFiles, HistoryFiles, Kept, SlotFacts, frame_at
 from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.keep_history.keep_gaps import keep_gaps
+from spotlake.usecases.keep_history.past import keep_past
+from spotlake.usecases.keep_history.publish import publish_data_package
 from spotlake.usecases.merge.newest_file import put_newest
 
 _ROUNDS = 6
@@ -76,8 +79,12 @@ class _OwnDay:
     changes: list[SlotChanges] = field(default_factory=list)
 
 
-def keep_history(deps: HistoryDeps) -> KeptHistory:
+def keep_history(deps: HistoryDeps, merged_at: datetime | None = None) -> KeptHistory:
     """Write all slots of the chain whose changes are not written yet, then compact finished days.
+
+    Args:
+        deps: Dependencies.
+        merged_at: The slot that was just merged, whose manifest is read for the gaps again in any case.
 
     Raises:
         StoreError: An object cannot be read or written. The next run makes it good.
@@ -85,7 +92,7 @@ def keep_history(deps: HistoryDeps) -> KeptHistory:
     """
     for _ in range(_ROUNDS):
         try:
-            return _History(deps).run_all()
+            return _History(deps).run_all(merged_at)
         except ConflictError:  # another execution keeps the history too, or has deleted a state of an older chain
             continue
     raise StoreError(f"the change history: others wrote it {_ROUNDS} times in a row")
@@ -99,12 +106,13 @@ class _History:
         self.index = self.found or Index()
         self.done = KeptHistory()
 
-    def run_all(self) -> KeptHistory:
+    def run_all(self, merged_at: datetime | None) -> KeptHistory:
         head = self.states.head()
         if not head.runs:
             return self.done
         days = {slot_of_run_id(run.run_id).date() for run in head.runs}
         files = {day: self.files.day(day) for day in sorted(days)}
+        self._keep_gaps(head, files, merged_at)
         tags = self._write_slots(head, files)
         try:
             self._compact(slot_of_run_id(head.runs[-1].run_id).date(), tags)
@@ -112,11 +120,23 @@ class _History:
             self._write_index()  # the slots can be read all the same
             raise
         self._write_index()
+        if merged_at is not None:
+            keep_past(self.deps.objects, self.index.regions, merged_at, self.deps.deadline)
+        publish_data_package(self.deps.objects, self.index, self.deps.settings.data_licence)
         return self.done
 
     def _write_index(self) -> None:
         if self.index != self.found or self.etag is None:
             self.files.write_index(replace(self.index, made_at=self.deps.wall.now()), self.etag)
+
+    def _keep_gaps(self, head: Head, files: dict[date, DayFiles], merged_at: datetime | None) -> None:
+        """Before the slots are written, because those that are due tell which manifests are to be read."""
+        days = ((files[day], runs) for day, runs in _by_day(head.runs))
+        due = {
+            slot_of_run_id(run.run_id) for day, runs in days for before, run in runs if self._is_due(day, before, run)
+        }
+        looked_at = due | ({merged_at} if merged_at else set())
+        keep_gaps(self.deps.objects, [slot_of_run_id(run.run_id) for run in head.runs], looked_at)
 
     # -- slots -----------------------------------------------------------------------------------
 
@@ -167,7 +187,6 @@ class _History:
             keys.LATEST_TABLE,
             body,
             CONTENT_TYPE,
-            content_encoding=None,
             is_overtaken=lambda: self.states.head().version > head.version,
         )
 
