@@ -111,8 +111,9 @@ def compact(files: HistoryFiles, day: date, world: World) -> float:
     """Put a day into the files by region. Returns the CPU seconds."""
     began = time.process_time()
     rows = files.day(day).rows.block
+    days = [FIRST.date() + timedelta(days=number) for number in range((day - FIRST.date()).days + 1)]
     for region in world.regions:
-        files.replace_day_of_region(day, region, rows.take(rows["region"] == rows.place(region)))
+        files.replace_day_of_region(day, region, rows.take(rows["region"] == rows.place(region)), days)
     return time.process_time() - began
 
 

@@ -30,10 +30,19 @@ _LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365)  # of those that CloudWatch L
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSize:
-    """Memory and time-out of a Lambda; the defaults are measured (docs/costs.md)."""
+    """Memory and time-out of a Lambda; the defaults are measured (docs/costs.md).
+
+    Attributes:
+        memory_mb: Memory, in MB.
+        timeout_seconds: Time-out.
+        reserved: Number of executions that AWS keeps for this function, and its most at once; 0: none. AWS leaves 100
+            of an account unreserved, and new accounts have fewer than that in all (Lambda developer guide,
+            "Configuring reserved concurrency" and "Lambda quotas", read 2026-11).
+    """
 
     memory_mb: int
     timeout_seconds: int
+    reserved: int = 0
 
 
 FUNCTION_SIZES: Mapping[str, FunctionSize] = MappingProxyType(
@@ -49,6 +58,8 @@ FUNCTION_SIZES: Mapping[str, FunctionSize] = MappingProxyType(
     }
 )
 
+COLLECTORS = ("sps", "price", "eviction")  # the Map invokes each of them once a region
+_MOST_RESERVED = 900  # of the 1,000 that an account has by default; 100 stay free (as at FunctionSize, 2026-11)
 
 _STAGE = r"[a-z]([a-z0-9-]{0,14}[a-z0-9])?"
 # Scheduler user guide, schedule types, 2026-11.
@@ -99,7 +110,8 @@ def _sizes(value: Any) -> Mapping[str, FunctionSize]:
 
 def _fits(name: str, size: FunctionSize) -> bool:
     # Memory: AWS Lambda quotas, 2026-11. Time: the state machine gives up a little after the default.
-    return 128 <= size.memory_mb <= 10240 and 1 <= size.timeout_seconds <= FUNCTION_SIZES[name].timeout_seconds
+    in_time = 1 <= size.timeout_seconds <= FUNCTION_SIZES[name].timeout_seconds
+    return 128 <= size.memory_mb <= 10240 and in_time and 0 <= size.reserved <= _MOST_RESERVED
 
 
 def _setting(
@@ -133,7 +145,7 @@ class StackSettings:
         schedule_enabled: Whether a run starts every ten minutes.
         schedule_expression: Expression of EventBridge Scheduler, in UTC.
         architecture: "arm64" or "x86_64", for Lambdas, their layer and the Batch machines.
-        functions: Memory and time-out by function. A given value replaces that part of the default.
+        functions: Memory, time-out and reserved concurrency by function. A given value replaces that default alone.
         log_level: Log level of functions and job.
         map_concurrency: Number of regions collected side by side (an inline Map runs at most 40; AWS quotas, 2026-11).
         vpc_id, subnet_ids: VPC and subnets of Batch machines; empty: a small public-only VPC of the stack.
@@ -163,7 +175,8 @@ class StackSettings:
     functions: Mapping[str, FunctionSize] = _setting(
         FUNCTION_SIZES,
         _sizes,
-        f"memory_mb (128 to 10240) or timeout_seconds (1 to the default) by {', '.join(FUNCTION_SIZES)}",
+        f"memory_mb (128 to 10240), timeout_seconds (1 to the default) or reserved (0 to {_MOST_RESERVED}) by "
+        + ", ".join(FUNCTION_SIZES),
         lambda sizes: all(_fits(name, size) for name, size in sizes.items()),
     )
     log_level: str = _text("INFO", "DEBUG, INFO, WARNING or ERROR", "DEBUG|INFO|WARNING|ERROR")
@@ -205,10 +218,19 @@ class StackSettings:
                 f"setting batch_vcpus: {self.batch_vcpus} is more than batch_max_vcpus ({self.batch_max_vcpus}), so no "
                 "machine would take the job"
             )
+        self._check_reserved()
         if bool(self.subnet_ids) != bool(self.vpc_id):
             raise ConfigurationError("settings vpc_id and subnet_ids: give both or neither")
         if self.image_uri and self.image_from_dockerfile:
             raise ConfigurationError("settings image_uri and image_from_dockerfile: give one of them")
+
+    def _check_reserved(self) -> None:
+        for name in COLLECTORS:
+            if 0 < (reserved := self.functions[name].reserved) < self.map_concurrency:
+                raise ConfigurationError(
+                    f"setting functions: {reserved} reserved executions of {name} are fewer than map_concurrency "
+                    f"({self.map_concurrency}), so AWS would refuse regions; give more, or 0"
+                )
 
     @property
     def stack_name(self) -> str:

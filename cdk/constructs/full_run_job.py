@@ -14,7 +14,9 @@ from constructs import Construct
 
 from cdk.constructs.functions import ROOT, retention
 from cdk.constructs.image_build import IMAGE_SOURCES, ImageBuild
+from cdk.constructs.isolation import own_service
 from cdk.settings import StackSettings
+from spotlake.errors import ConfigurationError
 from spotlake.usecases.full_run.exit_codes import RECLAIMED
 from spotlake_local.image_source import content_tag
 
@@ -61,8 +63,9 @@ class FullRunJob(Construct):
             ],
         )
         self.image_build: ImageBuild | None = None
+        self.repository: ecr.Repository | None = None
         self.image_uri, image = self._find_image()
-        self.job_role = iam.Role(self, "JobRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+        self.job_role = iam.Role(self, "JobRole", assumed_by=own_service(self, "ecs-tasks.amazonaws.com"))
         self.definition = self._build_definition(image)
 
     def _build_network(self) -> tuple[ec2.IVpc, ec2.SubnetSelection]:
@@ -95,6 +98,7 @@ class FullRunJob(Construct):
             self, "NoIngress", vpc=self.vpc, description="Out to the APIs, nothing in", allow_all_outbound=False
         )
         group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "Azure, AWS and the image")
+        # It makes a role of its own for the machines, with AWS's managed policy for them.
         return batch.ManagedEc2EcsComputeEnvironment(
             self,
             "Environment",
@@ -127,7 +131,7 @@ class FullRunJob(Construct):
         if self._settings.image_uri:
             uri = self._settings.image_uri
             return uri, ecs.ContainerImage.from_registry(uri)
-        repository = ecr.Repository(
+        repository = self.repository = ecr.Repository(
             self,
             "Repository",
             repository_name=f"{self._settings.stack_name}-full-run",
@@ -144,6 +148,23 @@ class FullRunJob(Construct):
         tag = content_tag(ROOT)
         return f"{repository.repository_uri}:{tag}", ecs.ContainerImage.from_ecr_repository(repository, tag)
 
+    def _narrow_machines(self, group: logs.LogGroup) -> None:
+        """Take from the machines' role what the managed policy allows of other people's logs and images.
+
+        The policy allows both everywhere (AWS managed policy reference, AmazonEC2ContainerServiceforEC2Role, read
+        2026-11). Denials cannot lack what a later ECS agent needs, as a list of allowed actions could.
+        """
+        role = self.environment.instance_role
+        if role is None:
+            raise ConfigurationError("the Batch environment has no role for its machines")
+        elsewhere = [(["logs:CreateLogStream", "logs:PutLogEvents"], group.log_group_arn)]
+        if self.repository:
+            pulls = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+            elsewhere.append((pulls, self.repository.repository_arn))
+        for actions, own in elsewhere:
+            statement = iam.PolicyStatement(effect=iam.Effect.DENY, actions=actions, not_resources=[own])
+            role.add_to_principal_policy(statement)
+
     def _build_definition(self, image: ecs.ContainerImage) -> batch.EcsJobDefinition:
         settings = self._settings
         group = logs.LogGroup(
@@ -153,7 +174,8 @@ class FullRunJob(Construct):
             retention=retention(settings.log_retention_days),
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        execution_role = iam.Role(self, "ExecutionRole", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+        self._narrow_machines(group)
+        execution_role = iam.Role(self, "ExecutionRole", assumed_by=own_service(self, "ecs-tasks.amazonaws.com"))
         group.grant_write(execution_role)
         container = batch.EcsEc2ContainerDefinition(
             self,

@@ -63,6 +63,7 @@ class Functions(Construct):
             role=role,
             # The state machine owns the retries of an invocation.
             retry_attempts=0,
+            reserved_concurrent_executions=size.reserved or None,
             tracing=lambda_.Tracing.ACTIVE,
         )
 

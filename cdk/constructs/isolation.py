@@ -65,8 +65,9 @@ def production_boundary(scope: Construct, settings: StackSettings) -> iam.Manage
 def own_service(scope: Construct, service: str) -> iam.IPrincipal:
     """A service that acts for this account alone, so that nobody else's schedule or machine can use the role.
 
-    Scheduler and Step Functions say for whom they act (EventBridge Scheduler user guide, "Confused deputy prevention";
-    Step Functions developer guide, "Creating an IAM role for your state machine"; read 2026-11).
+    Scheduler, Step Functions and ECS say for whom they act (EventBridge Scheduler user guide, "Confused deputy
+    prevention"; Step Functions developer guide, "Creating an IAM role for your state machine"; ECS: AWS's own trust
+    policy for tasks, github.com/aws/agent-toolkit-for-aws, ecs-trust-policy.json; read 2026-11).
     """
     return iam.ServicePrincipal(
         service, conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}}

@@ -118,3 +118,13 @@ def test_the_app_ends_with_one_sentence() -> None:
     assert done.returncode == 1
     assert "setting map_concurrency: '99' is not allowed; give a whole number from 1 to 40" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_nothing_is_reserved_until_asked_for_and_a_collector_never_fewer_than_the_map_needs() -> None:
+    given = {"functions": '{"sps": {"reserved": 20}, "notify": {"reserved": 1}}'}
+    reserved = {name: size.reserved for name, size in StackSettings.from_context(given).functions.items()}
+    assert reserved == {**dict.fromkeys(FUNCTION_SIZES, 0), "sps": 20, "notify": 1}
+    assert {size.reserved for size in StackSettings().functions.values()} == {0}
+    with pytest.raises(ConfigurationError, match=r"19 reserved executions of eviction are fewer than map_concurrency"):
+        StackSettings.from_context({"functions": '{"eviction": {"reserved": 19}}'})
+    StackSettings.from_context({"functions": '{"eviction": {"reserved": 19}}', "map_concurrency": "19"})

@@ -83,6 +83,13 @@ def test_functions_run_the_right_python_and_end_in_time(template: Template) -> N
         assert (one["MemorySize"], one["Timeout"]) == (size.memory_mb, size.timeout_seconds)
         assert len(one["Layers"]) == 2 + (name == "history")
         assert "VpcConfig" not in one  # a NAT gateway would cost more than all the rest
+        assert "ReservedConcurrentExecutions" not in one  # a new account would refuse the stack
+
+
+def test_what_is_reserved_is_reserved_for_that_function_alone(synthesised: Synthesised) -> None:
+    functions = synthesised.other.of_type("AWS::Lambda::Function").values()
+    reserved = {one["FunctionName"]: one.get("ReservedConcurrentExecutions") for one in functions}
+    assert reserved == {name: 3 if name.endswith("-merge") else None for name in reserved}
 
 
 def test_no_log_is_kept_for_ever(template: Template) -> None:

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-import numpy as np
-
 from spotlake import keys
 from spotlake.clock import Clock, Deadline
 from spotlake.errors import ConflictError, DamagedStateError, StoreError
@@ -31,6 +29,7 @@ from spotlake.settings import Settings
 from spotlake.state.history_files import CONTENT_TYPE, DayFiles, HistoryFiles, Kept, SlotFacts, frame_at
 from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.keep_history.compaction import Compaction, regions_of
 from spotlake.usecases.keep_history.keep_gaps import keep_gaps
 from spotlake.usecases.keep_history.past import keep_past
 from spotlake.usecases.keep_history.publish import publish_data_package
@@ -125,6 +124,11 @@ class _History:
         publish_data_package(self.deps.objects, self.index, self.deps.settings.data_licence)
         return self.done
 
+    def _compact(self, newest: date, tags: dict[date, str]) -> None:
+        compaction = Compaction(self.files, self.index, lambda: self._is_late(_DAY_SECONDS))
+        self.index = compaction.compact(newest, tags)
+        self.done.compacted_days, self.done.days_left = compaction.days, compaction.days_left
+
     def _write_index(self) -> None:
         if self.index != self.found or self.etag is None:
             self.files.write_index(replace(self.index, made_at=self.deps.wall.now()), self.etag)
@@ -174,7 +178,7 @@ class _History:
         ).with_day(slot_at.date())
 
     def _note_regions(self, rows: Block) -> None:
-        self.index = replace(self.index, regions=tuple(sorted({*self.index.regions, *_regions(rows)})))
+        self.index = replace(self.index, regions=tuple(sorted({*self.index.regions, *regions_of(rows)})))
 
     def _write_latest(self, head: Head, known: tuple[str, Block] | None) -> None:
         """Write all live workloads of the newest slot, with the times of their values."""
@@ -243,49 +247,6 @@ class _History:
         changes = SlotChanges(joined(*(one.rows for one in own.changes)), joined(*(one.times for one in own.changes)))
         return self.files.write_day(own.files, changes, own.kept, own.facts)
 
-    # -- days ------------------------------------------------------------------------------------
-
-    def _compact(self, newest: date, tags: dict[date, str]) -> None:
-        """Put the finished days into the files by region, those that changed since too."""
-        compacted = {day: tag for day, tag in self.index.compacted.items() if day in tags}
-        until = self.index.compacted_until
-        for day in self._due_days(newest, tags):
-            if self._is_late(_DAY_SECONDS):
-                self.done.days_left += 1
-                continue
-            files = self.files.day(day)
-            self._compact_day(files)
-            if files.rows.etag is not None and day in tags:
-                compacted[day] = files.rows.etag
-            self.done.compacted_days += 1
-            until = max(until or day, day + timedelta(days=1))
-        if not self.done.days_left:
-            until = max(until or newest, newest)  # days without a run too
-        self.index = replace(self.index, compacted=compacted, compacted_until=until)
-
-    def _due_days(self, newest: date, tags: dict[date, str]) -> list[date]:
-        """Days before the newest slot's that are not compacted, or have other changes than were compacted."""
-        first = self.index.first_slot_at
-        begin = self.index.compacted_until or (first.date() if first else newest)
-        fresh = self.index.days_between(begin, newest - timedelta(days=1))
-        again = [day for day, tag in tags.items() if day < min(begin, newest) and self.index.compacted.get(day) != tag]
-        return sorted({*fresh, *again})
-
-    def _compact_day(self, files: DayFiles) -> None:
-        rows = files.rows.block
-        again = self.index.compacted_until is not None and files.day < self.index.compacted_until
-        regions = {*_regions(rows), *(self.index.regions if again else ())}  # a region may have lost its rows
-        days = self._compacted_days_of_month(files.day)
-        for region in sorted(regions):
-            mine = rows.take(rows["region"] == rows.place(region))
-            self.files.replace_day_of_region(files.day, region, mine, days)
-
-    def _compacted_days_of_month(self, day: date) -> list[date]:
-        """Days that the month's files have once this day is in them: days are compacted in order."""
-        last = max(day, (self.index.compacted_until or day) - timedelta(days=1))
-        days = self.index.days_between(day.replace(day=1), last)
-        return [one for one in days if (one.year, one.month) == (day.year, day.month)]
-
 
 def _digest(run: MergedRun) -> str:
     """A short digest of the key of a run's state, which no other state has."""
@@ -298,8 +259,3 @@ def _by_day(runs: tuple[MergedRun, ...]) -> Iterator[tuple[date, list[tuple[Merg
     for before, run in zip((None, *runs), runs, strict=False):
         days.setdefault(slot_of_run_id(run.run_id).date(), []).append((before, run))
     yield from days.items()
-
-
-def _regions(rows: Block) -> set[str]:
-    """The regions of rows that are in order."""
-    return set(rows.take(np.diff(rows["region"], prepend=-1) != 0).text("region"))
