@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spotlake_local.answering import add_place_arguments, archive_of, moment_of, say, show
 from spotlake_local.arguments import add_command
 
-COLUMNS = (
+if TYPE_CHECKING:
+    from spotlake.archive.result import Result
+
+_BEFORE = (
     "zone", "changed_at", "spot_price_usd_per_hour", "ondemand_price_usd_per_hour", "interruption_frequency",
-    "score_1", "score_5", "score_10", "score_20", "score_50", "t2", "t3", "source",
 )  # fmt: skip
 _EPILOG = """\
 A row says what was true from changed_at on. The first row of a zone is what was true at --since; its time is "-" when
@@ -41,6 +43,14 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(command=command)
 
 
+def _scores_of(result: Result) -> list[str]:
+    """Columns of the counts that have a score, and count 1."""
+    from spotlake.history.fields import SCORES
+
+    table = result.table
+    return [name for name in SCORES if name == SCORES[0] or table[name].null_count < len(table)]
+
+
 def command(arguments: argparse.Namespace) -> int:
     """Print the rows. Exit code 1 when the archive has no such workload."""
     archive = archive_of(arguments)
@@ -52,6 +62,6 @@ def command(arguments: argparse.Namespace) -> int:
     if not len(result):
         say(f"the archive has no {arguments.size} in {arguments.region}: `spotlake latest --size GLOB --region GLOB`")
         return 1
-    number = show(result, COLUMNS, arguments)
+    number = show(result, (*_BEFORE, *_scores_of(result), "t2", "t3", "source"), arguments)
     say(f"{number:,} rows; up to slot {result.slot_at:%Y-%m-%d %H:%M} UTC")
     return 0

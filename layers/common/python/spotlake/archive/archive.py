@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from spotlake import keys
 from spotlake.archive.differences import difference_table
 from spotlake.archive.facts import facts_table, with_facts
-from spotlake.archive.filters import Where
+from spotlake.archive.filters import Where, region_key_pattern
 from spotlake.archive.places import Place, place_of
 from spotlake.archive.ranged import read_ranged
 from spotlake.archive.result import Result
@@ -115,8 +115,8 @@ class Archive:
         """The values of a size in a region, a row for each change, with all values from then on.
 
         Args:
-            instance_type: ARM name, ``Standard_D4s_v5``.
-            region: ARM name, ``koreacentral``.
+            instance_type: ARM name, ``Standard_D4s_v5``, in any casing.
+            region: ARM name, ``koreacentral``, or ``Korea Central``.
             zone: ``1``, ``2``, ``3``, ``Single`` or ``N/A``; all of them without it.
             since: Changes from here on, and the last one before, which tells the values at this moment. Without it all.
             until: Changes up to here.
@@ -125,6 +125,7 @@ class Archive:
             Rows with ``source``: ``spotlake``, or ``resource_graph`` for spot prices from before the first own row.
             These have no zone, and no other values.
         """
+        region, instance_type = region_key_pattern(region), self._spelled(instance_type)
         first, last = self._slot(max(since or _BEFORE, self.first_slot_at)), self._slot(until or self.last_slot_at)
         begin = self.index.last_day_until(first.date()) or first.date()  # a day without a run has what was true before
         table = self._changes_of((region, instance_type), begin, last.date())
@@ -229,6 +230,16 @@ class Archive:
         if slot_at < self.first_slot_at:
             raise InvalidInputError("time", to_iso(moment), f"from {to_iso(self.first_slot_at)} on, the first slot")
         return slot_at
+
+    def _spelled(self, instance_type: str) -> str:
+        """A size's name in ARM's casing, as the newest slot's table has it."""
+        if instance_type.startswith("Standard_") and instance_type[9:10].isupper():
+            return instance_type  # as ARM spells it: no file is read for it
+        wanted = instance_type.lower()
+        found = self.place.get(keys.LATEST_TABLE)
+        table = read_table(found.body, keys.LATEST_TABLE)[0] if found else self.facts
+        names = pc.unique(table["instance_type"]).to_pylist()
+        return next((name for name in names if name.lower() in (wanted, f"standard_{wanted}")), instance_type)
 
     def _known(self, moment: datetime | None) -> datetime:
         if moment is None:
