@@ -61,6 +61,7 @@ FUNCTION_SIZES: Mapping[str, FunctionSize] = MappingProxyType(
 COLLECTORS = ("sps", "price", "eviction")  # the Map invokes each of them once a region
 _MOST_RESERVED = 900  # of the 1,000 that an account has by default; 100 stay free (as at FunctionSize, 2026-11)
 
+_LEAST_HISTORY_SECONDS = 120
 _STAGE = r"[a-z]([a-z0-9-]{0,14}[a-z0-9])?"
 # Scheduler user guide, schedule types, 2026-11.
 _SCHEDULE = r"cron\((\S+ ){5}\S+\)|rate\([1-9]\d* (minute|hour|day)s?\)"
@@ -110,7 +111,9 @@ def _sizes(value: Any) -> Mapping[str, FunctionSize]:
 
 def _fits(name: str, size: FunctionSize) -> bool:
     # Memory: AWS Lambda quotas, 2026-11. Time: the state machine gives up a little after the default.
-    in_time = 1 <= size.timeout_seconds <= FUNCTION_SIZES[name].timeout_seconds
+    # KeepHistory begins no day with less than 90 s left, so with less than that it would never compact one.
+    least = _LEAST_HISTORY_SECONDS if name == "history" else 1
+    in_time = least <= size.timeout_seconds <= FUNCTION_SIZES[name].timeout_seconds
     return 128 <= size.memory_mb <= 10240 and in_time and 0 <= size.reserved <= _MOST_RESERVED
 
 
@@ -175,7 +178,7 @@ class StackSettings:
     functions: Mapping[str, FunctionSize] = _setting(
         FUNCTION_SIZES,
         _sizes,
-        f"memory_mb (128 to 10240), timeout_seconds (1 to the default) or reserved (0 to {_MOST_RESERVED}) by "
+        f"memory_mb (128 to 10240), timeout_seconds (1 to the default, of history from 120) or reserved (0 to {_MOST_RESERVED}) by "
         + ", ".join(FUNCTION_SIZES),
         lambda sizes: all(_fits(name, size) for name, size in sizes.items()),
     )

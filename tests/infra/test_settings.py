@@ -69,6 +69,7 @@ def test_settings_of_the_code_go_by_their_own_names() -> None:
         ("functions", {"nobody": {"memory_mb": 1024}}),
         ("functions", "not json"),
         ("functions", {"plan": {"timeout_seconds": 500}}),
+        ("functions", {"history": {"timeout_seconds": 60}}),
         ("log_retention_days", 31),
         ("log_level", "LOUD"),
         ("subnet_ids", "10.0.0.0/8"),
