@@ -178,8 +178,8 @@ class StackSettings:
     functions: Mapping[str, FunctionSize] = _setting(
         FUNCTION_SIZES,
         _sizes,
-        f"memory_mb (128 to 10240), timeout_seconds (1 to the default, of history from 120) or reserved (0 to {_MOST_RESERVED}) by "
-        + ", ".join(FUNCTION_SIZES),
+        "memory_mb (128 to 10240), timeout_seconds (1 to the default, of history from 120) or "
+        f"reserved (0 to {_MOST_RESERVED}) by {', '.join(FUNCTION_SIZES)}",
         lambda sizes: all(_fits(name, size) for name, size in sizes.items()),
     )
     log_level: str = _text("INFO", "DEBUG, INFO, WARNING or ERROR", "DEBUG|INFO|WARNING|ERROR")
