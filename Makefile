@@ -123,7 +123,7 @@ tests: setup chromium ## Every test, without lint and types
 	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake
 	@.venv/bin/pytest -q -n 2 --dist loadfile
 
-# What the merge is measured against (pandas, Polars, DuckDB) stays out of the project's own environment.
+# The merge is measured in an environment of its own, so that nothing else takes memory.
 .tools/bench/.ready: pyproject.toml uv.lock .python-version | $(UV)
 	@UV_PROJECT_ENVIRONMENT=.tools/bench $(UV) sync --locked --quiet --group bench
 	@touch $@

@@ -57,6 +57,11 @@ class FolderObjects:
         body = file.read_bytes()
         return StoredObject(body, hashlib.sha256(body).hexdigest())
 
+    def etag(self, key: str) -> str | None:
+        """The entity tag of an object."""
+        found = self.get(key)
+        return found.etag if found else None
+
     def keys(self, prefix: str) -> Iterator[str]:
         """See ``ObjectStore``."""
         files = sorted(file for file in (self._folder / prefix).parent.rglob("*") if file.is_file())

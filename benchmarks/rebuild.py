@@ -73,6 +73,11 @@ class Archive(MemoryObjects):
                 return StoredObject(self._shard(dataset, self._runs[slot_at], key), "")
         return None
 
+    def etag(self, key: str) -> str | None:
+        """The entity tag of an object."""
+        found = self.get(key)
+        return found.etag if found else None
+
     def keys(self, prefix: str) -> Iterator[str]:
         """Keys of files and shards."""
         begin = bisect_left(self._shards, prefix)

@@ -155,7 +155,9 @@ class StackSettings:
         batch_vcpus, batch_memory_mb, batch_timeout_seconds: Limits of one attempt of a full run.
         log_retention_days: Days that every log group keeps its logs.
         rawdata_expire_days: Days that raw data is kept; 0: for ever.
+        snapshot_expire_days: Days that snapshots are kept, which the change history can make again; 0: for ever.
         old_version_days: Days that overwritten versions of objects are kept.
+        athena_enabled: Whether Athena has tables of the change history, and a workgroup.
         budget_usd: Monthly bill of the account, in USD, that sends a mail to alert_email; 0: no mail.
         alert_email: Address that is subscribed to the topic; empty: none.
         running: Settings of the running code.
@@ -191,7 +193,9 @@ class StackSettings:
     batch_timeout_seconds: int = _between(3600, 300, 8400)
     log_retention_days: int = _setting(30, _whole, f"one of {_LOG_DAYS}", _LOG_DAYS.__contains__)
     rawdata_expire_days: int = _between(0, 0, 3650)
+    snapshot_expire_days: int = _between(0, 0, 3650)
     old_version_days: int = _between(3, 1, 365)
+    athena_enabled: bool = _switch(default=False)
     budget_usd: int = _between(25, 0, 100000)
     alert_email: str = _text("", "a mail address", r"([^@\s]+@[^@\s]+)?")
     running: Settings = field(default_factory=Settings)

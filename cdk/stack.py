@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk.acknowledgements import acknowledge_all
+from cdk.constructs.athena import Athena
 from cdk.constructs.azure_identity import AzureIdentity, named_identity
 from cdk.constructs.budget import Budget
 from cdk.constructs.full_run_job import FullRunJob
@@ -34,6 +35,7 @@ class CollectorStack(cdk.Stack):
             AzureIdentity(self, "AzureIdentity", settings=settings)
         self.storage = Storage(self, "Storage", settings=settings)
         self.monitoring = Monitoring(self, "Monitoring", settings=settings)
+        Athena(self, "Athena", settings=settings)
         Budget(self, "Budget", settings=settings)
         self.functions = Functions(self, "Functions", settings=settings, topic=self.monitoring.topic)
         self.job = FullRunJob(self, "FullRunJob", settings=settings)

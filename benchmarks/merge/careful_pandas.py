@@ -108,9 +108,11 @@ def write(frame: pd.DataFrame, firsts: Any, target: Path, slot_at: datetime) -> 
     snapshot.write_bytes(gzip.compress(text.getvalue().encode(), 6))
     shown["Score"], shown["DesiredCount"] = firsts, 1
     shown.insert(0, "id", np.arange(1, len(shown) + 1))
-    latest.write_bytes(gzip.compress(shown.to_json(orient="records").encode(), 6))
+    plain = shown.to_json(orient="records").encode()
+    latest.write_bytes(plain)
+    latest.with_name(latest.name + ".gz").write_bytes(gzip.compress(plain, 6))
     chosen = shown[["InstanceTier", "InstanceType", "Region"]].drop_duplicates()
-    selector.write_bytes(gzip.compress(chosen.to_json(orient="records").encode(), 6))
+    selector.write_text(chosen.to_json(orient="records"))
 
 
 if __name__ == "__main__":

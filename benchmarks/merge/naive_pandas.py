@@ -145,9 +145,10 @@ def write(frame: pd.DataFrame, firsts: list[int], target: Path, slot_at: Any) ->
     shown = frame[COLUMNS].copy()
     shown["Score"], shown["DesiredCount"] = firsts, 1
     rows = [{"id": number, **row} for number, row in enumerate(shown.to_dict("records"), 1)]
-    latest.write_bytes(gzip.compress(json.dumps(rows).encode()))
+    latest.write_text(json.dumps(rows))
+    latest.with_name(latest.name + ".gz").write_bytes(gzip.compress(json.dumps(rows).encode()))
     chosen = frame[["InstanceTier", "InstanceType", "Region"]].drop_duplicates()
-    selector.write_bytes(gzip.compress(json.dumps(chosen.to_dict("records")).encode()))
+    selector.write_text(json.dumps(chosen.to_dict("records")))
 
 
 if __name__ == "__main__":

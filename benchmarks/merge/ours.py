@@ -35,9 +35,11 @@ def merge(source: Path, target: Path) -> int:
     """Merge the second run."""
     run, table = run_at(1), Counted()
     objects = load(source / "objects")
+    for key in keys.NEWEST_FILES:  # nothing reads them; they would take 40 MB of this process, and not of the bucket
+        objects.objects.pop(key, None)
     deps = merge_deps(objects, table, run)
     merge_run(run, [], deps)
-    for key in (keys.snapshot(run.slot_at), keys.LATEST, keys.QUERY_SELECTOR, keys.manifest(run.slot_at)):
+    for key in (keys.snapshot(run.slot_at), *keys.NEWEST_FILES, keys.manifest(run.slot_at)):
         file = target / key
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(objects.objects[key])

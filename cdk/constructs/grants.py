@@ -11,7 +11,7 @@ from aws_cdk import aws_sns as sns
 from cdk.acknowledgements import acknowledge
 from cdk.constructs.full_run_job import FullRunJob
 from cdk.constructs.functions import Functions
-from cdk.constructs.storage import Storage
+from cdk.constructs.storage import SNAPSHOT_PREFIX, Storage
 from cdk.constructs.workflow import Workflow
 from cdk.settings import StackSettings
 from spotlake import keys
@@ -29,7 +29,7 @@ _SHARD_PREFIX = "rawdata/azure/{}/"
 # What Plan itself changes of the state; the chain, the merged states and the lessons are others'.
 _PLANNED = (keys.CALL_PLAN, keys.SWEEP, keys.LOCATIONS, keys.PRODUCTION_SEEN, keys.FULL_RUNS)
 _LOCALFILE_PREFIX = "rawdata/azure/localfile/"
-_SNAPSHOTS = "rawdata/azure/2*"  # folders of years; the other folders' names begin with a letter
+_SNAPSHOTS = f"{SNAPSHOT_PREFIX}*"
 
 
 def grant_all(
@@ -107,7 +107,7 @@ class _Granter:
     def merge(self, role: iam.IRole) -> None:
         shards = [_SHARD_PREFIX.format(dataset.value) for dataset in Dataset]
         written = (
-            _SNAPSHOTS, keys.LATEST, keys.QUERY_SELECTOR, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX
+            _SNAPSHOTS, *keys.NEWEST_FILES, keys.STATE_PREFIX, keys.WORK_PREFIX, keys.MANIFEST_PREFIX
         )  # fmt: skip
         self._read(role, *shards, keys.PRICE_HISTORY_PREFIX, *written)
         self._write(role, *written)
@@ -119,8 +119,15 @@ class _Granter:
         _allow(role, [f"dynamodb:{action}" for action in actions], [table])
 
     def history(self, role: iam.IRole) -> None:
-        written = keys.HISTORY_PREFIX, keys.LATEST_TABLE
-        self._read(role, keys.MERGED_CHAIN, keys.MERGED_STATES_PREFIX, *written)
+        written = keys.HISTORY_PREFIX, keys.LATEST_TABLE, keys.DATA_PACKAGE
+        self._read(
+            role,
+            keys.MERGED_CHAIN,
+            keys.MERGED_STATES_PREFIX,
+            keys.MANIFEST_PREFIX,
+            keys.PRICE_HISTORY_PREFIX,
+            *written,
+        )
         self._write(role, *written)
 
     def report(self, role: iam.IRole) -> None:

@@ -7,12 +7,15 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cdk.constructs.athena import RESULTS_PREFIX
 from cdk.settings import StackSettings
 from spotlake import keys
 
 _OLD_WORK_DAYS = (
     14  # work, checkpoints and ends of attempts; changes of single slots, which stand in the files of their days
 )
+SNAPSHOT_PREFIX = "rawdata/azure/2"  # folders of years; the other folders' names begin with a letter
+_RESULT_DAYS = 7  # results of Athena's queries
 TTL_ATTRIBUTE = "ExpiresAt"
 
 
@@ -51,6 +54,11 @@ class Storage(Construct):
                 noncurrent_version_expiration=cdk.Duration.days(settings.old_version_days),
                 abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
             ),
+            # Files of the newest slot are whole, large and written each slot; ``spotlake rebuild`` makes them again.
+            *(
+                s3.LifecycleRule(prefix=prefix, noncurrent_version_expiration=cdk.Duration.days(1))
+                for prefix in ("latest_data/", "query-selector/")
+            ),
             # No rule for the merged states: the merge deletes those that the chain does not name.
             s3.LifecycleRule(prefix=keys.WORK_PREFIX, expiration=cdk.Duration.days(_OLD_WORK_DAYS)),
             s3.LifecycleRule(prefix=keys.HISTORY_RUNS_PREFIX, expiration=cdk.Duration.days(_OLD_WORK_DAYS)),
@@ -59,6 +67,11 @@ class Storage(Construct):
         if settings.rawdata_expire_days:
             expiration = cdk.Duration.days(settings.rawdata_expire_days)
             rules.append(s3.LifecycleRule(prefix="rawdata/azure/", expiration=expiration))
+        if settings.athena_enabled:
+            rules.append(s3.LifecycleRule(prefix=RESULTS_PREFIX, expiration=cdk.Duration.days(_RESULT_DAYS)))
+        if settings.snapshot_expire_days:
+            expiration = cdk.Duration.days(settings.snapshot_expire_days)
+            rules.append(s3.LifecycleRule(prefix=SNAPSHOT_PREFIX, expiration=expiration))
         return s3.Bucket(
             self,
             "Bucket",

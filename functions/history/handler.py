@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from spotlake import wiring
 from spotlake.events import HistoryEvent, HistoryResult
+from spotlake.models import Run
 from spotlake.telemetry import LambdaContext, observed
 from spotlake.usecases.keep_history.keep_history import keep_history
 
 
 @observed("history")
 def lambda_handler(event: HistoryEvent, context: LambdaContext) -> HistoryResult:
-    """Keep the history of all merged slots; the event's run names the logs. Returns what was done."""
-    del event
-    kept = keep_history(wiring.services().history_deps(wiring.deadline_of(context)))
+    """Keep the history of all merged slots; and read the manifest of the event's run. Returns what was done."""
+    deps = wiring.services().history_deps(wiring.deadline_of(context))
+    kept = keep_history(deps, Run.from_dict(event["run"]).slot_at)
     return {
         "slots": kept.slots,
         "history_rows": kept.rows,

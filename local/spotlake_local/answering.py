@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from spotlake.errors import InvalidInputError
-from spotlake.models import from_iso, slot_of_run_id, to_iso
-from spotlake_local.arguments import add_state_dir, workspace_of
+from spotlake.models import DESIRED_COUNTS, from_iso, slot_of_run_id, to_iso
+from spotlake_local.arguments import add_state_dir, whole_number, workspace_of
 
 if TYPE_CHECKING:
     from spotlake.archive.archive import Archive
@@ -77,7 +77,7 @@ def where_of(arguments: argparse.Namespace) -> Where:
         memory_gib=_range("--memory", arguments.memory),
         gpus=_range("--gpu", arguments.gpu),
         min_score=_whole("--min-score", arguments.min_score),
-        count=_whole("--count", arguments.count) or 1,
+        count=whole_number("--count", arguments.count, 1, DESIRED_COUNTS[-1]),
         min_t2=_whole("--min-t2", arguments.min_t2),
         min_t3=_whole("--min-t3", arguments.min_t3),
         max_price=_number("--max-price", arguments.max_price),

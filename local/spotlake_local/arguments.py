@@ -36,8 +36,12 @@ def add_state_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def default_folder() -> Path:
-    """``STATE_DIR`` of the environment, as `make run` takes it; else ``.local`` in the checkout."""
-    return Path(os.environ.get("STATE_DIR") or ROOT / ".local")
+    """``STATE_DIR`` of the environment, as `make run` takes it; else ``.local`` in the checkout.
+
+    A command that `pip install` put elsewhere has no checkout: there it is ``.local`` in the working directory.
+    """
+    checkout = ROOT if (ROOT / "pyproject.toml").is_file() else Path()
+    return Path(os.environ.get("STATE_DIR") or checkout / ".local")
 
 
 def workspace_of(arguments: argparse.Namespace) -> Workspace:

@@ -48,6 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: everything that was started has been stopped\n")
         return _EXIT_INTERRUPTED
+    except ModuleNotFoundError as error:
+        missing = (error.name or "spotlake").partition(".")[0]
+        if missing.startswith("spotlake"):
+            raise  # our own fault
+        # `pip install .` installs what reading takes, and no more.
+        way_out = f"`make setup` in the checkout, then .venv/bin/spotlake; or `pip install {missing}`"
+        return _fail(error, way_out, _EXIT_FAILED)
 
 
 def _parser() -> argparse.ArgumentParser:

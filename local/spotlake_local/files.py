@@ -47,7 +47,7 @@ def copy_objects(source: ReadOnlyObjects, wanted: list[str], folder: Path) -> No
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part")
-        # The bucket holds pages and JSON compressed, with a Content-Encoding. A file has no such header, so it is
+        # The bucket holds pages compressed, with a Content-Encoding. A file has no such header, so it is
         # plain.
         is_packed = found.body.startswith(_GZIP_MAGIC) and not key.endswith(".gz")
         partial.write_bytes(unpack(found.body) if is_packed else found.body)

@@ -219,7 +219,7 @@ class LocalRun:
         history = (key for key in objects.keys(keys.HISTORY_PREFIX) if not key.startswith(keys.HISTORY_RUNS_PREFIX))
         of_slot = keys.sizes_of_slot(self.slot_at)
         sizes = [one for prefix in (of_slot, keys.LATEST_SIZES, keys.SIZES) for one in objects.keys(prefix)]
-        wanted.extend([*history, *objects.keys(keys.LATEST_TABLE), *sizes])
+        wanted.extend([*history, *objects.keys(keys.LATEST_TABLE), keys.DATA_PACKAGE, *sizes])
         copy_objects(objects, wanted, self.workspace.outputs)
 
     @contextmanager

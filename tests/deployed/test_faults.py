@@ -185,12 +185,13 @@ def test_every_alarm_goes_off_by_its_metric_says_what_to_do_and_tells_the_topic(
     assert {name.removeprefix(f"{STACK}-").partition("-")[0] for name in known} == {
         "failed", "deadletters", "coverage", "rows", "age", "quota", "signin", "memory", "duration",
         "nocompleterun", "unknownkinds", "pricedisagreements", "unconfirmed", "pricewitness", "overtaken",
-        "invaliditems", "secretexpiry",
+        "invaliditems", "secretexpiry", "history",
     }  # fmt: skip
     received(site, inbox)
     # Over two hours, in which this site's runs had quota; of merges that are not there, which no value can show; and of
-    # every run of half an hour, of which this site's overtook nothing.
-    by_hand = {f"{STACK}-quota", f"{STACK}-nocompleterun", f"{STACK}-overtaken", f"{STACK}-secretexpiry"}
+    # every run of half an hour, of which this site's overtook nothing and kept their history.
+    names = ("quota", "nocompleterun", "overtaken", "secretexpiry", "history")
+    by_hand = {f"{STACK}-{name}" for name in names}
     for name, alarm in known.items():
         assert alarm["AlarmDescription"].endswith((".", "?")), name
         low = "Less" in alarm["ComparisonOperator"]

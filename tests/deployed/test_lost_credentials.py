@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_lambda.client import LambdaClient
 
-WELL = ["Plan", "ChooseMode", "CollectRegions", "Merge", "CheckCoverage", "Report", "ChooseEnd", "NotifyRecovery"]
+WELL = [
+    "Plan",
+    "ChooseMode",
+    "CollectRegions",
+    "Merge",
+    "KeepHistory",
+    "CheckCoverage",
+    "Report",
+    "ChooseEnd",
+    "NotifyRecovery",
+]
 BADLY = [*WELL[:-1], "DescribeFailure", "Notify", "Failed"]
 USED = "the credentials of an earlier run are used"
 

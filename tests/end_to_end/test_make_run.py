@@ -99,6 +99,9 @@ def test_every_other_command_of_the_readme_runs(state: Path, second: dict[str, A
             assert done.returncode != 0
             assert "AccessDenied" in done.stderr
             continue
+        if "spotlake place" in command:  # three regions of small sizes hold no 200 vCPUs in Europe, and it says so
+            assert (done.returncode, "0 of 1 places" in done.stderr) == (1, True), done.stderr
+            continue
         assert done.returncode == 0, command + done.stdout + done.stderr
         assert done.stdout.strip(), command
     assert (ROOT / "plan.json").exists()
@@ -132,15 +135,14 @@ def test_the_next_run_goes_through_the_map(second: dict[str, Any]) -> None:
 def test_what_design_section_4_lists_is_there(state: Path, second: dict[str, Any]) -> None:
     day = "2025/12/15"
     for key in (
-        f"rawdata/azure/{day}/10-00-00.csv.gz",
-        f"rawdata/azure/{day}/10-10-00.csv.gz",
-        "latest_data/latest_azure.json",
-        "latest_data/latest_sizes_azure.csv.gz",
+        *(f"rawdata/azure/{day}/10-{minute}-00.csv.gz" for minute in ("00", "10")),
+        *(f"latest_data/latest_{name}" for name in ("azure.json", "sizes_azure.csv.gz")),
         "query-selector/azure/query_selector.json",
-        f"rawdata/azure/localfile/{day}/10-10_execution.json",
-        f"rawdata/azure/localfile/{day}/10-10_memory.csv.gz",
-        f"runs/azure/{day}/10-10.json",
-        f"runs/azure/{day}/10-10.html",
+        "query-selector/associated/association_azure.json",
+        "datapackage.json",
+        "history/azure/gaps/month=2025-12.csv",
+        *(f"rawdata/azure/localfile/{day}/10-10_{name}" for name in ("execution.json", "memory.csv.gz")),
+        *(f"runs/azure/{day}/10-10.{ending}" for ending in ("json", "html")),
         *(
             shard_key(state, name, f"{day}/10-10", region)
             for name in ("sps", "spot_price", "spot_if")
@@ -153,7 +155,6 @@ def test_what_design_section_4_lists_is_there(state: Path, second: dict[str, Any
     )
     assert len(rows) == second["rows"]["merged"]
     assert {row["RegionCode"] for row in rows} == set(REGIONS)
-    # Packed in the bucket, where it is said so to who asks; plain as files.
     assert len(orjson.loads(outputs(state, "latest_data/latest_azure.json"))) == second["rows"]["merged"]
 
 

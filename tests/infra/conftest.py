@@ -28,6 +28,8 @@ OTHER = {
     "vpc_id": "vpc-0123456789abcdef0",
     "subnet_ids": "subnet-0123456789abcdef1,subnet-0123456789abcdef2",
     "rawdata_expire_days": "90",
+    "snapshot_expire_days": "400",
+    "athena_enabled": "true",
     "functions": '{"merge": {"memory_mb": 2048, "reserved": 3}}',
     "alert_email": "ops@example.com",
     "slack_webhook_parameter": "/spotlake/slack",

@@ -92,6 +92,8 @@ def test_no_role_is_granted_a_family_of_actions(all_roles: list[Role]) -> None:
         ("eviction", "rawdata/azure/spot_if/2026/a", ["rawdata/azure/sps/2026/a"]),
         ("eviction", "rawdata/azure/price_history/2026/a", ["rawdata/azure/spot_price/2026/a"]),
         ("merge", "rawdata/azure/2026/01/01/00-00-00.csv.gz", ["rawdata/azure/sps/2026/a", "anything"]),
+        ("merge", "query-selector/associated/association_azure.json", ["datapackage.json", "history/azure/a"]),
+        ("history", "datapackage.json", ["latest_data/latest_azure.json", "runs/azure/a", "state/azure/a"]),
         ("report", "rawdata/azure/localfile/2026/a", ["rawdata/azure/2026/a", "state/azure/a"]),
         ("notify", "state/azure/health.json", ["state/azure/catalogue.json.gz"]),
         ("plan", "state/azure/sweep.json.gz", ["rawdata/azure/sps/2026/a", "latest_data/latest_azure.json", *_CHAIN]),

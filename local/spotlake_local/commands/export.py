@@ -44,6 +44,8 @@ def command(arguments: argparse.Namespace) -> int:
 
     if arguments.file.suffix not in FORMS:
         raise InvalidInputError("FILE", str(arguments.file), f"a name that ends in {', '.join(FORMS)}")
+    if not arguments.file.absolute().parent.is_dir():
+        raise InvalidInputError("FILE", str(arguments.file), "a name in a folder that is there")
     if arguments.since and arguments.file.suffix not in (".sqlite", ".duckdb"):
         raise InvalidInputError(
             "--since", arguments.since, "only with .sqlite or .duckdb; `spotlake changes --csv` else"

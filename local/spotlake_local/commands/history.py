@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spotlake_local.answering import add_place_arguments, archive_of, moment_of, say, show
 from spotlake_local.arguments import add_command
 
-COLUMNS = (
+if TYPE_CHECKING:
+    from spotlake.archive.result import Result
+
+_BEFORE = (
     "zone", "changed_at", "spot_price_usd_per_hour", "ondemand_price_usd_per_hour", "interruption_frequency",
-    "score_1", "score_5", "score_10", "score_20", "score_50", "t2", "t3",
 )  # fmt: skip
 _EPILOG = """\
 A row says what was true from changed_at on. The first row of a zone is what was true at --since; its time is "-" when
-the value began before the files that were read. live is false in the row that ends a workload.
+the value began before the files that were read. Spot prices from before the archive are Resource Graph's (source
+resource_graph); they hold for all zones. live is false in the row that ends a workload.
 
 examples:
   spotlake history Standard_D4s_v5 koreacentral 1 --since 30d
@@ -34,10 +37,18 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("size", metavar="SIZE", help="ARM name: Standard_D4s_v5")
     parser.add_argument("region", metavar="REGION", help="ARM name: koreacentral")
     parser.add_argument("zone", metavar="ZONE", nargs="?", help="1, 2, 3, Single or N/A (default: all)")
-    parser.add_argument("--since", metavar="TIME", help="from this moment on, such as 30d (default: the first slot)")
+    parser.add_argument("--since", metavar="TIME", help="from this moment on, such as 30d (default: all)")
     parser.add_argument("--until", metavar="TIME", help="up to this moment (default: the newest slot)")
     add_place_arguments(parser)
     parser.set_defaults(command=command)
+
+
+def _scores_of(result: Result) -> list[str]:
+    """Columns of the counts that have a score, and count 1."""
+    from spotlake.history.fields import SCORES
+
+    table = result.table
+    return [name for name in SCORES if name == SCORES[0] or table[name].null_count < len(table)]
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -47,12 +58,10 @@ def command(arguments: argparse.Namespace) -> int:
         moment_of(flag, text, archive.last_slot_at) if text else None
         for flag, text in (("--since", arguments.since), ("--until", arguments.until))
     )
-    if since is not None:
-        since = max(since, archive.first_slot_at)
     result = archive.history(arguments.size, arguments.region, arguments.zone, since=since, until=until)
     if not len(result):
         say(f"the archive has no {arguments.size} in {arguments.region}: `spotlake latest --size GLOB --region GLOB`")
         return 1
-    number = show(result, COLUMNS, arguments)
+    number = show(result, (*_BEFORE, *_scores_of(result), "t2", "t3", "source"), arguments)
     say(f"{number:,} rows; up to slot {result.slot_at:%Y-%m-%d %H:%M} UTC")
     return 0

@@ -42,6 +42,7 @@ def add_parser(subparsers: Any) -> None:
 
 def command(arguments: argparse.Namespace) -> int:
     """Print the places. Exit code 1 when there is none."""
+    from spotlake.archive.placing import COLUMNS as READ
     from spotlake.archive.placing import rank, spread
 
     needed = whole_number("VCPUS", arguments.needed, 1, 1_000_000)
@@ -49,7 +50,7 @@ def command(arguments: argparse.Namespace) -> int:
     limit = whole_number("--limit", arguments.limit, 1, 10**6)
     where = where_of(arguments)
     result = archive_of(arguments).latest(replace(where, min_t3=max(where.min_t3 or 0, 1)))
-    ranked = rank(result, -(-needed // parts))
+    ranked = rank(replace(result, table=result.table.select(READ)), -(-needed // parts))
     chosen = spread(ranked, parts) if parts > 1 else ranked[:limit]
     show([asdict(one) for one in chosen], COLUMNS, arguments)
     if not chosen or len(chosen) < parts:

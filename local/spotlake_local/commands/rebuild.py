@@ -154,7 +154,7 @@ def _rebuild_local(
         settings = Operations(aws, "test").settings()
         objects = S3Objects(cast("Any", aws.client("s3")), settings.write_bucket)
         rebuilt = _rebuild(objects, settings, since, console, table=table)
-        copy_objects(objects, [keys.LATEST, keys.QUERY_SELECTOR], workspace.outputs)
+        copy_objects(objects, [*keys.NEWEST_FILES], workspace.outputs)
         with waiting(console, "stopping the emulated AWS"):
             stack.close()
     return rebuilt

@@ -17,7 +17,12 @@ from tests.functional.merge.conftest import FIRST
 
 
 def keep(
-    objects: ObjectStore, *, seconds: float = 1000.0, clock: Clock | None = None, settings: Settings | None = None
+    objects: ObjectStore,
+    *,
+    seconds: float = 1000.0,
+    clock: Clock | None = None,
+    settings: Settings | None = None,
+    merged_at: datetime | None = None,
 ) -> KeptHistory:
     return keep_history(
         HistoryDeps(
@@ -25,7 +30,8 @@ def keep(
             wall=clock or ManualClock(FIRST),
             deadline=Deadline(lambda: seconds),
             settings=settings or Settings(),
-        )
+        ),
+        merged_at,
     )
 
 

@@ -38,7 +38,7 @@ def merged(world: World, attempt: int, spec: Mapping[str, Any]) -> None:
     world.merge(world.collected(attempt=attempt, **spec))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(attempts, min_size=1, max_size=9), st.sets(st.integers(0, 8)))
 def test_every_snapshot_is_made_again_byte_for_byte(specs: list[dict[str, Any]], kept_after: set[int]) -> None:
     world = World()

@@ -12,12 +12,13 @@ import pytest
 from spotlake import keys
 from spotlake.errors import DamagedStateError
 from spotlake.settings import Settings
+from spotlake.state.history_files import HistoryFiles
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.merge import merge_run, refold
 from tests.functional.history.conftest import keep, snapshot_again, stored_snapshot
 from tests.functional.merge.conftest import World
-from tests.functional.merge.test_kills import KilledError, mortal, spec
+from tests.functional.merge.test_kills import Calls, KilledError, mortal, spec
 
 NUMBERS = (0, 1, 84, 85, 230)  # three days
 
@@ -36,21 +37,22 @@ def history_of(world: World) -> dict[str, bytes]:
 
 
 def test_killed_at_any_call_and_done_again_it_ends_in_the_same_bytes() -> None:
-    calm = world_of(NUMBERS[:-1])
+    before = world_of(NUMBERS[:-1])
+    keep(before.objects)
+    before.merge(before.collected(NUMBERS[-1], **spec(NUMBERS[-1])))
+    assert isinstance(before.objects, MemoryObjects)
+
+    def again() -> tuple[World, Calls]:
+        world = World(MemoryObjects(objects=before.objects.objects), MemoryWorkloads())  # type: ignore[attr-defined]
+        return world, mortal(world)
+
+    calm, calls = again()
     keep(calm.objects)
-    calm.merge(calm.collected(NUMBERS[-1], **spec(NUMBERS[-1])))
-    calls = mortal(calm)
-    calls.watch()
-    keep(calm.objects)
-    number = calls.number
-    expected = history_of(calm)
+    number, expected = calls.number, history_of(calm)
     assert number > 20
     for die_at in range(1, number + 1):
         for after in (False, True):
-            world = world_of(NUMBERS[:-1])
-            keep(world.objects)
-            world.merge(world.collected(NUMBERS[-1], **spec(NUMBERS[-1])))
-            calls = mortal(world)
+            world, calls = again()
             calls.watch(die_at=die_at, after=after)
             with pytest.raises(KilledError):
                 keep(world.objects)
@@ -157,3 +159,51 @@ def test_a_damaged_day_is_named(key: Callable[[datetime], str]) -> None:
     world.merge(world.collected(231, **spec(231)))
     with pytest.raises(DamagedStateError, match=name):
         keep(world.objects)
+
+
+def test_a_lost_index_is_made_again_with_what_the_chain_has_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (merge_run, refold):
+        monkeypatch.setattr(module, "REMEMBERED_RUNS", 2)
+    world = world_of(())
+    for number in NUMBERS:
+        world.merge(world.collected(number, **spec(number)))
+        keep(world.objects)
+    before = history_of(world)
+    world.objects.delete(keys.HISTORY_INDEX)
+    keep(world.objects)
+    again, expected = (orjson.loads(files[keys.HISTORY_INDEX]) for files in (history_of(world), before))
+    assert {**again, "compacted": None} == {**expected, "compacted": None}
+
+
+@pytest.mark.parametrize("moves", [(400, 401), (400, 85)])  # the second is late: a compacted day is written again
+def test_a_damaged_month_of_a_region_is_made_again_from_its_days(moves: tuple[int, int]) -> None:
+    world, calm = world_of(NUMBERS[:3]), world_of(NUMBERS[:3])
+    for one in (world, calm):
+        keep(one.objects)
+        one.merge(one.collected(230, **spec(230)))
+        keep(one.objects)
+        one.merge(one.collected(moves[0], **spec(moves[0])))
+    for key in list(world.objects.keys(keys.HISTORY_REGIONS_PREFIX)):
+        world.objects.put(key, b"PAR1damaged")
+    for one in (world, calm):
+        keep(one.objects)
+        one.merge(one.collected(moves[1], **spec(moves[1])))
+        keep(one.objects)
+    assert history_of(world) == history_of(calm)
+
+
+def test_a_damaged_day_to_compact_hides_no_later_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (merge_run, refold):
+        monkeypatch.setattr(module, "REMEMBERED_RUNS", 2)
+    world = world_of(())
+    for number in (0, 150):
+        world.merge(world.collected(number, **spec(number)))
+        keep(world.objects, seconds=50.0)  # for slots, and not for days
+    name = keys.history_day(world.run(0).slot_at.date())
+    world.objects.put(name, b"PAR1damaged")
+    world.merge(world.collected(300, **spec(300)))
+    with pytest.raises(DamagedStateError, match=name):
+        keep(world.objects)
+    index, _ = HistoryFiles(world.objects).index()
+    assert index is not None
+    assert index.last_slot_at == world.run(300).slot_at

@@ -167,7 +167,7 @@ def snapshot(world: World, number: int) -> list[dict[str, str]]:
 def latest(world: World) -> list[dict[str, Any]]:
     stored = world.objects.get(keys.LATEST)
     assert stored is not None
-    rows: list[dict[str, Any]] = orjson.loads(gzip.decompress(stored.body))
+    rows: list[dict[str, Any]] = orjson.loads(stored.body)
     return rows
 
 

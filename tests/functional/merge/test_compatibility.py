@@ -64,7 +64,7 @@ AGED = ("PriceConfirmed", "IFConfirmed", "ScoreConfirmed")  # of values that the
 def unpacked(world: World, key: str) -> str:
     stored = world.objects.get(key)
     assert stored is not None
-    return gzip.decompress(stored.body).decode()
+    return (gzip.decompress(stored.body) if key.endswith(".gz") else stored.body).decode()
 
 
 def strict_json(text: str) -> Any:
@@ -106,6 +106,15 @@ def check_latest(text: str, forms: Mapping[str, str], slot: str) -> list[dict[st
     return rows
 
 
+def check_association(content: Any, selector: list[dict[str, str]]) -> None:
+    """Read it as SpotLake's query page does: an array of one object, each size with an array ``Region``."""
+    (sizes,) = content
+    by_size = {size: {region for region in sizes[size]["Region"] if region != "nan"} for size in sizes}
+    pairs = {(one["InstanceType"], one["Region"]) for one in selector}
+    assert {(size, region) for size, regions in by_size.items() for region in regions} == pairs
+    assert all(len(sizes[size]["Region"]) == len(regions) for size, regions in by_size.items())
+
+
 @settings(deadline=None, max_examples=60)
 @given(specs=st.lists(runs, min_size=1, max_size=3), casing=st.sampled_from(["source", "lower"]))
 def test_every_file_of_every_run_has_the_readers_form(specs: list[dict[str, Any]], casing: str) -> None:
@@ -124,6 +133,7 @@ def test_every_file_of_every_run_has_the_readers_form(specs: list[dict[str, Any]
         assert selector == [
             dict(zip(NAMES, one, strict=True)) for one in dict.fromkeys(tuple(row[:3]) for row in shown)
         ]
+        check_association(strict_json(unpacked(world, keys.ASSOCIATION)), selector)
 
 
 def test_what_is_unknown_is_marked_and_nothing_else_is(world: World) -> None:
@@ -167,12 +177,18 @@ class Recording(MemoryObjects):
         return super().put(key, body, **options)
 
 
-def test_files_are_compressed_on_the_wire() -> None:
+def test_files_are_what_their_names_say() -> None:
     world = World(objects=(objects := Recording()))
     run = world.collected(0, scores={"1": 3})
     world.merge(run)
-    assert objects.kinds[keys.LATEST] == objects.kinds[keys.QUERY_SELECTOR] == ("application/json", "gzip")
-    assert objects.kinds[keys.snapshot(run.slot_at)][0] == "text/csv"
+    for key in (keys.LATEST, keys.QUERY_SELECTOR, keys.ASSOCIATION):
+        assert objects.kinds[key] == ("application/json", None)
+        assert isinstance(orjson.loads(objects.objects[key]), list)
+    assert not [key for key, (_, encoding) in objects.kinds.items() if encoding]
+    packed = [key for key in objects.objects if key.endswith(".gz")]
+    assert {keys.LATEST_PACKED, keys.snapshot(run.slot_at)} <= set(packed)
+    assert all(gzip.decompress(objects.objects[key]) for key in packed)
+    assert gzip.decompress(objects.objects[keys.LATEST_PACKED]) == objects.objects[keys.LATEST]
 
 
 SPOILT: dict[str, Callable[[str], str]] = {

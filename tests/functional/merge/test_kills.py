@@ -61,6 +61,9 @@ class MortalObjects:
     def get(self, key: str) -> StoredObject | None:
         return self._calls(lambda: self._inner.get(key))
 
+    def etag(self, key: str) -> str | None:
+        return self._calls(lambda: self._inner.etag(key))
+
     def put(self, key: str, body: bytes, **options: Any) -> str:
         return self._calls(lambda: self._inner.put(key, body, **options))
 
@@ -104,8 +107,8 @@ def spec(number: int) -> dict[str, Any]:
 
 
 def contents(world: World, runs: range) -> dict[str, bytes]:
-    """What readers see: latest, selector, and the snapshot of every run."""
-    names = [keys.LATEST, keys.QUERY_SELECTOR, *(keys.snapshot(world.run(number).slot_at) for number in runs)]
+    """What readers see: the files of the newest slot, and the snapshot of every run."""
+    names = [*keys.NEWEST_FILES, *(keys.snapshot(world.run(number).slot_at) for number in runs)]
     stored = {name: world.objects.get(name) for name in names}
     return {name: one.body for name, one in stored.items() if one is not None}
 

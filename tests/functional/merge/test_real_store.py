@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from spotlake import keys
 from spotlake.clock import Deadline, ManualClock
 from spotlake.models import Run
-from spotlake.packing import unpack
 from spotlake.settings import Settings
 from spotlake.state.attempts import read_record, write_record
 from spotlake.stores.objects import MemoryObjects, S3Objects
@@ -89,7 +88,7 @@ class Site(World):
             if "RetiredAt" not in item
         }
         stored = self.objects.get(keys.LATEST)
-        return table, orjson.loads(unpack(stored.body)) if stored else None
+        return table, orjson.loads(stored.body) if stored else None
 
 
 def plain(value: Any) -> Any:

@@ -8,14 +8,17 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from spotlake import keys
+from spotlake.archive.filters import Where
 from spotlake_local.cli import main
 from tests.functional.reading.conftest import SIZES, SPECS, Kept
 
@@ -160,3 +163,38 @@ def test_reading_loads_no_part_of_the_emulator(kept: Kept) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("spelled", [("d2S_V5", "Korea Central"), ("standard_d2s_v5", "KoreaCentral")])
+def test_names_in_other_casings_are_the_same_workload(told: Told, spelled: tuple[str, str]) -> None:
+    assert told("history", *spelled, "--json") == told("history", "Standard_D2s_v5", "koreacentral", "--json") != ""
+
+
+def test_a_history_shows_the_scores_of_every_count_that_was_asked(told: Told) -> None:
+    title = told("history", "Standard_D2s_v5", "koreacentral").splitlines()[0].split()
+    assert [name for name in title if name.startswith("score_")] == ["score_1", "score_50"]
+
+
+def test_a_size_pattern_begins_where_the_size_begins() -> None:
+    names = ["Standard_A1_v2", "Basic_A0", "Standard_NC24ads_A100_v4", "Standard_D2s_v5"]
+    table = pa.table({"instance_type": names})
+    chosen = Where(sizes=("a*",)).chosen(table, datetime(2026, 1, 1, tzinfo=UTC))
+    assert chosen["instance_type"].to_pylist() == names[:2]
+
+
+@pytest.mark.parametrize("words", [("--count", "0"), ("--count", "7"), ("--min-score", "4")])
+def test_numbers_that_azure_never_answers_are_refused(kept: Kept, words: tuple[str, str]) -> None:
+    assert main(["latest", "--from", str(kept.folder), *words]) == 2
+
+
+def test_a_file_in_no_folder_is_refused_by_name(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "/no/such/folder/x.csv", "--from", str(kept.folder)]) == 2
+    assert "/no/such/folder/x.csv" in capsys.readouterr().err
+
+
+def test_a_command_whose_packages_are_not_installed_says_which(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert main(["runs"]) == 1
+    assert "rich" in capsys.readouterr().err

@@ -20,9 +20,12 @@ PRODUCTION_INVALID_INSTANCE_TYPES = PRODUCTION_STATE_PREFIX + "invalid_instance_
 # Written: what readers of the archive know.
 MANIFEST_PREFIX = "runs/azure/"
 LATEST = "latest_data/latest_azure.json"
+LATEST_PACKED = LATEST + ".gz"
 LATEST_TABLE = "latest_data/latest_azure.parquet"
 LATEST_SIZES = "latest_data/latest_sizes_azure.csv.gz"
 QUERY_SELECTOR = "query-selector/azure/query_selector.json"
+ASSOCIATION = "query-selector/associated/association_azure.json"
+NEWEST_FILES = LATEST_PACKED, LATEST, QUERY_SELECTOR, ASSOCIATION  # in the order of writing
 
 # Written: our own state, versioned by the bucket, each with a schema number inside.
 STATE_PREFIX = "state/azure/"
@@ -58,6 +61,9 @@ HISTORY_RUNS_PREFIX = HISTORY_PREFIX + "runs/"
 HISTORY_DAYS_PREFIX = HISTORY_PREFIX + "days/"
 HISTORY_STATES_PREFIX = HISTORY_PREFIX + "states/"
 HISTORY_REGIONS_PREFIX = HISTORY_PREFIX + "workloads/"
+GAPS_PREFIX = HISTORY_PREFIX + "gaps/"
+BEFORE_PREFIX = HISTORY_PREFIX + "before/"
+DATA_PACKAGE = "datapackage.json"
 # Written: facts of sizes, a file a day, beside the shards.
 SIZES_PREFIX = "rawdata/azure/sizes/"
 _SLOT_FORM = "%Y/%m/%d/%H-%M"
@@ -141,6 +147,11 @@ def region_and_attempt(shard_key: str) -> tuple[str, int]:
 def snapshot(slot_at: datetime) -> str:
     """The snapshot of a slot (csv.gz)."""
     return f"rawdata/azure/{_day(slot_at)}/{slot_at.strftime('%H-%M-%S')}.csv.gz"
+
+
+def snapshots_of_day(day: date) -> str:
+    """The folder of a day's snapshots."""
+    return f"rawdata/azure/{day:%Y/%m/%d}/"
 
 
 def manifest(slot_at: datetime) -> str:
@@ -231,3 +242,13 @@ def history_state(day: date) -> str:
 def history_region(day: date, region: str) -> str:
     """The changes of a region in the month of that day."""
     return f"{HISTORY_REGIONS_PREFIX}month={day:%Y-%m}/{region}.parquet"
+
+
+def gaps(day: date) -> str:
+    """The slots of that day's month that are missing or lack something."""
+    return f"{GAPS_PREFIX}month={day:%Y-%m}.csv"
+
+
+def history_before(region: str) -> str:
+    """Spot prices of a region from before the history of this archive."""
+    return f"{BEFORE_PREFIX}{region}.parquet"

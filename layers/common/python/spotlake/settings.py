@@ -89,6 +89,7 @@ class Settings:
         retired_ttl_days: Days after which a retired item is removed.
         name_casing: Casing of sizes: "source", as production's readers compare, or "lower".
         plan_effort_seconds: Seconds that the full run may spend on improving the call plan.
+        data_licence: Licence of the collected data, as an SPDX name, which ``datapackage.json`` states.
         topic_arn: SNS topic for failures and recoveries; empty: none.
         slack_webhook_parameter: Name of a secure SSM parameter; empty: none.
     """
@@ -139,6 +140,7 @@ class Settings:
     retired_ttl_days: int = _setting(90, int, _between(1, 3650))
     name_casing: str = _setting("source", str, _one_of("source", "lower"))
     plan_effort_seconds: int = _setting(60, int, _between(0, 900))
+    data_licence: str = _setting("CC-BY-4.0", str)
     topic_arn: str = _setting("", str)
     slack_webhook_parameter: str = _setting("", str)
 

@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 from spotlake import keys
 from spotlake.archive.differences import difference_table
 from spotlake.archive.facts import facts_table, with_facts
-from spotlake.archive.filters import Where
+from spotlake.archive.filters import Where, region_key_pattern
 from spotlake.archive.places import Place, place_of
 from spotlake.archive.ranged import read_ranged
 from spotlake.archive.result import Result
 from spotlake.errors import InvalidInputError, StoreError
+from spotlake.history.before import with_before
 from spotlake.history.blocks import Block
 from spotlake.history.fields import CHANGES, KEYS, VALUES
 from spotlake.history.files import DAY, STATE, STATE_WITH_TIMES, from_parquet, read_table, to_table
@@ -114,25 +115,36 @@ class Archive:
         """The values of a size in a region, a row for each change, with all values from then on.
 
         Args:
-            instance_type: ARM name, ``Standard_D4s_v5``.
-            region: ARM name, ``koreacentral``.
+            instance_type: ARM name, ``Standard_D4s_v5``, in any casing.
+            region: ARM name, ``koreacentral``, or ``Korea Central``.
             zone: ``1``, ``2``, ``3``, ``Single`` or ``N/A``; all of them without it.
             since: Changes from here on, and the last one before, which tells the values at this moment. Without it all.
             until: Changes up to here.
+
+        Returns:
+            Rows with ``source``: ``spotlake``, or ``resource_graph`` for spot prices from before the first own row.
+            These have no zone, and no other values.
         """
-        first, last = self._slot(since or self.first_slot_at), self._slot(until or self.last_slot_at)
-        table = self._changes_of((region, instance_type), first, last)
+        region, instance_type = region_key_pattern(region), self._spelled(instance_type)
+        first, last = self._slot(max(since or _BEFORE, self.first_slot_at)), self._slot(until or self.last_slot_at)
+        begin = self.index.last_day_until(first.date()) or first.date()  # a day without a run has what was true before
+        table = self._changes_of((region, instance_type), begin, last.date())
         if zone is not None:
             table = table.filter(pc.equal(table["zone"], zone))
         at = table["changed_at"]
         before = table.filter(pc.less_equal(at, pa.scalar(first, at.type)))
-        if not len(before) and first > self.first_slot_at:
-            before = self._state_of((region, instance_type), zone, first)
+        if first > self.first_slot_at and not (zone and len(before)):
+            # A zone that no file has a change of is as the day's state says.
+            state = self._state_of((region, instance_type), zone, begin)
+            state = state.filter(pc.invert(pc.is_in(state["zone"], pc.unique(before["zone"]))))
+            before = pa.concat_tables([state, before.select(state.column_names)])
         after = table.filter(
             pc.and_(pc.greater(at, pa.scalar(first, at.type)), pc.less_equal(at, pa.scalar(last, at.type)))
         )
         table = pa.concat_tables([_last_by_zone(before), after.select(before.column_names)])
-        return Result(_in_order(table), last)
+        past = self.place.get(keys.history_before(region)) if first == self.first_slot_at else None
+        before = read_table(past.body, keys.history_before(region))[0] if past else None
+        return Result(with_before(_in_order(table), before, instance_type, since=since, until=last), last)
 
     def changes(self, since: datetime, until: datetime | None = None) -> Result:
         """All changes after a moment: a row each, with all values of the workload from then on."""
@@ -189,15 +201,14 @@ class Archive:
         months = dict.fromkeys(keys.history_region(day, region) for day in days if day < until)
         return [*months, *(keys.history_day(day) for day in days if day >= until)]
 
-    def _changes_of(self, workloads: tuple[str, str], first: datetime, last: datetime) -> pa.Table:
+    def _changes_of(self, workloads: tuple[str, str], first: date, last: date) -> pa.Table:
         """All changes of a region and size in the files of these days."""
         nothing = _plain(to_table(Block.empty(CHANGES), DAY))
-        files = self._files_of(workloads[0], first.date(), last.date())
+        files = self._files_of(workloads[0], first, last)
         return pa.concat_tables([nothing, *(self._part(key, workloads, nothing.column_names) for key in files)])
 
-    def _state_of(self, workloads: tuple[str, str], zone: str | None, first: datetime) -> pa.Table:
+    def _state_of(self, workloads: tuple[str, str], zone: str | None, day: date) -> pa.Table:
         """The values before a day, where no change tells them; when they began is not known from here."""
-        day = self.index.last_day_until(first.date()) or first.date()
         names = [name for name in DAY.columns if name not in ("slot", "live")]
         table = self._part(keys.history_state(day), workloads, names)
         unknown = pa.nulls(len(table), pa.timestamp("ms", "UTC")), pa.array([True] * len(table), pa.bool_())
@@ -219,6 +230,16 @@ class Archive:
         if slot_at < self.first_slot_at:
             raise InvalidInputError("time", to_iso(moment), f"from {to_iso(self.first_slot_at)} on, the first slot")
         return slot_at
+
+    def _spelled(self, instance_type: str) -> str:
+        """A size's name in ARM's casing, as the newest slot's table has it."""
+        if instance_type.startswith("Standard_") and instance_type[9:10].isupper():
+            return instance_type  # as ARM spells it: no file is read for it
+        wanted = instance_type.lower()
+        found = self.place.get(keys.LATEST_TABLE)
+        table = read_table(found.body, keys.LATEST_TABLE)[0] if found else self.facts
+        names = pc.unique(table["instance_type"]).to_pylist()
+        return next((name for name in names if name.lower() in (wanted, f"standard_{wanted}")), instance_type)
 
     def _known(self, moment: datetime | None) -> datetime:
         if moment is None:

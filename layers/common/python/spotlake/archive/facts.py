@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -64,7 +65,7 @@ def with_facts(table: pa.Table, facts: pa.Table) -> pa.Table:
     pairs = table.select(_PAIR).group_by(_PAIR).aggregate([])
     untold = pairs.join(facts.select(_PAIR), _PAIR, join_type="left anti")
     known = pa.concat_tables([facts, _read_from_names(untold)]) if len(untold) else facts
-    numbered = table.select(_PAIR).append_column("row", pa.array(range(len(table)), pa.int32()))
+    numbered = table.select(_PAIR).append_column("row", pa.array(np.arange(len(table), dtype=np.int32)))
     joined = numbered.join(known, _PAIR, join_type="left outer").sort_by("row")  # a join keeps no order
     for name in _SCHEMA.names[len(_PAIR) :]:
         table = table.append_column(name, joined[name])

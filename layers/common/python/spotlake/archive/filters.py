@@ -14,6 +14,9 @@ import pyarrow.compute as pc
 from spotlake.errors import InvalidInputError
 from spotlake.models import DESIRED_COUNTS
 
+_BEST_SCORE = 3
+_TIERS = ("standard_", "basic_")
+
 type Range = tuple[float | None, float | None]
 
 
@@ -55,9 +58,11 @@ class Where:
     max_age: timedelta | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a count that is never asked."""
+        """Refuse a count that is never asked, and a score that there is not."""
         if self.count not in DESIRED_COUNTS:
             raise InvalidInputError("count", self.count, f"one of {', '.join(map(str, DESIRED_COUNTS))}")
+        if self.min_score is not None and not 1 <= self.min_score <= _BEST_SCORE:
+            raise InvalidInputError("min_score", self.min_score, "1, 2 or 3")
 
     def chosen(self, table: pa.Table, slot_at: datetime) -> pa.Table:
         """The rows of a table with facts (``facts.with_facts``) that meet all conditions."""
@@ -73,8 +78,9 @@ class Where:
             wanted = [one.lower() for one in self.geographies]
             yield pc.or_(_like(table["geography"], wanted), _like(table["geography_group"], wanted))
         if self.sizes:
-            wanted = [one if one.lower().startswith(("standard_", "basic_")) else f"*_{one}" for one in self.sizes]
-            yield _like(table["instance_type"], map(str.lower, wanted))
+            wanted = [one.lower() for one in self.sizes]
+            tiers = [one if one.startswith(_TIERS) else f"{tier}{one}" for one in wanted for tier in _TIERS]
+            yield _like(table["instance_type"], tiers)
         if self.families:
             yield _like(table["series"], map(str.lower, self.families))
         if self.architecture:

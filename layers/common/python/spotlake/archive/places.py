@@ -5,6 +5,7 @@ A range is read in one request. Nothing is written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import requests
     from mypy_boto3_s3.client import S3Client
 
+_SPAN = re.compile(r"bytes \d+-\d+/\d+")
 _TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, between two bytes
 
 
@@ -154,9 +156,12 @@ class Web:
         answer = self._ask(key, {"Range": wanted})
         if answer is None:
             return None
-        if answer.status_code == 200:  # a server without ranges sends everything
-            return Part(0, answer.content, len(answer.content))
-        return _part(answer.headers["Content-Range"], answer.content)
+        told = answer.headers.get("Content-Range", "")
+        if answer.status_code == 206 and _SPAN.fullmatch(told):
+            return _part(told, answer.content)
+        # A server without ranges sends everything. Some refuse a range longer than the file, or do not tell its size.
+        whole = answer if answer.status_code == 200 else self._ask(key, {})
+        return None if whole is None else Part(0, whole.content, len(whole.content))
 
     def _ask(self, key: str, headers: dict[str, str]) -> requests.Response | None:
         from requests import RequestException
@@ -171,7 +176,7 @@ class Web:
             raise StoreError(f"cannot read {address}: {type(error).__name__}") from error
         if answer.status_code == 404:
             return None
-        if answer.status_code not in (200, 206):
+        if answer.status_code not in (200, 206, 416 if headers else 200):
             raise StoreError(f"cannot read {address}: the server answers {answer.status_code}")
         return answer
 

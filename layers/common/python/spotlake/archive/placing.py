@@ -15,6 +15,10 @@ from typing import Any
 # Interruption frequency -> the middle of its band in percent a month (docs/data.md); 20+ has no upper end.
 _EVICTION_PERCENT: Mapping[float | None, float] = {3.0: 2.5, 2.5: 7.5, 2.0: 12.5, 1.5: 17.5, 1.0: 25.0, None: 25.0}
 NEAR_PERCENT = 10.0
+COLUMNS = (
+    "region", "instance_type", "zone", "vcpus", "spot_price_usd_per_hour", "interruption_frequency", "t3",
+    "savings_percent",
+)  # what ranking reads of a row  # fmt: skip
 _MOST_ASKED = 50  # the largest desired count: a larger number must be spread
 
 
@@ -51,7 +55,7 @@ def rank(rows: Iterable[Mapping[str, Any]], vcpus: int) -> list[Place]:
     A workload counts only if its T3 is at least the machines that it needs, and its price and vCPUs are known.
 
     Args:
-        rows: Rows of ``Archive.latest`` or ``Archive.at``.
+        rows: Rows of ``Archive.latest`` or ``Archive.at``, at least with ``COLUMNS``.
         vcpus: vCPUs that are needed.
     """
     found = (_place(row, vcpus) for row in rows if row["vcpus"] and row["spot_price_usd_per_hour"] is not None)
@@ -87,8 +91,12 @@ def _place(row: Mapping[str, Any], vcpus: int) -> Place | None:
     price = machines * row["spot_price_usd_per_hour"]
     percent = _EVICTION_PERCENT[row["interruption_frequency"]]
     savings = row.get("savings_percent")
-    reasons = [f"{t3} machines recently scored 3", f"{percent:g} % evicted a month" if row["interruption_frequency"]
-               else "eviction rate unknown, taken as the worst"]  # fmt: skip
+    reasons = [
+        f"{t3} machine{'' if t3 == 1 else 's'} recently scored 3",
+        f"{percent:g} % evicted a month"
+        if row["interruption_frequency"]
+        else "eviction rate unknown, taken as the worst",
+    ]
     if savings is not None:
         reasons.append(f"{savings:.0f} % below on-demand")
     return Place(

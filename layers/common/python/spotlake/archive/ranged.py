@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from spotlake.archive.places import Part, Place
 from spotlake.errors import DamagedStateError
 
-_TAIL_BYTES = 32 * 1024  # holds the footer of a region's month; a longer footer is one request more
+_TAIL_BYTES = 28 * 1024  # holds the footer of a region's month or of a day; a longer one is one request more
 
 
 class _Ranged(io.RawIOBase):
@@ -30,7 +30,10 @@ class _Ranged(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         end = self.size if size < 0 else min(self.size, self._at + size)
         self.fetch(self._at, end)
-        part = next(one for one in self._parts if one.begin <= self._at and end <= one.begin + len(one.body))
+        having = (one for one in self._parts if one.begin <= self._at and end <= one.begin + len(one.body))
+        part = next(having, None)
+        if part is None:
+            raise OSError(f"{self._key}: bytes {self._at} to {end} did not come whole")
         body = part.body[self._at - part.begin : end - part.begin]
         self._at = end
         return body
@@ -66,6 +69,15 @@ def read_ranged(
     Raises:
         DamagedStateError: The file is damaged.
     """
+    try:
+        return _read_once(place, key, wanted, texts)
+    except DamagedStateError:  # or it was replaced between two requests
+        return _read_once(place, key, wanted, texts)
+
+
+def _read_once(
+    place: Place, key: str, wanted: Callable[[tuple[str, ...], tuple[str, ...]], bool], texts: Collection[str]
+) -> pa.Table | None:
     tail = place.tail(key, _TAIL_BYTES)
     if tail is None:
         return None

@@ -1,4 +1,4 @@
-"""Makes the files that readers know: snapshot, latest, query selector (pure). docs/data.md describes them.
+"""Makes the files that readers know: snapshot, latest, query selector, association (pure). docs/data.md describes them.
 
 These files write an unknown value as -1 or "N/A"; no other part of the code does. A row's text is assembled from texts
 that many rows share: those of the pair, of the zone with its scores, and of the times. Writing each field would take
@@ -23,7 +23,7 @@ from spotlake.merge.state import slot_time
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE, SLOTS_A_DAY
 from spotlake.names import split_tier
-from spotlake.packing import pack, pack_parts
+from spotlake.packing import pack_parts
 from spotlake.scores.thresholds import UNKNOWN
 
 CSV_COLUMNS = (
@@ -132,10 +132,19 @@ class Files:
         return self._of_row(self._state.workloads["seen"][:, DESIRED_COUNTS.index(count), :].max(axis=1, initial=0))
 
     def selector(self) -> bytes:
-        """Gzip JSON array of the distinct tier, size and region of live workloads, in order."""
+        """JSON array of the distinct tier, size and region of live workloads, in order."""
         named = self._named()
         distinct = dict.fromkeys(named[one] for one in dict.fromkeys(self._pair.tolist()))
-        return pack(("[" + ",".join(f"{{{one}}}" for one in distinct) + "]").encode())
+        return ("[" + ",".join(f"{{{one}}}" for one in distinct) + "]").encode()
+
+    def association(self) -> bytes:
+        """JSON array of one object: by size the regions of its live workloads, ``{"D2s_v5": {"Region": [...]}}``."""
+        sizes = self._by_text("size", lambda size: self._cased(split_tier(size)[1]))
+        regions = self._by_text("region", self._shown)
+        sold: dict[str, dict[str, None]] = {}
+        for one in dict.fromkeys(self._pair.tolist()):
+            sold.setdefault(sizes[one], {})[regions[one]] = None
+        return orjson.dumps([{size: {"Region": sorted(sold[size])} for size in sorted(sold)}])
 
     def _shown(self, region: str) -> str:
         return self._cased(self._state.regions.get(region, region))

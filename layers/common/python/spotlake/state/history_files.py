@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from spotlake import keys
 from spotlake.errors import DamagedStateError
-from spotlake.history.blocks import Block
+from spotlake.history.blocks import Block, joined, ordered
 from spotlake.history.changes import SlotChanges
 from spotlake.history.fields import CHANGES, FRAME, KEYS, TIME_NOTES, TIMES, VALUES
 from spotlake.history.files import DAY, NOTES, REGION, STATE, STATE_WITH_TIMES, from_parquet, replaced, to_parquet
@@ -129,23 +129,41 @@ class HistoryFiles(HistoryReader):
         layout = STATE_WITH_TIMES if times else STATE
         self._objects.put(keys.history_state(day), to_parquet(frame, layout), content_type=CONTENT_TYPE)
 
-    def replace_day_of_region(self, day: date, region: str, rows: Block) -> None:
+    def replace_day_of_region(self, day: date, region: str, rows: Block, days: Collection[date]) -> None:
         """Put the rows of one day into the month's file of a region.
+
+        Args:
+            day: The day.
+            region: The region.
+            rows: The region's rows of the day.
+            days: The days that the file has. A damaged file is made again from them.
 
         Raises:
             ConflictError: Somebody else wrote the file meanwhile.
         """
         key = keys.history_region(day, region)
-        before, _, etag = _read(self._objects, key, CHANGES)
+        before, etag = self._region(key, region, days)
         first = slot_number(datetime.combine(day, time(), UTC))
         last = slot_number(datetime.combine(day + timedelta(days=1), time(), UTC))
         self._put(key, to_parquet(replaced(before, range(first, last), rows), REGION), etag)
 
+    def _region(self, key: str, region: str, days: Collection[date]) -> tuple[Block, str | None]:
+        """A month of a region, and the file's entity tag."""
+        try:
+            rows, _, etag = _read(self._objects, key, CHANGES)
+        except DamagedStateError:
+            found = self._objects.get(key)
+            parts = [Block.empty(CHANGES), *(self.day(one).rows.block for one in sorted(days))]
+            rows = joined(*(part.take(part["region"] == part.place(region)) for part in parts))
+            return ordered(rows, "slot"), found.etag if found else None
+        return rows, etag
+
     def index(self) -> tuple[Index | None, str | None]:
-        """The index and its entity tag; None when there is none. A damaged index is made again from the files."""
+        """The index and its entity tag; None before the first. A lost or damaged one is made again from the files."""
         found = self._objects.get(keys.HISTORY_INDEX)
         if found is None:
-            return None, None
+            again = self._index_again()
+            return (again if again.days else None), None
         try:
             return read_index(found.body), found.etag
         except DamagedStateError:

@@ -5,12 +5,12 @@ Each store is bound to one bucket. Production's store cannot write (``ReadOnlyOb
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
+from isal import isal_zlib
 
 from spotlake.errors import ConflictError, StoreError
 
@@ -48,6 +48,10 @@ class ReadOnlyObjects(Protocol):
 
 class ObjectStore(ReadOnlyObjects, Protocol):
     """Objects of a bucket that is written too."""
+
+    def etag(self, key: str) -> str | None:
+        """The entity tag of an object, which is not read; None when there is none. Raises StoreError."""
+        ...
 
     def put(
         self,
@@ -96,6 +100,17 @@ class S3Objects:
         try:
             response = self._client.get_object(Bucket=self.bucket, Key=key)
             return StoredObject(response["Body"].read(), response["ETag"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING_CODES:
+                return None
+            raise self._failure("read", key, error) from error
+        except BotoCoreError as error:
+            raise self._failure("read", key, error) from error
+
+    def etag(self, key: str) -> str | None:
+        """See ``ObjectStore``."""
+        try:
+            return self._client.head_object(Bucket=self.bucket, Key=key)["ETag"]
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING_CODES:
                 return None
@@ -165,6 +180,11 @@ class MemoryObjects:
         body = self.objects.get(key)
         return None if body is None else StoredObject(body, _etag(body))
 
+    def etag(self, key: str) -> str | None:
+        """See ``ObjectStore``."""
+        body = self.objects.get(key)
+        return None if body is None else _etag(body)
+
     def keys(self, prefix: str) -> Iterator[str]:
         """See ``ReadOnlyObjects``."""
         return iter(sorted(key for key in tuple(self.objects) if key.startswith(prefix)))  # threads may write
@@ -193,4 +213,4 @@ class MemoryObjects:
 
 
 def _etag(body: bytes) -> str:
-    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+    return f'"{isal_zlib.crc32(body):08x}-{len(body):x}"'

@@ -11,13 +11,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
-
-import numpy as np
+from datetime import date, datetime, timedelta
 
 from spotlake import keys
 from spotlake.clock import Clock, Deadline
-from spotlake.errors import ConflictError, StoreError
+from spotlake.errors import ConflictError, DamagedStateError, StoreError
 from spotlake.history.blocks import Block, joined
 from spotlake.history.changes import SlotChanges, changes_between
 from spotlake.history.fields import FRAME
@@ -31,6 +29,10 @@ from spotlake.settings import Settings
 from spotlake.state.history_files import CONTENT_TYPE, DayFiles, HistoryFiles, Kept, SlotFacts, frame_at
 from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.keep_history.compaction import Compaction, regions_of
+from spotlake.usecases.keep_history.keep_gaps import keep_gaps
+from spotlake.usecases.keep_history.past import keep_past
+from spotlake.usecases.keep_history.publish import publish_data_package
 from spotlake.usecases.merge.newest_file import put_newest
 
 _ROUNDS = 6
@@ -76,8 +78,12 @@ class _OwnDay:
     changes: list[SlotChanges] = field(default_factory=list)
 
 
-def keep_history(deps: HistoryDeps) -> KeptHistory:
+def keep_history(deps: HistoryDeps, merged_at: datetime | None = None) -> KeptHistory:
     """Write all slots of the chain whose changes are not written yet, then compact finished days.
+
+    Args:
+        deps: Dependencies.
+        merged_at: The slot that was just merged, whose manifest is read for the gaps again in any case.
 
     Raises:
         StoreError: An object cannot be read or written. The next run makes it good.
@@ -85,7 +91,7 @@ def keep_history(deps: HistoryDeps) -> KeptHistory:
     """
     for _ in range(_ROUNDS):
         try:
-            return _History(deps).run_all()
+            return _History(deps).run_all(merged_at)
         except ConflictError:  # another execution keeps the history too, or has deleted a state of an older chain
             continue
     raise StoreError(f"the change history: others wrote it {_ROUNDS} times in a row")
@@ -99,17 +105,42 @@ class _History:
         self.index = self.found or Index()
         self.done = KeptHistory()
 
-    def run_all(self) -> KeptHistory:
+    def run_all(self, merged_at: datetime | None) -> KeptHistory:
         head = self.states.head()
         if not head.runs:
             return self.done
         days = {slot_of_run_id(run.run_id).date() for run in head.runs}
         files = {day: self.files.day(day) for day in sorted(days)}
+        self._keep_gaps(head, files, merged_at)
         tags = self._write_slots(head, files)
-        self._compact(slot_of_run_id(head.runs[-1].run_id).date(), tags)
-        if self.index != self.found:
-            self.files.write_index(replace(self.index, made_at=self.deps.wall.now()), self.etag)
+        try:
+            self._compact(slot_of_run_id(head.runs[-1].run_id).date(), tags)
+        except DamagedStateError:
+            self._write_index()  # the slots can be read all the same
+            raise
+        self._write_index()
+        if merged_at is not None:
+            keep_past(self.deps.objects, self.index.regions, merged_at, self.deps.deadline)
+        publish_data_package(self.deps.objects, self.index, self.deps.settings.data_licence)
         return self.done
+
+    def _compact(self, newest: date, tags: dict[date, str]) -> None:
+        compaction = Compaction(self.files, self.index, lambda: self._is_late(_DAY_SECONDS))
+        self.index = compaction.compact(newest, tags)
+        self.done.compacted_days, self.done.days_left = compaction.days, compaction.days_left
+
+    def _write_index(self) -> None:
+        if self.index != self.found or self.etag is None:
+            self.files.write_index(replace(self.index, made_at=self.deps.wall.now()), self.etag)
+
+    def _keep_gaps(self, head: Head, files: dict[date, DayFiles], merged_at: datetime | None) -> None:
+        """Before the slots are written, because those that are due tell which manifests are to be read."""
+        days = ((files[day], runs) for day, runs in _by_day(head.runs))
+        due = {
+            slot_of_run_id(run.run_id) for day, runs in days for before, run in runs if self._is_due(day, before, run)
+        }
+        looked_at = due | ({merged_at} if merged_at else set())
+        keep_gaps(self.deps.objects, [slot_of_run_id(run.run_id) for run in head.runs], looked_at)
 
     # -- slots -----------------------------------------------------------------------------------
 
@@ -147,7 +178,7 @@ class _History:
         ).with_day(slot_at.date())
 
     def _note_regions(self, rows: Block) -> None:
-        self.index = replace(self.index, regions=tuple(sorted({*self.index.regions, *_regions(rows)})))
+        self.index = replace(self.index, regions=tuple(sorted({*self.index.regions, *regions_of(rows)})))
 
     def _write_latest(self, head: Head, known: tuple[str, Block] | None) -> None:
         """Write all live workloads of the newest slot, with the times of their values."""
@@ -160,7 +191,6 @@ class _History:
             keys.LATEST_TABLE,
             body,
             CONTENT_TYPE,
-            content_encoding=None,
             is_overtaken=lambda: self.states.head().version > head.version,
         )
 
@@ -217,42 +247,6 @@ class _History:
         changes = SlotChanges(joined(*(one.rows for one in own.changes)), joined(*(one.times for one in own.changes)))
         return self.files.write_day(own.files, changes, own.kept, own.facts)
 
-    # -- days ------------------------------------------------------------------------------------
-
-    def _compact(self, newest: date, tags: dict[date, str]) -> None:
-        """Put the finished days into the files by region, those that changed since too."""
-        compacted = {day: tag for day, tag in self.index.compacted.items() if day in tags}
-        until = self.index.compacted_until
-        for day in self._due_days(newest, tags):
-            if self._is_late(_DAY_SECONDS):
-                self.done.days_left += 1
-                continue
-            files = self.files.day(day)
-            self._compact_day(files)
-            if files.rows.etag is not None and day in tags:
-                compacted[day] = files.rows.etag
-            self.done.compacted_days += 1
-            until = max(until or day, day + timedelta(days=1))
-        if not self.done.days_left:
-            until = max(until or newest, newest)  # days without a run too
-        self.index = replace(self.index, compacted=compacted, compacted_until=until)
-
-    def _due_days(self, newest: date, tags: dict[date, str]) -> list[date]:
-        """Days before the newest slot's that are not compacted, or have other changes than were compacted."""
-        first = self.index.first_slot_at
-        begin = self.index.compacted_until or (first.date() if first else newest)
-        fresh = self.index.days_between(begin, newest - timedelta(days=1))
-        again = [day for day, tag in tags.items() if day < min(begin, newest) and self.index.compacted.get(day) != tag]
-        return sorted({*fresh, *again})
-
-    def _compact_day(self, files: DayFiles) -> None:
-        rows = files.rows.block
-        again = self.index.compacted_until is not None and files.day < self.index.compacted_until
-        regions = {*_regions(rows), *(self.index.regions if again else ())}  # a region may have lost its rows
-        for region in sorted(regions):
-            mine = rows.take(rows["region"] == rows.place(region))
-            self.files.replace_day_of_region(files.day, region, mine)
-
 
 def _digest(run: MergedRun) -> str:
     """A short digest of the key of a run's state, which no other state has."""
@@ -265,8 +259,3 @@ def _by_day(runs: tuple[MergedRun, ...]) -> Iterator[tuple[date, list[tuple[Merg
     for before, run in zip((None, *runs), runs, strict=False):
         days.setdefault(slot_of_run_id(run.run_id).date(), []).append((before, run))
     yield from days.items()
-
-
-def _regions(rows: Block) -> set[str]:
-    """The regions of rows that are in order."""
-    return set(rows.take(np.diff(rows["region"], prepend=-1) != 0).text("region"))

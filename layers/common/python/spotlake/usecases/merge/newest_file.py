@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
+from spotlake import keys
 from spotlake.errors import ConflictError, StoreError
+from spotlake.merge.files import Files
+from spotlake.packing import unpack
 from spotlake.stores.objects import ObjectStore
 
 _ROUNDS = 8
+
+
+def write_newest_files(
+    objects: ObjectStore, files: Files, slot_at: datetime, *, is_overtaken: Callable[[], bool]
+) -> None:
+    """Write ``keys.NEWEST_FILES``, one after the other: together they would take 50 MB.
+
+    Raises:
+        StoreError: A file cannot be written, or others replaced it too often.
+    """
+    packed = files.latest(slot_at)
+    put_newest(objects, keys.LATEST_PACKED, packed, "application/gzip", is_overtaken=is_overtaken)
+    plain = {
+        keys.LATEST: lambda: unpack(packed),
+        keys.QUERY_SELECTOR: files.selector,
+        keys.ASSOCIATION: files.association,
+    }
+    for key, made in plain.items():
+        put_newest(objects, key, made(), "application/json", is_overtaken=is_overtaken)
 
 
 def put_newest(
@@ -16,7 +39,6 @@ def put_newest(
     body: bytes,
     content_type: str,
     *,
-    content_encoding: str | None = "gzip",
     is_overtaken: Callable[[], bool],
 ) -> None:
     """Write a file, unless a newer state is committed: then the merge of that state writes the file.
@@ -24,16 +46,15 @@ def put_newest(
     Args:
         objects: The write bucket.
         key: Key of the file.
-        body: The content, packed if ``content_encoding`` says so.
-        content_type: Media type of the unpacked content.
-        content_encoding: "gzip" for what browsers unpack; None for what is stored as it is.
-        is_overtaken: Whether a newer state is committed; asked after the file has been read.
+        body: The content. No Content-Encoding is set: the file is what its name says.
+        content_type: Its media type.
+        is_overtaken: Whether a newer state is committed; asked after the file's entity tag has been read.
 
     Raises:
         StoreError: The file cannot be written, or others replaced it too often.
     """
     for _ in range(_ROUNDS):
-        stored = objects.get(key)
+        etag = objects.etag(key)
         if is_overtaken():
             return
         try:
@@ -41,9 +62,8 @@ def put_newest(
                 key,
                 body,
                 content_type=content_type,
-                content_encoding=content_encoding,
-                if_absent=stored is None,
-                if_etag=stored.etag if stored else None,
+                if_absent=etag is None,
+                if_etag=etag,
             )
         except ConflictError:
             continue

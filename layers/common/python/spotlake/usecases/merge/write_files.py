@@ -15,7 +15,7 @@ from spotlake.models import Run, slot_of_run_id
 from spotlake.settings import Settings
 from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
-from spotlake.usecases.merge.newest_file import put_newest
+from spotlake.usecases.merge.newest_file import put_newest, write_newest_files
 from spotlake.usecases.merge.refold import FOLDING_SECONDS
 
 
@@ -63,12 +63,11 @@ class FilesWriting:
         newest, newest_at = self._files(committed.newest), slot_of_run_id(run_id)
         if committed.own is committed.newest:
             self._write_snapshot(self.run.slot_at, newest, self._desired_count(head), head)
-        self._put(keys.LATEST, newest.latest(newest_at), "application/json", head)
-        self._put(keys.QUERY_SELECTOR, newest.selector(), "application/json", head)
+        write_newest_files(self.objects, newest, newest_at, is_overtaken=lambda: self._is_overtaken(head))
         del newest
         if committed.own is not committed.newest:
             self._write_own_snapshot()
-        files = [keys.snapshot(self.run.slot_at), keys.LATEST, keys.QUERY_SELECTOR]
+        files = [keys.snapshot(self.run.slot_at), *keys.NEWEST_FILES]
         return [*files, *self._write_later_snapshots(head)]
 
     def _write_own_snapshot(self) -> None:
@@ -113,7 +112,8 @@ class FilesWriting:
 
     def _write_snapshot(self, slot_at: datetime, files: Files, desired_count: int, head: Head) -> str:
         key = keys.snapshot(slot_at)
-        self._put(key, files.snapshot(slot_at, desired_count), "text/csv", head)
+        body = files.snapshot(slot_at, desired_count)
+        put_newest(self.objects, key, body, "application/gzip", is_overtaken=lambda: self._is_overtaken(head))
         return key
 
     def _desired_count(self, head: Head) -> int:
@@ -121,10 +121,8 @@ class FilesWriting:
         entry = head.run(self.run.run_id)
         return entry.desired_count if entry else self.run.desired_counts[0]
 
-    def _put(self, key: str, body: bytes, content_type: str, head: Head) -> None:
-        put_newest(
-            self.objects, key, body, content_type, is_overtaken=lambda: self.states.head().version > head.version
-        )
+    def _is_overtaken(self, head: Head) -> bool:
+        return self.states.head().version > head.version
 
     def _files(self, view: View) -> Files:
         return Files(view, self.settings.name_casing)

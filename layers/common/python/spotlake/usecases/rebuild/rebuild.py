@@ -25,7 +25,7 @@ from spotlake.planning.attempt import FIRST_FORM
 from spotlake.settings import Settings
 from spotlake.state.merged_states import REMEMBERED_RUNS, Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
-from spotlake.usecases.merge.newest_file import put_newest
+from spotlake.usecases.merge.newest_file import write_newest_files
 from spotlake.usecases.merge.read_shards import read_slot
 from spotlake.usecases.rebuild.merged_slots import MergedSlot, find_merged_slots
 
@@ -230,11 +230,4 @@ class _Rebuild:
         settings = self.deps.settings
         files = Files(View.of(state, settings.retire_after_days), settings.name_casing)
         slot_at = slot_of_run_id(head.runs[-1].run_id)
-        for key, body in ((keys.LATEST, files.latest(slot_at)), (keys.QUERY_SELECTOR, files.selector())):
-            put_newest(
-                self.objects,
-                key,
-                body,
-                "application/json",
-                is_overtaken=lambda: self.states.head().version > head.version,
-            )
+        write_newest_files(self.objects, files, slot_at, is_overtaken=lambda: self.states.head().version > head.version)

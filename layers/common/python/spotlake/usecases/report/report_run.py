@@ -74,7 +74,7 @@ def report_run(event: ReportEvent, deps: ReportDeps) -> ReportResult:
     execution_key, memory_key = keys.execution(run.slot_at), keys.memory_samples(run.slot_at)
     deps.objects.put(execution_key, orjson.dumps(content), content_type="application/json")
     samples = [*_lambda_samples(entries, to_iso(finished_at)), *(job["memory"] if job else [])]
-    deps.objects.put(memory_key, memory_csv(samples), content_type="text/csv", content_encoding="gzip")
+    deps.objects.put(memory_key, memory_csv(samples), content_type="application/gzip")
     released = deps.claims.release(owner=run.owner)
     outputs = [execution_key, memory_key, *_write_page(run, deps.objects)]
     return ReportResult(status="reported", total_seconds=content["total_seconds"], released=released, outputs=outputs)

@@ -1,0 +1,1 @@
+"""What the published data are, for programs that never saw this project (pure)."""
