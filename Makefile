@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests fuzz check fix docs sbom image bench clean-local bootstrap synth diff deploy destroy
+.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests fuzz check fix docs sbom image pin bench clean-local bootstrap synth diff deploy destroy
 
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
 export UV_PYTHON_PREFERENCE := only-system
@@ -131,6 +131,9 @@ tests: setup chromium ## Every test, without lint and types
 # REPOSITORY=registry/name pushes elsewhere than to the deployed stack's own repository.
 image: .venv/.ready ## Build the full run's image and push it (docker or podman here, else CodeBuild in AWS)
 	@$(SPOTLAKE) image $(if $(REPOSITORY),--repository "$$REPOSITORY")
+
+pin: .venv/.ready ## Write the present digest of the base image into the full run's Dockerfile (asks public.ecr.aws)
+	@$(SPOTLAKE) image --pin
 
 # From the two lock files alone: nothing is installed for it. runtime.cdx.json is what the layers and the image hold.
 SBOM = $(UV) export --quiet --locked --preview-features sbom-export --format cyclonedx1.5

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spotlake.errors import ConfigurationError
 from spotlake_local.arguments import add_command
+from spotlake_local.base_image import pin_base_image
 from spotlake_local.image_source import DOCKERFILE, content_tag
 from spotlake_local.workspace import ROOT
 
@@ -52,11 +53,17 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="what `cdk deploy --outputs-file` wrote: build only what that stack lacks, if it has a repository",
     )
+    parser.add_argument(
+        "--pin", action="store_true", help="write the present digest of the base image into the Dockerfile, and end"
+    )
     parser.set_defaults(command=command)
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Build and push. The engine's output, or the build's log, goes to the terminal."""
+    if arguments.pin:
+        print(f"full runs are built from {pin_base_image(ROOT)}: look at the change, then `make deploy`")  # noqa: T201
+        return 0
     if arguments.outputs:
         return _build_what_lacks(arguments.outputs)
     if arguments.repository:
