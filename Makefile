@@ -121,7 +121,7 @@ fuzz: setup ## Try EXAMPLES (10,000) generated answers of each of Azure's APIs
 
 tests: setup chromium ## Every test, without lint and types
 	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake
-	@.venv/bin/pytest -q -n 2 --dist loadfile
+	@.venv/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 # The merge is measured in an environment of its own, so that nothing else takes memory.
 .tools/bench/.ready: pyproject.toml uv.lock .python-version | $(UV)

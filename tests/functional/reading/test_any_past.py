@@ -89,7 +89,7 @@ def check(archive: Archive, expected: dict[tuple[str, str], tuple[str, ...]], mo
         assert got == {key: values for key, values in expected.items() if key == (SIZES[0], zone)}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.lists(attempts, min_size=1, max_size=9), st.sets(st.integers(0, 8)), st.integers(0, 300))
 def test_any_attempts(specs: list[dict[str, Any]], kept_after: set[int], later: int) -> None:
     world = World()
