@@ -115,7 +115,7 @@ chromium: ## Install Debian's Chromium where there is none (root only; otherwise
 unit: setup ## Run tests/unit alone
 	@.venv/bin/pytest -q -n 2 --dist loadfile tests/unit
 
-# Not in `make test`, which tries 100 answers for each API: this takes half an hour. SEED=7 tries the same answers again.
+# Not in `make test`, which tries 50 answers for each API: this takes half an hour. SEED=7 tries the same answers again.
 fuzz: setup ## Try EXAMPLES (10,000) generated answers of each of Azure's APIs
 	@.venv/bin/python -m tests.functional.fuzz $(if $(EXAMPLES),--examples "$$EXAMPLES") $(if $(SEED),--seed "$$SEED")
 

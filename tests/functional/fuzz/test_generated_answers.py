@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.functional.fuzz.apis import APIS
 from tests.functional.fuzz.worlds import in_memory
 
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("name", APIS)
