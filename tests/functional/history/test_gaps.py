@@ -16,7 +16,7 @@ from spotlake import keys
 from spotlake.models import Dataset, from_iso
 from spotlake.planning.attempt import Failure
 from tests.functional.history.conftest import keep
-from tests.functional.history.test_exact import attempts, merged
+from tests.functional.history.test_exact import NUMBERS, attempts_at, merged
 from tests.functional.merge.conftest import REGION, World, world
 
 __all__ = ["world"]
@@ -48,7 +48,7 @@ def expected(world: World) -> dict[datetime, str]:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(attempts, min_size=1, max_size=7), st.sets(st.integers(0, 8)))
+@given(st.lists(attempts_at(NUMBERS), min_size=1, max_size=7), st.sets(st.integers(0, 8)))
 def test_gaps_are_those_of_all_manifests_in_whatever_order_runs_came(specs: list[Any], kept_after: set[int]) -> None:
     world = World()
     for number, spec in enumerate(specs):

@@ -17,24 +17,12 @@ from spotlake import keys
 from spotlake.archive.archive import Archive, open_archive
 from spotlake.stores.objects import MemoryObjects
 from tests.functional.history.conftest import keep
-from tests.functional.history.test_exact import SIZES, merged
+from tests.functional.history.test_exact import SIZES, attempts_at, merged
 from tests.functional.merge.conftest import REGION, World
 from tests.functional.reading.conftest import to_folder
 
 # The world's slot 0 is 2025-12-15 10:00. Here are the last two days of November, midnights, New Year, and a year later.
 NUMBERS = (-2100, -2029, -2028, 0, 1, 83, 84, 85, 227, 228, 2387, 2388, 2400, 6900, 54700)
-
-attempts = st.fixed_dictionaries(
-    {
-        "number": st.sampled_from(NUMBERS),
-        "count": st.sampled_from((1, 5, 50)),
-        "spot": st.sampled_from((None, 0.01, 0.02)),
-        "ondemand": st.sampled_from((None, 0.05)),
-        "band": st.sampled_from((None, "0-5", "20+")),
-        "scores": st.none() | st.dictionaries(st.sampled_from(("1", "2", "Single")), st.sampled_from((None, 1, 2, 3))),
-        "sizes": st.lists(st.sampled_from(SIZES), min_size=1, unique=True),
-    }
-)
 
 
 def told(world: World, number: int) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -90,7 +78,7 @@ def check(archive: Archive, expected: dict[tuple[str, str], tuple[str, ...]], mo
 
 
 @settings(max_examples=6, deadline=None)
-@given(st.lists(attempts, min_size=1, max_size=9), st.sets(st.integers(0, 8)), st.integers(0, 300))
+@given(st.lists(attempts_at(NUMBERS), min_size=1, max_size=9), st.sets(st.integers(0, 8)), st.integers(0, 300))
 def test_any_attempts(specs: list[dict[str, Any]], kept_after: set[int], later: int) -> None:
     world = World()
     for number, spec in enumerate(specs):

@@ -138,23 +138,18 @@ class Archive:
             state = self._state_of((region, instance_type), zone, begin)
             state = state.filter(pc.invert(pc.is_in(state["zone"], pc.unique(before["zone"]))))
             before = pa.concat_tables([state, before.select(state.column_names)])
-        after = table.filter(
-            pc.and_(pc.greater(at, pa.scalar(first, at.type)), pc.less_equal(at, pa.scalar(last, at.type)))
-        )
-        table = pa.concat_tables([_last_by_zone(before), after.select(before.column_names)])
-        past = self.place.get(keys.history_before(region)) if first == self.first_slot_at else None
-        before = read_table(past.body, keys.history_before(region))[0] if past else None
-        return Result(with_before(_in_order(table), before, instance_type, since=since, until=last), last)
+        after = _changed_between(table, first, last).select(before.column_names)
+        own = _in_order(pa.concat_tables([_last_by_zone(before), after]))
+        found = self.place.get(keys.history_before(region)) if first == self.first_slot_at else None
+        past = read_table(found.body, keys.history_before(region))[0] if found else None
+        return Result(with_before(own, past, instance_type, since=since, until=last), last)
 
     def changes(self, since: datetime, until: datetime | None = None) -> Result:
         """All changes after a moment: a row each, with all values of the workload from then on."""
         first, last = self._slot(since), self._slot(until or self.last_slot_at)
         days = self.index.days_between(first.date(), last.date())
         tables = [_plain(to_table(Block.empty(CHANGES), DAY)), *(_plain(to_table(self._day(day), DAY)) for day in days)]
-        table = pa.concat_tables(tables)
-        at = table["changed_at"]
-        chosen = pc.and_(pc.greater(at, pa.scalar(first, at.type)), pc.less_equal(at, pa.scalar(last, at.type)))
-        return Result(table.filter(chosen), last)
+        return Result(_changed_between(pa.concat_tables(tables), first, last), last)
 
     def differences(self, one: datetime, other: datetime) -> Result:
         """Each value that differs between two moments: before and after, as texts; "" is unknown.
@@ -254,6 +249,12 @@ def _plain(table: pa.Table) -> pa.Table:
         for field in table.schema
     ]  # fmt: skip
     return table.cast(pa.schema(fields))
+
+
+def _changed_between(table: pa.Table, first: datetime, last: datetime) -> pa.Table:
+    """The changes after ``first``, up to ``last``."""
+    at = table["changed_at"]
+    return table.filter(pc.and_(pc.greater(at, pa.scalar(first, at.type)), pc.less_equal(at, pa.scalar(last, at.type))))
 
 
 def _in_order(table: pa.Table) -> pa.Table:

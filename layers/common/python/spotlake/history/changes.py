@@ -49,11 +49,6 @@ class SlotChanges:
     rows: Block
     times: Block
 
-    @classmethod
-    def none(cls) -> SlotChanges:
-        """No change."""
-        return cls(Block.empty(CHANGES), Block.empty(TIME_NOTES))
-
 
 def changes_between(before: Block, after: Block, slot: int) -> SlotChanges:
     """What changed from one frame to another, in this slot."""

@@ -5,7 +5,7 @@ Each store is bound to one bucket. Production's store cannot write (``ReadOnlyOb
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -97,20 +97,21 @@ class S3Objects:
 
     def get(self, key: str) -> StoredObject | None:
         """See ``ReadOnlyObjects``."""
-        try:
+
+        def read() -> StoredObject:
             response = self._client.get_object(Bucket=self.bucket, Key=key)
             return StoredObject(response["Body"].read(), response["ETag"])
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING_CODES:
-                return None
-            raise self._failure("read", key, error) from error
-        except BotoCoreError as error:
-            raise self._failure("read", key, error) from error
+
+        return self._unless_missing(key, read)
 
     def etag(self, key: str) -> str | None:
         """See ``ObjectStore``."""
+        return self._unless_missing(key, lambda: self._client.head_object(Bucket=self.bucket, Key=key)["ETag"])
+
+    def _unless_missing[Read](self, key: str, read: Callable[[], Read]) -> Read | None:
+        """What a request reads; None when there is no such object."""
         try:
-            return self._client.head_object(Bucket=self.bucket, Key=key)["ETag"]
+            return read()
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING_CODES:
                 return None
