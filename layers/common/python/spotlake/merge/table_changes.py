@@ -222,9 +222,9 @@ def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
     names = ("region", "size", "spot", "spot_began", "ondemand", "frequency", "frequency_began", "band")
     of_pair = zip(*(state.pair[name][pair].tolist() for name in names), view.savings[pair].tolist(), strict=True)
     aged = zip(*(shown_confirmed(state, part)[pair].tolist() for part in ("spot", "frequency")), strict=True)
-    own = (column[numbers].tolist() for column in (view.row, view.zone, view.live, view.t2, view.t3))
-    for values, (row, zone, live, t2, t3), (price_aged, rate_aged) in zip(
-        of_pair, zip(*own, strict=True), aged, strict=True
+    own = (column[numbers].tolist() for column in (view.zone, view.live))
+    for values, (zone, live), (price_aged, rate_aged), scored in zip(
+        of_pair, zip(*own, strict=True), aged, _score_fields(view, numbers), strict=True
     ):
         region_number, size_number, spot, spot_began, ondemand, frequency, frequency_began, band, savings = values
         region, size = state.texts[region_number], state.texts[size_number]
@@ -253,8 +253,7 @@ def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
             item["PriceConfirmedAt"] = _iso(price_aged)
         if rate_aged:
             item["IFConfirmedAt"] = _iso(rate_aged)
-        if row >= 0:
-            item |= _score_fields(state, row, t2, t3)
+        item |= scored
         if not live:
             item["RetiredAt"] = _iso(state.slot)
             item["ExpiresAt"] = int(slot_time(state.slot + writing.ttl_days * SLOTS_A_DAY).timestamp())
@@ -271,16 +270,27 @@ def _iso(slot: int) -> str:
     return to_iso(slot_time(slot))
 
 
-def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, Value]:
-    scores, began = state.workloads["score"][row].tolist(), state.workloads["score_began"][row].tolist()
-    known = {
-        count: {"s": score, "at": _iso(slot)}
-        for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
-        if score
-    }
-    fields: dict[str, Value] = {"Scores": known} if known else {}
-    fields |= {name: value for name, value in (("T2", t2), ("T3", t3)) if value != UNKNOWN}
-    physical = state.texts[int(state.workloads["physical"][row])]
-    if physical:
-        fields["PhysicalZone"] = physical
-    return fields
+def _score_fields(view: View, numbers: Column) -> Iterator[dict[str, Value]]:
+    """Scores, T2, T3 and physical zone of some workloads; none of a workload of zone N/A."""
+    rows, texts = view.row[numbers], view.state.texts
+    has_row = rows >= 0
+    names = ("score", "score_began", "physical")
+    of_rows = zip(*(view.state.workloads[name][rows[has_row]].tolist() for name in names), strict=True)
+    for is_scored, t2, t3 in zip(has_row.tolist(), view.t2[numbers].tolist(), view.t3[numbers].tolist(), strict=True):
+        fields: dict[str, Value] = {}
+        if is_scored:
+            scores, began, physical = next(of_rows)
+            known = {
+                count: {"s": score, "at": _iso(slot)}
+                for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
+                if score
+            }
+            if known:
+                fields["Scores"] = known
+            if t2 != UNKNOWN:
+                fields["T2"] = t2
+            if t3 != UNKNOWN:
+                fields["T3"] = t3
+            if physical:
+                fields["PhysicalZone"] = texts[physical]
+        yield fields
