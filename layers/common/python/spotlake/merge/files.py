@@ -16,13 +16,14 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
+from spotlake import names
 from spotlake.merge.columns import ZONES
 from spotlake.merge.evidence import shown_confirmed
 from spotlake.merge.growing_columns import Column, first_of_each
 from spotlake.merge.state import slot_time
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE, SLOTS_A_DAY
-from spotlake.names import split_tier
+from spotlake.names import plain_field, split_tier
 from spotlake.packing import pack_parts
 from spotlake.scores.thresholds import UNKNOWN
 
@@ -34,7 +35,6 @@ CSV_COLUMNS = (
     "PriceConfirmed", "IFConfirmed", "ScoreConfirmed",
 )  # fmt: skip
 LATEST_COLUMNS = CSV_COLUMNS[:13]
-_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _CHUNK_ROWS = 8192
 _TIME_FORM = "%Y-%m-%d %H:%M:%S"
 _ZONE_NAMES = (*ZONES, NO_ZONE)
@@ -61,7 +61,7 @@ class Files:
         self._numbers = view.in_order()
         self._pair = view.pair[self._numbers]
         self._row = view.row[self._numbers]
-        self._cased: Callable[[str], str] = str.lower if casing == "lower" else str.strip
+        self._cased = names.casing(casing)
         self._figures = _figures(view)
 
     def snapshot(self, slot_at: datetime, count: int) -> bytes:
@@ -258,8 +258,7 @@ def _json(text: str) -> str:
 
 def _csv_field(text: str) -> str:
     """Text as a CSV field: quoted where necessary. What a spreadsheet would take for a formula gets an apostrophe."""
-    if text.startswith(_OF_FORMULAS):
-        text = "'" + text
+    text = plain_field(text)
     if not any(sign in text for sign in ',"\r\n'):
         return text
     written = io.StringIO()

@@ -69,13 +69,13 @@ class Changes:
         self._was_live, self._differences, self._whole = _compared(before, after)
         shown = after.live | self._was_live
         for view in begun:
-            places = _places_in(view, after)
+            places = places_in(view, after)
             self._whole = self._whole | _picked(_changed(before, view), places)
             shown = shown | _picked(view.live, places)
             del view  # before the next one is made
         if rewrite:
             # What came and went meanwhile may have an item too.
-            came = np.ones(len(shown), bool) if before is None else _places_in(before, after) < 0
+            came = np.ones(len(shown), bool) if before is None else places_in(before, after) < 0
             shown, self._whole = shown | came, np.ones(len(shown), bool)
         changed = shown & (self._whole | np.any(list(self._differences.values()), axis=0))
         self._numbers: Column = np.concatenate([np.flatnonzero(changed), len(changed) + _gone(before, after)])
@@ -126,14 +126,14 @@ def _compared(before: View | None, after: View) -> tuple[Column, _Groups, Column
     none = np.zeros(len(after.live), bool)
     if before is None or not len(before.live):
         return none, {(): none}, after.live
-    known = _places_in(before, after)
+    known = places_in(before, after)
     was_live = _picked(before.live, known)
     return was_live, _differences(before, after, known), (after.live != was_live) | (known < 0)
 
 
 def _gone(before: View | None, after: View) -> Column:
     """Live workloads of ``before`` that ``after`` does not have: it was rebuilt from later slots, or has forgotten."""
-    return np.empty(0, np.int64) if before is None else np.flatnonzero(before.live & (_places_in(after, before) < 0))
+    return np.empty(0, np.int64) if before is None else np.flatnonzero(before.live & (places_in(after, before) < 0))
 
 
 def _retired(view: View, slot: int) -> View:
@@ -156,7 +156,7 @@ def _picked(flags: Column, places: Column) -> Column:
     return picked
 
 
-def _places_in(before: View, after: View) -> Column:
+def places_in(before: View, after: View) -> Column:
     """For each workload of ``after``: its index in ``before``, -1 for a new workload."""
     texts = _texts_in(before.state, after.state)
     old, new = _keys(before, texts), _keys(after, np.arange(len(after.state.texts)))
