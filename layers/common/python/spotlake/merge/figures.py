@@ -84,10 +84,14 @@ def count_figures(
     """
     region = shown.region[shown.pair]
     number = len(shown.codes)
-    scores = _counted(region, number, [shown.score == one for one in SCORES])
-    t2, t3 = (_counted(region, number, [one == count for count in THRESHOLDS]) for one in (shown.t2, shown.t3))
-    of_rates = [np.isnan(shown.rates) if one == UNKNOWN else shown.rates == one for one in FREQUENCIES]
-    rates = _counted(shown.region, number, of_rates)
+    scores, t2, t3 = (
+        _counted(region, number, one, kinds)
+        for one, kinds in ((shown.score, SCORES), (shown.t2, THRESHOLDS), (shown.t3, THRESHOLDS))
+    )
+    # The bands of a rate are half a point apart, so twice a rate is a whole number.
+    twice = np.where(np.isnan(shown.rates), UNKNOWN, shown.rates * 2).astype(np.int64)
+    kinds_of_rates = [UNKNOWN if one == UNKNOWN else round(one * 2) for one in FREQUENCIES]
+    rates = _counted(shown.region, number, twice, kinds_of_rates)
     pairs = np.bincount(shown.region, minlength=number).tolist()
     prices, savings = (_quantiles(shown.region, one, number) for one in (shown.prices, shown.savings))
     moves = _moves(shown, region, before, places)
@@ -116,19 +120,22 @@ def count_figures(
     }
 
 
-def _counted(region: Column, regions: int, masks: Iterable[Column]) -> list[list[int]]:
-    """By region: how many entries each mask has."""
-    counts: list[list[int]] = np.array([np.bincount(region[one], minlength=regions) for one in masks]).T.tolist()
+def _counted(region: Column, regions: int, values: Column, kinds: Sequence[int]) -> list[list[int]]:
+    """By region: how many values of each kind there are. Values are -1 or more; those of no kind are not counted."""
+    place = np.full(max(*kinds, int(values.max(initial=0))) + 2, len(kinds))
+    place[np.array(kinds) + 1] = np.arange(len(kinds))
+    width = len(kinds) + 1
+    found = np.bincount(region * width + place[values.astype(np.int64) + 1], minlength=regions * width)
+    counts: list[list[int]] = found.reshape(regions, width)[:, :-1].tolist()
     return counts
 
 
 def _quantiles(region: Column, values: Column, regions: int) -> list[list[float] | None]:
     """By region: the known values at ``QUANTILES`` (nearest rank); None when there are none."""
-    known = ~np.isnan(values)
-    region, values = region[known], values[known]
-    values = values[np.lexsort((values, region))]
+    by_region = values[np.argsort(region, kind="stable")]
     ends = np.cumsum(np.bincount(region, minlength=regions)).tolist()
-    return [quantiles(values[begin:end].tolist()) for begin, end in zip([0, *ends], ends, strict=False)]
+    parts = (by_region[begin:end] for begin, end in zip([0, *ends], ends, strict=False))
+    return [quantiles(np.sort(part[~np.isnan(part)]).tolist()) for part in parts]
 
 
 def quantiles(ordered: Sequence[float]) -> list[float] | None:
@@ -150,19 +157,21 @@ def _moves(
     if before is None or places is None:
         return found
 
-    def note(what: str, way: str, mask: Column) -> None:
-        for one, number in enumerate(np.bincount(region[mask]).tolist()):
+    def note(what: str, way: str, chosen: Column) -> None:
+        for one, number in enumerate(np.bincount(region[chosen]).tolist()):
             if number:
                 found[one].setdefault(what, {})[way] = number
 
-    there = places >= 0
-    note("workload", "appeared", ~there)
-    for what, new in shown.compared().items():
-        old = np.where(there, before[what][places] if len(before[what]) else np.nan, np.nan)
-        note(what, "known", there & np.isnan(old) & ~np.isnan(new))
-        note(what, "unknown", there & ~np.isnan(old) & np.isnan(new))
-        note(what, "up", there & (new > old))
-        note(what, "down", there & (new < old))
+    note("workload", "appeared", places < 0)
+    there = np.flatnonzero(places >= 0)
+    for what, values in shown.compared().items():
+        now, then = values[there], before[what][places[there]]
+        changed = np.flatnonzero(now != then)  # nan differs from nan
+        rows, now, then = there[changed], now[changed], then[changed]
+        note(what, "known", rows[np.isnan(then) & ~np.isnan(now)])
+        note(what, "unknown", rows[~np.isnan(then) & np.isnan(now)])
+        note(what, "up", rows[now > then])
+        note(what, "down", rows[now < then])
     return found
 
 

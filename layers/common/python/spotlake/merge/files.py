@@ -20,6 +20,7 @@ from spotlake import names
 from spotlake.merge.columns import ZONES
 from spotlake.merge.evidence import shown_confirmed
 from spotlake.merge.growing_columns import Column, first_of_each
+from spotlake.merge.pair_numbers import Numbers
 from spotlake.merge.state import slot_time
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE, SLOTS_A_DAY
@@ -42,10 +43,10 @@ _NAMED_FIGURES = b',"OndemandPrice":%b,"SpotPrice":%b,"Savings":%b,"IF":%b,"Desi
 
 
 class _Part(NamedTuple):
-    """A part of many rows: a table of texts, and the place in it of each row's text. None: one text for all rows."""
+    """A part of many rows: a table of texts, and the place in it of each row's text."""
 
     table: Column
-    places: Column | None = None
+    places: Column
 
 
 class Files:
@@ -140,10 +141,13 @@ class Files:
 
     def selector(self) -> bytes:
         """JSON array of the distinct tier, size and region of live workloads, in order."""
-        pairs = self._pairs_in_order()
-        parts = (_text("{"), *self._names(pairs), _text("}\n"))
-        named = dict.fromkeys(b"".join(_joined(parts, len(pairs))).splitlines())
-        return b"[" + b",".join(named) + b"]"
+        size, region = self._names(self._pairs_in_order())
+        names, every = size.places * len(region.table) + region.places, np.arange(len(size.places))
+        first = np.empty(len(size.table) * len(region.table), np.int64)
+        first[names[::-1]] = every[::-1]  # from the last to the first, so the place of the first stays
+        chosen = np.flatnonzero(first[names] == every)
+        named = (_Part(part.table, part.places[chosen]) for part in (size, region))
+        return b"[" + b"".join(_joined((_text("{"), *named, _text("},")), len(chosen)))[:-1] + b"]"
 
     def association(self) -> bytes:
         """JSON array of one object: by size the regions of its live workloads, ``{"D2s_v5": {"Region": [...]}}``."""
@@ -213,18 +217,20 @@ def _figures(view: View) -> bytes:
 
 
 def _by_value(numbers: Column, form: Callable[[int], str]) -> _Part:
-    """The text of each number; made once for each distinct number."""
+    """The text of each number; made once for each distinct number, and equal texts stand once in the table."""
     lowest = int(numbers.min(initial=np.iinfo(np.int32).max, where=numbers > 0))  # times are far from 0
     near = np.where(numbers > 0, numbers.astype(np.int64) - (lowest - 1), 0)
-    there = np.zeros(near.max(initial=0) + 1, bool)
-    there[near] = True
-    values = np.flatnonzero(there)
-    places = (np.cumsum(there) - 1)[near]
-    return _Part(_table([form(value + lowest - 1 if value else 0).encode() for value in values.tolist()]), places)
+    place = np.zeros(near.max(initial=0) + 1, np.int64)
+    place[near] = 1
+    values = np.flatnonzero(place)
+    texts: Numbers[bytes] = Numbers()
+    place[values] = [texts[form(value + lowest - 1 if value else 0).encode()] for value in values.tolist()]
+    return _Part(_table(list(texts)), place[near])
 
 
 def _text(text: str) -> _Part:
-    return _Part(_table([text.encode()]))
+    """One text for every row."""
+    return _Part(_table([text.encode()]), np.empty(0))
 
 
 def _table(texts: list[bytes]) -> Column:
@@ -240,7 +246,7 @@ def _joined(parts: Iterable[_Part], rows: int) -> Iterator[bytes]:
         end = min(begin + _CHUNK_ROWS, rows)
         texts = np.empty((end - begin, len(tables)), object)
         for column, (table, places) in enumerate(tables):
-            texts[:, column] = table[0] if places is None else table[places[begin:end]]
+            texts[:, column] = table[places[begin:end]] if len(places) else table[0]
         yield b"".join(texts.ravel().tolist())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from spotlake.merge.figures import Shown, count_figures
 from spotlake.merge.growing_columns import Column
-from spotlake.merge.table_changes import places_in
+from spotlake.merge.matching import places_in
 from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS
 from spotlake.names import plain_field

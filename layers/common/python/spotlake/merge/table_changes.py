@@ -13,8 +13,9 @@ import numpy as np
 from spotlake.merge.columns import ZONES
 from spotlake.merge.evidence import shown_confirmed
 from spotlake.merge.growing_columns import Column
-from spotlake.merge.state import MergedState, slot_time
-from spotlake.merge.view import PLAIN_ZONE, View
+from spotlake.merge.matching import places_in, texts_in
+from spotlake.merge.state import slot_time
+from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE, SLOTS_A_DAY, Item, ItemChange, Value, to_iso
 from spotlake.names import split_tier
 from spotlake.scores.thresholds import UNKNOWN
@@ -156,64 +157,44 @@ def _picked(flags: Column, places: Column) -> Column:
     return picked
 
 
-def places_in(before: View, after: View) -> Column:
-    """For each workload of ``after``: its index in ``before``, -1 for a new workload."""
-    texts = _texts_in(before.state, after.state)
-    old, new = _keys(before, texts), _keys(after, np.arange(len(after.state.texts)))
-    if np.array_equal(old, new):
-        return np.arange(len(new))
-    if not len(old):
-        return np.full(len(new), -1)
-    order = np.argsort(old)
-    places = order[np.minimum(np.searchsorted(old, new, sorter=order), len(old) - 1)]
-    return np.where(old[places] == new, places, -1)
-
-
-def _texts_in(before: MergedState, after: MergedState) -> Column:
-    """Numbers in ``after`` of the texts of ``before``; -1 for a text that ``after`` does not have."""
-    numbers = {text: number for number, text in enumerate(after.texts)}
-    return np.array([numbers.get(text, -1) for text in before.texts], np.int64)
-
-
-def _keys(view: View, texts: Column) -> Column:
-    """One number per workload for region, size and zone; ``texts`` numbers the names."""
-    pair = view.state.pair
-    keys: Column = texts[pair["region"]] * 2**32 + texts[pair["size"]]
-    return keys[view.pair] * (PLAIN_ZONE + 1) + view.zone
-
-
 def _differences(before: View, after: View, known: Column) -> _Groups:
     """By group of attributes: whether a workload's item differs. Only workloads that ``known`` has an index for."""
     old, new = before.state, after.state
-    texts = _texts_in(old, new)
-    old_pair = before.pair[known]
+    texts = texts_in(old, new)
+    old_pair = np.zeros(len(new.pair["region"]), np.int64)  # by pair of ``after``
+    old_pair[after.pair[known >= 0]] = before.pair[known[known >= 0]]
 
     def differs(name: str) -> Column:
-        now, then = new.pair[name][after.pair], old.pair[name][old_pair]
+        now, then = new.pair[name], old.pair[name][old_pair]
         other: Column = now != then
         return other & ~(np.isnan(now) & np.isnan(then)) if now.dtype.kind == "f" else other
 
     def aged(part: str) -> Column:
-        now, then = shown_confirmed(new, part)[after.pair], shown_confirmed(old, part)[old_pair]
-        other: Column = now != then
+        other: Column = shown_confirmed(new, part) != shown_confirmed(old, part)[old_pair]
         return other
 
     prices = differs("spot") | differs("ondemand") | differs("spot_began") | aged("spot")
-    bands = new.pair["band"][after.pair] != texts[old.pair["band"]][old_pair]
+    bands = new.pair["band"] != texts[old.pair["band"]][old_pair]
+    rates = differs("frequency") | differs("frequency_began") | bands | aged("frequency")
     scores = (after.t2 != before.t2[known]) | (after.t3 != before.t3[known])
     scored = (after.row >= 0) & (before.row[known] >= 0)
-    new_rows, old_rows = after.row[scored], before.row[known][scored]
+    new_rows, old_rows = _span(after.row[scored]), _span(before.row[known][scored])
     for name in ("score", "score_began"):
         scores[scored] |= (new.workloads[name][new_rows] != old.workloads[name][old_rows]).any(axis=1)
     scores[scored] |= new.workloads["physical"][new_rows] != texts[old.workloads["physical"]][old_rows]
     renamed = {code for code, name in new.regions.items() if old.regions.get(code) != name}
     is_renamed = np.array([text in renamed for text in new.texts], bool)
     return {
-        PRICE_NAMES: prices,
-        EVICTION_NAMES: differs("frequency") | differs("frequency_began") | bands | aged("frequency"),
+        PRICE_NAMES: prices[after.pair],
+        EVICTION_NAMES: rates[after.pair],
         SCORE_NAMES: scores,
         REGION_NAMES: is_renamed[new.pair["region"]][after.pair],
     }
+
+
+def _span(rows: Column) -> Column | slice:
+    """The rows, as a span that needs no copy if they are all from the first on."""
+    return slice(len(rows)) if np.array_equal(rows, np.arange(len(rows))) else rows
 
 
 def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
