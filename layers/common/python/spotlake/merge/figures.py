@@ -192,7 +192,7 @@ def _savings_histogram(savings: Column) -> list[Bin]:
     """(from, to, pairs) in percent."""
     step = SAVINGS_STEP_PERCENT
     bins = np.minimum(np.floor(savings[~np.isnan(savings)] / step), 100 // step - 1)
-    return [(one * step, (one + 1) * step, number) for one, number in _by_bin(bins)]
+    return [(float(one * step), float((one + 1) * step), number) for one, number in _by_bin(bins)]
 
 
 def _by_bin(bins: Column) -> Iterable[tuple[int, int]]:
