@@ -27,6 +27,7 @@ from spotlake.telemetry import Telemetry
 from spotlake.usecases.full_run.exit_codes import BUG, DONE, cause_of_exit, exit_code_of
 from spotlake.usecases.full_run.run_full import run_full
 from spotlake.usecases.report.report_run import SERVICES
+from spotlake.wiring_full_run import full_run_deps
 
 _SERVICE = "full_run"
 _DEFAULT_SECONDS = 3600.0  # used when the job definition does not limit an attempt
@@ -88,7 +89,7 @@ class _Job:
         # After SIGTERM no time is left, so collectors end at their next request.
         deadline = Deadline(lambda: 0.0 if self.stopping.is_set() else limit.seconds_left())
         try:
-            run_full(self.run, self.services.full_run_deps(self.run, deadline, self.stopping.is_set, self._log_report))
+            run_full(self.run, full_run_deps(self.services, self.run, deadline, self.stopping.is_set, self._log_report))
         except Exception as error:
             with contextlib.suppress(SpotlakeError):  # the first error is the one to report
                 self._write_record(round(time.monotonic() - began, 3), sampler.stop(), error)

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from spotlake.models import DESIRED_COUNTS
-from spotlake.planning.rotation import count_of_slot, next_count, parse_sps_metadata
+from spotlake.planning.production_position import parse_sps_metadata
+from spotlake.planning.rotation import count_of_slot, next_count
 
 DAY = date(2025, 12, 15)
 
