@@ -144,6 +144,7 @@ class StackSettings:
         create_bucket, create_table, create_control_table: False: use an existing bucket, workload table or control
             table of that name, without changing it.
         deletion_protection: Whether the tables are protected from deletion.
+        table_write_units, table_read_units: Provisioned units of the workload table; writes 0: pay by request.
         aws_region: AWS region; empty: that of the credentials at deploy time.
         schedule_enabled: Whether a run starts every ten minutes.
         schedule_expression: Expression of EventBridge Scheduler, in UTC.
@@ -171,6 +172,8 @@ class StackSettings:
     create_table: bool = _switch(default=True)
     create_control_table: bool = _switch(default=True)
     deletion_protection: bool = _switch(default=True)
+    table_write_units: int = _between(0, 0, 40_000)  # DynamoDB quotas of a table, 2026-11
+    table_read_units: int = _between(5, 1, 40_000)
     aws_region: str = _text("", "an AWS region", rf"({_REGION})?")
     schedule_enabled: bool = _switch(default=False)
     schedule_expression: str = _text("cron(0/10 * * * ? *)", "cron(six fields) or rate(10 minutes)", _SCHEDULE)
