@@ -48,9 +48,9 @@ class FunctionSize:
 FUNCTION_SIZES: Mapping[str, FunctionSize] = MappingProxyType(
     {
         "plan": FunctionSize(memory_mb=512, timeout_seconds=120),
-        "sps": FunctionSize(memory_mb=256, timeout_seconds=540),
-        "price": FunctionSize(memory_mb=256, timeout_seconds=540),
-        "eviction": FunctionSize(memory_mb=256, timeout_seconds=300),
+        "sps": FunctionSize(memory_mb=192, timeout_seconds=540),
+        "price": FunctionSize(memory_mb=160, timeout_seconds=540),
+        "eviction": FunctionSize(memory_mb=160, timeout_seconds=300),
         "merge": FunctionSize(memory_mb=1024, timeout_seconds=540),
         "history": FunctionSize(memory_mb=1024, timeout_seconds=300),
         "report": FunctionSize(memory_mb=512, timeout_seconds=60),  # it needs the CPU, not the memory

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from spotlake.usecases.plan.prepare_work import PrepareDeps
     from spotlake.usecases.report.report_run import ReportDeps
 
-SCORE_THREADS = 4  # calls under way at once in one collector
+SCORE_THREADS = 8  # calls under way at once in one collector
 _TO_FINISH_SECONDS = 5.0  # of a Lambda's time, to answer
 # Plan has little time, and can start from yesterday's plan. A full run uses the time that the setting allows.
 _INCREMENTAL_EFFORT_SECONDS = 1.0
