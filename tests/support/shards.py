@@ -11,4 +11,4 @@ from spotlake.shards import RawShard
 
 def parsed_rows(shard: RawShard) -> list[dict[str, Any]]:
     """Every row of an opened shard."""
-    return [orjson.loads(line) for line in shard.lines.splitlines()]
+    return [orjson.loads(line) for line in bytes(shard.lines).splitlines()]

@@ -169,6 +169,11 @@ def report_page(slot_at: datetime) -> str:
     return f"{MANIFEST_PREFIX}{_slot(slot_at)}.html"
 
 
+def figures(slot_at: datetime) -> str:
+    """The figures of a slot's snapshot."""
+    return f"{MANIFEST_PREFIX}{_slot(slot_at)}_figures.json.gz"
+
+
 def memory_samples(slot_at: datetime) -> str:
     """Memory samples of a run: Timestamp, Service, PID, Memory_MB first."""
     return f"rawdata/azure/localfile/{_slot(slot_at)}_memory.csv.gz"

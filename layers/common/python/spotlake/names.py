@@ -7,7 +7,7 @@ joined on ``join_key``, and stored in the ARM casing of the price list.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 # Sizes that can never be spot: B series and promo sizes (Microsoft Learn "Use Azure Spot VMs", limitations;
 # facts of 2026-11), and whatever is no VM size at all (dedicated hosts, Basic tier, placeholders).
@@ -20,6 +20,7 @@ _NOT_COLLECTED = re.compile(
 )
 # Regions that sell (757 sizes have prices) though no subscription's list of locations has them (2026-06).
 SOLD_UNLISTED = ("swedensouth",)
+_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _ARM_CODE = re.compile(r"[a-z][a-z0-9]{0,59}")  # the longest in use has 18 characters; it becomes part of keys
 
 
@@ -48,6 +49,20 @@ def region_key(name: str) -> str:
     'westeurope'
     """
     return "".join(name.lower().split())
+
+
+def plain_field(text: str) -> str:
+    """Text for a field of a file: what a spreadsheet would take for a formula gets an apostrophe.
+
+    >>> plain_field("=1+1"), plain_field("US East")
+    ("'=1+1", 'US East')
+    """
+    return f"'{text}" if text.startswith(_OF_FORMULAS) else text
+
+
+def casing(name: str) -> Callable[[str], str]:
+    """How names are cased in files: "lower", or else as the source spells them; see ``Settings.name_casing``."""
+    return str.lower if name == "lower" else str.strip
 
 
 def split_tier(instance_type: str) -> tuple[str, str]:

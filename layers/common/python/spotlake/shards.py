@@ -53,7 +53,7 @@ class RawShard:
     """An unpacked shard with a valid header. Its rows are JSON lines that are not parsed yet."""
 
     header: ShardHeader
-    lines: bytes
+    lines: memoryview
 
 
 def encode_shard(header: ShardHeader, rows: Iterable[ShardRow]) -> bytes:
@@ -91,9 +91,10 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
         raise ShardRefusedError(key, "too_large", str(error)) from error
     except ValueError as error:
         raise ShardRefusedError(key, "truncated", type(error).__name__) from error
-    first, _, lines = text.partition(b"\n")
+    end = text.find(b"\n")
+    end = end if end >= 0 else len(text)
     try:
-        head = orjson.loads(first)
+        head = orjson.loads(text[:end])
         if not isinstance(head, dict) or head.get("schema") not in (SCHEMA, _FIRST_SCHEMA):
             raise ShardRefusedError(key, "wrong_schema", f"this code reads schemas {_FIRST_SCHEMA} and {SCHEMA}")
         if head["schema"] == _FIRST_SCHEMA:
@@ -111,9 +112,10 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
     ):
         if found != expected:
             raise ShardRefusedError(key, name, f"{found}, expected {expected}")
-    if lines.count(b"\n") != header.report.rows:
-        raise ShardRefusedError(key, "row_count", f"{lines.count(b'\n')} lines, header says {header.report.rows}")
-    return RawShard(header, lines)
+    rows = text.count(b"\n", end + 1)
+    if rows != header.report.rows:
+        raise ShardRefusedError(key, "row_count", f"{rows} lines, header says {header.report.rows}")
+    return RawShard(header, memoryview(text)[end + 1 :])
 
 
 def report_of(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: str, attempt: int) -> CollectorReport:
@@ -124,7 +126,7 @@ def report_of(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: s
 def parse_rows[Row: ShardRow](shard: RawShard, key: str, kind: type[Row]) -> list[Row]:
     """The rows of an opened shard. Raises ShardRefusedError (not_json) when a line is no row of this kind."""
     try:
-        return [kind(**orjson.loads(line)) for line in shard.lines.splitlines()]
+        return [kind(**orjson.loads(line)) for line in bytes(shard.lines).splitlines()]
     except (ValueError, TypeError) as error:
         raise ShardRefusedError(key, "not_json", "row") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,76 +45,74 @@ class ScoreAges:
         }
 
 
-def score_ages(view: View) -> tuple[ScoreAges, tuple[ScoreAges, ...]]:
-    """Compute the ages at the state's newest slot: over all counts, and for each count that was ever asked."""
-    state = view.state
-    rows = _scored_rows(view)
-    unscored = int(np.count_nonzero(view.live & (view.row < 0)))
-    by_count, all_slots = [], []
-    for place, count in enumerate(DESIRED_COUNTS):
-        last = _last_scored(view, place)[rows]
-        known = last[last > 0]
-        if len(known):
-            by_count.append(_ages(count, known, state.slot, never=len(last) - len(known) + unscored))
-            all_slots.append(known)
-    never = min((one.never for one in by_count), default=len(rows) + unscored)
-    known = np.concatenate(all_slots) if all_slots else np.empty(0, np.uint32)
-    return _ages(None, known, state.slot, never=never), tuple(by_count)
+def slots_since_scores(view: View) -> tuple[Column, ...]:
+    """By desired count: how many live workloads had their last score so many slots ago, from 0 slots on."""
+    seen, slot = view.state.workloads["seen"], view.state.slot
+    last = np.maximum(np.maximum(seen[:, :, 0], seen[:, :, 1]), seen[:, :, 2])[view.row[view.live & (view.row >= 0)]]
+    return tuple(_slots_since(of_count[of_count > 0], slot) for of_count in np.ascontiguousarray(last.T))
 
 
-def value_ages(view: View) -> ValueAgesEntry:
+def score_ages(view: View, slots: Sequence[Column]) -> tuple[ScoreAges, tuple[ScoreAges, ...]]:
+    """Compute the ages at the state's newest slot: over all counts, and for each count that was ever asked.
+
+    Args:
+        view: The workloads.
+        slots: What ``slots_since_scores`` counts.
+    """
+    live = view.live_count
+    asked = [(count, ages) for count, ages in zip(DESIRED_COUNTS, slots, strict=True) if len(ages)]
+    by_count = tuple(_ages(count, ages, never=live - int(ages.sum())) for count, ages in asked)
+    every = np.zeros(max((len(ages) for _, ages in asked), default=0), np.int64)
+    for _, ages in asked:
+        every[: len(ages)] += ages
+    return _ages(None, every, never=min((one.never for one in by_count), default=live)), by_count
+
+
+def value_ages(view: View, slots: Sequence[Column]) -> ValueAgesEntry:
     """Count the known values by the time since a source last confirmed them, at the state's newest slot.
 
     A price and an eviction rate is a value of a pair. A score is a value of a workload at one desired count.
+
+    Args:
+        view: The workloads.
+        slots: What ``slots_since_scores`` counts.
     """
     pair, pairs = view.state.pair, distinct(view.pair[view.live])
-    rows = _scored_rows(view)
-    scores = np.zeros(len(AGE_LIMITS_MINUTES) + 1, np.int64)
-    for place in range(len(DESIRED_COUNTS)):
-        last = _last_scored(view, place)[rows]
-        scores += _by_age(last[last > 0], view.state.slot)
 
     def confirmed(part: str) -> list[int]:
         known = pairs[~np.isnan(pair[part][pairs])]
-        counts: list[int] = _by_age(pair[f"{part}_confirmed"][known], view.state.slot).tolist()
-        return counts
+        return _by_age(_slots_since(pair[f"{part}_confirmed"][known], view.state.slot))
 
     return {
         "limits_minutes": list(AGE_LIMITS_MINUTES),
-        "sps": scores.tolist(),
+        "sps": [sum(numbers) for numbers in zip(*map(_by_age, slots), strict=True)],
         "price": confirmed("spot"),
         "eviction": confirmed("frequency"),
     }
 
 
-def _scored_rows(view: View) -> Column:
-    """Numbers of the live workloads that have a zone."""
-    rows: Column = view.row[view.live & (view.row >= 0)]
-    return rows
+def _slots_since(slots: Column, newest: int) -> Column:
+    """How many of the slots are so many slots old, from 0 on. Nothing is newer than the newest slot."""
+    return np.bincount(newest - slots.astype(np.int64))
 
 
-def _last_scored(view: View, place: int) -> Column:
-    """Slot of the last score of every workload at a desired count; 0: never."""
-    seen = view.state.workloads["seen"][:, place, :]
-    return np.maximum(np.maximum(seen[:, 0], seen[:, 1]), seen[:, 2])
+def _by_age(slots: Column) -> list[int]:
+    """Sums of what ``_slots_since`` counts, up to each limit and above the last one."""
+    limits = [minutes // SLOT_MINUTES + 1 for minutes in AGE_LIMITS_MINUTES]
+    return [int(part.sum()) for part in np.split(slots, limits)]
 
 
-def _by_age(slots: Column, newest: int) -> Column:
-    minutes = (newest - slots.astype(np.int64)) * SLOT_MINUTES
-    return np.bincount(np.searchsorted(AGE_LIMITS_MINUTES, minutes), minlength=len(AGE_LIMITS_MINUTES) + 1)
-
-
-def _ages(count: int | None, slots: Column, newest: int, *, never: int) -> ScoreAges:
+def _ages(count: int | None, slots: Column, *, never: int) -> ScoreAges:
     if not len(slots):
         return ScoreAges(
             desired_count=count, scored=0, never=never, median_minutes=None, p95_minutes=None, oldest_minutes=None
         )
-    number = len(slots)
-    places = sorted({(number - 1) // 2, (number - 1) // 20, 0})  # a smaller slot number is older
-    ordered = np.partition(slots, places)
+    upto = np.cumsum(slots)
+    number = int(upto[-1])
 
     def minutes(place: int) -> int:
-        return (newest - int(ordered[place])) * SLOT_MINUTES
+        """Age of the score that so many scores are older than."""
+        return int(np.searchsorted(upto, number - 1 - place, side="right")) * SLOT_MINUTES
 
     return ScoreAges(
         desired_count=count,

@@ -5,23 +5,24 @@ A shard with one impossible row is refused as a whole, because its other rows ma
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Final, Literal
+from itertools import compress
+from operator import attrgetter
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import numpy as np
 
 from spotlake.errors import ShardRefusedError
 from spotlake.merge.growing_columns import Column, GrowingColumns, distinct, first_of_each, last_of_each
+from spotlake.merge.pair_numbers import Known, Numbers, PairNumbers
 from spotlake.models import DESIRED_COUNTS, REGIONAL_ZONE, ZONE_NUMBERS, Dataset
 from spotlake.names import join_key
 from spotlake.shards import RawShard
 
 ZONES: Final = (*ZONE_NUMBERS, REGIONAL_ZONE)  # a zone's index is its code
 _PLACES = {count: place for place, count in enumerate(DESIRED_COUNTS)}
-_ZONE_CODES: dict[str | None, int] = {zone: code for code, zone in enumerate(ZONES)}
-_KEYS_KEPT = 8192  # there are 1,700 sizes
+_UNKNOWN, _NONE = -1, -2  # codes of a zone that is none of ``ZONES``, and of no zone
 type _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -40,7 +41,8 @@ class _EvictionRow(msgspec.Struct, gc=False):
     interruption_frequency: float | None = None
 
 
-_FREQUENCIES = frozenset((3.0, 2.5, 2.0, 1.5, 1.0, None))  # one a band (docs/data.md)
+_FREQUENCIES: dict[float | None, float] = {one: one for one in (3.0, 2.5, 2.0, 1.5, 1.0)}  # one a band (docs/data.md)
+_FREQUENCIES[None] = np.nan
 
 
 class _ScoreRow(msgspec.Struct, gc=False):
@@ -52,17 +54,20 @@ class _ScoreRow(msgspec.Struct, gc=False):
     score: Literal[1, 2, 3] | None = None
 
 
+type _Row = _PriceRow | _EvictionRow | _ScoreRow
+_SCORE = {None: 0, 1: 1, 2: 2, 3: 3}
 _PRICES = msgspec.json.Decoder(_PriceRow)
 _EVICTIONS = msgspec.json.Decoder(_EvictionRow)
 _SCORES = msgspec.json.Decoder(_ScoreRow)
 
 
-class _Numbers[Key](dict[Key, int]):
-    """A dictionary that numbers its keys in order of appearance."""
+class _CodesOfZones(dict[str | None, int]):
+    def __missing__(self, key: str | None) -> int:
+        return _UNKNOWN  # and not kept: anything may stand in a shard
 
-    def __missing__(self, key: Key) -> int:
-        number = self[key] = len(self)
-        return number
+
+_CODES_OF_ZONES = _CodesOfZones((zone, code) for code, zone in enumerate(ZONES))
+_CODES_OF_ZONES[None] = _NONE
 
 
 class Columns:
@@ -70,7 +75,7 @@ class Columns:
 
     Attributes:
         regions: Region code -> billing name.
-        pairs: (region, size), spelt as in the rows -> number.
+        pairs: Pairs, spelt as in the rows.
         texts: Eviction bands and physical zones -> number.
         prices: Columns pair, spot, ondemand (USD per hour; nan: unknown).
         evictions: Columns pair, band, frequency (nan: unknown).
@@ -82,13 +87,15 @@ class Columns:
     def __init__(self) -> None:
         """No rows."""
         self.regions: dict[str, str] = {}
-        self.pairs: _Numbers[tuple[str, str]] = _Numbers()
-        self.texts: _Numbers[str] = _Numbers()
+        self.pairs = PairNumbers()
+        self.texts: Numbers[str] = Numbers()
         self.prices = GrowingColumns(pair="i4", spot="f8", ondemand="f8")
         self.evictions = GrowingColumns(pair="i4", band="i4", frequency="f4")
         self.scores = GrowingColumns(pair="i4", zone="i1", physical="i4", place="i1", score="i1")
         self.unknown_zone_rows = 0
-        self._parts: tuple[list[str], Column, Column] = [], np.empty(0, np.int64), np.empty(0, object)
+        self._buildings: Known[str | None, int] = Known(lambda name: self.texts[name or ""])
+        self._join_keys: Numbers[str] = Numbers()
+        self._key_of_size = np.empty(0, np.int64)  # by number of a size: the number of its join key
 
     def read(
         self,
@@ -155,20 +162,12 @@ class Columns:
 
     def _by_region(self, numbers: Column) -> dict[str, list[str]]:
         """Region -> sizes of the pairs with these numbers."""
-        names, codes, sizes = self._parts_of_pairs()
+        names, codes = list(self.pairs.regions), self.pairs.region
+        sizes = np.array(list(self.pairs.sizes), object)
         order = numbers[np.argsort(codes[numbers], kind="stable")]
         places = np.searchsorted(codes[order], np.arange(len(names) + 1)).tolist()
         spans = zip(names, places, places[1:], strict=False)
-        return {name: sizes[order[begin:end]].tolist() for name, begin, end in spans if begin < end}
-
-    def _parts_of_pairs(self) -> tuple[list[str], Column, Column]:
-        """Names of regions; of each pair the place of its region there, and its size."""
-        if len(self._parts[1]) < len(self.pairs):
-            places: _Numbers[str] = _Numbers()
-            regions, sizes = zip(*self.pairs, strict=True)
-            codes = np.fromiter(map(places.__getitem__, regions), np.int64, len(regions))
-            self._parts = list(places), codes, np.array(sizes, object)
-        return self._parts
+        return {name: sizes[self.pairs.size[order[begin:end]]].tolist() for name, begin, end in spans if begin < end}
 
     def counts(self) -> dict[str, int]:
         """Known values, by data set. A score that several calls of one attempt brought counts once."""
@@ -180,66 +179,85 @@ class Columns:
         }
 
     def _read_prices(self, shard: RawShard, key: str, wanted: Callable[[str], bool] | None) -> None:
-        rows = _decoded(_PRICES, shard, key)
-        _check_one_region(rows, shard.header.region, key)
-        rows = _wanted(rows, wanted)
-        pairs = self.pairs
-        self.prices.add(
-            pair=[pairs[row.region, row.instance_type] for row in rows],
-            spot=[row.spot_price_usd_per_hour for row in rows],
-            ondemand=[row.ondemand_price_usd_per_hour for row in rows],
-        )
+        rows, pair = self._of_one_region(_PRICES, shard, key, wanted)
+        names = ("spot_price_usd_per_hour", "ondemand_price_usd_per_hour")
+        spot, ondemand = (list(map(attrgetter(name), rows)) for name in names)
+        self.prices.add(pair=pair, spot=spot, ondemand=ondemand)
         name = next((row.region_name for row in reversed(rows) if row.region_name), "")
         if name:
             self.regions[shard.header.region] = name
 
     def _read_evictions(self, shard: RawShard, key: str, wanted: Callable[[str], bool] | None) -> None:
-        rows = _decoded(_EVICTIONS, shard, key)
-        _check_one_region(rows, shard.header.region, key)
-        rows = _wanted(rows, wanted)
-        odd = {row.interruption_frequency for row in rows} - _FREQUENCIES
-        if odd:
-            raise ShardRefusedError(key, "bad_row", f"interruption frequency {odd.pop()}")
-        pairs, texts = self.pairs, self.texts
-        self.evictions.add(
-            pair=[pairs[row.region, row.instance_type] for row in rows],
-            band=[texts[row.eviction_band] for row in rows],
-            frequency=[row.interruption_frequency for row in rows],
-        )
+        rows, pair = self._of_one_region(_EVICTIONS, shard, key, wanted)
+        try:
+            frequency = _column(rows, "interruption_frequency", _FREQUENCIES, "f4")
+        except KeyError as error:
+            raise ShardRefusedError(key, "bad_row", f"interruption frequency {error}") from None
+        self.evictions.add(pair=pair, band=_column(rows, "eviction_band", self.texts, "i4"), frequency=frequency)
 
     def _read_scores(
         self, shard: RawShard, key: str, regions: frozenset[str] | None, wanted: Callable[[str], bool] | None
     ) -> None:
         """Drop rows without a zone, which describe no workload, and rows of an unknown zone, which are counted."""
         rows = _decoded(_SCORES, shard, key)
-        others = set() if regions is None else {row.region for row in rows} - regions
-        if others:
-            raise ShardRefusedError(key, "other_region", min(others))
-        _check_sizes({row.instance_type for row in rows}, key)
-        placed = [row for row in rows if row.zone in _ZONE_CODES]
-        unknown = sum(row.zone is not None for row in rows) - len(placed)
-        rows = _wanted(placed, wanted)
-        pairs, texts = self.pairs, self.texts
-        pair = np.array([pairs[row.region, row.instance_type] for row in rows], np.int32)
-        zone = np.array([_ZONE_CODES[row.zone] for row in rows], np.int8)
-        place = np.array([_PLACES[row.desired_count] for row in rows], np.int8)
+        region = _column(rows, "region", self.pairs.regions, "i8")
+        if regions is not None:
+            names = list(self.pairs.regions)
+            others = {names[number] for number in distinct(region).tolist()} - regions
+            if others:
+                raise ShardRefusedError(key, "other_region", min(others))
+        size = self._size(rows, key)
+        zone = _column(rows, "zone", _CODES_OF_ZONES, "i1")
+        unknown, kept = int(np.count_nonzero(zone == _UNKNOWN)), zone >= 0
+        if wanted is not None:
+            kept &= [wanted(row.instance_type) for row in rows]
+        if not kept.all():
+            rows, region, size, zone = list(compress(rows, kept.tolist())), region[kept], size[kept], zone[kept]
+        pair, place = self.pairs.of(region, size), _column(rows, "desired_count", _PLACES, "i1")
         twice = len(rows) - len(distinct(_things(pair, zone, place)))
         if twice:
             raise ShardRefusedError(key, "duplicate_row", f"{twice} scores stand twice")
-        self.scores.add(
-            pair=pair,
-            zone=zone,
-            place=place,
-            physical=[texts[row.physical_zone or ""] for row in rows],
-            score=[row.score or 0 for row in rows],
-        )
+        physical, score = _column(rows, "physical_zone", self._buildings, "i4"), _column(rows, "score", _SCORE, "i1")
+        self.scores.add(pair=pair, zone=zone, place=place, physical=physical, score=score)
         self.unknown_zone_rows += unknown
 
+    def _of_one_region[Row: (_PriceRow, _EvictionRow)](
+        self, decoder: msgspec.json.Decoder[Row], shard: RawShard, key: str, wanted: Callable[[str], bool] | None
+    ) -> tuple[list[Row], Column]:
+        """Rows of the shard's own region, and their pairs. Each size occurs once, whatever its spelling."""
+        rows = _decoded(decoder, shard, key)
+        others = set(map(attrgetter("region"), rows)) - {shard.header.region}
+        if others:
+            raise ShardRefusedError(key, "other_region", min(others))
+        size = self._size(rows, key)
+        twice = len(rows) - len(distinct(self._key_of_size[size]))
+        if twice:
+            raise ShardRefusedError(key, "duplicate_row", f"{twice} sizes stand twice")
+        if wanted is not None:
+            kept = [wanted(row.instance_type) for row in rows]
+            rows, size = list(compress(rows, kept)), size[kept]
+        return rows, self.pairs.of(np.full(len(rows), self.pairs.regions[shard.header.region]), size)
 
-def _wanted[Row: (_PriceRow, _EvictionRow, _ScoreRow)](
-    rows: list[Row], wanted: Callable[[str], bool] | None
-) -> list[Row]:
-    return rows if wanted is None else [row for row in rows if wanted(row.instance_type)]
+    def _size(self, rows: Sequence[_Row], key: str) -> Column:
+        """The number of each row's size. What is no name of a size gets none, so that it is refused again."""
+        sizes = self.pairs.sizes
+        known = len(sizes)
+        numbers = _column(rows, "instance_type", sizes, "i8")
+        new = sizes.since(known)
+        odd = [size for size in new if "_" not in size]
+        if odd:
+            for size in new:
+                del sizes[size]
+            raise ShardRefusedError(key, "bad_row", min(odd))
+        if new:
+            keys = [self._join_keys[join_key(size)] for size in new]
+            self._key_of_size = np.concatenate([self._key_of_size, keys])
+        return numbers
+
+
+def _column(rows: Sequence[_Row], name: str, values: Mapping[Any, float], kind: str) -> Column:
+    """What ``values`` has for a field of each row. No Python code runs for a row."""
+    return np.fromiter(map(values.__getitem__, map(attrgetter(name), rows)), kind, len(rows))
 
 
 def _things(pair: Column, zone: Column, place: Column) -> Column:
@@ -264,23 +282,3 @@ def _decoded[Row](decoder: msgspec.json.Decoder[Row], shard: RawShard, key: str)
         raise ShardRefusedError(key, "bad_row", str(error)) from error
     except ValueError as error:  # no JSON, or no UTF-8
         raise ShardRefusedError(key, "not_json", "row") from error
-
-
-def _check_one_region(rows: Sequence[_PriceRow] | Sequence[_EvictionRow], region: str, key: str) -> None:
-    """Rows of the shard's own region. Each size occurs once, whatever its spelling."""
-    others = {row.region for row in rows} - {region}
-    if others:
-        raise ShardRefusedError(key, "other_region", min(others))
-    sizes = {_key_of(row.instance_type) for row in rows}
-    _check_sizes(sizes, key)
-    if len(sizes) < len(rows):
-        raise ShardRefusedError(key, "duplicate_row", f"{len(rows) - len(sizes)} sizes stand twice")
-
-
-def _check_sizes(sizes: set[str], key: str) -> None:
-    odd = [size for size in sizes if "_" not in size]
-    if odd:
-        raise ShardRefusedError(key, "bad_row", min(odd))
-
-
-_key_of = functools.lru_cache(_KEYS_KEPT)(join_key)

@@ -5,7 +5,7 @@ A missing or unknown value never replaces a known value. A time says when a valu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from spotlake.merge.columns import ZONES, Columns
 from spotlake.merge.evidence import Looks, Patience, confirm, note_looks
 from spotlake.merge.forgetting import forget
 from spotlake.merge.growing_columns import Column, distinct
+from spotlake.merge.pair_numbers import Numbers, PairNumbers
 from spotlake.merge.state import MergedState
 from spotlake.models import REGIONAL_ZONE
 from spotlake.names import join_key
@@ -33,7 +34,7 @@ def fold_slot(state: MergedState, columns: Columns, slot: int, looks: Looks, pat
     """
     state.slot = max(state.slot, slot)
     state.regions |= columns.regions
-    pairs = _Pairs(state, list(columns.pairs))
+    pairs = _Pairs(state, columns.pairs)
     texts = state.text_numbers(columns.texts)
     _fold_prices(state, pairs, columns, slot)
     scored = _fold_scores(state, pairs, columns, texts, slot)
@@ -45,40 +46,55 @@ def fold_slot(state: MergedState, columns: Columns, slot: int, looks: Looks, pat
 class _Pairs:
     """Translates a run's pair numbers to those of the state. With ``added``, a new pair gets a number."""
 
-    def __init__(self, state: MergedState, named: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, state: MergedState, named: PairNumbers) -> None:
         self._state, self._named = state, named
-        exact = {pair: number for number, pair in enumerate(state.pairs())}
-        self._numbers = np.array([exact.get(pair, _NOT_THERE) for pair in named], np.int64)
-        self._by_key: dict[tuple[str, str], int] = {}
-        if _NOT_THERE in self._numbers:  # new pairs, or pairs spelt otherwise
-            self._by_key = {(region, join_key(size)): number for (region, size), number in exact.items()}
+        names = {text: number for number, text in enumerate(state.texts)}
+        keys: Numbers[str] = Numbers()
+        key_of_text = np.array([keys[join_key(one)] for one in state.texts], np.int64)
+        key_of_size = np.array([keys[join_key(one)] for one in named.sizes], np.int64)
+        region = np.array([names.setdefault(one, len(names)) for one in named.regions], np.int64)[named.region]
+        size = np.array([names.setdefault(one, len(names)) for one in named.sizes], np.int64)[named.size]
+        pair = state.pair
+        self._numbers = _places(_code(pair["region"], pair["size"]), _code(region, size))
+        self._keys = _code(region, key_of_size[named.size])
+        other = self._numbers == _NOT_THERE  # new pairs, or pairs spelt otherwise
+        if other.any():
+            known = _code(pair["region"], key_of_text[pair["size"]])
+            self._numbers[other] = _places(known, self._keys[other])
 
     def known(self, chosen: Column) -> Column:
         """State numbers of the chosen pairs of the run; -1 for a pair that the state does not have."""
-        for place, key in self._missing(chosen):
-            self._numbers[place] = self._by_key.get(key, _NOT_THERE)
-        return self._numbers[chosen]
+        numbers: Column = self._numbers[chosen]
+        return numbers
 
     def added(self, chosen: Column) -> Column:
         """State numbers of the chosen pairs of the run. Pairs that the state does not have are appended."""
-        fresh = []
-        for place, key in self._missing(chosen):
-            if key not in self._by_key:
-                self._by_key[key] = len(self._by_key)  # pairs are numbered without holes
-                fresh.append(self._named[place])
-            self._numbers[place] = self._by_key[key]
+        fresh: dict[int, int] = {}  # region and join key, as one number -> the run's pair that came first
+        missing = chosen[self._numbers[chosen] == _NOT_THERE]
+        for place, key in zip(missing.tolist(), self._keys[missing].tolist(), strict=True):
+            fresh.setdefault(key, place)
         if fresh:
-            # A size is spelt as where it came first, or it would be two partitions of the table.
-            spelt: dict[str, str] = {}
-            for _, size in (*self._state.pairs(), *fresh):
-                spelt.setdefault(join_key(size), size)
-            self._state.add_pairs((region, spelt[join_key(size)]) for region, size in fresh)
-        return self._numbers[chosen]
+            self._append(list(fresh.values()))
+            first = len(self._state.pair["region"]) - len(fresh)  # pairs are numbered without holes
+            added = _places(np.array(list(fresh)), self._keys)
+            unknown = self._numbers == _NOT_THERE
+            self._numbers[unknown] = np.where(added[unknown] == _NOT_THERE, _NOT_THERE, first + added[unknown])
+        return self.known(chosen)
 
-    def _missing(self, chosen: Column) -> Iterator[tuple[int, tuple[str, str]]]:
-        for place in dict.fromkeys(chosen[self._numbers[chosen] == _NOT_THERE].tolist()):
-            region, size = self._named[place]
-            yield place, (region, join_key(size))
+    def _append(self, places: Sequence[int]) -> None:
+        """Append pairs of the run. A size is spelt as where it came first, or it would be two partitions."""
+        state, regions, sizes = self._state, list(self._named.regions), list(self._named.sizes)
+        spelt: dict[str, str] = {}
+        for number in dict.fromkeys(state.pair["size"].tolist()):
+            spelt.setdefault(join_key(state.texts[number]), state.texts[number])
+        named = [(regions[self._named.region[place]], sizes[self._named.size[place]]) for place in places]
+        state.add_pairs((region, spelt.setdefault(join_key(size), size)) for region, size in named)
+
+
+def _code(regions: Column, others: Column) -> Column:
+    """One number for a region and something else."""
+    code: Column = regions.astype(np.int64) * 2**32 + others
+    return code
 
 
 def _fold_prices(state: MergedState, pairs: _Pairs, columns: Columns, slot: int) -> None:

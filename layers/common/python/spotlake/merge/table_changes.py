@@ -13,8 +13,9 @@ import numpy as np
 from spotlake.merge.columns import ZONES
 from spotlake.merge.evidence import shown_confirmed
 from spotlake.merge.growing_columns import Column
-from spotlake.merge.state import MergedState, slot_time
-from spotlake.merge.view import PLAIN_ZONE, View
+from spotlake.merge.matching import places_in, texts_in
+from spotlake.merge.state import slot_time
+from spotlake.merge.view import View
 from spotlake.models import DESIRED_COUNTS, NO_ZONE, SLOTS_A_DAY, Item, ItemChange, Value, to_iso
 from spotlake.names import split_tier
 from spotlake.scores.thresholds import UNKNOWN
@@ -69,13 +70,13 @@ class Changes:
         self._was_live, self._differences, self._whole = _compared(before, after)
         shown = after.live | self._was_live
         for view in begun:
-            places = _places_in(view, after)
+            places = places_in(view, after)
             self._whole = self._whole | _picked(_changed(before, view), places)
             shown = shown | _picked(view.live, places)
             del view  # before the next one is made
         if rewrite:
             # What came and went meanwhile may have an item too.
-            came = np.ones(len(shown), bool) if before is None else _places_in(before, after) < 0
+            came = np.ones(len(shown), bool) if before is None else places_in(before, after) < 0
             shown, self._whole = shown | came, np.ones(len(shown), bool)
         changed = shown & (self._whole | np.any(list(self._differences.values()), axis=0))
         self._numbers: Column = np.concatenate([np.flatnonzero(changed), len(changed) + _gone(before, after)])
@@ -126,14 +127,14 @@ def _compared(before: View | None, after: View) -> tuple[Column, _Groups, Column
     none = np.zeros(len(after.live), bool)
     if before is None or not len(before.live):
         return none, {(): none}, after.live
-    known = _places_in(before, after)
+    known = places_in(before, after)
     was_live = _picked(before.live, known)
     return was_live, _differences(before, after, known), (after.live != was_live) | (known < 0)
 
 
 def _gone(before: View | None, after: View) -> Column:
     """Live workloads of ``before`` that ``after`` does not have: it was rebuilt from later slots, or has forgotten."""
-    return np.empty(0, np.int64) if before is None else np.flatnonzero(before.live & (_places_in(after, before) < 0))
+    return np.empty(0, np.int64) if before is None else np.flatnonzero(before.live & (places_in(after, before) < 0))
 
 
 def _retired(view: View, slot: int) -> View:
@@ -156,64 +157,44 @@ def _picked(flags: Column, places: Column) -> Column:
     return picked
 
 
-def _places_in(before: View, after: View) -> Column:
-    """For each workload of ``after``: its index in ``before``, -1 for a new workload."""
-    texts = _texts_in(before.state, after.state)
-    old, new = _keys(before, texts), _keys(after, np.arange(len(after.state.texts)))
-    if np.array_equal(old, new):
-        return np.arange(len(new))
-    if not len(old):
-        return np.full(len(new), -1)
-    order = np.argsort(old)
-    places = order[np.minimum(np.searchsorted(old, new, sorter=order), len(old) - 1)]
-    return np.where(old[places] == new, places, -1)
-
-
-def _texts_in(before: MergedState, after: MergedState) -> Column:
-    """Numbers in ``after`` of the texts of ``before``; -1 for a text that ``after`` does not have."""
-    numbers = {text: number for number, text in enumerate(after.texts)}
-    return np.array([numbers.get(text, -1) for text in before.texts], np.int64)
-
-
-def _keys(view: View, texts: Column) -> Column:
-    """One number per workload for region, size and zone; ``texts`` numbers the names."""
-    pair = view.state.pair
-    keys: Column = texts[pair["region"]] * 2**32 + texts[pair["size"]]
-    return keys[view.pair] * (PLAIN_ZONE + 1) + view.zone
-
-
 def _differences(before: View, after: View, known: Column) -> _Groups:
     """By group of attributes: whether a workload's item differs. Only workloads that ``known`` has an index for."""
     old, new = before.state, after.state
-    texts = _texts_in(old, new)
-    old_pair = before.pair[known]
+    texts = texts_in(old, new)
+    old_pair = np.zeros(len(new.pair["region"]), np.int64)  # by pair of ``after``
+    old_pair[after.pair[known >= 0]] = before.pair[known[known >= 0]]
 
     def differs(name: str) -> Column:
-        now, then = new.pair[name][after.pair], old.pair[name][old_pair]
+        now, then = new.pair[name], old.pair[name][old_pair]
         other: Column = now != then
         return other & ~(np.isnan(now) & np.isnan(then)) if now.dtype.kind == "f" else other
 
     def aged(part: str) -> Column:
-        now, then = shown_confirmed(new, part)[after.pair], shown_confirmed(old, part)[old_pair]
-        other: Column = now != then
+        other: Column = shown_confirmed(new, part) != shown_confirmed(old, part)[old_pair]
         return other
 
     prices = differs("spot") | differs("ondemand") | differs("spot_began") | aged("spot")
-    bands = new.pair["band"][after.pair] != texts[old.pair["band"]][old_pair]
+    bands = new.pair["band"] != texts[old.pair["band"]][old_pair]
+    rates = differs("frequency") | differs("frequency_began") | bands | aged("frequency")
     scores = (after.t2 != before.t2[known]) | (after.t3 != before.t3[known])
     scored = (after.row >= 0) & (before.row[known] >= 0)
-    new_rows, old_rows = after.row[scored], before.row[known][scored]
+    new_rows, old_rows = _span(after.row[scored]), _span(before.row[known][scored])
     for name in ("score", "score_began"):
         scores[scored] |= (new.workloads[name][new_rows] != old.workloads[name][old_rows]).any(axis=1)
     scores[scored] |= new.workloads["physical"][new_rows] != texts[old.workloads["physical"]][old_rows]
     renamed = {code for code, name in new.regions.items() if old.regions.get(code) != name}
     is_renamed = np.array([text in renamed for text in new.texts], bool)
     return {
-        PRICE_NAMES: prices,
-        EVICTION_NAMES: differs("frequency") | differs("frequency_began") | bands | aged("frequency"),
+        PRICE_NAMES: prices[after.pair],
+        EVICTION_NAMES: rates[after.pair],
         SCORE_NAMES: scores,
         REGION_NAMES: is_renamed[new.pair["region"]][after.pair],
     }
+
+
+def _span(rows: Column) -> Column | slice:
+    """The rows, as a span that needs no copy if they are all from the first on."""
+    return slice(len(rows)) if np.array_equal(rows, np.arange(len(rows))) else rows
 
 
 def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
@@ -222,9 +203,9 @@ def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
     names = ("region", "size", "spot", "spot_began", "ondemand", "frequency", "frequency_began", "band")
     of_pair = zip(*(state.pair[name][pair].tolist() for name in names), view.savings[pair].tolist(), strict=True)
     aged = zip(*(shown_confirmed(state, part)[pair].tolist() for part in ("spot", "frequency")), strict=True)
-    own = (column[numbers].tolist() for column in (view.row, view.zone, view.live, view.t2, view.t3))
-    for values, (row, zone, live, t2, t3), (price_aged, rate_aged) in zip(
-        of_pair, zip(*own, strict=True), aged, strict=True
+    own = (column[numbers].tolist() for column in (view.zone, view.live))
+    for values, (zone, live), (price_aged, rate_aged), scored in zip(
+        of_pair, zip(*own, strict=True), aged, _score_fields(view, numbers), strict=True
     ):
         region_number, size_number, spot, spot_began, ondemand, frequency, frequency_began, band, savings = values
         region, size = state.texts[region_number], state.texts[size_number]
@@ -253,8 +234,7 @@ def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
             item["PriceConfirmedAt"] = _iso(price_aged)
         if rate_aged:
             item["IFConfirmedAt"] = _iso(rate_aged)
-        if row >= 0:
-            item |= _score_fields(state, row, t2, t3)
+        item |= scored
         if not live:
             item["RetiredAt"] = _iso(state.slot)
             item["ExpiresAt"] = int(slot_time(state.slot + writing.ttl_days * SLOTS_A_DAY).timestamp())
@@ -271,16 +251,27 @@ def _iso(slot: int) -> str:
     return to_iso(slot_time(slot))
 
 
-def _score_fields(state: MergedState, row: int, t2: int, t3: int) -> dict[str, Value]:
-    scores, began = state.workloads["score"][row].tolist(), state.workloads["score_began"][row].tolist()
-    known = {
-        count: {"s": score, "at": _iso(slot)}
-        for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
-        if score
-    }
-    fields: dict[str, Value] = {"Scores": known} if known else {}
-    fields |= {name: value for name, value in (("T2", t2), ("T3", t3)) if value != UNKNOWN}
-    physical = state.texts[int(state.workloads["physical"][row])]
-    if physical:
-        fields["PhysicalZone"] = physical
-    return fields
+def _score_fields(view: View, numbers: Column) -> Iterator[dict[str, Value]]:
+    """Scores, T2, T3 and physical zone of some workloads; none of a workload of zone N/A."""
+    rows, texts = view.row[numbers], view.state.texts
+    has_row = rows >= 0
+    names = ("score", "score_began", "physical")
+    of_rows = zip(*(view.state.workloads[name][rows[has_row]].tolist() for name in names), strict=True)
+    for is_scored, t2, t3 in zip(has_row.tolist(), view.t2[numbers].tolist(), view.t3[numbers].tolist(), strict=True):
+        fields: dict[str, Value] = {}
+        if is_scored:
+            scores, began, physical = next(of_rows)
+            known = {
+                count: {"s": score, "at": _iso(slot)}
+                for count, score, slot in zip(_COUNT_NAMES, scores, began, strict=True)
+                if score
+            }
+            if known:
+                fields["Scores"] = known
+            if t2 != UNKNOWN:
+                fields["T2"] = t2
+            if t3 != UNKNOWN:
+                fields["T3"] = t3
+            if physical:
+                fields["PhysicalZone"] = texts[physical]
+        yield fields

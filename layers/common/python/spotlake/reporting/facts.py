@@ -11,11 +11,12 @@ from typing import TypedDict
 
 from spotlake import keys
 from spotlake.errors import StoreError
-from spotlake.models import Dataset, from_iso, slot_of_run_id
-from spotlake.reporting.figures import THRESHOLDS, Figures, SnapshotFigures, compared_values, snapshot_rows
+from spotlake.models import Dataset, from_iso, run_id_of, slot_of_run_id
 from spotlake.reporting.jobs import job_ends
 from spotlake.reporting.verdict import JudgedManifest, judge
 from spotlake.run_files import CollectorEntry, Execution, Manifest, parse_execution, parse_manifest
+from spotlake.snapshot_figures import THRESHOLDS, SnapshotFigures, without_moves
+from spotlake.state.figures import read_figures
 from spotlake.stores.objects import ReadOnlyObjects
 
 _MANIFEST_FIELDS = (
@@ -176,14 +177,25 @@ def _manifest_before(objects: ReadOnlyObjects, slot_at: datetime) -> str | None:
 
 
 def _figures(objects: ReadOnlyObjects, slot_at: datetime, before_at: datetime | None) -> SnapshotFigures | None:
+    """The figures that Merge kept, if it compared with the same run; else they are counted from the snapshots."""
+    kept = read_figures(objects, slot_at)
+    figures = kept["figures"] if kept else None
+    if kept and figures and before_at is None:
+        return without_moves(figures)
+    if kept and figures and before_at and kept["before"] == run_id_of(before_at):
+        return figures
+    return _counted(objects, slot_at, before_at)
+
+
+def _counted(objects: ReadOnlyObjects, slot_at: datetime, before_at: datetime | None) -> SnapshotFigures | None:
     stored = objects.get(keys.snapshot(slot_at))
     if stored is None:
         return None
+    from spotlake.reporting.snapshots import rows_figures, snapshot_rows  # NumPy, which a new run's page needs not
+
     old = objects.get(keys.snapshot(before_at)) if before_at else None
     try:
-        before = compared_values(snapshot_rows(old.body)) if old else None
-        del old
-        return Figures(slot_at, before).read(snapshot_rows(stored.body)).to_dict()
+        return rows_figures(slot_at, snapshot_rows(stored.body), snapshot_rows(old.body) if old else None)
     except (OSError, EOFError, ValueError, csv.Error) as error:
         raise StoreError(f"a snapshot of {slot_at:%Y-%m-%d %H:%M} or before is damaged: {error}") from error
 

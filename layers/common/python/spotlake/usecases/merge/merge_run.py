@@ -8,6 +8,7 @@ The chain (``state/merged_states.py``) commits a state and names the state that 
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +19,17 @@ from spotlake.errors import ConflictError, StoreError
 from spotlake.merge.columns import Columns
 from spotlake.merge.evidence import Patience
 from spotlake.merge.fold import fold_slot
+from spotlake.merge.shown import view_figures
 from spotlake.merge.slot import SlotRead
 from spotlake.merge.state import MergedState, slot_number
 from spotlake.merge.table_changes import Changes, Writing
 from spotlake.merge.view import View
 from spotlake.models import Run
+from spotlake.names import casing
 from spotlake.planning.attempt import FIRST_FORM, Failure
 from spotlake.settings import Settings
 from spotlake.state.attempts import attempts_of, has_ended, known_record, read_record, write_end
+from spotlake.state.figures import FiguresDocument
 from spotlake.state.merged_states import REMEMBERED_RUNS, Cut, Head, MergedStates
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.workloads import Upserted, WorkloadTable
@@ -35,6 +39,7 @@ from spotlake.usecases.merge.second_witness import compare_witnesses
 from spotlake.usecases.merge.write_files import Committed, FilesWriting
 from spotlake.usecases.merge.write_manifest import Merged, write_manifest
 
+_LOG = logging.getLogger(__name__)
 _ROUNDS = 16  # one merge replaces the chain four times
 _WRITING_SECONDS = 15.0  # time kept for the files when the table takes too long
 
@@ -97,8 +102,9 @@ class _Merge:
         counts, listed = read.columns.counts(), read.columns.listed()
         committed = self._timed("fold", lambda: self._commit(read))
         read.columns = Columns()  # frees 40 MB
+        figures = self._figures(committed)
         upserted = self._timed("upsert", lambda: self._upsert(committed))
-        outputs = self._timed("write", lambda: self._write_files(committed))
+        outputs = self._timed("write", lambda: self._write_files(committed, figures))
         self.seconds["total"] = round(self.deps.monotonic() - self.began, 3)
         merged = Merged(
             run=self.run, slot=read, newest=committed.newest, rows={**counts, "merged": committed.merged},
@@ -228,7 +234,26 @@ class _Merge:
 
     # -- the files -------------------------------------------------------------------------------
 
-    def _write_files(self, committed: Committed) -> list[str]:
+    def _figures(self, committed: Committed) -> FiguresDocument | None:
+        """Figures of the own snapshot beside the one before; None where later slots follow, or it cannot be read."""
+        runs, own = committed.head.runs, committed.own
+        if own is None or own is not committed.newest:
+            return None
+        before = runs[-2] if len(runs) > 1 else None
+        try:
+            view = None if before is None else self._seen(before.key)
+        except StoreError as error:
+            _LOG.warning("no figures of the snapshot: %s", error)
+            return None
+        shown = casing(self.settings.name_casing)
+        counted = view_figures(own, view, runs[-1].desired_count, shown)
+        return {"before": before.run_id if before else None, "figures": counted}
+
+    def _seen(self, key: str) -> View:
+        """The view of a state before."""
+        return self.shown[1] if self.shown and self.shown[0] == key else self._view(self.states.load(key))
+
+    def _write_files(self, committed: Committed, figures: FiguresDocument | None) -> list[str]:
         writing = FilesWriting(
             run=self.run,
             objects=self.objects,
@@ -236,5 +261,6 @@ class _Merge:
             settings=self.settings,
             deadline=self.deps.deadline,
             committed=committed,
+            figures=figures,
         )
         return writing.write()

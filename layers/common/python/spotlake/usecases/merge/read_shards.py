@@ -108,11 +108,11 @@ def _asked(attempts: Iterable[AttemptRead]) -> dict[Key, set[str]]:
     for attempt in attempts:
         if attempt.work is None:
             continue
-        called: defaultdict[Key, set[str]] = defaultdict(set)
-        for call in attempt.work.calls():
-            for region in call.regions:
-                called[region, call.desired_count].update(call.instance_types)
+        called: defaultdict[tuple[tuple[str, ...], int], set[str]] = defaultdict(set)
+        for call in attempt.work.calls():  # many calls are through the same regions
+            called[call.regions, call.desired_count].update(call.instance_types)
         owed = attempt.work.owed_sizes()
-        for (region, count), sizes in called.items():
-            asked[region, count] |= sizes & owed.get(region, frozenset())
+        for (regions, count), sizes in called.items():
+            for region in regions:
+                asked[region, count] |= sizes & owed.get(region, frozenset())
     return {key: sizes for key, sizes in asked.items() if sizes}

@@ -13,6 +13,7 @@ from spotlake.merge.files import Files
 from spotlake.merge.view import View
 from spotlake.models import Run, slot_of_run_id
 from spotlake.settings import Settings
+from spotlake.state.figures import NOT_COUNTED, FiguresDocument, encode_figures
 from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.merge.newest_file import put_newest, write_newest_files
@@ -47,6 +48,7 @@ class FilesWriting:
         settings: Days until retirement, casing of names.
         deadline: When the process ends.
         committed: Chain and states that the files show.
+        figures: Figures of the own snapshot; None when they are not counted.
     """
 
     run: Run
@@ -55,6 +57,7 @@ class FilesWriting:
     settings: Settings
     deadline: Deadline
     committed: Committed
+    figures: FiguresDocument | None
 
     def write(self) -> list[str]:
         """Write the snapshots that are due, and the files of the newest state. Returns the written keys."""
@@ -62,12 +65,12 @@ class FilesWriting:
         head, run_id = committed.head, committed.head.runs[-1].run_id
         newest, newest_at = self._files(committed.newest), slot_of_run_id(run_id)
         if committed.own is committed.newest:
-            self._write_snapshot(self.run.slot_at, newest, self._desired_count(head), head)
+            self._write_snapshot(self.run.slot_at, newest, self._desired_count(head), head, self.figures)
         write_newest_files(self.objects, newest, newest_at, is_overtaken=lambda: self._is_overtaken(head))
         del newest
         if committed.own is not committed.newest:
             self._write_own_snapshot()
-        files = [keys.snapshot(self.run.slot_at), *keys.NEWEST_FILES]
+        files = [keys.snapshot(self.run.slot_at), keys.figures(self.run.slot_at), *keys.NEWEST_FILES]
         return [*files, *self._write_later_snapshots(head)]
 
     def _write_own_snapshot(self) -> None:
@@ -110,10 +113,14 @@ class FilesWriting:
         files = self._files(View.of(self.states.load(entry.key), self.settings.retire_after_days))
         return self._write_snapshot(slot_of_run_id(entry.run_id), files, entry.desired_count, head)
 
-    def _write_snapshot(self, slot_at: datetime, files: Files, desired_count: int, head: Head) -> str:
+    def _write_snapshot(
+        self, slot_at: datetime, files: Files, desired_count: int, head: Head, figures: FiguresDocument | None = None
+    ) -> str:
+        """Write a snapshot and its figures. Figures of an older snapshot of the slot never stay."""
         key = keys.snapshot(slot_at)
-        body = files.snapshot(slot_at, desired_count)
-        put_newest(self.objects, key, body, "application/gzip", is_overtaken=lambda: self._is_overtaken(head))
+        counted = encode_figures(slot_at, figures or NOT_COUNTED)
+        for name, body in ((key, files.snapshot(slot_at, desired_count)), (keys.figures(slot_at), counted)):
+            put_newest(self.objects, name, body, "application/gzip", is_overtaken=lambda: self._is_overtaken(head))
         return key
 
     def _desired_count(self, head: Head) -> int:

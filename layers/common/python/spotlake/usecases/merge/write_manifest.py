@@ -13,7 +13,7 @@ from spotlake import keys
 from spotlake.errors import ConflictError, StoreError
 from spotlake.events import MergeResult
 from spotlake.merge import manifest
-from spotlake.merge.ages import score_ages, value_ages
+from spotlake.merge.ages import score_ages, slots_since_scores, value_ages
 from spotlake.merge.price_findings import price_findings
 from spotlake.merge.slot import SlotRead
 from spotlake.merge.view import View
@@ -109,7 +109,8 @@ def result_of(objects: ObjectStore, run: Run) -> MergeResult:
 
 def _content(objects: ObjectStore, merged: Merged, settings: Settings, key: str) -> Manifest:
     collected = manifest.collected(merged.slot)
-    ages, by_count = score_ages(merged.newest)
+    slots = slots_since_scores(merged.newest)
+    ages, by_count = score_ages(merged.newest, slots)
     is_short = collected["status"] == "complete" and (merged.upserted.left or merged.upserted.invalid)
     return {
         "schema": MANIFEST_SCHEMA,
@@ -124,7 +125,7 @@ def _content(objects: ObjectStore, merged: Merged, settings: Settings, key: str)
         "score_age_p95_minutes": ages.p95_minutes,
         "oldest_score_age_minutes": ages.oldest_minutes,
         "unknown_zone_rows": merged.slot.unknown_zone_rows,
-        "value_ages": value_ages(merged.newest),
+        "value_ages": value_ages(merged.newest, slots),
         **price_findings(merged.slot),
         "price_witness": [one.to_dict() for one in merged.witnesses],
         "seconds": dict(merged.seconds),

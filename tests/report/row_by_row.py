@@ -1,7 +1,4 @@
-"""Counts distributions in a snapshot, and changes since the snapshot before (pure).
-
-A snapshot (docs/data.md) has 150,000 rows. The rows are counted one after the other and never kept.
-"""
+"""The figures of a snapshot counted a second way: row by row, by the texts of the fields, without NumPy."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import batched
 from operator import itemgetter
-from typing import TypedDict
+from typing import Any
 
 from spotlake.models import DESIRED_COUNTS
 
@@ -37,37 +34,6 @@ HELD_MINUTES = (0, 60, 360, 1440, 4320)
 type Row = tuple[str, ...]
 type Before = Mapping[str, tuple[str, ...]]
 type Bin = tuple[float, float, int]  # from, to, pairs
-
-
-class RegionFigures(TypedDict):
-    """One region's counts, in the order of SCORES, THRESHOLDS and FREQUENCIES; quantiles at QUANTILES.
-
-    ``moves``: value -> direction ("up", "down", "known", "unknown", "appeared") -> workloads.
-    """
-
-    name: str
-    pairs: int
-    scores: list[int]
-    t3: list[int]
-    t2: list[int]
-    frequencies: list[int]
-    spot_price: list[float] | None
-    savings: list[float] | None
-    moves: dict[str, dict[str, int]]
-
-
-class SnapshotFigures(TypedDict):
-    """What the page shows of a snapshot; ``held``: data set -> counts in the order of HELD_MINUTES.
-
-    ``left``: workloads that the snapshot before had and this one has not; None without one before.
-    """
-
-    desired_count: int | None
-    regions: dict[str, RegionFigures]
-    spot_price_histogram: list[Bin]
-    savings_histogram: list[Bin]
-    held: dict[str, list[int]]
-    left: int | None
 
 
 def snapshot_rows(body: bytes) -> Iterator[Row]:
@@ -130,7 +96,7 @@ class Figures:
                     if one != other:
                         self._moves[row[_CODE], what, _direction(one, other)] += 1
 
-    def to_dict(self) -> SnapshotFigures:
+    def to_dict(self) -> dict[str, Any]:
         """JSON: by region and in all. Counts stand in the order of SCORES, FREQUENCIES, THRESHOLDS, HELD_MINUTES."""
         pairs = list(self._pairs)
         by_region: dict[str, list[tuple[str, ...]]] = {}
@@ -149,7 +115,7 @@ class Figures:
             "left": None if self._before is None else len(self._before) - self._seen,
         }
 
-    def _region(self, code: str, pairs: list[tuple[str, ...]]) -> RegionFigures:
+    def _region(self, code: str, pairs: list[tuple[str, ...]]) -> dict[str, Any]:
         frequencies = Counter(one[4] for one in pairs)
         moves: dict[str, dict[str, int]] = {}
         for (region, what, way), number in self._moves.items():

@@ -1,0 +1,67 @@
+"""What a snapshot shows of a view, in columns, and its figures beside the view before (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from spotlake.merge.figures import Shown, count_figures
+from spotlake.merge.growing_columns import Column
+from spotlake.merge.matching import places_in
+from spotlake.merge.view import View
+from spotlake.models import DESIRED_COUNTS
+from spotlake.names import plain_field
+from spotlake.scores.thresholds import UNKNOWN
+from spotlake.snapshot_figures import SnapshotFigures
+
+
+def view_figures(view: View, before: View | None, count: int, shown: Callable[[str], str]) -> SnapshotFigures:
+    """The figures of a view.
+
+    Args:
+        view: The view that the snapshot shows.
+        before: The view that the snapshot before shows; None: nothing is compared.
+        count: Desired count of the snapshot.
+        shown: Casing of names; see ``Settings.name_casing``.
+    """
+    live = np.flatnonzero(view.live)
+    now = _shown(view, live, count, shown)
+    if before is None:
+        return count_figures(now)
+    was_live = np.flatnonzero(before.live)
+    places = np.full(len(before.live) + 1, -1)  # the last one is the place of what was not there
+    places[was_live] = np.arange(len(was_live))
+    return count_figures(now, _shown(before, was_live, count, shown).compared(), places[places_in(before, view)[live]])
+
+
+def _shown(view: View, live: Column, count: int, shown: Callable[[str], str]) -> Shown:
+    state = view.state
+    numbers = np.flatnonzero(np.bincount(view.pair[live], minlength=1))  # of the pairs
+    pair = {name: column[numbers] for name, column in state.pair.items()}
+    texts = np.flatnonzero(np.bincount(pair["region"], minlength=1))
+    codes = [state.texts[number] for number in texts.tolist()]
+    place, row = DESIRED_COUNTS.index(count), view.row[live]
+
+    def of_row(name: str) -> Column:
+        column = state.workloads[name][:, place]
+        return np.where(row >= 0, column[row] if len(column) else 0, 0)
+
+    score = of_row("score")
+    return Shown(
+        slot=state.slot,
+        desired_count=count,
+        names={plain_field(code): plain_field(shown(state.regions.get(code, code))) for code in codes},
+        codes=list(map(plain_field, codes)),
+        region=np.searchsorted(texts, pair["region"]),
+        prices=pair["spot"],
+        savings=view.savings[numbers],
+        rates=pair["frequency"],
+        price_began=pair["spot_began"],
+        rate_began=pair["frequency_began"],
+        pair=np.searchsorted(numbers, view.pair[live]),
+        score=np.where(score == 0, UNKNOWN, score),
+        t2=view.t2[live],
+        t3=view.t3[live],
+        score_began=of_row("score_began"),
+    )
