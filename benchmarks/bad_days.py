@@ -22,8 +22,7 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from benchmarks.merge.deps import merge_deps
-from benchmarks.merge.ours import Counted
+from benchmarks.merge.deps import Counted, merge_deps
 from benchmarks.merge.runs import run_at
 from spotlake import keys
 from spotlake.clock import Deadline

@@ -23,8 +23,7 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-from benchmarks.merge.deps import merge_deps
-from benchmarks.merge.ours import Counted
+from benchmarks.merge.deps import Counted, merge_deps
 from benchmarks.merge.runs import run_at
 from benchmarks.merge.world import FullWorld
 from spotlake import keys

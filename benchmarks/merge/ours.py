@@ -5,30 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from benchmarks.merge.deps import merge_deps
+from benchmarks.merge.deps import Counted, merge_deps
 from benchmarks.merge.measured import measured
 from benchmarks.merge.runs import load, run_at
 from spotlake import keys
-from spotlake.clock import Deadline
-from spotlake.models import ItemChange
-from spotlake.stores.workloads import SizedIterable, Upserted
 from spotlake.usecases.merge.merge_run import merge_run
 
 IMPORTS_CPU_SECONDS = time.process_time()
-
-
-class Counted:
-    """A table that takes every item and keeps none."""
-
-    def __init__(self) -> None:
-        """Start without any item."""
-        self.items = 0
-
-    def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:
-        """Make every item."""
-        del deadline
-        self.items = sum(1 for _ in changes)
-        return Upserted(written=self.items, done=self.items)
 
 
 def merge(source: Path, target: Path) -> int:

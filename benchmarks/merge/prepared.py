@@ -6,36 +6,37 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.merge.deps import merge_deps
+from benchmarks.merge.deps import Counted, merge_deps
 from benchmarks.merge.runs import run_at, store
 from benchmarks.merge.world import FullWorld, with_history
 from spotlake.merge.columns import ZONES
 from spotlake.merge.state import MergedState
 from spotlake.state.merged_states import MergedStates
 from spotlake.stores.objects import MemoryObjects
-from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.merge.merge_run import merge_run
 from spotlake_local.azure.world import World as AzureWorld
 
 
-def prepare(folder: Path, share: float = 1.0, azure: AzureWorld | None = None) -> None:
+def prepare(folder: Path, share: float = 1.0, azure: AzureWorld | None = None, *, for_others: bool = True) -> None:
     """Fill ``folder``: the objects of the first run merged, and the shards of the second.
 
     Args:
         folder: Empty folder.
         share: Share of the regions; a smaller share makes a small world for tests.
         azure: Another catalogue than today's.
+        for_others: Whether to write the state for other ways too; of a large world it takes gigabytes.
     """
     world, objects = FullWorld(share, azure), MemoryObjects()
     first = run_at(0)
     world.write_run(objects, first)
-    deps = merge_deps(objects, MemoryWorkloads(), first)
+    deps = merge_deps(objects, Counted(), first)
     merge_run(first, [], deps)
     state = _state_with_history(objects)
     world.change()
     world.write_run(objects, run_at(1))
     store(objects, folder / "objects")
-    write_flat(state, folder / "previous.npz")
+    if for_others:
+        write_flat(state, folder / "previous.npz")
 
 
 def _state_with_history(objects: MemoryObjects) -> MergedState:

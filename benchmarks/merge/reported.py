@@ -10,8 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.merge.deps import merge_deps
-from benchmarks.merge.ours import Counted
+from benchmarks.merge.deps import Counted, merge_deps
 from benchmarks.merge.runs import load, run_at
 from spotlake.clock import ManualClock
 from spotlake.events import ReportEvent, StepResult

@@ -66,22 +66,33 @@ class Shown:
     score_began: Column
 
     def compared(self) -> dict[str, Column]:
-        """By workload: the values that are compared between two snapshots; nan for unknown."""
-        t2, t3 = (np.where(one == UNKNOWN, np.nan, one) for one in (self.t2, self.t3))
-        columns = (self.prices[self.pair], self.rates[self.pair], t2, t3)
-        return dict(zip(COMPARED, columns, strict=True))
+        """By workload: the values that are compared between two snapshots."""
+        return compared(self.prices[self.pair], self.rates[self.pair], self.t2, self.t3)
 
 
-def count_figures(
-    shown: Shown, before: Mapping[str, Column] | None = None, places: Column | None = None
-) -> SnapshotFigures:
-    """Count all figures.
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """The workloads that a snapshot is compared with.
 
-    Args:
-        shown: The snapshot.
-        before: What ``Shown.compared`` says of the snapshot before; None: nothing is compared.
-        places: For each workload: its place in ``before``; -1 for a new workload.
+    Attributes:
+        values: What ``compared`` returns for them.
+        places: For each workload of the snapshot: its place in ``values``; -1 for a workload that was not live.
+        workloads: How many were live.
     """
+
+    values: Mapping[str, Column]
+    places: Column
+    workloads: int
+
+
+def compared(prices: Column, rates: Column, t2: Column, t3: Column) -> dict[str, Column]:
+    """By workload: the values that are compared between two snapshots; nan for unknown."""
+    reached = (np.where(one == UNKNOWN, np.nan, one) for one in (t2, t3))
+    return dict(zip(COMPARED, (prices, rates, *reached), strict=True))
+
+
+def count_figures(shown: Shown, before: Before | None = None) -> SnapshotFigures:
+    """Count all figures of a snapshot, compared with the workloads before if there are any."""
     region = shown.region[shown.pair]
     number = len(shown.codes)
     scores, t2, t3 = (
@@ -94,7 +105,7 @@ def count_figures(
     rates = _counted(shown.region, number, twice, kinds_of_rates)
     pairs = np.bincount(shown.region, minlength=number).tolist()
     prices, savings = (_quantiles(shown.region, one, number) for one in (shown.prices, shown.savings))
-    moves = _moves(shown, region, before, places)
+    moves = _moves(shown, region, before)
     regions = {
         code: RegionFigures(
             name=shown.names[code], pairs=pairs[one], scores=scores[one], t3=t3[one], t2=t2[one],
@@ -103,9 +114,7 @@ def count_figures(
         for code, one in sorted((code, one) for one, code in enumerate(shown.codes))
         if pairs[one]
     }  # fmt: skip
-    left = None
-    if before is not None and places is not None:
-        left = len(before[COMPARED[0]]) - int(np.count_nonzero(places >= 0))
+    left = None if before is None else before.workloads - int(np.count_nonzero(before.places >= 0))
     return {
         "desired_count": shown.desired_count if len(shown.pair) else None,
         "regions": regions,
@@ -149,12 +158,10 @@ def quantiles(ordered: Sequence[float]) -> list[float] | None:
     return [ordered[max(math.ceil(share * len(ordered)) - 1, 0)] for share in QUANTILES]
 
 
-def _moves(
-    shown: Shown, region: Column, before: Mapping[str, Column] | None, places: Column | None
-) -> list[dict[str, dict[str, int]]]:
+def _moves(shown: Shown, region: Column, before: Before | None) -> list[dict[str, dict[str, int]]]:
     """By region: value -> direction -> number of workloads."""
     found: list[dict[str, dict[str, int]]] = [{} for _ in shown.codes]
-    if before is None or places is None:
+    if before is None:
         return found
 
     def note(what: str, way: str, chosen: Column) -> None:
@@ -162,10 +169,10 @@ def _moves(
             if number:
                 found[one].setdefault(what, {})[way] = number
 
-    note("workload", "appeared", places < 0)
-    there = np.flatnonzero(places >= 0)
+    note("workload", "appeared", before.places < 0)
+    there = np.flatnonzero(before.places >= 0)
     for what, values in shown.compared().items():
-        now, then = values[there], before[what][places[there]]
+        now, then = values[there], before.values[what][before.places[there]]
         changed = np.flatnonzero(now != then)  # nan differs from nan
         rows, now, then = there[changed], now[changed], then[changed]
         note(what, "known", rows[np.isnan(then) & ~np.isnan(now)])
@@ -192,7 +199,7 @@ def _savings_histogram(savings: Column) -> list[Bin]:
     """(from, to, pairs) in percent."""
     step = SAVINGS_STEP_PERCENT
     bins = np.minimum(np.floor(savings[~np.isnan(savings)] / step), 100 // step - 1)
-    return [(one * step, (one + 1) * step, number) for one, number in _by_bin(bins)]
+    return [(float(one * step), float((one + 1) * step), number) for one, number in _by_bin(bins)]
 
 
 def _by_bin(bins: Column) -> Iterable[tuple[int, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spotlake.merge.figures import Shown, count_figures
+from spotlake.merge.figures import Before, Shown, compared, count_figures
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.matching import places_in
 from spotlake.merge.view import View
@@ -29,17 +29,23 @@ def view_figures(view: View, before: View | None, count: int, shown: Callable[[s
     now = _shown(view, live, count, shown)
     if before is None:
         return count_figures(now)
-    was_live = np.flatnonzero(before.live)
-    places = np.full(len(before.live) + 1, -1)  # the last one is the place of what was not there
-    places[was_live] = np.arange(len(was_live))
-    return count_figures(now, _shown(before, was_live, count, shown).compared(), places[places_in(before, view)[live]])
+    places = places_in(before, view)[live]
+    was_live = (places >= 0) & before.live[places] if len(before.live) else np.zeros(len(live), bool)
+    old = Before(values=_compared(before), places=np.where(was_live, places, -1), workloads=before.live_count)
+    return count_figures(now, old)
+
+
+def _compared(view: View) -> dict[str, Column]:
+    """By workload, live or not: the values that are compared."""
+    pair = view.state.pair
+    return compared(pair["spot"][view.pair], pair["frequency"][view.pair], view.t2, view.t3)
 
 
 def _shown(view: View, live: Column, count: int, shown: Callable[[str], str]) -> Shown:
     state = view.state
-    numbers = np.flatnonzero(np.bincount(view.pair[live], minlength=1))  # of the pairs
+    numbers, pairs = _numbered(view.pair[live])
     pair = {name: column[numbers] for name, column in state.pair.items()}
-    texts = np.flatnonzero(np.bincount(pair["region"], minlength=1))
+    texts, regions = _numbered(pair["region"])
     codes = [state.texts[number] for number in texts.tolist()]
     place, row = DESIRED_COUNTS.index(count), view.row[live]
 
@@ -53,15 +59,24 @@ def _shown(view: View, live: Column, count: int, shown: Callable[[str], str]) ->
         desired_count=count,
         names={plain_field(code): plain_field(shown(state.regions.get(code, code))) for code in codes},
         codes=list(map(plain_field, codes)),
-        region=np.searchsorted(texts, pair["region"]),
+        region=regions,
         prices=pair["spot"],
         savings=view.savings[numbers],
         rates=pair["frequency"],
         price_began=pair["spot_began"],
         rate_began=pair["frequency_began"],
-        pair=np.searchsorted(numbers, view.pair[live]),
+        pair=pairs,
         score=np.where(score == 0, UNKNOWN, score),
         t2=view.t2[live],
         t3=view.t3[live],
         score_began=of_row("score_began"),
     )
+
+
+def _numbered(numbers: Column) -> tuple[Column, Column]:
+    """The distinct numbers in order, and the place of each number there."""
+    place = np.zeros(int(numbers.max(initial=0)) + 1, np.int64)
+    place[numbers] = 1
+    distinct = np.flatnonzero(place)
+    place[distinct] = np.arange(len(distinct))
+    return distinct, place[numbers]

@@ -12,7 +12,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from spotlake.merge.figures import Shown, count_figures
+from spotlake.merge.figures import Before, Shown, count_figures
 from spotlake.merge.growing_columns import Column, GrowingColumns
 from spotlake.merge.pair_numbers import Known, Numbers
 from spotlake.merge.state import slot_number
@@ -47,7 +47,7 @@ def rows_figures(slot_at: datetime, rows: Iterable[Row], before: Iterable[Row] |
     if old is None:
         return count_figures(now.shown)
     places = np.array([old.workloads.get(name, -1) for name in now.workloads], np.int64)
-    return count_figures(now.shown, old.shown.compared(), places)
+    return count_figures(now.shown, Before(values=old.shown.compared(), places=places, workloads=len(old.workloads)))
 
 
 class _Snapshot:
