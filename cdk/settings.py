@@ -48,9 +48,9 @@ class FunctionSize:
 FUNCTION_SIZES: Mapping[str, FunctionSize] = MappingProxyType(
     {
         "plan": FunctionSize(memory_mb=512, timeout_seconds=120),
-        "sps": FunctionSize(memory_mb=192, timeout_seconds=540),
-        "price": FunctionSize(memory_mb=160, timeout_seconds=540),
-        "eviction": FunctionSize(memory_mb=160, timeout_seconds=300),
+        "sps": FunctionSize(memory_mb=192, timeout_seconds=240),
+        "price": FunctionSize(memory_mb=160, timeout_seconds=240),
+        "eviction": FunctionSize(memory_mb=160, timeout_seconds=120),
         "merge": FunctionSize(memory_mb=1024, timeout_seconds=540),
         "history": FunctionSize(memory_mb=1024, timeout_seconds=300),
         "report": FunctionSize(memory_mb=512, timeout_seconds=60),  # it needs the CPU, not the memory
@@ -151,7 +151,10 @@ class StackSettings:
         architecture: "arm64" or "x86_64", for Lambdas, their layer and the Batch machines.
         functions: Memory, time-out and reserved concurrency by function. A given value replaces that default alone.
         log_level: Log level of functions and job.
-        map_concurrency: Number of regions collected side by side (an inline Map runs at most 40; AWS quotas, 2026-11).
+        map_concurrency: Number of regions collected side by side, in all groups together (an inline Map runs at most
+            40; AWS quotas, 2026-11).
+        map_children: What collects a group of regions: an EXPRESS workflow, or a STANDARD one, which shows every step
+            in the console and costs more.
         vpc_id, subnet_ids: VPC and subnets of Batch machines; empty: a small public-only VPC of the stack.
         image_uri: URI of the full run's image; empty: the stack's own repository, which ``make image`` fills.
         image_from_dockerfile: Whether to build the image while deploying, which needs a container engine.
@@ -187,6 +190,7 @@ class StackSettings:
     )
     log_level: str = _text("INFO", "DEBUG, INFO, WARNING or ERROR", "DEBUG|INFO|WARNING|ERROR")
     map_concurrency: int = _between(20, 1, 40)
+    map_children: str = _text("EXPRESS", "EXPRESS or STANDARD", "EXPRESS|STANDARD")
     vpc_id: str = _text("", "vpc-...", r"(vpc-\w+)?")
     subnet_ids: tuple[str, ...] = _setting(
         (), _names, "subnet-..., comma separated", lambda names: all(name.startswith("subnet-") for name in names)

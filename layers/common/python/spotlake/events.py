@@ -23,7 +23,7 @@ class PlanResult(TypedDict):
 
     status: str
     run: RunJson | None
-    regions: list[str]
+    groups: list[list[str]]
     reason: NotRequired[str]
     notes: NotRequired[list[str]]
     start_full_run: NotRequired[bool]
@@ -36,10 +36,11 @@ class PlanResult(TypedDict):
 
 
 class CollectEvent(TypedDict):
-    """Event of a collector: the attempt and the region."""
+    """Event of a collector: the attempt, the region, and when the collector has to have ended (ISO, wall clock)."""
 
     run: RunJson
     region: str
+    ends_at: NotRequired[str]
 
 
 class CollectorResult(TypedDict):

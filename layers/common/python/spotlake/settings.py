@@ -67,6 +67,7 @@ class Settings:
         azure_authority_url, azure_ca_file: Another token endpoint than Microsoft's, and the certificate file of its
             authority.
         regions, instance_types: Collect only these (ARM codes; globs of ARM sizes). Empty: all.
+        region_groups: Number of groups that an attempt's regions are collected in, each as a workflow of its own.
         priority_regions, priority_instance_types: Scores of these wait half as long when quota is short.
         quota_calls: Placement-score calls per route in a window.
         quota_window_minutes: Length of the sliding window (Azure's hour, and two minutes for safety).
@@ -122,6 +123,7 @@ class Settings:
     azure_ca_file: str = _setting("", str)
     regions: tuple[str, ...] = _setting((), _names)
     instance_types: tuple[str, ...] = _setting((), _names)
+    region_groups: int = _setting(4, int, _between(1, 40))
     priority_regions: tuple[str, ...] = _setting((), _names)
     priority_instance_types: tuple[str, ...] = _setting((), _names)
     quota_calls: int = _setting(10, int, _between(1, 1000))
