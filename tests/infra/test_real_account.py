@@ -50,7 +50,7 @@ def test_only_a_merged_run_counts_as_a_run(synthesised: Synthesised) -> None:
     alarm = alarms["spotlake-azure-other-nocompleterun"]
     # Succeeded executions hold the skipped ones too.
     assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == ("CoveragePercent", "SampleCount", 1800)
-    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]}["service"] == "merge"
+    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {"service": "merge"}
     assert (alarm["Threshold"], alarm["TreatMissingData"]) == (1, "breaching")
 
 

@@ -130,9 +130,11 @@ class _Job:
         }
         write_job_record(self.services.objects, self.run, content)
         peak_mb = max(sample["Memory_MB"] for sample in samples)
-        measured = {"DurationSeconds": seconds, "PeakMemoryMb": peak_mb, "Attempts": float(attempts)}
+        measured = {"DurationSeconds": seconds, "PeakMemoryMb": peak_mb}
         rows = sum(report["rows"] or 0 for report in self.reports)
-        self.telemetry.publish({"rows": rows, "counts": self.counts}, measured=measured, region=None)
+        result = {"attempts": attempts, "rows": rows, "counts": self.counts}
+        message = f"{_SERVICE} {'failed' if error else 'done'}"
+        self.telemetry.publish(result, measured=measured, message=message, run_id=self.run.run_id)
 
 
 if __name__ == "__main__":

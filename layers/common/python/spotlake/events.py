@@ -32,6 +32,7 @@ class PlanResult(TypedDict):
     calls_waiting: NotRequired[int]
     quota_left: NotRequired[int]
     secret_days_left: NotRequired[int]
+    secret_ends_soon: NotRequired[bool]
     oldest_waiting_minutes: NotRequired[float | None]
 
 
@@ -108,6 +109,14 @@ class PricesResult(TypedDict):
     witness_disagreement_percent: float | None
 
 
+class FindingsResult(TypedDict):
+    """Part of the result of Merge: names of what needs eyes, their number, and how many of them are new."""
+
+    findings: list[str]
+    data_findings: int
+    new_findings: int
+
+
 class MergeResult(TypedDict):
     """Result of Merge: numbers of the slot's manifest, for the state machine and the metrics."""
 
@@ -132,6 +141,12 @@ class MergeResult(TypedDict):
     new_unknown_kinds: NotRequired[int]
     new_price_disagreements: NotRequired[int]
     witness_disagreement_percent: NotRequired[float | None]
+    filtered: NotRequired[bool]
+    quota_left: NotRequired[int | None]
+    refused_shards: NotRequired[int]
+    findings: NotRequired[list[str]]
+    data_findings: NotRequired[int]
+    new_findings: NotRequired[int]
     manifest_key: str
 
 

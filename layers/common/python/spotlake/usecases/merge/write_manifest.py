@@ -100,11 +100,12 @@ def result_of(objects: ObjectStore, run: Run) -> MergeResult:
         "overtaken_items", "invalid_items", "items_left", "consumed_write_units", "sps_calls", "throttled_calls",
         "stale_regions",
         "score_age_median_minutes", "score_age_p95_minutes", "oldest_score_age_minutes", "rows_difference_percent",
-        "unconfirmed_percent",
+        "unconfirmed_percent", "filtered", "quota_left",
     )  # fmt: skip
-    return cast(
-        "MergeResult", {**{name: value for name, value in content.items() if name in names}, "manifest_key": key}
-    )
+    numbers = {name: value for name, value in content.items() if name in names}
+    # A missing shard is a collector's failure, which the coverage counts; a refused one lies there and cannot be read.
+    refused = sum(one["reason"] != "missing" for one in content["refused_shards"])
+    return cast("MergeResult", {**numbers, "refused_shards": refused, "manifest_key": key})
 
 
 def _content(objects: ObjectStore, merged: Merged, settings: Settings, key: str) -> Manifest:

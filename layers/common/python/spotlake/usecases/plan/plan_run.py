@@ -106,6 +106,7 @@ class _Planning:
         result = self._result(record.run, prepared, start_full_run=self._full_run_is_due())
         if deps.secret_days_left is not None:
             result["secret_days_left"] = deps.secret_days_left
+            result["secret_ends_soon"] = deps.secret_days_left < self.deps.settings.secret_expiry_alarm_days
         return result
 
     def _result(
