@@ -16,7 +16,7 @@ from spotlake.reporting.verdict import JudgedManifest
 from spotlake.stores.objects import ReadOnlyObjects
 from spotlake.usecases.notify.notify import one_line_cause
 from spotlake_local.advice import advice
-from spotlake_local.archive import coverage_text, judged, score_ages, scores_waiting, statistics
+from spotlake_local.archive import cost_text, coverage_text, judged, score_ages, scores_waiting, statistics
 from spotlake_local.following import COLLECTING_STATES, Ended
 from spotlake_local.workspace import Workspace
 
@@ -85,6 +85,8 @@ def summarise(
             "collect": round(sum(seconds.get(name, 0.0) for name in COLLECTING_STATES), 1),
             "merge": seconds.get("Merge", 0.0),
         },
+        "cost_usd": execution["cost"]["total_usd"] if execution and "cost" in execution else None,
+        "findings": execution.get("findings", []) if execution else [],
         "peak_memory_mb": {name: one["peak_memory_mb"] for name, one in execution["functions"].items()}
         if execution
         else {},
@@ -150,6 +152,8 @@ def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "calls", f"{summary['sps_calls']:,}, {summary['throttled_calls']:,} throttled"
         yield "scores waiting", scores_waiting(summary)
         yield "score ages", score_ages(summary)
+    if summary.get("cost_usd") is not None:
+        yield "this run", cost_text(summary["cost_usd"])
     yield "seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     memory = {name: value for name, value in summary["peak_memory_mb"].items() if value is not None}
     if memory:

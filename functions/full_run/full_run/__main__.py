@@ -15,6 +15,8 @@ from datetime import timedelta
 
 from spotlake import wiring
 from spotlake.clock import Deadline
+from spotlake.costs.counting import added, counted
+from spotlake.costs.run_cost import NO_REQUESTS
 from spotlake.errors import DeadlineError, InvalidInputError, ReclaimedError, SpotlakeError
 from spotlake.memory_sampler import MemorySampler, instance_type
 from spotlake.models import Run, slot_of_run_id
@@ -127,6 +129,7 @@ class _Job:
             "memory": [*before["memory"], *samples],
             "error": type(error).__name__ if error else None,
             "cause": _said(error) if error else None,
+            "aws_requests": added(before.get("aws_requests", NO_REQUESTS), counted()),
         }
         write_job_record(self.services.objects, self.run, content)
         peak_mb = max(sample["Memory_MB"] for sample in samples)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
+from spotlake.costs.counting import Requests
 from spotlake.models import RunJson
 
 
@@ -76,6 +77,8 @@ class Measured(TypedDict, total=False):
     seconds: float
     peak_memory_mb: float
     memory_limit_mb: int
+    init_seconds: float
+    aws_requests: Requests
 
 
 class StepResult(Measured, total=False):
@@ -84,6 +87,21 @@ class StepResult(Measured, total=False):
     status: str | None
     rows: int | dict[str, int]
     error: str | None
+    counts: dict[str, int]
+
+
+class PlanStep(StepResult, total=False):
+    """Plan's result as Report reads it."""
+
+    groups: list[list[str]]
+    secret_days_left: int
+
+
+class MergeStep(StepResult, total=False):
+    """Merge's result as Report reads it."""
+
+    consumed_write_units: float
+    findings: list[str]
 
 
 class CollectorStep(StepResult):
@@ -170,9 +188,9 @@ class ReportEvent(TypedDict):
     """Event of Report: the attempt, and the results of the steps before."""
 
     run: RunJson
-    plan: StepResult
+    plan: PlanStep
     collectors: list[CollectorStep]
-    merge: StepResult
+    merge: MergeStep
 
 
 class ReportResult(TypedDict):
@@ -180,6 +198,7 @@ class ReportResult(TypedDict):
 
     status: str
     total_seconds: float
+    cost_usd: float
     released: bool
     outputs: list[str]
 

@@ -11,6 +11,8 @@ from typing import Any, NotRequired, TypedDict
 import orjson
 
 from spotlake.checked import checked
+from spotlake.costs.counting import Requests
+from spotlake.costs.run_cost import RunCost
 from spotlake.errors import StoreError
 from spotlake.price_files import Disagreements, Unconfirmed, UnknownKinds, WitnessEntry
 
@@ -191,11 +193,14 @@ class ExecutionEntry(TypedDict):
     seconds: float | None
     peak_memory_mb: float | None
     memory_limit_mb: NotRequired[float | None]
+    init_seconds: NotRequired[float | None]  # of a new process; since 0.3.0, as the next two
+    aws_requests: NotRequired[Requests | None]
+    counts: NotRequired[dict[str, int]]
     error: str | None
 
 
 class FunctionUse(TypedDict):
-    """What all invocations of one function used together."""
+    """What all invocations of one function used together; ``counts`` are sums of the invocations' own."""
 
     invocations: int
     began_at: str | None
@@ -203,6 +208,11 @@ class FunctionUse(TypedDict):
     longest_seconds: float
     peak_memory_mb: float | None
     memory_limit_mb: float | None
+    cold_starts: NotRequired[int]  # since 0.3.0, as the next four
+    init_seconds: NotRequired[float]
+    gb_seconds: NotRequired[float]
+    aws_requests: NotRequired[Requests]
+    counts: NotRequired[dict[str, int]]
 
 
 class Execution(TypedDict):
@@ -222,6 +232,10 @@ class Execution(TypedDict):
     instance_type: str | None
     functions: dict[str, FunctionUse]
     collectors: list[ExecutionEntry]
+    findings: NotRequired[list[str]]  # since 0.3.0, as the next three
+    secret_days_left: NotRequired[int | None]
+    architecture: NotRequired[str]
+    cost: NotRequired[RunCost]
 
 
 class JobRecord(TypedDict):
@@ -234,6 +248,7 @@ class JobRecord(TypedDict):
     memory: list[MemorySample]
     error: NotRequired[str | None]
     cause: NotRequired[str | None]
+    aws_requests: NotRequired[Requests]
 
 
 def parse_manifest(body: bytes, key: str) -> Manifest:

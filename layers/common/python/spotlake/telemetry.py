@@ -25,6 +25,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from spotlake.costs.counting import added, counted
 from spotlake.errors import ConfigurationError
 from spotlake.secrecy import scrub_error, scrubbed
 
@@ -218,9 +219,10 @@ def observed[Event: Json, Result: Json](
 ) -> Callable[[Handler[Event, Result]], Handler[Event, Result]]:
     """Wrap a Lambda handler: write logs and metrics, and add the measurements to its result.
 
-    The result gets ``began_at`` (ISO, UTC), ``seconds``, ``peak_memory_mb`` and ``memory_limit_mb``, and of a new
-    process ``init_seconds``: from its start until its handler was imported. An exception of the handler gets one log
-    line with class, message and recovery, and is raised unchanged, because its class is the state machine's error name.
+    The result gets ``began_at`` (ISO, UTC), ``seconds``, ``peak_memory_mb``, ``memory_limit_mb`` and ``aws_requests``,
+    and of a new process ``init_seconds``: from its start until its handler was imported. An exception of the handler
+    gets one log line with class, message and recovery, and is raised unchanged, because its class is the state
+    machine's error name.
     """
 
     def wrap(handler: Handler[Event, Result]) -> Handler[Event, Result]:
@@ -232,7 +234,7 @@ def observed[Event: Json, Result: Json](
             run_id, region = _run_and_region(event)
             names = {"run_id": run_id, "region": region, "request_id": context.aws_request_id}
             telemetry.logger.append_keys(**names, dataset=dataset)
-            memory = PeakMemory()
+            memory, sent_before = PeakMemory(), counted()
             memory.start()
             began, began_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
             cold, _process["cold"] = _process["cold"], False
@@ -252,6 +254,7 @@ def observed[Event: Json, Result: Json](
                 measures |= {
                     "seconds": round(time.monotonic() - began, 3),
                     "peak_memory_mb": round(memory.read_mb(), 1),
+                    "aws_requests": added(counted(), sent_before, -1),
                 }
                 _publish(telemetry, result, measures, {**names, "cold": cold})
             return cast("Result", {**result, **measures})

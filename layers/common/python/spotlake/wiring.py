@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
+from spotlake.costs.counting import count_requests
 from spotlake.errors import ConfigurationError
 from spotlake.models import Mode, Run
 from spotlake.settings import Settings
@@ -53,6 +54,7 @@ class Services:
         self.settings = Settings.from_environment(environment)
         self.wall = WallClock()
         self._session = boto3.Session()
+        count_requests(self._session)
 
     @functools.cached_property
     def objects(self) -> S3Objects:
@@ -222,7 +224,10 @@ class Services:
         """Dependencies of Report."""
         from spotlake.usecases.report.report_run import ReportDeps
 
-        return ReportDeps(objects=self.objects, claims=self.claims, wall=self.wall, azure=self.settings.azure_source)
+        return ReportDeps(
+            objects=self.objects, claims=self.claims, wall=self.wall, azure=self.settings.azure_source,
+            architecture="arm64" if os.uname().machine in ("aarch64", "arm64") else "x86_64",
+        )  # fmt: skip
 
     def notify_deps(self) -> NotifyDeps:
         """Dependencies of Notify."""
