@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -19,10 +21,16 @@ def merged() -> tuple[World, Run]:
     return world, run
 
 
+def written(world: World, run: Run) -> Any:
+    stored = world.objects.get(keys.execution(run.slot_at))
+    assert stored is not None
+    return orjson.loads(stored.body)
+
+
 def test_a_run_s_cost_is_the_sum_of_its_parts(merged: tuple[World, Run]) -> None:
     world, run = merged
     result = reported(world, run)
-    execution = orjson.loads(world.objects.objects[keys.execution(run.slot_at)])
+    execution = written(world, run)
     cost = execution["cost"]
     # 3.5 s with 0.5, 3 x 0.25 and 1 GB; Plan's start of 0.5 s with 0.5 GB; five invocations.
     gb_seconds = 3.5 * (0.5 + 3 * 0.25 + 1) + 0.5 * 0.5
@@ -39,12 +47,8 @@ def test_a_run_s_cost_is_the_sum_of_its_parts(merged: tuple[World, Run]) -> None
 def test_what_is_no_metric_stands_in_the_execution_s_file(merged: tuple[World, Run]) -> None:
     world, run = merged
     reported(world, run)
-    execution = orjson.loads(world.objects.objects[keys.execution(run.slot_at)])
-    assert (execution["findings"], execution["secret_days_left"], execution["architecture"]) == (
-        ["rows"],
-        None,
-        "arm64",
-    )
+    execution = written(world, run)
+    assert [execution[name] for name in ("findings", "secret_days_left", "architecture")] == [["rows"], None, "arm64"]
     price = execution["functions"]["price"]
     assert (price["cold_starts"], price["counts"]) == (0, {"requests": 2})
     assert price["aws_requests"] == {"s3_puts": 1, "s3_gets": 3, "dynamodb_writes": 7, "dynamodb_reads": 2}
