@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +20,9 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import pytest
 
+from spotlake.costs.counting import billed_as
 from spotlake.shards import open_shard
+from spotlake_local.aws.counting import by_operation, read_requests
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
 from tests.support.emulator import log_lines
@@ -70,7 +73,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(state: Path) -> dict[str, Any]:
-    done = shell("make run", STATE_DIR=str(state), TIMESTAMP="2025-12-15 10:03", **FILTERS)
+    file = str(state / "requests.jsonl")
+    done = shell("make run", STATE_DIR=str(state), TIMESTAMP="2025-12-15 10:03", SPOTLAKE_REQUESTS_FILE=file, **FILTERS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "moved to its ten-minute slot" in done.stdout
     return summary_of(state)
@@ -79,8 +83,11 @@ def first(state: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def second(state: Path, first: dict[str, Any]) -> dict[str, Any]:
     (command,) = [one for one in commands_in("README.md") if one.startswith("make run ")]
-    done = shell(command, STATE_DIR=str(state), TIMESTAMP="2025-12-15 10:10")
+    of_first = (state / "requests.jsonl").rename(state / "requests_of_first.jsonl")
+    file = str(state / "requests.jsonl")
+    done = shell(command, STATE_DIR=str(state), TIMESTAMP="2025-12-15 10:10", SPOTLAKE_REQUESTS_FILE=file)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert of_first.stat().st_size > 0
     return summary_of(state)
 
 
@@ -252,6 +259,49 @@ def test_every_function_wrote_its_metrics_and_its_memory_is_the_processs_own(
             metrics = {one["Name"] for one in directive["Metrics"]}
             assert OF_ALL <= metrics <= METRICS[service] | OF_ALL
         assert any(METRICS[service] | OF_ALL <= set(record) for record in records), service  # a full run plans no call
+
+
+def billed(operations: dict[str, int]) -> Counter[str]:
+    """Requests by the class that AWS bills."""
+    found: Counter[str] = Counter()
+    for operation, number in operations.items():
+        found[billed_as(*operation.split(" ")) or "free"] += number
+    return found
+
+
+def test_a_run_asks_of_aws_what_benchmarks_counts_json_says(state: Path, second: dict[str, Any]) -> None:
+    """A run that asks more costs more: `python -m benchmarks.counts` counts it again, for docs/costs.md."""
+    sent, _ = read_requests(state / "requests.jsonl")
+    now = billed(by_operation(one for one in sent if one.service in ("s3", "dynamodb")))
+    known = orjson.loads((ROOT / "benchmarks/counts.json").read_bytes())["small"]
+    before = billed(known["operations"])
+    for kind in ("s3_puts", "s3_gets", "dynamodb_reads"):
+        assert now[kind] == pytest.approx(before[kind], rel=0.02), kind
+    # A query waits for its turn at Resource Graph, and asks again when another region was quicker.
+    assert now["dynamodb_writes"] == pytest.approx(before["dynamodb_writes"], abs=8)
+    written = sum(1 for one in sent if one.operation == "BatchExecuteStatement")
+    assert written <= 1.02 * known["operations"]["dynamodb BatchExecuteStatement"]
+
+
+def test_the_functions_count_the_requests_that_the_emulated_aws_gets(state: Path, second: dict[str, Any]) -> None:
+    """Two counts of the same: botocore's events in each process, and the emulated AWS's door."""
+    with EmulatedAws.start(state / "aws", lambda_python=lambda_python(ROOT)) as aws:
+        logs = cast("CloudWatchLogsClient", aws.client("logs"))
+        lines = []
+        for service in METRICS:
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/spotlake-azure-test-{service}"
+            )
+            lines += [event["message"] for page in pages for event in page["events"]]
+    records = [orjson.loads(line) for line in lines if line.startswith('{"_aws"')]
+    said: Counter[str] = Counter()
+    for record in records:
+        if record.get("run_id", second["run_id"]) == second["run_id"] and "aws_requests" in record:
+            said.update(record["aws_requests"])
+    sent, _ = read_requests(state / "requests.jsonl")
+    seen = billed(by_operation(one for one in sent if one.service in ("s3", "dynamodb")))
+    for kind in ("s3_puts", "s3_gets", "dynamodb_reads", "dynamodb_writes"):
+        assert said[kind] == pytest.approx(seen[kind], rel=0.1), kind
 
 
 def test_the_table_holds_an_item_a_row(state: Path, second: dict[str, Any]) -> None:

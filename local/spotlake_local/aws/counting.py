@@ -19,10 +19,11 @@ _SCOPE = re.compile(rb"Credential=([^/,\s]*)/\d+/[^/]*/([a-z0-9-]+)/aws4_request
 
 @dataclass(frozen=True)
 class Sent:
-    """A request: its service ("s3"), its operation ("GetObject"), and the bytes of its body."""
+    """A request: its service ("s3"), its operation ("GetObject"), its path, and the bytes of its body."""
 
     service: str
     operation: str
+    path: str
     bytes_sent: int
 
 
@@ -43,7 +44,8 @@ class RequestFile:
         line = {
             "service": service,
             "operation": _operation(service, scope, headers),
-            "bytes_sent": int(headers.get(b"content-length", b"0") or 0),
+            "path": scope["path"],
+            "bytes_sent": int(headers.get(b"x-amz-decoded-content-length") or headers.get(b"content-length") or 0),
         }
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

@@ -101,6 +101,7 @@ class MergeStep(StepResult, total=False):
     """Merge's result as Report reads it."""
 
     consumed_write_units: float
+    changed_rows: int
     findings: list[str]
 
 

@@ -232,7 +232,9 @@ class Execution(TypedDict):
     instance_type: str | None
     functions: dict[str, FunctionUse]
     collectors: list[ExecutionEntry]
-    findings: NotRequired[list[str]]  # since 0.3.0, as the next three
+    findings: NotRequired[list[str]]  # since 0.3.0, as the next five
+    changed_rows: NotRequired[int]
+    merged_rows: NotRequired[int]
     secret_days_left: NotRequired[int | None]
     architecture: NotRequired[str]
     cost: NotRequired[RunCost]

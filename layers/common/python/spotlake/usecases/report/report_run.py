@@ -146,6 +146,8 @@ def _execution(
         "total_seconds": round((finished_at - run.started_at).total_seconds(), 3),
         "instance_type": job["instance_type"] if job else None,
         "findings": merge.get("findings", []),
+        "changed_rows": merge.get("changed_rows", 0),
+        "merged_rows": rows.get("merged", 0) if isinstance(rows := merge.get("rows"), dict) else 0,
         "secret_days_left": event["plan"].get("secret_days_left"),
         "cost": cost,
         "functions": functions | ({"full_run": _job_use(job)} if job else {}),
