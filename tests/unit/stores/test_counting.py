@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
 from spotlake.costs.counting import added, count_requests, counted
@@ -22,7 +23,7 @@ class Answer:
 
     def __call__(self, request: Any, **_: Any) -> AWSResponse:
         raw: Any = type("Raw", (), {"stream": lambda *_, **__: iter([b""]), "read": lambda *_: b"", "headers": {}})()
-        return AWSResponse(request.url, self.status, {"content-length": "0"}, raw)
+        return AWSResponse(request.url, self.status, HTTPHeaders(), raw)
 
 
 @pytest.mark.parametrize(("status", "attempts"), [(200, 1), (500, 3)])
