@@ -13,6 +13,7 @@ from spotlake import keys
 from spotlake.models import run_id_of, slot_of_run_id
 from spotlake.reporting.jobs import job_record_keys
 from spotlake.reporting.verdict import JudgedManifest
+from spotlake.run_files import Execution
 from spotlake.stores.objects import ReadOnlyObjects
 from spotlake.usecases.notify.notify import one_line_cause
 from spotlake_local.advice import advice
@@ -85,11 +86,7 @@ def summarise(
             "collect": round(sum(seconds.get(name, 0.0) for name in COLLECTING_STATES), 1),
             "merge": seconds.get("Merge", 0.0),
         },
-        "cost_usd": execution["cost"]["total_usd"] if execution and "cost" in execution else None,
-        "findings": execution.get("findings", []) if execution else [],
-        "peak_memory_mb": {name: one["peak_memory_mb"] for name, one in execution["functions"].items()}
-        if execution
-        else {},
+        **_used(execution),
         "outputs": [
             *(manifest["outputs"] if manifest else []),
             *(_present(objects, _report_keys(slot_at)) if execution else []),
@@ -97,6 +94,17 @@ def summarise(
         ],
         **_failure(ended, manifest),
         "full_run": None if beside is None else {"status": beside.status.lower(), **_failure(beside, manifest)},
+    }
+
+
+def _used(execution: Execution | None) -> dict[str, Any]:
+    """Cost, findings and memory of a run; without its statistics nothing is known of them."""
+    if execution is None:
+        return {"cost_usd": None, "findings": [], "peak_memory_mb": {}}
+    return {
+        "cost_usd": execution["cost"]["total_usd"] if "cost" in execution else None,
+        "findings": execution.get("findings", []),
+        "peak_memory_mb": {name: one["peak_memory_mb"] for name, one in execution["functions"].items()},
     }
 
 

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import pytest
 
-from spotlake.costs.counting import billed_as
 from spotlake.shards import open_shard
 from spotlake_local.aws.counting import by_operation, read_requests
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
 from tests.support.emulator import log_lines
+from tests.support.processes import holders_of, processes_of
+from tests.support.published import METRICS, OF_ALL, billed
 from tests.support.shards import parsed_rows
 
 if TYPE_CHECKING:
@@ -222,15 +223,6 @@ def test_docs_data_md_names_every_field_that_was_written(state: Path, second: di
     assert written - described == set()
 
 
-# Metrics of each function besides those that every entry point has (docs/data.md).
-METRICS: dict[str, set[str]] = {
-    **{name: set() for name in ("sps", "price", "eviction", "history", "report", "notify")},
-    "plan": {"QuotaLeft"},
-    "merge": {"CoveragePercent", "StaleRegions", "OldestScoreAgeMinutes", "ItemsLeft", "DataFindings", "NewFindings"},
-}
-OF_ALL = {"DurationSeconds", "PeakMemoryMb"}
-
-
 def test_every_function_wrote_its_metrics_and_its_memory_is_the_processs_own(
     state: Path, second: dict[str, Any]
 ) -> None:
@@ -259,14 +251,6 @@ def test_every_function_wrote_its_metrics_and_its_memory_is_the_processs_own(
             metrics = {one["Name"] for one in directive["Metrics"]}
             assert OF_ALL <= metrics <= METRICS[service] | OF_ALL
         assert any(METRICS[service] | OF_ALL <= set(record) for record in records), service  # a full run plans no call
-
-
-def billed(operations: dict[str, int]) -> Counter[str]:
-    """Requests by the class that AWS bills."""
-    found: Counter[str] = Counter()
-    for operation, number in operations.items():
-        found[billed_as(*operation.split(" ")) or "free"] += number
-    return found
 
 
 def test_a_run_asks_of_aws_what_benchmarks_counts_json_says(state: Path, second: dict[str, Any]) -> None:
@@ -333,30 +317,6 @@ def test_a_wrong_value_is_refused_with_field_value_and_way_out(
     assert value in done.stderr
     assert allowed in done.stderr
     assert not (tmp_path / "state").exists()
-
-
-def processes_of(state: Path) -> list[str]:
-    """Command lines and environments that name the state folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                seen = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if str(state).encode() in seen:
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
-    return found
-
-
-def holders_of(file: Path) -> int:
-    """How many processes have a file open."""
-    found = set()
-    for one in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):  # closed, or ended, meanwhile
-            if one.readlink() == file:
-                found.add(one.parts[2])
-    return len(found)
 
 
 def wait_for(condition: Any, seconds: float = 60.0) -> bool:

@@ -16,7 +16,7 @@ from cdk.settings import COLLECTORS, FUNCTION_SIZES
 from spotlake.costs.counting import billed_as
 from spotlake.costs.run_cost import STATES_OF_A_RUN
 from spotlake_local.workspace import ROOT
-from tests.end_to_end.test_make_run import METRICS as PUBLISHED
+from tests.support.published import METRICS as PUBLISHED
 
 RUNS = 30 * 143
 EACH = {"s3_puts": 1, "s3_gets": 2, "dynamodb_writes": 3, "dynamodb_reads": 4}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from spotlake.telemetry import ANY_FUNCTION, NAMESPACE
-from tests.end_to_end.test_make_run import METRICS, OF_ALL  # held there against what a run writes
 from tests.infra.conftest import Synthesised
 from tests.infra.templates import Template
+from tests.support.published import METRICS, OF_ALL  # held there against what a run writes
 
 PROBLEMS = {"SignInProblems", "NearMemoryLimit", "NearTimeout"}  # tests/unit/test_telemetry.py makes each of them
 OF_WHOLE_RUNS = {"RowsDifferencePercent"}  # a day before is needed
