@@ -52,12 +52,9 @@ _LOG_OVERHEAD_BYTES = 26  # of each event, which CloudWatch Logs adds (PutLogEve
 
 
 class OfFunction(TypedDict):
-    """One function in a run: its invocations, what all of them asked, their seconds, and those of new processes."""
+    """One function in a run: its invocations, and what all of them asked. Seconds of a busy machine say nothing."""
 
     invocations: int
-    cold_starts: int
-    seconds: float
-    init_seconds: float
     requests: Requests
 
 
@@ -71,7 +68,6 @@ class Counts(TypedDict):
     children: int
     operations: dict[str, int]
     functions: dict[str, OfFunction]
-    collection_seconds: float
     items_written: int
     write_units: float
     score_calls: int
@@ -154,14 +150,10 @@ def _counts(workspace: Workspace, run: CountedRun, sent: list[Sent]) -> Counts:
         "functions": {
             name: {
                 "invocations": one["invocations"],
-                "cold_starts": one["cold_starts"],
-                "seconds": one["seconds"],
-                "init_seconds": one["init_seconds"],
                 "requests": one["aws_requests"],
             }
             for name, one in execution["functions"].items()
         },
-        "collection_seconds": execution["collection_seconds"],
         "items_written": manifest["written_items"],
         "write_units": manifest["consumed_write_units"],
         "score_calls": manifest["sps_calls"],

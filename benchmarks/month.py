@@ -45,7 +45,7 @@ class Usage:
         every: Collector -> n: the listing is due in every n-th run.
         workloads: Number of workloads in the merged state.
         changed_share: Assumed: share of the workloads whose item is written in a run.
-        provisioned_units: Units of the workload table that are paid by the hour; 0: paid by request.
+        write_units, read_units: Units of the workload table that are paid by the hour; writes 0: paid by request.
         months_kept: Age of the archive in months.
         full_run_hours: Assumed: machine time of one full run a day.
     """
@@ -66,7 +66,8 @@ class Usage:
     every: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COLLECTORS, 1))
     workloads: int = COUNTS["full"]["rows"]
     changed_share: float = 0.02
-    provisioned_units: int = 0
+    write_units: int = 0
+    read_units: int = 5
     months_kept: int = 1
     full_run_hours: float = 0.75
 
@@ -203,10 +204,11 @@ def _dynamodb(usage: Usage) -> Line:
     reads = usage.runs * requests["dynamodb_reads"] * prices.DYNAMODB_READ
     writes = usage.runs * requests["dynamodb_writes"] * prices.DYNAMODB_WRITE
     free = min(gb, prices.FREE["dynamodb_gb"]) * prices.DYNAMODB_GB_MONTH
-    if usage.provisioned_units:
-        hour = usage.provisioned_units * HOURS
-        table = hour * (prices.DYNAMODB_PROVISIONED_WRITE_HOUR + prices.DYNAMODB_PROVISIONED_READ_HOUR)
-        free += table * min(1.0, prices.FREE["dynamodb_provisioned_writes"] / usage.provisioned_units)
+    if usage.write_units:
+        write, read = HOURS * prices.DYNAMODB_PROVISIONED_WRITE_HOUR, HOURS * prices.DYNAMODB_PROVISIONED_READ_HOUR
+        table = usage.write_units * write + usage.read_units * read
+        free += min(usage.write_units, prices.FREE["dynamodb_provisioned_writes"]) * write
+        free += min(usage.read_units, prices.FREE["dynamodb_provisioned_reads"]) * read
     else:
         table = usage.runs * usage.workloads * usage.changed_share * prices.DYNAMODB_WRITE
     return Line("DynamoDB", table + writes + reads + stored + backup, free)

@@ -125,9 +125,9 @@ def test_the_table_is_paid_by_changed_item_or_by_the_hour(usage: Usage) -> None:
     paid, free = line(usage, "DynamoDB")
     assert paid == pytest.approx(control + stored + RUNS * 1_000_000 * 0.02 * 0.625e-6)
     assert free == pytest.approx(0.25)
-    paid, free = line(replace(usage, provisioned_units=50), "DynamoDB")
-    assert paid == pytest.approx(control + stored + 50 * 720 * 0.00078)
-    assert free == pytest.approx(0.25 + 25 * 720 * 0.00078)
+    paid, free = line(replace(usage, write_units=50, read_units=5), "DynamoDB")
+    assert paid == pytest.approx(control + stored + 50 * 720 * 0.00065 + 5 * 720 * 0.00013)
+    assert free == pytest.approx(0.25 + 25 * 720 * 0.00065 + 5 * 720 * 0.00013)
 
 
 def test_logs_metrics_alarms_and_the_rest(usage: Usage) -> None:
