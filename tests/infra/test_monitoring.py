@@ -66,6 +66,8 @@ def test_metrics_and_alarms_are_few_because_each_costs(synthesised: Synthesised,
     assert of_functions + len(METRICS["merge"] | OF_WHOLE_RUNS | METRICS["plan"] | PROBLEMS) <= MOST_METRICS
     alarms = getattr(synthesised, stage).of_type("AWS::CloudWatch::Alarm").values()
     assert len(alarms) <= MOST_ALARMS
+    watched = {one["MetricName"] for one in alarms if one["Namespace"] == NAMESPACE}
+    assert watched - {"CoveragePercent"} == PROBLEMS | {"NewFindings"}  # the former with the schedule alone
     assert all("Metrics" not in one for one in alarms)  # an alarm on an expression is billed for each metric in it
 
 
