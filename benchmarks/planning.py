@@ -52,11 +52,11 @@ def cases(pairs: Sizes, effort_seconds: Sequence[float]) -> Iterator[Case]:
         name, most_calls = f"whole catalogue, effort {effort:g} s", 1_728 if effort >= 60 else 1_735
         yield Case(name=name, pairs=pairs, most_calls=most_calls, most_seconds=effort * 1.2, effort_seconds=effort)
     for percent, most_ratio in ((1, 1.03), (5, 1.05), (20, 0.0)):
-        ragged = _without(pairs, percent)
+        ragged = without(pairs, percent)
         most_calls = int(most_ratio * lower_bound(ragged)) if most_ratio else 1_690
         yield Case(name=f"{percent} % left out", pairs=ragged, most_calls=most_calls, most_seconds=10)
     yesterday = cover_pairs(pairs).blocks
-    lost = _without(pairs, 5)
+    lost = without(pairs, 5)
     yield Case(
         name="5 % left out, from yesterday", pairs=lost, most_calls=len(yesterday), most_seconds=10, start=yesterday
     )
@@ -69,7 +69,8 @@ def cases(pairs: Sizes, effort_seconds: Sequence[float]) -> Iterator[Case]:
         yield Case(name=name, pairs=part, most_calls=int(1.01 * lower_bound(part)), most_seconds=10)
 
 
-def _without(pairs: Sizes, percent: int) -> Sizes:
+def without(pairs: Sizes, percent: int) -> Sizes:
+    """The pairs without so many percent of them, chosen at random: the same ones every time."""
     every = sorted((region, size) for region, sizes in pairs.items() for size in sizes)
     gone = set(Random(_SEED).sample(every, len(every) * percent // 100))  # noqa: S311 - the same pairs every time
     return {region: {size for size in sizes if (region, size) not in gone} for region, sizes in pairs.items()}

@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from constructs import IConstruct
 
 _EXECUTIONS = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{}-collector:*"
+_CHILDREN = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{}-collector/regions:*"
 _REVISIONS = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job-definition/{}-collection-job:*"
 _JOBS = "arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*"
 _INSTANCE_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
@@ -56,6 +57,16 @@ def acknowledge_all(stack: cdk.Stack) -> None:
             "Workflow/Role",
             f"IAM5[Resource::{_REVISIONS.format(stack.stack_name)}]",
             "Revisions of this job definition have numbers that are not known before",
+        ),
+        (
+            "Workflow/Role",
+            f"IAM5[Resource::{_EXECUTIONS.format(stack.stack_name)}]",
+            "Executions of this state machine have names that are not known before",
+        ),
+        (
+            "Workflow/Role",
+            f"IAM5[Resource::{_CHILDREN.format(stack.stack_name)}]",
+            "Children of the distributed Map have names that Step Functions gives them",
         ),
         ("Workflow/Role", f"IAM5[Resource::{_JOBS}]", "Jobs have names that Batch gives them"),
     )

@@ -48,9 +48,9 @@ class FunctionSize:
 FUNCTION_SIZES: Mapping[str, FunctionSize] = MappingProxyType(
     {
         "plan": FunctionSize(memory_mb=512, timeout_seconds=120),
-        "sps": FunctionSize(memory_mb=256, timeout_seconds=540),
-        "price": FunctionSize(memory_mb=256, timeout_seconds=540),
-        "eviction": FunctionSize(memory_mb=256, timeout_seconds=300),
+        "sps": FunctionSize(memory_mb=192, timeout_seconds=240),
+        "price": FunctionSize(memory_mb=160, timeout_seconds=240),
+        "eviction": FunctionSize(memory_mb=160, timeout_seconds=120),
         "merge": FunctionSize(memory_mb=1024, timeout_seconds=540),
         "history": FunctionSize(memory_mb=1024, timeout_seconds=300),
         "report": FunctionSize(memory_mb=512, timeout_seconds=60),  # it needs the CPU, not the memory
@@ -144,13 +144,17 @@ class StackSettings:
         create_bucket, create_table, create_control_table: False: use an existing bucket, workload table or control
             table of that name, without changing it.
         deletion_protection: Whether the tables are protected from deletion.
+        table_write_units, table_read_units: Provisioned units of the workload table; writes 0: pay by request.
         aws_region: AWS region; empty: that of the credentials at deploy time.
         schedule_enabled: Whether a run starts every ten minutes.
         schedule_expression: Expression of EventBridge Scheduler, in UTC.
         architecture: "arm64" or "x86_64", for Lambdas, their layer and the Batch machines.
         functions: Memory, time-out and reserved concurrency by function. A given value replaces that default alone.
         log_level: Log level of functions and job.
-        map_concurrency: Number of regions collected side by side (an inline Map runs at most 40; AWS quotas, 2026-11).
+        map_concurrency: Number of regions collected side by side, in all groups together (an inline Map runs at most
+            40; AWS quotas, 2026-11).
+        map_children: What collects a group of regions: an EXPRESS workflow, or a STANDARD one, which shows every step
+            in the console and costs more.
         vpc_id, subnet_ids: VPC and subnets of Batch machines; empty: a small public-only VPC of the stack.
         image_uri: URI of the full run's image; empty: the stack's own repository, which ``make image`` fills.
         image_from_dockerfile: Whether to build the image while deploying, which needs a container engine.
@@ -171,6 +175,8 @@ class StackSettings:
     create_table: bool = _switch(default=True)
     create_control_table: bool = _switch(default=True)
     deletion_protection: bool = _switch(default=True)
+    table_write_units: int = _between(0, 0, 40_000)  # DynamoDB quotas of a table, 2026-11
+    table_read_units: int = _between(5, 1, 40_000)
     aws_region: str = _text("", "an AWS region", rf"({_REGION})?")
     schedule_enabled: bool = _switch(default=False)
     schedule_expression: str = _text("cron(0/10 * * * ? *)", "cron(six fields) or rate(10 minutes)", _SCHEDULE)
@@ -184,6 +190,7 @@ class StackSettings:
     )
     log_level: str = _text("INFO", "DEBUG, INFO, WARNING or ERROR", "DEBUG|INFO|WARNING|ERROR")
     map_concurrency: int = _between(20, 1, 40)
+    map_children: str = _text("EXPRESS", "EXPRESS or STANDARD", "EXPRESS|STANDARD")
     vpc_id: str = _text("", "vpc-...", r"(vpc-\w+)?")
     subnet_ids: tuple[str, ...] = _setting(
         (), _names, "subnet-..., comma separated", lambda names: all(name.startswith("subnet-") for name in names)

@@ -10,11 +10,13 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk.constructs.functions import Functions
-from cdk.constructs.metrics import DATASETS, DURATION_PERCENT, MEMORY_PERCENT, SLOT, own_metric
-from cdk.settings import FUNCTION_SIZES, StackSettings
+from cdk.constructs.metrics import SLOT, own_metric
+from cdk.settings import COLLECTORS, FUNCTION_SIZES, StackSettings
+from spotlake.telemetry import DURATION_PERCENT, MEMORY_PERCENT
 
 _WIDTH = 24
 _RED = "#d13212"
+_GROUPS = {"full_run": "batch"}  # the folder of its log group; the others are functions
 
 
 class HealthDashboard(Construct):
@@ -56,12 +58,14 @@ class HealthDashboard(Construct):
     def _now(self) -> list[cloudwatch.IWidget]:
         hour = cdk.Duration.hours(1)
         values = {
-            "Runs that ended well, last hour": self._machine.metric_succeeded(period=hour, statistic="Sum"),
-            "Runs that failed, last hour": self._machine.metric_failed(period=hour, statistic="Sum"),
+            "Ended well, last hour": self._machine.metric_succeeded(period=hour, statistic="Sum"),
+            "Failed, last hour": self._machine.metric_failed(period=hour, statistic="Sum"),
+            "Findings in the data": own_metric("DataFindings", "merge", "Maximum"),
             "Coverage, percent of the plan": own_metric("CoveragePercent", "merge", "Minimum"),
             "Oldest score, minutes": own_metric("OldestScoreAgeMinutes", "merge", "Maximum"),
             "Regions with old data": own_metric("StaleRegions", "merge", "Maximum"),
-            "Score calls left in the quota": own_metric("QuotaLeft", "plan", "Minimum"),
+            "Items the table lacks": own_metric("ItemsLeft", "merge", "Maximum"),
+            "Score calls left": own_metric("QuotaLeft", "plan", "Minimum"),
         }
         return [
             cloudwatch.SingleValueWidget(title=title, metrics=[metric], width=_WIDTH // len(values), height=4)
@@ -69,19 +73,13 @@ class HealthDashboard(Construct):
         ]
 
     def _data(self) -> list[cloudwatch.IWidget]:
-        running = self._settings.running
+        rows = ("result.rows.sps", "result.rows.price", "result.rows.eviction")
         return [
-            _graph(
-                "Rows of each data set, of a run (a full run's all together)",
-                [
-                    *(own_metric("Rows", service, "Sum", label=dataset) for service, dataset in DATASETS.items()),
-                    own_metric("Rows", "full_run", "Sum", label="full run"),
-                ],
-            ),
+            self._lines("Rows of each data set, of a run", ["merge"], "max", rows),
             _graph(
                 "Rows, percent away from the day before",
                 [own_metric("RowsDifferencePercent", "merge", "Maximum", label="of the data set that differs most")],
-                limit=running.rows_alarm_percent,
+                limit=self._settings.running.rows_alarm_percent,
             ),
             _graph(
                 "How old: oldest score in minutes, regions with old data",
@@ -93,6 +91,7 @@ class HealthDashboard(Construct):
         ]
 
     def _limits(self) -> list[cloudwatch.IWidget]:
+        refused = ("result.counts.throttles", "result.counts.retries", "result.counts.invalid_rows")
         return [
             _graph(
                 "Duration, percent of each function's time-out",
@@ -101,58 +100,55 @@ class HealthDashboard(Construct):
             ),
             _graph(
                 "Peak memory, percent of what each function has",
-                [own_metric("PeakMemoryPercent", name, "Maximum", label=name) for name in FUNCTION_SIZES],
+                [self._memory_percent(name) for name in FUNCTION_SIZES],
                 limit=MEMORY_PERCENT,
             ),
-            _graph(
-                "Refusals: throttles, retries, refused sign-ins, rows that cannot be",
-                [
-                    own_metric(metric, service, "Sum", label=f"{service}: {metric}")
-                    for metric in ("Throttles", "Retries", "SignInFailures", "InvalidRows")
-                    for service in DATASETS
-                ],
-            ),
+            self._lines("Refusals: throttles, retries, rows that cannot be", COLLECTORS, "sum", refused),
         ]
 
     def _duration_percent(self, name: str) -> cloudwatch.IMetric:
+        # Lambda's own metric costs nothing, and knows invocations that were stopped at their time-out.
         duration = self._functions.by_name[name].metric_duration(period=SLOT, statistic="Maximum")
         milliseconds = self._settings.functions[name].timeout_seconds * 1000
-        return cloudwatch.MathExpression(
-            expression=f"100 * {name} / {milliseconds}", using_metrics={name: duration}, label=name, period=SLOT
-        )
+        return _percent(name, duration, milliseconds)
+
+    def _memory_percent(self, name: str) -> cloudwatch.IMetric:
+        peak = own_metric("PeakMemoryMb", name, "Maximum")
+        return _percent(name, peak, self._settings.functions[name].memory_mb)
 
     def _full_run(self) -> list[cloudwatch.IWidget]:
-        metrics = {
-            "Full run: seconds": ("DurationSeconds", "Maximum"),
-            "Full run: peak memory, MB": ("PeakMemoryMb", "Maximum"),
-            "Full run: attempts (a machine was taken away at each but the last)": ("Attempts", "Maximum"),
-        }
+        metrics = {"Full run: seconds": "DurationSeconds", "Full run: peak memory, MB": "PeakMemoryMb"}
+        attempts = "Full run: attempts (a machine was taken away at each but the last)"
         return [
-            _graph(title, [own_metric(metric, "full_run", statistic)]) for title, (metric, statistic) in metrics.items()
+            *(_graph(title, [own_metric(metric, "full_run", "Maximum")]) for title, metric in metrics.items()),
+            self._lines(attempts, ["full_run"], "max", ["result.attempts"], every="1h"),
         ]
 
     def _cost(self) -> list[cloudwatch.IWidget]:
+        asked = ("result.counts.calls_sent", "result.counts.requests")
+        written = ("result.changed_rows", "result.consumed_write_units")
         return [
-            _graph(
-                "Cost: requests to Azure",
-                [
-                    own_metric("Calls", "sps", "Sum", label="score calls"),
-                    own_metric("Requests", "price", "Sum", label="price requests"),
-                    own_metric("Requests", "eviction", "Sum", label="eviction queries"),
-                ],
-            ),
-            _graph(
-                "Cost: items changed and write units of the table",
-                [
-                    own_metric("ChangedRows", "merge", "Sum", label="changed rows"),
-                    own_metric("WriteUnits", "merge", "Sum", label="write units"),
-                ],
-            ),
+            self._lines("Cost: score calls, and requests for prices and rates", COLLECTORS, "sum", asked),
+            self._lines("Cost: items changed and write units of the table", ["merge"], "max", written),
             _graph(
                 "Cost: seconds of all invocations of a function",
                 [own_metric("DurationSeconds", name, "Sum", label=name) for name in FUNCTION_SIZES],
             ),
         ]
+
+    def _lines(
+        self, title: str, services: Sequence[str], statistic: str, fields: Sequence[str], *, every: str = "10m"
+    ) -> cloudwatch.IWidget:
+        """A graph of fields of the log lines. A query costs by what it reads: a day's lines are a few MB."""
+        stack = self._settings.stack_name
+        shown = ", ".join(f"{statistic}({field}) as {field.rpartition('.')[2]}" for field in fields)
+        return cloudwatch.LogQueryWidget(
+            title=title,
+            log_group_names=[f"/aws/{_GROUPS.get(one, 'lambda')}/{stack}-{one.replace('_', '-')}" for one in services],
+            query_lines=[f"filter ispresent({fields[0]})", f"stats {shown} by bin({every})"],
+            view=cloudwatch.LogQueryVisualizationType.LINE,
+            width=_WIDTH // 3,
+        )
 
     def _where_next(self) -> str:
         stack, console = self._settings.stack_name, f"https://{cdk.Aws.REGION}.console.aws.amazon.com"
@@ -165,6 +161,12 @@ class HealthDashboard(Construct):
             f"manifest and the page of each run below `{manifests}YYYY/MM/DD/`. A point of these graphs is one "
             f"ten-minute slot."
         )
+
+
+def _percent(name: str, metric: cloudwatch.IMetric, most: float) -> cloudwatch.IMetric:
+    return cloudwatch.MathExpression(
+        expression=f"100 * {name} / {most}", using_metrics={name: metric}, label=name, period=SLOT
+    )
 
 
 def _graph(title: str, metrics: Sequence[cloudwatch.IMetric], *, limit: float | None = None) -> cloudwatch.GraphWidget:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -14,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from cdk.constructs.byte_code import compiled
 from cdk.settings import FUNCTION_SIZES, StackSettings
 from spotlake.errors import ConfigurationError
 
@@ -27,9 +27,9 @@ class Functions(Construct):
     def __init__(self, scope: Construct, name: str, *, settings: StackSettings, topic: sns.ITopic) -> None:
         super().__init__(scope, name)
         self._settings = settings
-        # Excludes byte code that this machine made of our sources. The built layer's byte code stays.
-        common = self._build_layer("Common", ROOT / "layers/common", exclude=["**/__pycache__"])
-        self._layers = [common, self._build_dependencies("dependencies")]
+        library, digest = compiled(ROOT / "layers/common", ROOT / "build/library")
+        common = lambda_.Code.from_asset(str(library), asset_hash=digest, asset_hash_type=cdk.AssetHashType.CUSTOM)
+        self._layers = [self._layer("Common", common), self._build_dependencies("dependencies")]
         self._own_layers = {"history": [self._build_dependencies("history")]}
         self.environment = {**settings.running.to_environment(), "LOG_LEVEL": settings.log_level}
         self.by_name = {one: self._build_function(one) for one in FUNCTION_SIZES}
@@ -67,11 +67,11 @@ class Functions(Construct):
             tracing=lambda_.Tracing.ACTIVE,
         )
 
-    def _build_layer(self, name: str, folder: Path, *, exclude: Sequence[str] = ()) -> lambda_.LayerVersion:
+    def _layer(self, name: str, code: lambda_.Code) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(
             self,
             name,
-            code=lambda_.Code.from_asset(str(folder), exclude=list(exclude)),
+            code=code,
             compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
             compatible_architectures=[_ARCHITECTURES[self._settings.architecture]],
         )
@@ -81,7 +81,7 @@ class Functions(Construct):
         folder = ROOT / f"build/layers/{name}-{architecture}"
         if not folder.exists():
             _make_layers(architecture)
-        return self._build_layer(name.capitalize(), folder)
+        return self._layer(name.capitalize(), lambda_.Code.from_asset(str(folder)))
 
 
 def _make_layers(architecture: str) -> None:

@@ -12,7 +12,7 @@ from cdk.acknowledgements import acknowledge
 from cdk.constructs.full_run_job import FullRunJob
 from cdk.constructs.functions import Functions
 from cdk.constructs.storage import SNAPSHOT_PREFIX, Storage
-from cdk.constructs.workflow import Workflow
+from cdk.constructs.workflow import MAP_LABEL, Workflow
 from cdk.settings import StackSettings
 from spotlake import keys
 from spotlake.models import Dataset
@@ -252,7 +252,7 @@ def _grant_workflow(workflow: Workflow, functions: Functions, job: FullRunJob) -
     rule = cdk.Stack.of(workflow).format_arn(
         service="events", resource="rule", resource_name="StepFunctionsGetEventsForBatchJobsRule"
     )
-    # The daily full run is an execution of its own.
+    # The daily full run is an execution of its own, and so is each group of regions of the distributed Map.
     machine = cdk.Stack.of(workflow).format_arn(
         service="states",
         resource="stateMachine",
@@ -260,6 +260,19 @@ def _grant_workflow(workflow: Workflow, functions: Functions, job: FullRunJob) -
         arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
     )
     _allow(role, ["states:StartExecution"], [machine])
+    # Step Functions starts, watches and redrives the Map's children with this role. Their names have the Map's label.
+    # As the CDK grants it for a distributed Map (2.275), and "Redriving Map Runs" (developer guide, read 2026-11).
+    executions, children = (
+        cdk.Stack.of(workflow).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{name}:*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        for name in (workflow.machine_name, f"{workflow.machine_name}/{MAP_LABEL}")
+    )
+    _allow(role, ["states:DescribeExecution", "states:StopExecution"], [executions, children])
+    _allow(role, ["states:RedriveExecution"], [children])
     _allow(role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], [rule])
 
 

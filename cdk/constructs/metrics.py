@@ -1,4 +1,4 @@
-"""The metrics that the functions publish, as alarms and the dashboard name them."""
+"""The metrics that the functions publish, and questions to their log lines, as alarms and the dashboard name them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from spotlake.telemetry import NAMESPACE
+from spotlake.telemetry import ANY_FUNCTION, NAMESPACE
 
 SLOT: Final = cdk.Duration.minutes(10)
-DATASETS: Final = {"sps": "sps", "price": "spot_price", "eviction": "spot_if"}  # service -> data set
-MEMORY_PERCENT: Final = 85
-DURATION_PERCENT: Final = 80
 
 
 def own_metric(
     metric: str, service: str, statistic: str, *, label: str | None = None, period: cdk.Duration = SLOT
 ) -> cloudwatch.Metric:
-    """A metric of ours: one value per period, for one service ("sps") and its data set."""
+    """A metric of ours: one value per period, for one function ("sps")."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=metric,
-        dimensions_map={"service": service, "dataset": DATASETS.get(service, "all")},
+        dimensions_map={"service": service},
         period=period,
         statistic=statistic,
         label=label,
     )
+
+
+def problem(metric: str) -> cloudwatch.Metric:
+    """A problem that any function tells, counted; its log line names the function."""
+    return own_metric(metric, ANY_FUNCTION, "Sum")

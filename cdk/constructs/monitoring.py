@@ -15,10 +15,9 @@ from constructs import Construct
 
 from cdk.constructs.dashboard import HealthDashboard
 from cdk.constructs.functions import Functions
-from cdk.constructs.metrics import DURATION_PERCENT, MEMORY_PERCENT, SLOT, own_metric
+from cdk.constructs.metrics import SLOT, own_metric, problem
 from cdk.settings import StackSettings
-
-_SIGNING_IN = ("plan", "sps", "eviction")
+from spotlake.telemetry import DURATION_PERCENT, MEMORY_PERCENT, NEAR_MEMORY_LIMIT, NEAR_TIMEOUT, SIGN_IN
 
 
 class Monitoring(Construct):
@@ -64,15 +63,12 @@ class Monitoring(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.alert_email))
 
     def watch(self, machine: sfn.StateMachine, functions: Functions, dead_letters: sqs.IQueue) -> None:
-        """Make the alarms and the dashboard."""
+        """Make the alarms and the dashboard. docs/deploying.md has a table of what each alarm stands for."""
         self._watch_runs(machine, dead_letters)
         self._watch_data()
-        self._watch_prices()
-        self._watch_sign_in()
+        self._watch_functions(functions.by_name["history"])
         if self._settings.schedule_enabled:
             self._watch_schedule()
-        self._watch_history(functions.by_name["history"])
-        self._watch_functions(functions)
         HealthDashboard(
             self,
             "Health",
@@ -84,83 +80,47 @@ class Monitoring(Construct):
 
     def _watch_runs(self, machine: sfn.StateMachine, dead_letters: sqs.IQueue) -> None:
         failed = machine.metric_failed(period=SLOT, statistic="Sum")
-        self._alarm("Failed", failed, 1, "A run failed: open the execution and read its last state's error.")
+        self._alarm("Failed", failed, "A run failed: open the execution and read its last state's error.")
         letters = dead_letters.metric_approximate_number_of_messages_visible(period=SLOT)
-        self._alarm("DeadLetters", letters, 1, "A start was lost: read the queue; the schedule's role may lack rights.")
+        self._alarm("DeadLetters", letters, "A start was lost: read the queue; the schedule's role may lack rights.")
 
     def _watch_data(self) -> None:
-        coverage = own_metric("CoveragePercent", "merge", "Minimum")
+        # New ones, not those that are there: an alarm that is on already would hide the next one.
         self._alarm(
-            "Coverage",
-            coverage,
-            self._settings.running.minimum_coverage_percent,
-            "Too little was collected: `spotlake show RUN` names the stale regions and why.",
-            operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-        )
-        self._alarm(
-            "Rows",
-            own_metric("RowsDifferencePercent", "merge", "Maximum"),
-            self._settings.running.rows_alarm_percent,
-            "A data set has far more or fewer rows than a day before: compare both runs with `spotlake show RUN`.",
-        )
-        self._alarm(
-            "Age",
-            own_metric("OldestScoreAgeMinutes", "merge", "Maximum"),
-            self._settings.running.score_age_alarm_hours * 60,
-            "The oldest score is too old: is Azure refusing calls (`spotlake show RUN`), or are there too few "
-            "subscriptions for the regions and sizes collected?",
-        )
-        self._alarm(
-            "Overtaken",
-            own_metric("OvertakenItems", "merge", "Minimum", period=cdk.Duration.minutes(30)),
-            1,
-            "The table refuses items, because it has newer ones that this archive did not write: does another archive "
-            "write the same table? `overtaken_items` of the manifest counts them.",
-        )
-        self._alarm(
-            "InvalidItems",
-            own_metric("InvalidItems", "merge", "Maximum"),
-            1,
-            "The table cannot hold an item, and the merge left it out. Its log names one; `invalid_items` of the "
-            "manifest counts them.",
-        )
-        self._alarm(
-            "Quota",
-            own_metric("QuotaLeft", "plan", "Maximum", period=cdk.Duration.hours(2)),
-            1,
-            "No placement-score call could be reserved for two hours: is somebody else using up the quota?",
-            operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            "DataFindings",
+            own_metric("NewFindings", "merge", "Maximum"),
+            "Something in the data needs eyes: `findings` in the newest line of function merge, and in the run's "
+            "execution.json, names it. docs/deploying.md (Findings) says what to do about each.",
         )
 
-    def _watch_history(self, history: lambda_.Function) -> None:
+    def _watch_functions(self, history: lambda_.Function) -> None:
+        group = f"the newest line with it in the log groups /aws/lambda/{self._settings.stack_name}-*"
+        self._alarm(
+            "SignIn",
+            problem(SIGN_IN),
+            "Azure refuses the sign-in, or AzureAuth cannot be read, or the secret ends soon "
+            f"(`secret_days_left`): {group} says which function, and which error. Put a new secret with `spotlake ops "
+            "replace-secret`, or renew the principal's roles, or put the item of AzureAuth again.",
+        )
+        self._alarm(
+            "Memory",
+            problem(NEAR_MEMORY_LIMIT),
+            f"A function used {MEMORY_PERCENT} percent of its memory: `function` in {group} names it. Give it more by "
+            "the setting `functions`.",
+        )
+        self._alarm(
+            "Duration",
+            problem(NEAR_TIMEOUT),
+            f"A function used {DURATION_PERCENT} percent of its time-out, and may have been stopped there: `function` "
+            f"and `region` in {group} name it. Is Azure slow, or is the time-out too short (setting `functions`)?",
+        )
         # No run fails with its history, so nothing else tells it. Lambda counts the failures, those of imports too.
         self._alarm(
             "History",
             history.metric_errors(period=cdk.Duration.minutes(30), statistic="Minimum"),
-            1,
             "The change history could not be kept for half an hour: read the log of function history. The chain has "
             "the states of a day; what fails longer is told at a later slot than it happened.",
         )
-
-    def _watch_sign_in(self) -> None:
-        for name in _SIGNING_IN:
-            self._alarm(
-                f"SignIn-{name}",
-                own_metric("SignInFailures", name, "Sum"),
-                1,
-                "Azure refuses the sign-in, or AzureAuth cannot be read: renew the client secret in AzureAuth, or the "
-                "principal's roles, or put the item again.",
-            )
-
-        if self._settings.running.azure_sign_in != "federation":  # nothing of it ends
-            self._alarm(
-                "SecretExpiry",
-                own_metric("SecretDaysLeft", "plan", "Minimum"),
-                self._settings.running.secret_expiry_alarm_days,
-                "The client secret or certificate for Azure ends soon: make a new one, and put it with `spotlake ops "
-                "replace-secret`. `secret_expires_at` says when.",
-                operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-            )
 
     def _watch_schedule(self) -> None:
         # A skipped start ends as a success, so only a finished merge counts.
@@ -168,57 +128,15 @@ class Monitoring(Construct):
         self._alarm(
             "NoCompleteRun",
             merged,
-            1,
             "No run has been merged for 30 minutes: is the schedule on, is a run hanging?",
             operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             missing=cloudwatch.TreatMissingData.BREACHING,
-        )
-
-    def _watch_functions(self, functions: Functions) -> None:
-        for name, size in self._settings.functions.items():
-            text = f"Function {name} nears its memory: raise it in cdk/settings.py."
-            self._alarm(f"Memory-{name}", own_metric("PeakMemoryPercent", name, "Maximum"), MEMORY_PERCENT, text)
-            slow = functions.by_name[name].metric_duration(period=SLOT, statistic="Maximum")
-            text = f"Function {name} nears its time-out: is Azure slow, or is the time-out too short?"
-            self._alarm(f"Duration-{name}", slow, size.timeout_seconds * 10 * DURATION_PERCENT, text)
-
-    def _watch_prices(self) -> None:
-        """A new finding in the price lists is reported once; contradictions and missing prices, while they last."""
-        running = self._settings.running
-        self._alarm(
-            "UnknownKinds",
-            own_metric("NewUnknownKinds", "merge", "Maximum"),
-            1,
-            "The price list has rows of a kind that no rule knows, and they are left out: `unknown_kinds` of the "
-            "manifest shows some. Is a rule of docs/prices.md to be added?",
-        )
-        self._alarm(
-            "PriceDisagreements",
-            own_metric("NewPriceDisagreements", "merge", "Maximum"),
-            1,
-            "Two meters say different prices of one size, and the plainer product's was taken: "
-            "`price_disagreements` of the manifest names the sizes.",
-        )
-        self._alarm(
-            "Unconfirmed",
-            own_metric("UnconfirmedPercent", "merge", "Maximum"),
-            running.unconfirmed_alarm_percent,
-            "Too many pairs keep an old price because the price list lacks them: `unconfirmed` of the manifest "
-            "names them. Is a region or a family of sizes missing from the list?",
-        )
-        self._alarm(
-            "PriceWitness",
-            own_metric("WitnessDisagreementPercent", "merge", "Maximum"),
-            running.witness_alarm_percent,
-            "Resource Graph says other spot prices of a region than the price list: `price_witness` of the manifests "
-            "of the last day names the region and sizes.",
         )
 
     def _alarm(
         self,
         name: str,
         metric: cloudwatch.IMetric,
-        threshold: float,
         what_to_do: str,
         *,
         operator: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -230,7 +148,7 @@ class Monitoring(Construct):
             alarm_name=f"{self._settings.stack_name}-{name.lower()}",
             alarm_description=what_to_do,
             metric=metric,
-            threshold=threshold,
+            threshold=1,
             evaluation_periods=1,
             comparison_operator=operator,
             treat_missing_data=missing,

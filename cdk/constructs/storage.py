@@ -36,7 +36,11 @@ class Storage(Construct):
             self.bucket = s3.Bucket.from_bucket_name(self, "Bucket", running.write_bucket)
         if settings.create_table:
             self.workloads: dynamodb.ITable = self._build_table(
-                "Workloads", running.workload_table, ("InstanceType", "Workload"), settings
+                "Workloads",
+                running.workload_table,
+                ("InstanceType", "Workload"),
+                settings,
+                units=(settings.table_read_units, settings.table_write_units) if settings.table_write_units else None,
             )
         else:
             self.workloads = dynamodb.Table.from_table_name(self, "Workloads", running.workload_table)
@@ -84,15 +88,27 @@ class Storage(Construct):
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
 
-    def _build_table(self, name: str, table_name: str, key: tuple[str, str], settings: StackSettings) -> dynamodb.Table:
+    def _build_table(
+        self,
+        name: str,
+        table_name: str,
+        key: tuple[str, str],
+        settings: StackSettings,
+        *,
+        units: tuple[int, int] | None = None,
+    ) -> dynamodb.Table:
+        """A table that is paid by request, or that has provisioned units for reads and writes."""
         partition, sort = key
+        read, write = units or (None, None)
         return dynamodb.Table(
             self,
             name,
             table_name=table_name,
             partition_key=dynamodb.Attribute(name=partition, type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name=sort, type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            billing_mode=dynamodb.BillingMode.PROVISIONED if units else dynamodb.BillingMode.PAY_PER_REQUEST,
+            read_capacity=read,
+            write_capacity=write,
             time_to_live_attribute=TTL_ATTRIBUTE,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True

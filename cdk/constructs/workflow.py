@@ -17,6 +17,7 @@ from cdk.settings import StackSettings
 from spotlake.usecases.full_run.exit_codes import failures_by_exit_code
 
 DEFINITION = ROOT / "statemachine/collector.asl.json"
+MAP_LABEL = "regions"  # of CollectRegions; it stands in the names of the Map's children
 
 
 class Workflow(Construct):
@@ -53,10 +54,19 @@ class Workflow(Construct):
 
 
 def definition(settings: StackSettings) -> str:
-    """The state machine's file, with its number and its table filled in. CloudFormation could substitute only texts."""
+    """The state machine's file with numbers, a table and a word filled in. CloudFormation substitutes only texts."""
     text = DEFINITION.read_text(encoding="utf-8")
-    text = text.replace('"${FullRunExits}"', json.dumps(failures_by_exit_code(), sort_keys=True))
-    return text.replace('"${MapConcurrency}"', json.dumps(settings.map_concurrency))
+    # All groups together collect at most ``map_concurrency`` regions side by side.
+    groups_at_once = min(settings.running.region_groups, settings.map_concurrency)
+    filled = {
+        "FullRunExits": failures_by_exit_code(),
+        "GroupsAtOnce": groups_at_once,
+        "RegionsAtOnce": settings.map_concurrency // groups_at_once,
+        "MapChildren": settings.map_children,
+    }
+    for name, value in filled.items():
+        text = text.replace(f'"${{{name}}}"', json.dumps(value, sort_keys=True))
+    return text
 
 
 def substitutions(functions: Functions, job: FullRunJob) -> dict[str, str]:

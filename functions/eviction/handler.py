@@ -7,13 +7,14 @@ from spotlake.events import CollectEvent, CollectorResult
 from spotlake.models import Dataset
 from spotlake.telemetry import LambdaContext, observed
 from spotlake.usecases.collect.eviction_rates import collect_eviction_rates
-from spotlake.usecases.collect.region import collect_region
+from spotlake.usecases.collect.region import collect_region, collector_deadline
 
 
 @observed("eviction", "spot_if")
 def lambda_handler(event: CollectEvent, context: LambdaContext) -> CollectorResult:
     """Collect for the event's attempt and region. Returns the short report; the rows are in the shard."""
-    services, deadline = wiring.services(), wiring.deadline_of(context)
+    services = wiring.services()
+    deadline = collector_deadline(event, wiring.deadline_of(context), services.wall)
     return collect_region(
         event,
         Dataset.EVICTION,

@@ -73,6 +73,15 @@ def slot_text(run_id: str) -> str:
     return f"{slot_of_run_id(run_id):%Y-%m-%d %H:%M}"
 
 
+def cost_text(usd: float) -> str:
+    """A run's cost for people.
+
+    >>> cost_text(0.00581)
+    '0.0058 USD on AWS at list price'
+    """
+    return f"{usd:.4f} USD on AWS at list price"
+
+
 def scores_waiting(run: Mapping[str, Any]) -> str:
     """Scores of a run that wait for quota, from the run's manifest or summary.
 

@@ -13,10 +13,11 @@ from spotlake import keys
 from spotlake.models import run_id_of, slot_of_run_id
 from spotlake.reporting.jobs import job_record_keys
 from spotlake.reporting.verdict import JudgedManifest
+from spotlake.run_files import Execution
 from spotlake.stores.objects import ReadOnlyObjects
 from spotlake.usecases.notify.notify import one_line_cause
 from spotlake_local.advice import advice
-from spotlake_local.archive import coverage_text, judged, score_ages, scores_waiting, statistics
+from spotlake_local.archive import cost_text, coverage_text, judged, score_ages, scores_waiting, statistics
 from spotlake_local.following import COLLECTING_STATES, Ended
 from spotlake_local.workspace import Workspace
 
@@ -85,9 +86,7 @@ def summarise(
             "collect": round(sum(seconds.get(name, 0.0) for name in COLLECTING_STATES), 1),
             "merge": seconds.get("Merge", 0.0),
         },
-        "peak_memory_mb": {name: one["peak_memory_mb"] for name, one in execution["functions"].items()}
-        if execution
-        else {},
+        **_used(execution),
         "outputs": [
             *(manifest["outputs"] if manifest else []),
             *(_present(objects, _report_keys(slot_at)) if execution else []),
@@ -95,6 +94,17 @@ def summarise(
         ],
         **_failure(ended, manifest),
         "full_run": None if beside is None else {"status": beside.status.lower(), **_failure(beside, manifest)},
+    }
+
+
+def _used(execution: Execution | None) -> dict[str, Any]:
+    """Cost, findings and memory of a run; without its statistics nothing is known of them."""
+    if execution is None:
+        return {"cost_usd": None, "findings": [], "peak_memory_mb": {}}
+    return {
+        "cost_usd": execution["cost"]["total_usd"] if "cost" in execution else None,
+        "findings": execution.get("findings", []),
+        "peak_memory_mb": {name: one["peak_memory_mb"] for name, one in execution["functions"].items()},
     }
 
 
@@ -150,6 +160,8 @@ def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "calls", f"{summary['sps_calls']:,}, {summary['throttled_calls']:,} throttled"
         yield "scores waiting", scores_waiting(summary)
         yield "score ages", score_ages(summary)
+    if summary.get("cost_usd") is not None:
+        yield "this run", cost_text(summary["cost_usd"])
     yield "seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     memory = {name: value for name, value in summary["peak_memory_mb"].items() if value is not None}
     if memory:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from tests.support.emulator import policy, wait_for
+from tests.support.emulator import log_lines, policy, wait_for
 from tests.support.site import PATIENCE_SECONDS, STACK, Site, start_site
 
 if TYPE_CHECKING:
@@ -137,9 +137,16 @@ def test_a_sign_in_that_fails_for_single_lambdas_raises_its_alarm(site: Site, in
     assert ended["status"] == "FAILED"  # prices alone are too little
     (message,) = told(site, inbox)
     assert "coverage" in message["Message"].lower()
-    alarm = wait_for(lambda: alarms(site, state="ALARM").get(f"{STACK}-signin-sps"), what="the sign-in alarm")
-    assert "renew the client secret" in alarm["AlarmDescription"]
-    assert f"{STACK}-coverage" in alarms(site, state="ALARM")
+    alarm = wait_for(lambda: alarms(site, state="ALARM").get(f"{STACK}-signin"), what="the sign-in alarm")
+    assert "`spotlake ops replace-secret`" in alarm["AlarmDescription"]
+    finding = alarms(site, state="ALARM")[f"{STACK}-datafindings"]
+    assert "`findings`" in finding["AlarmDescription"]
+    line = newest_line(site, "merge")
+    assert (line["result"]["findings"], line["NewFindings"]) == (["coverage"], [1.0])
+    problems = [one for one in lines(site, "sps") if "SignInProblems" in one]
+    assert {(one["service"], one["function"], one["region"], one["error"]) for one in problems} == {
+        ("any", "sps", "westcentralus", "SignInError")
+    }
 
 
 def test_a_failed_slot_started_again_collects_only_what_it_lacks(site: Site) -> None:
@@ -179,22 +186,28 @@ def alarms(site: Site, *, state: str = "") -> dict[str, Any]:
     return {one["AlarmName"]: one for one in found if not state or one["StateValue"] == state}
 
 
+def lines(site: Site, function: str) -> list[dict[str, Any]]:
+    """The records of a function with metrics, the newest last."""
+    found = [json.loads(one) for one in log_lines(site.aws, f"/aws/lambda/{STACK}-{function}") if '"_aws"' in one]
+    return sorted(found, key=lambda one: one["_aws"]["Timestamp"])
+
+
+def newest_line(site: Site, function: str) -> dict[str, Any]:
+    return lines(site, function)[-1]
+
+
 def test_every_alarm_goes_off_by_its_metric_says_what_to_do_and_tells_the_topic(site: Site, inbox: str) -> None:
     client = cast("CloudWatchClient", site.aws.client("cloudwatch"))
     known = alarms(site)
-    assert {name.removeprefix(f"{STACK}-").partition("-")[0] for name in known} == {
-        "failed", "deadletters", "coverage", "rows", "age", "quota", "signin", "memory", "duration",
-        "nocompleterun", "unknownkinds", "pricedisagreements", "unconfirmed", "pricewitness", "overtaken",
-        "invaliditems", "secretexpiry", "history",
+    assert {name.removeprefix(f"{STACK}-") for name in known} == {
+        "failed", "deadletters", "datafindings", "signin", "memory", "duration", "nocompleterun", "history",
     }  # fmt: skip
     received(site, inbox)
-    # Over two hours, in which this site's runs had quota; of merges that are not there, which no value can show; and of
-    # every run of half an hour, of which this site's overtook nothing and kept their history.
-    names = ("quota", "nocompleterun", "overtaken", "secretexpiry", "history")
-    by_hand = {f"{STACK}-{name}" for name in names}
+    # Of merges that are not there, which no value can show; and of every run of half an hour, of which this site's kept
+    # their history.
+    by_hand = {f"{STACK}-{name}" for name in ("nocompleterun", "history")}
     for name, alarm in known.items():
         assert alarm["AlarmDescription"].endswith((".", "?")), name
-        low = "Less" in alarm["ComparisonOperator"]
         client.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="for the test")
         if name in by_hand:
             client.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="for the test")
@@ -205,7 +218,7 @@ def test_every_alarm_goes_off_by_its_metric_says_what_to_do_and_tells_the_topic(
                 {
                     "MetricName": alarm["MetricName"],
                     "Dimensions": alarm["Dimensions"],
-                    "Value": alarm["Threshold"] - 1 if low else alarm["Threshold"],
+                    "Value": alarm["Threshold"],
                 }
             ],
         )

@@ -89,7 +89,7 @@ def test_one_cold_function_loses_its_data_set_alone_and_raises_the_sign_in_alarm
     client = cast("CloudWatchClient", site.aws.client("cloudwatch"))
 
     def rung() -> bool:
-        (alarm,) = client.describe_alarms(AlarmNames=[f"{STACK}-signin-sps"])["MetricAlarms"]
+        (alarm,) = client.describe_alarms(AlarmNames=[f"{STACK}-signin"])["MetricAlarms"]
         return alarm["StateValue"] == "ALARM"
 
     wait_for(rung, what="the sign-in alarm")

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,9 +21,12 @@ import orjson
 import pytest
 
 from spotlake.shards import open_shard
+from spotlake_local.aws.counting import by_operation, read_requests
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
 from tests.support.emulator import log_lines
+from tests.support.processes import holders_of, processes_of
+from tests.support.published import METRICS, OF_ALL, billed
 from tests.support.shards import parsed_rows
 
 if TYPE_CHECKING:
@@ -70,7 +74,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(state: Path) -> dict[str, Any]:
-    done = shell("make run", STATE_DIR=str(state), TIMESTAMP="2025-12-15 10:03", **FILTERS)
+    file = str(state / "requests.jsonl")
+    done = shell("make run", STATE_DIR=str(state), TIMESTAMP="2025-12-15 10:03", SPOTLAKE_REQUESTS_FILE=file, **FILTERS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "moved to its ten-minute slot" in done.stdout
     return summary_of(state)
@@ -79,8 +84,11 @@ def first(state: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def second(state: Path, first: dict[str, Any]) -> dict[str, Any]:
     (command,) = [one for one in commands_in("README.md") if one.startswith("make run ")]
-    done = shell(command, STATE_DIR=str(state), TIMESTAMP="2025-12-15 10:10")
+    of_first = (state / "requests.jsonl").rename(state / "requests_of_first.jsonl")
+    file = str(state / "requests.jsonl")
+    done = shell(command, STATE_DIR=str(state), TIMESTAMP="2025-12-15 10:10", SPOTLAKE_REQUESTS_FILE=file)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert of_first.stat().st_size > 0
     return summary_of(state)
 
 
@@ -215,32 +223,6 @@ def test_docs_data_md_names_every_field_that_was_written(state: Path, second: di
     assert written - described == set()
 
 
-# Metrics of each function besides those that every entry point has (docs/data.md).
-METRICS = {
-    "plan": {"QuotaLeft"},
-    "sps": {"Rows", "Calls", "Throttles", "Retries", "InvalidRows"},
-    "price": {"Rows", "Pages", "Requests", "Throttles", "Retries", "InvalidRows"},
-    "eviction": {"Rows", "Pages", "Requests", "Throttles", "Retries", "InvalidRows"},
-    "merge": {
-        "CoveragePercent",
-        "StaleRegions",
-        "ChangedRows",
-        "OvertakenItems",
-        "InvalidItems",
-        "WriteUnits",
-        "OldestScoreAgeMinutes",
-        "ScoreAgeP95Minutes",
-        "NewUnknownKinds",
-        "NewPriceDisagreements",
-    },
-    "history": set(),
-    "report": set(),
-    "notify": set(),
-}
-OF_JOB = {"DurationSeconds", "PeakMemoryMb", "Attempts", "Rows", "Calls", "Pages", "Requests", "Throttles", "Retries"}
-OF_ALL = {"DurationSeconds", "PeakMemoryMb", "PeakMemoryPercent", "ColdStart", "Failures"}
-
-
 def test_every_function_wrote_its_metrics_and_its_memory_is_the_processs_own(
     state: Path, second: dict[str, Any]
 ) -> None:
@@ -258,16 +240,52 @@ def test_every_function_wrote_its_metrics_and_its_memory_is_the_processs_own(
             assert peak_mb == pytest.approx(max(kernels), rel=0.1), service
             found[service] = records
         job = [line for line in log_lines(aws, "/aws/batch/spotlake-azure-test-full-run") if line.startswith('{"_aws"')]
-    assert all(set(orjson.loads(line)) >= OF_JOB for line in job)
+    assert all(set(orjson.loads(line)) >= OF_ALL for line in job)
     assert job
     for service, records in found.items():
         for record in records:
             (directive,) = record["_aws"]["CloudWatchMetrics"]
             assert directive["Namespace"] == "SpotLake/AzureTest"
-            assert [sorted(names) for names in directive["Dimensions"]] == [["dataset", "service"]]
+            assert directive["Dimensions"] == [["service"]]
             assert record["service"] == service
-        assert any(METRICS[service] | OF_ALL <= set(record) for record in records), service
-        assert all(set(record) >= OF_ALL for record in records), service
+            metrics = {one["Name"] for one in directive["Metrics"]}
+            assert OF_ALL <= metrics <= METRICS[service] | OF_ALL
+        assert any(METRICS[service] | OF_ALL <= set(record) for record in records), service  # a full run plans no call
+
+
+def test_a_run_asks_of_aws_what_benchmarks_counts_json_says(state: Path, second: dict[str, Any]) -> None:
+    """A run that asks more costs more: `python -m benchmarks.counts` counts it again, for docs/costs.md."""
+    sent, _ = read_requests(state / "requests.jsonl")
+    now = billed(by_operation(one for one in sent if one.service in ("s3", "dynamodb")))
+    known = orjson.loads((ROOT / "benchmarks/counts.json").read_bytes())["small"]
+    before = billed(known["operations"])
+    for kind in ("s3_puts", "s3_gets", "dynamodb_reads"):
+        assert now[kind] == pytest.approx(before[kind], rel=0.02), kind
+    # A query waits for its turn at Resource Graph, and asks again when another region was quicker.
+    assert now["dynamodb_writes"] == pytest.approx(before["dynamodb_writes"], abs=8)
+    written = sum(1 for one in sent if one.operation == "BatchExecuteStatement")
+    assert written <= 1.02 * known["operations"]["dynamodb BatchExecuteStatement"]
+
+
+def test_the_functions_count_the_requests_that_the_emulated_aws_gets(state: Path, second: dict[str, Any]) -> None:
+    """Two counts of the same: botocore's events in each process, and the emulated AWS's door."""
+    with EmulatedAws.start(state / "aws", lambda_python=lambda_python(ROOT)) as aws:
+        logs = cast("CloudWatchLogsClient", aws.client("logs"))
+        lines = []
+        for service in METRICS:
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/spotlake-azure-test-{service}"
+            )
+            lines += [event["message"] for page in pages for event in page["events"]]
+    records = [orjson.loads(line) for line in lines if line.startswith('{"_aws"')]
+    said: Counter[str] = Counter()
+    for record in records:
+        if record.get("run_id", second["run_id"]) == second["run_id"] and "aws_requests" in record:
+            said.update(record["aws_requests"])
+    sent, _ = read_requests(state / "requests.jsonl")
+    seen = billed(by_operation(one for one in sent if one.service in ("s3", "dynamodb")))
+    for kind in ("s3_puts", "s3_gets", "dynamodb_reads", "dynamodb_writes"):
+        assert said[kind] == pytest.approx(seen[kind], rel=0.1), kind
 
 
 def test_the_table_holds_an_item_a_row(state: Path, second: dict[str, Any]) -> None:
@@ -299,30 +317,6 @@ def test_a_wrong_value_is_refused_with_field_value_and_way_out(
     assert value in done.stderr
     assert allowed in done.stderr
     assert not (tmp_path / "state").exists()
-
-
-def processes_of(state: Path) -> list[str]:
-    """Command lines and environments that name the state folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                seen = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if str(state).encode() in seen:
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
-    return found
-
-
-def holders_of(file: Path) -> int:
-    """How many processes have a file open."""
-    found = set()
-    for one in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):  # closed, or ended, meanwhile
-            if one.readlink() == file:
-                found.add(one.parts[2])
-    return len(found)
 
 
 def wait_for(condition: Any, seconds: float = 60.0) -> bool:

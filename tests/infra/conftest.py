@@ -30,6 +30,7 @@ OTHER = {
     "rawdata_expire_days": "90",
     "snapshot_expire_days": "400",
     "athena_enabled": "true",
+    "table_write_units": "25",
     "functions": '{"merge": {"memory_mb": 2048, "reserved": 3}}',
     "alert_email": "ops@example.com",
     "slack_webhook_parameter": "/spotlake/slack",

@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from cdk.constructs.byte_code import compiled
+from spotlake.errors import ConfigurationError
 from spotlake_local.workspace import ROOT, host_architecture
 from tests.infra.conftest import Synthesised
 
@@ -47,7 +49,40 @@ def test_cold_starts_compile_nothing(layer: Path) -> None:
 def test_the_stack_deploys_the_compiled_layer(synthesised: Synthesised) -> None:
     (deployed,) = synthesised.folder.glob("asset.*/python/aws_lambda_powertools")
     assert (deployed / "__pycache__").is_dir()
-    assert not list(synthesised.folder.glob("asset.*/python/spotlake/**/__pycache__"))
+
+
+def test_our_own_library_is_deployed_compiled_as_it_stands(synthesised: Synthesised) -> None:
+    (deployed,) = synthesised.folder.glob("asset.*/python/spotlake")
+    library = ROOT / "layers/common/python/spotlake"
+    sources = {path.relative_to(library) for path in library.rglob("*.py")}
+    assert {path.relative_to(deployed) for path in deployed.rglob("*.py")} == sources
+    for source in sources:
+        assert (deployed / source).read_bytes() == (library / source).read_bytes()
+        body = Path(importlib.util.cache_from_source(str(deployed / source))).read_bytes()
+        assert body[:4] == importlib.util.MAGIC_NUMBER
+        assert int.from_bytes(body[4:8], "little") == 0b01
+        assert body[8:16] == importlib.util.source_hash((library / source).read_bytes())
+
+
+def test_a_changed_source_is_compiled_anew(tmp_path: Path) -> None:
+    sources, folder = tmp_path / "layer", tmp_path / "built"
+    sources.mkdir()
+    (sources / "one.py").write_text("NUMBER = 1")
+    first, digest = compiled(sources, folder)
+    assert compiled(sources, folder) == (first, digest)
+    (sources / "one.py").write_text("NUMBER = 2")
+    second, changed = compiled(sources, folder)
+    assert (second != first, changed != digest) == (True, True)
+    code = marshal.loads(next(second.glob("__pycache__/*.pyc")).read_bytes()[16:])  # noqa: S302 - our own build
+    assert 2 in code.co_consts
+
+
+def test_a_module_that_does_not_compile_is_no_layer(tmp_path: Path) -> None:
+    (tmp_path / "layer").mkdir()
+    (tmp_path / "layer/one.py").write_text("def")
+    with pytest.raises(ConfigurationError, match="does not compile"):
+        compiled(tmp_path / "layer", tmp_path / "built")
+    assert list((tmp_path / "built").iterdir()) == []
 
 
 def test_the_requirements_are_pinned_and_hashed(build: ModuleType) -> None:

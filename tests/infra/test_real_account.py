@@ -50,7 +50,7 @@ def test_only_a_merged_run_counts_as_a_run(synthesised: Synthesised) -> None:
     alarm = alarms["spotlake-azure-other-nocompleterun"]
     # Succeeded executions hold the skipped ones too.
     assert (alarm["MetricName"], alarm["Statistic"], alarm["Period"]) == ("CoveragePercent", "SampleCount", 1800)
-    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]}["service"] == "merge"
+    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == {"service": "merge"}
     assert (alarm["Threshold"], alarm["TreatMissingData"]) == (1, "breaching")
 
 
@@ -144,9 +144,10 @@ QUOTA_OF_A_NEW_ACCOUNT, SECONDS_OF_A_COLLECTOR = 10, 8
 
 def test_a_small_quota_is_waited_for_as_long_as_the_queue_is_and_the_advice_makes_none() -> None:
     machine = json.loads((ROOT / "statemachine/collector.asl.json").read_text(encoding="utf-8"))
-    branches = machine["States"]["CollectRegions"]["ItemProcessor"]["States"]["CollectRegion"]["Branches"]
+    branches = machine["States"]["CollectRegions"]["ItemProcessor"]["States"]["CollectGroup"]["Branches"]
     for branch in branches:
-        (task,) = [one for one in branch["States"].values() if one["Type"] == "Task"]
+        (each,) = branch["States"].values()
+        (task,) = [one for one in each["ItemProcessor"]["States"].values() if one["Type"] == "Task"]
         (rule,) = [one for one in task["Retry"] if one["ErrorEquals"] == ["Lambda.TooManyRequestsException"]]
         delays = [
             min(rule["IntervalSeconds"] * rule["BackoffRate"] ** number, rule["MaxDelaySeconds"])

@@ -55,6 +55,17 @@ def test_the_tables_are_as_the_code_uses_them(template: Template) -> None:
     assert tables["azure-test"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
+def test_the_workload_table_alone_can_have_provisioned_units(synthesised: Synthesised) -> None:
+    found = synthesised.other.of_type("AWS::DynamoDB::Table").values()
+    tables = {
+        one["TableName"]: (one.get("BillingMode", "PROVISIONED"), one.get("ProvisionedThroughput")) for one in found
+    }
+    assert tables == {
+        "azure-other": ("PROVISIONED", {"ReadCapacityUnits": 5, "WriteCapacityUnits": 25}),
+        "spotlake-azure-other-control": ("PAY_PER_REQUEST", None),
+    }
+
+
 def test_the_bucket_is_private_versioned_and_forgets_old_versions(template: Template) -> None:
     bucket = template.only("AWS::S3::Bucket")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from spotlake.clock import ManualClock
 from spotlake.errors import ConfigurationError
-from spotlake.events import CollectorStep, ReportEvent, ReportResult, StepResult
+from spotlake.events import CollectorStep, MergeStep, PlanStep, ReportEvent, ReportResult
 from spotlake.models import Dataset, Run, to_iso
 from spotlake.reports import CollectorReport
 from spotlake.run_files import JobRecord, MemorySample
@@ -32,20 +32,37 @@ def reported(
     began = began_at.isoformat()
     one = CollectorStep(
         dataset="", region=REGION, status="complete", rows=3, error=None, began_at=began,
-        seconds=3.5, peak_memory_mb=90.0, memory_limit_mb=256,
+        seconds=3.5, peak_memory_mb=90.0, memory_limit_mb=256, counts={"requests": 2},
+        aws_requests={"s3_puts": 1, "s3_gets": 3, "dynamodb_writes": 7, "dynamodb_reads": 2},
     )  # fmt: skip
-    measured = StepResult(began_at=began, seconds=3.5, peak_memory_mb=90.0)
     event = ReportEvent(
         run=run.to_dict(),
-        plan={**measured, "status": "planned", "memory_limit_mb": 512},
+        plan=PlanStep(
+            status="planned",
+            began_at=began,
+            seconds=3.5,
+            peak_memory_mb=90.0,
+            memory_limit_mb=512,
+            groups=[[REGION]],
+            init_seconds=0.5,
+        ),
         collectors=collectors or [{**one, "dataset": dataset.value} for dataset in Dataset],
-        merge={**measured, "status": "complete", "memory_limit_mb": 1024},
+        merge=MergeStep(
+            status="complete",
+            began_at=began,
+            seconds=3.5,
+            peak_memory_mb=90.0,
+            memory_limit_mb=1024,
+            consumed_write_units=100.0,
+            findings=["rows"],
+        ),
     )
     deps = ReportDeps(
         objects=world.objects,
         claims=MemoryClaims(),
         wall=ManualClock(FIRST + timedelta(seconds=60)),
         azure=azure,
+        architecture="arm64",
     )
     return report_run(event, deps)
 

@@ -38,6 +38,7 @@ from spotlake.usecases.merge.finish_run import FinishDeps, finish_run
 from spotlake.usecases.merge.merge_run import MergeDeps
 from spotlake.usecases.plan.prepare_work import prepare_collection
 from spotlake.wiring import Services
+from spotlake.wiring_full_run import full_run_deps
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.azure import credentials_of
 
@@ -84,7 +85,7 @@ class House:
     def full(self, scope: Scope, run: Run) -> list[CollectorReport]:
         """Collect as the full run's job does."""
         write_record(self.objects, AttemptRecord(run=run, scope=scope))
-        deps = self.services.full_run_deps(run, Deadline.after(PATIENCE_SECONDS), lambda: False, lambda _: None)
+        deps = full_run_deps(self.services, run, Deadline.after(PATIENCE_SECONDS), lambda: False, lambda _: None)
         return run_full(run, deps)
 
     def incremental(self, scope: Scope, run: Run) -> list[str]:

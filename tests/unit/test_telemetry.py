@@ -3,6 +3,10 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import subprocess
+import sys
+import threading
+import time
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +16,7 @@ import requests
 from spotlake import secrecy
 from spotlake.azure.http import HttpClient
 from spotlake.errors import ConfigurationError, SignInError
-from spotlake.telemetry import observed
+from spotlake.telemetry import Telemetry, observed
 from tests.support.scripted import made, wired
 
 
@@ -29,10 +33,18 @@ def emf_records(text: str) -> list[dict[str, Any]]:
     return [line for line in lines if "_aws" in line]
 
 
-def test_one_record_with_duration_memory_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
+def metrics_of(record: dict[str, Any]) -> set[str]:
+    (directive,) = record["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("SpotLake/AzureTest", [["service"]])
+    return {one["Name"] for one in directive["Metrics"]}
+
+
+def test_one_record_with_duration_and_memory_as_metrics_and_the_result_as_a_property(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     @observed("price", "spot_price")
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return {"rows": 3, "counts": {"pages": 2, "requests": 4}}
+        return {"rows": 3, "coverage_percent": 1.0, "counts": {"pages": 2, "requests": 4}}
 
     result = handler({"region": "koreacentral", "run": {"run_id": "20251215T1000Z"}}, Context())
     assert result["rows"] == 3
@@ -40,16 +52,48 @@ def test_one_record_with_duration_memory_and_counts(capsys: pytest.CaptureFixtur
     assert result["memory_limit_mb"] == Context.memory_limit_in_mb
     assert datetime.fromisoformat(result["began_at"]).tzinfo is not None
     (record,) = emf_records(capsys.readouterr().out)
-    metadata = record["_aws"]["CloudWatchMetrics"][0]
-    assert metadata["Namespace"] == "SpotLake/AzureTest"
-    assert [set(names) for names in metadata["Dimensions"]] == [{"service", "dataset"}]
-    assert record["region"] == "koreacentral"
-    values = {name: record[name][0] for name in ("Rows", "Pages", "Requests", "Failures")}
-    assert values == {"Rows": 3, "Pages": 2, "Requests": 4, "Failures": 0}
-    assert record["PeakMemoryMb"][0] == result["peak_memory_mb"]
+    assert metrics_of(record) == {"DurationSeconds", "PeakMemoryMb"}  # of merge alone is coverage a metric
+    names = ("service", "dataset", "region", "run_id", "request_id", "message")
+    said = ["price", "spot_price", "koreacentral", "20251215T1000Z", "request-1", "price done"]
+    assert [record[name] for name in names] == said
+    assert record["result"] == {"rows": 3, "coverage_percent": 1.0, "counts": {"pages": 2, "requests": 4}}
+    assert record["PeakMemoryMb"] == [result["peak_memory_mb"]]
 
 
-def test_a_failure_keeps_its_class_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_of_a_run_are_metrics_of_merge_and_plan_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = {"coverage_percent": 99.5, "data_findings": 0, "quota_left": 7, "rows_difference_percent": None}
+    for service in ("merge", "plan", "report"):
+        observed(service)(lambda event, context: numbers)({}, Context())
+    found = [metrics_of(one) - {"DurationSeconds", "PeakMemoryMb"} for one in emf_records(capsys.readouterr().out)]
+    assert found == [{"CoveragePercent", "DataFindings"}, {"QuotaLeft"}, set()]
+
+
+_PROCESS = """
+from spotlake.telemetry import observed
+
+class Context:
+    aws_request_id, memory_limit_in_mb = "request-1", 512
+    def get_remaining_time_in_millis(self):
+        return 60_000
+
+handler = observed("notify")(lambda event, context: {})
+for _ in range(2):
+    print(handler({}, Context()).get("init_seconds"))
+"""
+
+
+def test_a_process_tells_once_how_long_its_start_took() -> None:
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", _PROCESS], capture_output=True, text=True, check=True)
+    most = time.monotonic() - began
+    cold = [record["cold"] for record in emf_records(done.stdout)]
+    first, second = (line for line in done.stdout.splitlines() if not line.startswith("{"))
+    assert cold == [True, False]
+    assert 0.02 < float(first) < most + 0.02  # importing takes more than that; the kernel counts in 10 ms
+    assert second == "None"
+
+
+def test_a_failure_keeps_its_class_and_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     @observed("sps", "sps")
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         raise SignInError("AADSTS7000222")
@@ -57,8 +101,11 @@ def test_a_failure_keeps_its_class_and_is_counted(capsys: pytest.CaptureFixture[
     with pytest.raises(SignInError):
         handler({"region": "eastus"}, Context())
     text = capsys.readouterr().out
-    (record,) = emf_records(text)
-    assert record["Failures"] == record["SignInFailures"] == [1]
+    record, problem = emf_records(text)
+    assert (record["message"], record["error"], record["service"]) == ("sps failed", "SignInError", "sps")
+    assert metrics_of(problem) == {"SignInProblems"}
+    names = ("service", "function", "region", "error", "SignInProblems")
+    assert [problem[name] for name in names] == ["any", "sps", "eastus", "SignInError", [1]]
     assert "correct the setting, permission or secret" in text
 
 
@@ -69,8 +116,54 @@ def test_a_lost_azure_auth_counts_as_a_sign_in_that_failed(capsys: pytest.Captur
 
     with pytest.raises(ConfigurationError):
         handler({"region": "eastus"}, Context())
-    (record,) = emf_records(capsys.readouterr().out)
-    assert record["SignInFailures"] == [1]
+    _, problem = emf_records(capsys.readouterr().out)
+    assert problem["SignInProblems"] == [1]
+
+
+def test_a_secret_that_ends_soon_is_told_with_the_days_that_are_left(capsys: pytest.CaptureFixture[str]) -> None:
+    for soon, days in ((0, 31), (1, 29)):
+        observed("plan")(lambda event, context: event)({"secret_ends_soon": soon, "secret_days_left": days}, Context())
+    *_, problem = records = emf_records(capsys.readouterr().out)
+    assert len(records) == 3
+    assert (problem["SignInProblems"], problem["secret_days_left"]) == ([1], 29)
+
+
+def test_memory_near_its_limit_is_told_by_the_function_s_name(capsys: pytest.CaptureFixture[str]) -> None:
+    first: dict[str, Any] = observed("report")(lambda event, context: {})({}, Context())
+    peak = first["peak_memory_mb"]
+    capsys.readouterr()
+    for percent in (80, 90):
+        context = Context()
+        context.memory_limit_in_mb = int(100 * peak / percent)
+        observed("report")(lambda event, context: {})({}, context)
+    *_, problem = records = emf_records(capsys.readouterr().out)
+    assert len(records) == 3
+    assert (problem["NearMemoryLimit"], problem["function"]) == ([1], "report")
+
+
+def test_a_function_that_will_be_killed_tells_before_that_its_time_runs_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    write = Telemetry.tell
+
+    def tell(self: Telemetry, problem: str, **properties: object) -> None:
+        write(self, problem, **properties)
+        told.set()
+
+    monkeypatch.setattr(Telemetry, "tell", tell)
+    context = Context()
+    context.get_remaining_time_in_millis = lambda: 1  # type: ignore[method-assign]
+
+    @observed("merge")
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        assert told.wait(timeout=60)  # killed here, it would have told all the same
+        return {}
+
+    handler({"run": {"run_id": "20251215T1000Z"}}, context)
+    problem, _ = emf_records(capsys.readouterr().out)
+    assert metrics_of(problem) == {"NearTimeout"}
+    assert (problem["function"], problem["run_id"]) == ("merge", "20251215T1000Z")
 
 
 def test_the_library_s_own_lines_have_the_same_form_and_say_details_at_debug(

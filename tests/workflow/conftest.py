@@ -43,12 +43,14 @@ class Ended(NamedTuple):
 class Machine:
     """The state machine's file over functions that do as the input says."""
 
-    def __init__(self, aws: EmulatedAws, record: Path, *, queue: str = NO_QUEUE, job: str = "none") -> None:
+    def __init__(
+        self, aws: EmulatedAws, record: Path, *, queue: str = NO_QUEUE, job: str = "none", children: str = "EXPRESS"
+    ) -> None:
         self._client = cast("SFNClient", aws.client("stepfunctions"))
         self._record = record
         functions = cast("LambdaClient", aws.client("lambda"))
         role = _role(cast("IAMClient", aws.client("iam")))
-        text = definition(StackSettings(map_concurrency=4))
+        text = definition(StackSettings(map_concurrency=4, map_children=children))
         for name in FUNCTION_SIZES:
             made = functions.create_function(
                 FunctionName=name,
@@ -113,3 +115,9 @@ def _zipped(path: Path) -> bytes:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with EmulatedAws.start(None, lambda_python=lambda_python(ROOT)) as aws:
         yield Machine(aws, tmp_path_factory.mktemp("machine") / "calls.jsonl")
+
+
+@pytest.fixture(scope="session")
+def standard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with EmulatedAws.start(None, lambda_python=lambda_python(ROOT)) as aws:
+        yield Machine(aws, tmp_path_factory.mktemp("standard") / "calls.jsonl", children="STANDARD")

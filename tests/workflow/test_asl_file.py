@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from cdk.constructs.workflow import DEFINITION, definition
+from cdk.constructs.workflow import DEFINITION, MAP_LABEL, definition
 from cdk.settings import FUNCTION_SIZES, StackSettings
 from spotlake import errors
+from spotlake.events import CollectEvent
 from spotlake.models import Dataset
+from spotlake.settings import Settings
 from spotlake_local.workspace import ROOT
 
 TEXT = DEFINITION.read_text(encoding="utf-8")
@@ -36,6 +39,7 @@ def _states(container: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
 
 STATES = dict(_states(MACHINE))
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+COLLECTORS = ("CollectPlacementScores", "CollectPrices", "CollectEvictionRates")
 FUNCTION_TASKS = {
     name: str(state["Arguments"]["FunctionName"])[2:].removesuffix("FunctionArn}").lower()
     for name, state in TASKS.items()
@@ -91,8 +95,7 @@ def test_every_task_ends_in_time_retries_what_is_worth_it_and_catches_the_rest()
 
 
 def test_the_three_collectors_are_retried_in_the_same_way_and_all_functions_by_the_same_two_rules() -> None:
-    collectors = ("CollectPlacementScores", "CollectPrices", "CollectEvictionRates")
-    first, *others = (TASKS[name]["Retry"] for name in collectors)
+    first, *others = (TASKS[name]["Retry"] for name in COLLECTORS)
     assert others == [first, first]
     for name in FUNCTION_TASKS:
         assert TASKS[name]["Retry"][:2] == first, name
@@ -144,6 +147,59 @@ def test_a_function_may_end_by_itself_before_its_state_gives_up() -> None:
     assert max(state["TimeoutSeconds"] for state in TASKS.values()) < MACHINE["TimeoutSeconds"]
 
 
+EXPRESS_SECONDS = 300  # Step Functions, "Quotas for Express Workflows", read 2026-11
+
+
+def test_a_group_ends_by_itself_before_an_express_workflow_is_ended() -> None:
+    given = re.search(r"\$millis\(\) \+ (\d+)", STATES["BeginGroup"]["Output"]["ends_at"])
+    assert given
+    group_seconds = int(given[1]) / 1000
+    for name in COLLECTORS:
+        function_seconds = FUNCTION_SIZES[FUNCTION_TASKS[name]].timeout_seconds
+        assert function_seconds <= group_seconds - 30, name
+        assert TASKS[name]["TimeoutSeconds"] == function_seconds + 30 <= group_seconds, name
+    assert group_seconds <= EXPRESS_SECONDS - 30
+
+
+def test_every_collector_is_handed_its_groups_end() -> None:
+    for name in ("ScoresOfGroup", "PricesOfGroup", "RatesOfGroup"):
+        item = STATES[name]["ItemSelector"]
+        assert set(item) == set(CollectEvent.__annotations__), name
+        assert item["ends_at"] == "{% $states.input.ends_at %}", name
+        (task, _) = STATES[name]["ItemProcessor"]["States"].values()
+        assert task["Arguments"]["Payload"] == "{% $states.input %}", name
+
+
+def test_the_children_s_names_are_those_that_the_role_may_watch() -> None:
+    assert STATES["CollectRegions"]["Label"] == MAP_LABEL
+
+
+def test_no_group_is_missed_for_another_one() -> None:
+    assert STATES["CollectRegions"]["ToleratedFailurePercentage"] == 100
+    assert STATES["RatesOfGroup"]["MaxConcurrency"] == 1
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "groups", "wanted"),
+    [(20, 4, (4, 5)), (3, 4, (3, 1)), (1, 4, (1, 1)), (40, 1, (1, 40)), (20, 3, (3, 6))],
+)
+def test_never_more_regions_at_once_than_the_setting_says(
+    concurrency: int, groups: int, wanted: tuple[int, int]
+) -> None:
+    settings = StackSettings(map_concurrency=concurrency, running=Settings(region_groups=groups))
+    filled = json.loads(definition(settings))["States"]["CollectRegions"]
+    branches = filled["ItemProcessor"]["States"]["CollectGroup"]["Branches"]
+    inner = [state["MaxConcurrency"] for branch in branches for state in branch["States"].values()]
+    assert (filled["MaxConcurrency"], inner) == (wanted[0], [wanted[1], wanted[1], 1])
+    assert wanted[0] * wanted[1] <= concurrency
+
+
+@pytest.mark.parametrize("children", ["EXPRESS", "STANDARD"])
+def test_one_word_chooses_what_a_group_is(children: str) -> None:
+    filled = json.loads(definition(StackSettings(map_children=children)))["States"]["CollectRegions"]
+    assert filled["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": children}
+
+
 def test_the_parallel_states_use_nothing_that_is_special_to_jsonata() -> None:
     for state in STATES.values():
         if state["Type"] == "Parallel":
@@ -151,8 +207,7 @@ def test_the_parallel_states_use_nothing_that_is_special_to_jsonata() -> None:
 
 
 def test_a_lost_data_set_is_told_by_its_folders_name() -> None:
-    collectors = ("CollectPlacementScores", "CollectPrices", "CollectEvictionRates")
-    assert [TASKS[name]["Catch"][0]["Output"]["dataset"] for name in collectors] == [one.value for one in Dataset]
+    assert [TASKS[name]["Catch"][0]["Output"]["dataset"] for name in COLLECTORS] == [one.value for one in Dataset]
 
 
 @pytest.mark.parametrize("state", ["PlanInstead", "CollectRegions"])

@@ -27,13 +27,13 @@ def test_a_good_run_collects_every_region_three_times_and_reports(machine: Machi
 
 
 def test_one_region_is_still_a_list(machine: Machine) -> None:
-    ended = machine.run(regions=["koreacentral"])
+    ended = machine.run(groups=[["koreacentral"]])
     assert ended.status == "SUCCEEDED"
     assert [event["region"] for event in ended.of("sps")] == ["koreacentral"]
 
 
 def test_no_region_is_a_run_too(machine: Machine) -> None:
-    ended = machine.run(regions=[])
+    ended = machine.run(groups=[[]])
     assert (ended.status, ended.of("merge")[0]["failures"], ended.of("sps")) == ("SUCCEEDED", [], [])
 
 
@@ -87,7 +87,7 @@ def test_a_start_while_another_run_goes_on_ends_quietly(machine: Machine) -> Non
 def test_a_failed_run_says_what_failed_and_tells_it(
     machine: Machine, given: dict[str, Any], error: str, cause: str, state: str, called: list[str]
 ) -> None:
-    ended = machine.run(regions=[], **given)
+    ended = machine.run(groups=[[]], **given)
     assert (ended.status, ended.error, ended.cause) == ("FAILED", error, cause)
     assert [name for name, _ in ended.calls] == [*called, "notify"]
     (told,) = ended.of("notify")
@@ -96,12 +96,12 @@ def test_a_failed_run_says_what_failed_and_tells_it(
 
 
 def test_a_failing_notifier_hides_nothing(machine: Machine) -> None:
-    ended = machine.run(regions=[], short=True, faults={"notify": "TypeError"})
+    ended = machine.run(groups=[[]], short=True, faults={"notify": "TypeError"})
     assert (ended.status, ended.error) == ("FAILED", "CoverageError")
 
 
 def test_a_good_run_stays_good_when_that_cannot_be_told(machine: Machine) -> None:
-    ended = machine.run(regions=[], faults={"notify": "TypeError"})
+    ended = machine.run(groups=[[]], faults={"notify": "TypeError"})
     assert (ended.status, ended.output["status"]) == ("SUCCEEDED", "collected")
 
 

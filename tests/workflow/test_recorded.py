@@ -98,6 +98,10 @@ class Told:
         """With ``$states`` of these fields."""
         return self.reference.filled(template, {**self.variables, "states": {"context": self.context, **states}})
 
+    def in_child(self, template: Any, **states: Any) -> Any:
+        """As ``filled``, where no variable of the execution is seen."""
+        return self.reference.filled(template, {"states": {"context": self.context, **states}})
+
     def assign(self, part: Mapping[str, Any], **states: Any) -> None:
         """All from the variables before."""
         self.variables |= self.filled(part.get("Assign", {}), **states)
@@ -110,7 +114,7 @@ class Told:
         if "Arguments" in state:
             self._accepted(seen.name, self.filled(state["Arguments"], input=seen.input))
         if kind == "Map":
-            self._regions(state, seen)
+            self._groups(state, seen)
             seen.result = seen.output
         if seen.error is not None:
             (rule,) = state["Catch"]
@@ -139,22 +143,31 @@ class Told:
         elif name == "FullRun":
             assert set(json.loads(arguments["Parameters"]["run"])) == set(self.variables["run"])
 
-    def _regions(self, state: Mapping[str, Any], seen: Entered) -> None:
-        """Each region's item, and what its three tasks would be handed and hand on."""
-        regions = self.filled(state["Items"], input=seen.input)
-        assert [{one["region"] for one in three} for three in seen.output] == [{region} for region in regions]
-        (parallel,) = state["ItemProcessor"]["States"].values()
-        tasks = [branch["States"][branch["StartAt"]] for branch in parallel["Branches"]]
-        for region, three in zip(regions, seen.output, strict=True):
+    def _groups(self, state: Mapping[str, Any], seen: Entered) -> None:
+        """Each group's item, and what its child hands to its three Maps."""
+        groups = self.filled(state["Items"], input=seen.input)
+        assert len(groups) == len(seen.output)
+        begin, collect = state["ItemProcessor"]["States"].values()
+        for group, three in zip(groups, seen.output, strict=True):
+            context = {**self.context, "Map": {"Item": {"Value": group}}}
+            item = self.filled(state["ItemSelector"], input=seen.input, context=context)
+            given = self.in_child(begin["Output"], input=item)
+            for branch, told in zip(collect["Branches"], three, strict=True):
+                self._regions(branch["States"][branch["StartAt"]], given, group, told)
+
+    def _regions(self, inner: Mapping[str, Any], given: Any, group: list[str], told: list[Any]) -> None:
+        """What one data set's task would be handed for each region, and hand on."""
+        regions = self.in_child(inner["Items"], input=given)
+        assert [one["region"] for one in told] == regions == group
+        task = inner["ItemProcessor"]["States"][inner["ItemProcessor"]["StartAt"]]
+        for region, one in zip(regions, told, strict=True):
             context = {**self.context, "Map": {"Item": {"Value": region}}}
-            variables = {**self.variables, "states": {"context": context, "input": seen.input}}
-            item = self.reference.filled(state["ItemSelector"], variables)
-            for task, told in zip(tasks, three, strict=True):
-                event = self.filled(task["Arguments"]["Payload"], input=item)
-                assert msgspec.convert(event, type=CollectEvent)["region"] == region
-                caught = {"Error": "Lambda.Unknown", "Cause": "x" * 600}
-                lost = self.filled(task["Catch"][0]["Output"], input=item, errorOutput=caught)
-                assert (lost["dataset"], lost["region"], len(lost["cause"])) == (told["dataset"], region, 500)
+            item = self.in_child(inner["ItemSelector"], input=given, context=context)
+            event = self.in_child(task["Arguments"]["Payload"], input=item)
+            assert msgspec.convert(event, type=CollectEvent)["region"] == region
+            caught = {"Error": "Lambda.Unknown", "Cause": "x" * 600}
+            lost = self.in_child(task["Catch"][0]["Output"], input=item, errorOutput=caught)
+            assert (lost["dataset"], lost["region"], len(lost["cause"])) == (one["dataset"], region, 500)
 
 
 @pytest.mark.parametrize("name", EXECUTIONS)

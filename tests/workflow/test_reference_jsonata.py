@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 
+from spotlake.errors import GroupEndedError, SpotlakeError
+from spotlake.models import Dataset
 from spotlake.usecases.full_run.exit_codes import failures_by_exit_code
 from spotlake_local.workspace import ROOT
 from tests.workflow.reference import NothingError, start_reference
 
 MACHINE = json.loads((ROOT / "statemachine/collector.asl.json").read_text(encoding="utf-8"))
+CHILD = MACHINE["States"]["CollectRegions"]["ItemProcessor"]
+COLLECTORS = MACHINE["States"]["CollectRegions"]["Assign"]["collectors"][2:-2]
+DATASETS = [one.value for one in Dataset]
+RATES = CHILD["States"]["CollectGroup"]["Branches"][2]["States"]["RatesOfGroup"]
 # Of JSONata 2.0.6, which AWS names (docs.jsonata.org, AWS "Transforming data", read 2026-11), and AWS's own additions.
 BUILT_IN = frozenset(
     "states abs append assert average base64decode base64encode boolean ceil clone contains count decodeUrl "
@@ -131,19 +137,67 @@ def test_a_cause_of_any_form_ends_in_a_sentence(cause: str) -> None:
     assert describe(cause) == ("no" if "errorMessage" in cause else cause)
 
 
+def test_a_child_of_the_distributed_map_uses_no_variable_of_its_parent() -> None:
+    """AWS refuses such a machine (Step Functions, "Passing data between states with variables", read 2026-11)."""
+    own = set(assigned(CHILD)) | {"states"}
+    for text in texts(CHILD):
+        local = set(re.findall(r"\$(\w+)\s*:=", text))
+        used = set(re.findall(r"\$(\w+)\b(?!\s*\()", text))
+        assert used <= own | local, text
+    assert "run" in set(assigned(MACHINE)) - own  # a name that a child could take by mistake
+
+
+def collectors(result: Any, groups: list[list[str]]) -> list[Any]:
+    """What is said of every region and data set after the Map."""
+    (said,) = evaluate((COLLECTORS, {"states": {"result": result}, "plan": {"groups": groups}}))
+    return list(said)
+
+
+def told(*regions: str) -> list[Any]:
+    """The result of one group."""
+    return [[{"dataset": name, "region": one, "status": "complete"} for one in regions] for name in DATASETS]
+
+
+def test_what_every_collector_said_is_kept() -> None:
+    said = collectors([told("a", "b"), told("c")], [["a", "b"], ["c"]])
+    assert [(one["dataset"], one["region"]) for one in said] == [
+        *((name, region) for name in DATASETS for region in "ab"),
+        *((name, "c") for name in DATASETS),
+    ]
+    assert {one["status"] for one in said} == {"complete"}
+    assert collectors([told()], [[]]) == []
+
+
+# What stands in the place of a group that ended: nothing on the emulator; on AWS what is known of its execution
+# (Step Functions, "ResultWriter", read 2026-11).
+@pytest.mark.parametrize("ended", [None, {}, {"ExecutionArn": "arn", "Status": "TIMED_OUT", "Error": "States.Timeout"}])
+def test_the_regions_of_a_group_that_ended_are_named_as_lost(ended: Any) -> None:
+    lost = [one for one in collectors([told("a"), ended], [["a"], ["b", "c"]]) if one["status"] == "failed"]
+    assert sorted((one["region"], one["dataset"]) for one in lost) == sorted(
+        (one, name) for one in "bc" for name in DATASETS
+    )
+    assert {(one["error"], one["rows"]) for one in lost} == {("GroupEndedError", 0)}
+    assert issubclass(GroupEndedError, SpotlakeError)
+    assert len(collectors([ended], [["b"]])) == 3
+
+
 def test_one_none_and_many_regions_and_failures_are_lists() -> None:
     states = MACHINE["States"]
     items = states["CollectRegions"]["Items"][2:-2]
+    regions = RATES["Items"][2:-2]
+    made: list[list[list[str]]] = [[[]], [["a"]], [["a", "b"], ["c"]]]
     failures = states["Merge"]["Arguments"]["Payload"]["failures"][2:-2]
     lost = {"status": "failed", "dataset": "sps", "region": "eastus", "error": "E", "cause": "c"}
     well = {"status": "complete", "dataset": "sps", "region": "westus", "rows": 1}
     results = evaluate(
-        *((items, {"plan": {"regions": names}}) for names in ([], ["a"], ["a", "b"])),
+        *((items, {"plan": {"groups": groups}}) for groups in made),
+        *((regions, {"states": {"input": {"regions": names}}}) for names in ([], ["a"], ["a", "b"])),
         *((failures, {"collectors": found}) for found in ([], [well], [well, lost], [lost, lost])),
     )
-    assert results[:3] == [[], ["a"], ["a", "b"]]
-    assert [len(one) for one in results[3:]] == [0, 0, 1, 2]
-    assert results[5] == [{key: lost[key] for key in ("dataset", "region", "error", "cause")}]
+    assert results[:3] == made
+    assert results[3:6] == [[], ["a"], ["a", "b"]]
+    assert [len(one) for one in results[6:]] == [0, 0, 1, 2]
+    assert results[8] == [{key: lost[key] for key in ("dataset", "region", "error", "cause")}]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from datetime import timedelta
 
 from spotlake import wiring
 from spotlake.clock import Deadline
+from spotlake.costs.counting import added, counted
+from spotlake.costs.run_cost import NO_REQUESTS
 from spotlake.errors import DeadlineError, InvalidInputError, ReclaimedError, SpotlakeError
 from spotlake.memory_sampler import MemorySampler, instance_type
 from spotlake.models import Run, slot_of_run_id
@@ -27,6 +29,7 @@ from spotlake.telemetry import Telemetry
 from spotlake.usecases.full_run.exit_codes import BUG, DONE, cause_of_exit, exit_code_of
 from spotlake.usecases.full_run.run_full import run_full
 from spotlake.usecases.report.report_run import SERVICES
+from spotlake.wiring_full_run import full_run_deps
 
 _SERVICE = "full_run"
 _DEFAULT_SECONDS = 3600.0  # used when the job definition does not limit an attempt
@@ -88,7 +91,7 @@ class _Job:
         # After SIGTERM no time is left, so collectors end at their next request.
         deadline = Deadline(lambda: 0.0 if self.stopping.is_set() else limit.seconds_left())
         try:
-            run_full(self.run, self.services.full_run_deps(self.run, deadline, self.stopping.is_set, self._log_report))
+            run_full(self.run, full_run_deps(self.services, self.run, deadline, self.stopping.is_set, self._log_report))
         except Exception as error:
             with contextlib.suppress(SpotlakeError):  # the first error is the one to report
                 self._write_record(round(time.monotonic() - began, 3), sampler.stop(), error)
@@ -126,12 +129,15 @@ class _Job:
             "memory": [*before["memory"], *samples],
             "error": type(error).__name__ if error else None,
             "cause": _said(error) if error else None,
+            "aws_requests": added(before.get("aws_requests", NO_REQUESTS), counted()),
         }
         write_job_record(self.services.objects, self.run, content)
         peak_mb = max(sample["Memory_MB"] for sample in samples)
-        measured = {"DurationSeconds": seconds, "PeakMemoryMb": peak_mb, "Attempts": float(attempts)}
+        measured = {"DurationSeconds": seconds, "PeakMemoryMb": peak_mb}
         rows = sum(report["rows"] or 0 for report in self.reports)
-        self.telemetry.publish({"rows": rows, "counts": self.counts}, measured=measured, region=None)
+        result = {"attempts": attempts, "rows": rows, "counts": self.counts}
+        message = f"{_SERVICE} {'failed' if error else 'done'}"
+        self.telemetry.publish(result, measured=measured, message=message, run_id=self.run.run_id)
 
 
 if __name__ == "__main__":

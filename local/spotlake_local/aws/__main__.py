@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ministack import app
 
+from spotlake_local.aws.counting import FILE_VARIABLE, RequestFile
 from spotlake_local.aws.door import Door, only_root
 from spotlake_local.aws.launcher import ROOT_KEY_VARIABLE
 from spotlake_local.aws.patches import PatchOptions, install
@@ -38,7 +39,8 @@ def main() -> None:
     )
     issuer = install(options)
     only_root(root_key)
-    app.app = Door(app.app, host, root_key, issuer.document)
+    file = os.environ.pop(FILE_VARIABLE, "")
+    app.app = Door(app.app, host, root_key, issuer.document, RequestFile(Path(file), root_key) if file else None)
     try:
         app.main()
     finally:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 from ministack.core import iam_evaluator
 from ministack.services import sts
 
+from spotlake_local.aws.counting import RequestFile
 from spotlake_local.aws.patches import need
 from spotlake_local.web_pages import answer_refused, refusal
 
@@ -43,12 +44,14 @@ class Door:
             machine sends another.
         root_key: Access key of the root user.
         document: Returns what the account's issuer of tokens publishes at a path, for everybody; None: nothing.
+        requests: Writes down the requests that are passed on; None: nobody asked for it.
     """
 
     app: App
     host: str
     root_key: str
     document: Callable[[str], Mapping[str, Any] | None] = lambda _: None
+    requests: RequestFile | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass a request of ours on, and answer any other with 403."""
@@ -63,6 +66,8 @@ class Door:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": json.dumps(document).encode()})
         else:
+            if self.requests is not None:
+                self.requests.note(scope)
             await self.app(scope, receive, _without_cors(send))
 
     def refusal(self, scope: Message) -> str | None:

@@ -20,6 +20,7 @@ import requests
 from botocore.config import Config
 
 from spotlake.errors import ConfigurationError
+from spotlake_local.aws.counting import FILE_VARIABLE
 from spotlake_local.processes import stop
 
 REGION: Final = "us-west-2"
@@ -146,6 +147,8 @@ def _environment(folder: Path, state: Path | None, port: int) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
     }
+    if FILE_VARIABLE in os.environ:
+        environment[FILE_VARIABLE] = os.environ[FILE_VARIABLE]
     if state is not None:
         state.mkdir(parents=True, exist_ok=True)
         environment |= {

@@ -119,7 +119,8 @@ def _families(account: Account) -> Verdict:
 def _machine(account: Account) -> Verdict:
     """Check the state machine of this checkout with Step Functions, before CloudFormation makes it."""
     text = MACHINE_FILE.read_text(encoding="utf-8")
-    text = text.replace('"${FullRunExits}"', "{}").replace('"${MapConcurrency}"', "1")
+    text = text.replace('"${FullRunExits}"', "{}").replace('"${MapChildren}"', '"EXPRESS"')
+    text = re.sub(r'"\$\{\w+AtOnce\}"', "1", text)
     arn = f"arn:aws:lambda:{account.region}:000000000000:function:any"
     text = re.sub(r"\$\{\w+FunctionArn\}", arn, text)
     text = re.sub(r"\$\{\w+Arn\}", f"arn:aws:batch:{account.region}:000000000000:job-queue/any", text)

@@ -47,6 +47,7 @@ def main() -> None:
     entra = Entra(TENANT, CLIENT, os.environ["SIMULATED_AZURE_SECRET"])
     simulator = AzureSimulator(World(arguments.seed), entra, subscription_ids(arguments.subscriptions))
     simulator.quota.keep_in(arguments.folder / "quota.log")
+    simulator.retail.keep_in(arguments.folder / "price-lists")
     asyncio.run(_serve(simulator, arguments))
 
 

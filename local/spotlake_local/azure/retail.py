@@ -9,11 +9,13 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import quote
 
 import orjson
 
 from spotlake_local.azure.answers import RefusalError
+from spotlake_local.azure.kept_lists import KeptLists
 from spotlake_local.azure.odata import Filter, FilterError, parse_filter
 from spotlake_local.azure.retail_rows import PriceList, Row, with_new_kind, with_savings_plan, with_second_meters
 from spotlake_local.azure.world import World, chance
@@ -177,6 +179,11 @@ class RetailPrices:
         self.novelties = Novelties()
         self._lists: OrderedDict[tuple[object, ...], list[bytes]] = OrderedDict()
         self._lengths: dict[tuple[object, ...], int] = {}
+        self._seed, self._kept = world.seed, KeptLists()
+
+    def keep_in(self, folder: Path) -> None:
+        """Keep the lists of the newest day in a folder, where another start finds them."""
+        self._kept = KeptLists(folder, seed=self._seed)
 
     def page(self, query: Query, origin: str, now_at: datetime, *, empty: bool = False) -> bytes:
         """One page as JSON: up to 1,000 rows; past the end an empty one.
@@ -239,7 +246,10 @@ class RetailPrices:
         if key in self._lists:
             self._lists.move_to_end(key)
             return self._lists[key]
-        matching = [orjson.dumps(self._shown(row, query)) for row in self._tested(query, region, now_at)]
+        matching = self._kept.find(key, now_at.date())
+        if matching is None:
+            matching = [orjson.dumps(self._shown(row, query)) for row in self._tested(query, region, now_at)]
+            self._kept.keep(key, now_at.date(), matching)
         self._lists[key], self._lengths[key] = matching, len(matching)
         if len(self._lists) > _CACHED_LISTS:
             self._lists.popitem(last=False)

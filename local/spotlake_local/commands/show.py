@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spotlake_local.archive import (
     add_source_arguments,
     confirmed_text,
+    cost_text,
     coverage_text,
     manifests,
     no_runs_yet,
@@ -99,6 +100,10 @@ def facts_table(manifest: JudgedManifest, statistics: Execution | None) -> Table
         table.add_row(label, f"{rows[name]:,} rows, {coverage_text(manifest, name)}")
     table.add_row("merged", f"{rows['merged']:,} rows, {manifest['changed_rows']:,} changed")
     table.add_row("calls", f"{manifest['sps_calls']:,}, {manifest['throttled_calls']:,} throttled")
+    if statistics is not None and "cost" in statistics:
+        table.add_row("cost of this run", cost_text(statistics["cost"]["total_usd"]))
+    if statistics is not None and statistics.get("findings"):
+        table.add_row("needs eyes", ", ".join(statistics["findings"]))
     table.add_row("scores waiting", scores_waiting(manifest))
     table.add_row("score ages", score_ages(manifest))
     for name, label in (("sps", "scores"), ("price", "prices"), ("eviction", "eviction rates")):

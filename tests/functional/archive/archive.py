@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, cast
 
 import orjson
@@ -128,7 +129,7 @@ class Archive:
         if planned["status"] == "skipped":
             raise RunInProgressError(planned.get("reason", ""))
         run = run_of(planned)
-        manifest = self.merge(run, self.collect(run, planned["regions"]))
+        manifest = self.merge(run, self.collect(run, regions_of(planned)))
         self.claims.release(owner=owner)
         self.running.discard(owner)
         return manifest
@@ -194,3 +195,8 @@ def run_of(planned: PlanResult) -> Run:
     """The attempt that was planned."""
     assert planned["run"] is not None
     return Run.from_dict(planned["run"])
+
+
+def regions_of(planned: PlanResult) -> list[str]:
+    """The regions of all groups, in order."""
+    return sorted(chain.from_iterable(planned["groups"]))

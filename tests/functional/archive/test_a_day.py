@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from spotlake.events import PlanResult
 from spotlake.merge.manifest import NO_PAIRS
-from tests.functional.archive.archive import NO_MACHINE, REGIONS, SIZES, START_AT, Archive, run_of
+from tests.functional.archive.archive import NO_MACHINE, REGIONS, SIZES, START_AT, Archive, regions_of, run_of
 
 SLOT = timedelta(minutes=10)
 GIVEN_UP_AFTER = timedelta(minutes=15)
@@ -28,7 +28,7 @@ def test_a_day_without_a_spot_machine_loses_no_slot() -> None:
                     owner=owner, mode="incremental", timestamp=run.slot_at.isoformat(), resume=True, past=True
                 )
                 run = run_of(instead)
-                failures += archive.collect(run, instead["regions"])
+                failures += archive.collect(run, regions_of(instead))
             archive.merge(run, failures)
             archive.end(owner, run_of(planned), error=NO_MACHINE.error)
 
@@ -45,7 +45,7 @@ def test_a_day_without_a_spot_machine_loses_no_slot() -> None:
         if planned.get("start_full_run"):
             begun += 1
             waiting.append(archive.begin(mode="full", timestamp=run.slot_at.isoformat()))
-        archive.merge(run, archive.collect(run, planned["regions"]))
+        archive.merge(run, archive.collect(run, regions_of(planned)))
         archive.end(owner, run)
     archive.clock.advance(minutes=15)
     give_up()

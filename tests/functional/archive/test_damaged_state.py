@@ -16,7 +16,7 @@ from spotlake.errors import DamagedStateError
 from spotlake.models import to_iso
 from spotlake.state.kinds import Memory
 from spotlake.usecases.rebuild.rebuild import RebuildDeps, rebuild
-from tests.functional.archive.archive import SIZES, Archive, run_of
+from tests.functional.archive.archive import SIZES, Archive, regions_of, run_of
 from tests.functional.archive.year import newest_state
 
 DOCUMENTS = {
@@ -75,7 +75,7 @@ def test_a_damaged_document_of_an_attempt_holds_up_no_other_slot_and_no_rebuild(
     archive = Archive()
     late_owner, planned = archive.begin(mode="incremental")
     late = run_of(planned)
-    failures = archive.collect(late, planned["regions"])
+    failures = archive.collect(late, regions_of(planned))
     archive.end(late_owner, late)
     archive.clock.advance(minutes=10)
     archive.spot_usd = 0.03

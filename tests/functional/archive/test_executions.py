@@ -19,7 +19,7 @@ from spotlake.state.merged_states import MergedStates
 from spotlake.state.sweep import read_sweep
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.plan.prepare_work import prepare_collection
-from tests.functional.archive.archive import REGIONS, SIZES, Archive, run_of
+from tests.functional.archive.archive import REGIONS, SIZES, Archive, regions_of, run_of
 
 SLOT = timedelta(minutes=10)
 
@@ -126,7 +126,7 @@ def test_two_merges_at_once_both_stand_in_every_document(key: str) -> None:
         archive.clock.advance(minutes=10)
         owner, planned = archive.begin(mode="incremental", desired_count=count)
         archive.listed["eastus"] = (*archive.listed["eastus"], f"Standard_D{count}s_v5")
-        ended.append((run_of(planned), archive.collect(run_of(planned), planned["regions"])))
+        ended.append((run_of(planned), archive.collect(run_of(planned), regions_of(planned))))
         archive.claims.release(owner=owner)
     objects.quicker = lambda: archive.merge(*ended[1])
     objects.watched = key
@@ -158,7 +158,7 @@ def test_a_late_slot_s_row_counts_replace_no_newer_ones(archive: Archive) -> Non
     owner, late = archive.begin(mode="incremental")
     archive.claims.release(owner=owner)
     archive.listed["eastus"] = SIZES[:1]
-    failures = archive.collect(run_of(late), late["regions"])
+    failures = archive.collect(run_of(late), regions_of(late))
     archive.listed["eastus"] = SIZES
     archive.clock.advance(minutes=10)
     archive.run(mode="incremental")

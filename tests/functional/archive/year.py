@@ -33,7 +33,7 @@ from spotlake.usecases.collect.prices import PriceDeps, collect_prices
 from spotlake.usecases.full_run.run_full import FullRunDeps, run_full
 from spotlake.usecases.plan.prepare_work import PrepareDeps
 from spotlake.usecases.rebuild.rebuild import RebuildDeps, rebuild
-from tests.functional.archive.archive import Archive, run_of
+from tests.functional.archive.archive import Archive, regions_of, run_of
 from tests.functional.archive.tiny_azure import TinyAzure
 from tests.functional.placement_scores.double import Bench
 
@@ -119,7 +119,7 @@ class Year(Archive):
             other, full = self.begin(mode="full", timestamp=to_iso(run.slot_at))
             if full["status"] == "planned":
                 self._ended(other, run_of(full), lambda: self._full(run_of(full)))
-        failures = self.collect(run, planned["regions"])
+        failures = self.collect(run, regions_of(planned))
         self._ended(owner, run, lambda: failures)
 
     def _ended(self, owner: str, run: Run, collect: Callable[[], list[Failure]]) -> None:

@@ -6,9 +6,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ministack.services import dynamodb
 from ministack.services._dynamodb_keywords import parse_statement
 
-from spotlake_local.aws.patches.dynamodb import copied, parsing_once
+from spotlake_local.aws.patches.dynamodb import (
+    checking_once,
+    copied,
+    parsing_again_at_once,
+    parsing_once,
+)
 
 STATEMENTS = (
     """INSERT INTO "azure-test" VALUE {'InstanceType': ?, 'Workload': ?, 'Scores': ?}""",
@@ -53,6 +59,29 @@ def test_a_text_is_parsed_once_for_all_values_of_the_same_types() -> None:
         parsed = quick(STATEMENTS[0], [{"S": "Standard_D2"}, {"S": "eastus#1"}, {"N": str(number)}])
         assert parsed["item"]["Scores"] == {"N": str(number)}
     assert len(texts) == 1
+
+
+def test_a_batch_parses_each_statement_once() -> None:
+    made: list[object] = []
+
+    def parse(text: str, parameters: object) -> object:
+        made.append(parameters)
+        return object()
+
+    quick = parsing_again_at_once(parse)
+    text, first, second = STATEMENTS[0], [{"S": "a"}], [{"S": "a"}]
+    looked_at = quick(text, first)
+    assert quick(text, first) is looked_at
+    assert quick(text, first) is not looked_at  # a third time is another batch
+    assert quick(text, second) is not looked_at
+    assert [one is second for one in made] == [False, False, True]
+
+
+@given(st.lists(st.one_of(st.text(), st.integers(), st.lists(st.integers()), st.none())))
+def test_a_number_is_checked_as_the_first_time(given_numbers: list[object]) -> None:
+    check = checking_once(dynamodb._partiql_number_param_error)
+    for number in given_numbers * 2:
+        assert check(number) == dynamodb._partiql_number_param_error(number)
 
 
 def test_parameters_that_are_none_are_refused_in_the_emulators_words() -> None:

@@ -1,7 +1,8 @@
 """``python -m tests.functional.fuzz --examples 10000 --seed 7``: many generated answers for each API.
 
-Each API is tried in a process of its own. What that process needs beyond its first runs, and what a collector needs
-that has done nothing yet, must be less than the memory of the API's function. The generator's own memory counts too.
+Each API is tried in a process of its own. What that process needs beyond its first runs, less what drawing the same
+answers needs in another process, and what a collector needs that has done nothing yet, must be less than the memory of
+the API's function.
 """
 
 from __future__ import annotations
@@ -20,18 +21,19 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from cdk.settings import FUNCTION_SIZES
+from tests.functional.fuzz.answers import Reply
 from tests.functional.fuzz.apis import APIS
 from tests.functional.fuzz.worlds import FuzzedWorld, in_memory
 from tests.functional.merge.test_real_store import Site
 from tests.support.emulator import start_emulator
 
-MEMORY_MB = FUNCTION_SIZES["sps"].memory_mb  # the collectors have the same; Plan, which reads locations, has more
 _IDLE = """
 import resource, boto3, azure.identity
 from spotlake import telemetry, wiring
 made = [boto3.Session(region_name="us-west-2").client(name) for name in ("s3", "dynamodb")]
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
+_FIRST = 20  # examples, after which all is imported and was used once
 _TOLD_EVERY_SECONDS = 10.0
 _BATCH = 1000
 
@@ -44,8 +46,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="the same seed tries the same answers")
     parser.add_argument("--api", choices=APIS, action="append", help="this one alone; may be given several times")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--draw", action="store_true", help=argparse.SUPPRESS)
     given_words = parser.parse_args()
     number = secrets.randbelow(2**32) if given_words.seed is None else given_words.seed
+    if given_words.draw:
+        say(str(_draw(given_words.api[0], given_words.examples - given_words.on_aws, number)))
+        return 0
     if given_words.here:
         _try_one(given_words.api[0], given_words.examples, number, given_words.on_aws)
         return 0
@@ -69,9 +75,10 @@ def say(text: str) -> None:
 class _Tally:
     """How the examples of one API ended."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, drawing_mb: int) -> None:
         self.name, self.ended = name, Counter[str]()
-        self.idle_mb, self.before_mb = _idle_mb(), 0
+        self.idle_mb, self.before_mb, self.drawing_mb = _idle_mb(), 0, drawing_mb
+        self.memory_mb = FUNCTION_SIZES[APIS[name].function].memory_mb
         self.began = self.told = time.monotonic()
 
     def add(self, ended: str) -> None:
@@ -86,11 +93,11 @@ class _Tally:
 
     def end(self, *, alone: bool = True) -> None:
         """Say how the examples ended. With nothing else in the process, hold their memory against the function's."""
-        megabytes = self.idle_mb + _peak_mb() - self.before_mb
+        megabytes = self.idle_mb + max(0, _peak_mb() - self.before_mb - self.drawing_mb)
         ways = ", ".join(f"{number} {way}" for way, number in self.ended.most_common())
         seconds = time.monotonic() - self.began
-        say(f"{self.name}: {self.ended.total()} in {seconds:.0f} s, at most {megabytes} of {MEMORY_MB} MB; {ways}")
-        assert megabytes < MEMORY_MB or not alone
+        say(f"{self.name}: {self.ended.total()} in {seconds:.0f} s, at most {megabytes} of {self.memory_mb} MB; {ways}")
+        assert megabytes < self.memory_mb or not alone
 
 
 def _peak_mb() -> int:
@@ -102,31 +109,52 @@ def _idle_mb() -> int:
     return int(subprocess.run([sys.executable, "-c", _IDLE], check=True, capture_output=True, text=True).stdout)
 
 
+def _drawing_mb(name: str, examples: int, number: int) -> int:
+    """Memory that drawing the same answers takes, and doing nothing with them."""
+    words = ["--draw", "--api", name, "--seed", number, "--examples", examples, "--on-aws", 0]
+    command = [sys.executable, "-m", "tests.functional.fuzz", *map(str, words)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _draw(name: str, examples: int, number: int) -> int:
+    _for_all(name, _FIRST, number, lambda _: None)
+    before = _peak_mb()
+    _in_batches(name, examples - _FIRST, number, lambda _: None)
+    return _peak_mb() - before
+
+
+def _in_batches(name: str, examples: int, number: int, use: Callable[[list[Reply]], None]) -> None:
+    for batch, count in enumerate(range(examples, 0, -_BATCH), 1):  # Hypothesis remembers every example of a batch
+        _for_all(name, min(count, _BATCH), number + batch, use)
+
+
+def _for_all(name: str, count: int, number: int, use: Callable[[list[Reply]], None]) -> None:
+    @seed(number)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        use(data.draw(APIS[name].answers))
+
+    run()
+
+
 def _try_one(name: str, examples: int, number: int, on_aws: int) -> None:
     """Raise AssertionError, or whatever a collector or the merge lets out, for the first answer that breaks a rule."""
     logging.disable(logging.CRITICAL)
-    api, tally = APIS[name], _Tally(name)
+    api, tally = APIS[name], _Tally(name, _drawing_mb(name, examples - on_aws, number))
 
-    def try_all(count: int, new_world: Callable[[], FuzzedWorld], batch: int = 0) -> None:
-        @seed(number + batch)
-        @settings(
-            max_examples=count,
-            deadline=None,
-            database=None,
-            phases=[Phase.explicit, Phase.generate, Phase.shrink],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(st.data())
-        def run(data: st.DataObject) -> None:
-            tally.add(new_world().run_all(api.dataset, api.collect(data.draw(api.answers))))
+    def try_in(new_world: Callable[[], FuzzedWorld]) -> Callable[[list[Reply]], None]:
+        return lambda replies: tally.add(new_world().run_all(api.dataset, api.collect(replies)))
 
-        run()
-
-    try_all(20, in_memory)
+    _for_all(name, _FIRST, number, try_in(in_memory))
     tally.warm()
-    left = examples - on_aws - 20
-    for batch, count in enumerate(range(left, 0, -_BATCH), 1):  # Hypothesis remembers every example of a batch
-        try_all(min(count, _BATCH), in_memory, batch)
+    _in_batches(name, examples - on_aws - _FIRST, number, try_in(in_memory))
     tally.end()
     if on_aws:
         with start_emulator() as aws:
@@ -135,7 +163,7 @@ def _try_one(name: str, examples: int, number: int, on_aws: int) -> None:
                 site = Site(aws)
                 return FuzzedWorld(site, site.items)
 
-            try_all(on_aws, on_local_aws)
+            _for_all(name, on_aws, number, try_in(on_local_aws))
         tally.end(alone=False)  # the clients of AWS take memory of their own
 
 

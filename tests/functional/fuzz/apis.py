@@ -44,8 +44,9 @@ _PLACE = {"armRegionName": REGION, "location": NAME, "effectiveStartDate": "2025
 
 @dataclass(frozen=True)
 class Api:
-    """One list: its answers, and what is done with them."""
+    """One list: the function that reads it, its answers, and what is done with them."""
 
+    function: str
     dataset: Dataset
     answers: st.SearchStrategy[list[Reply]]
     collect: Callable[[list[Reply]], Collect]
@@ -209,9 +210,9 @@ def _locations(sent: list[Reply]) -> Collect:
 
 
 APIS = {
-    "prices": Api(Dataset.PRICE, replies(PRICES), _prices),
-    "eviction-rates": Api(Dataset.EVICTION, replies(RATES), _rates),
-    "price-history": Api(Dataset.EVICTION, replies(HISTORY).map(lambda sent: [_GOOD_RATES, *sent]), _rates),
-    "placement-scores": Api(Dataset.SPS, replies(SCORES), _scores),
-    "locations": Api(Dataset.SPS, replies(LISTED), _locations),
+    "prices": Api("price", Dataset.PRICE, replies(PRICES), _prices),
+    "eviction-rates": Api("eviction", Dataset.EVICTION, replies(RATES), _rates),
+    "price-history": Api("eviction", Dataset.EVICTION, replies(HISTORY).map(lambda sent: [_GOOD_RATES, *sent]), _rates),
+    "placement-scores": Api("sps", Dataset.SPS, replies(SCORES), _scores),
+    "locations": Api("plan", Dataset.SPS, replies(LISTED), _locations),
 }

@@ -16,6 +16,7 @@ from spotlake.state.attempts import read_work, write_record
 from spotlake.state.price_memory import PRICE_MEMORY
 from spotlake.usecases.collect.stored_shards import write_shard
 from spotlake.usecases.full_run.run_full import run_full
+from spotlake.wiring_full_run import full_run_deps
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.house import SLOT_AT, House, run_of
 
@@ -34,7 +35,7 @@ class FullRun:
         scope = Scope(regions=(REGION,), instance_types=sizes)
         write_record(self.house.objects, AttemptRecord(run=self.run, scope=scope))
         deadline = Deadline(lambda: self.seconds_left)
-        deps = self.house.services.full_run_deps(self.run, deadline, lambda: False, lambda _: None)
+        deps = full_run_deps(self.house.services, self.run, deadline, lambda: False, lambda _: None)
         self.seconds_left = seconds_left
         run_full(self.run, deps)
 

@@ -8,6 +8,7 @@ from spotlake.clock import Deadline
 from spotlake.errors import InvalidInputError
 from spotlake.models import Mode
 from spotlake.planning.run_input import require_known_regions
+from spotlake.wiring_full_run import full_run_deps
 from spotlake_local.azure.simulated import SimulatedAzure
 from tests.support.house import House, run_of
 from tests.support.listing_days import ListingDays
@@ -15,7 +16,7 @@ from tests.support.listing_days import ListingDays
 
 def regions_of_a_full_run(azure: SimulatedAzure) -> tuple[str, ...]:
     run, deadline = run_of(Mode.FULL, 1), Deadline.after(60)
-    return House(azure).services.full_run_deps(run, deadline, lambda: False, lambda _: None).regions
+    return full_run_deps(House(azure).services, run, deadline, lambda: False, lambda _: None).regions
 
 
 def test_what_sells_is_collected_once_whether_it_is_listed_or_not(azure: SimulatedAzure) -> None:

@@ -10,12 +10,21 @@ import pytest
 ROOT = Path(__file__).parents[3]
 # File -> texts of AWS's numbers in it.
 NUMBERS = {
-    "benchmarks/costs.py": ("TRANSITION = ", "LAMBDA_GB_SECOND = ", "S3_PUT, ", "DYNAMODB_WRITE, ", "LOG_GB, "),
+    "benchmarks/counts.py": ("_LOG_OVERHEAD_BYTES = ",),
     "cdk/constructs/budget.py": ("a monthly budget",),
     "cdk/constructs/full_run_job.py": ("RUNNABLE", "_LAST_SECONDS = "),
     "cdk/constructs/image_build.py": ("_MACHINES = ", "_PUSHES = "),
     "cdk/settings.py": ("_LOG_DAYS = ", "128 <= size.memory_mb <= 10240", "map_concurrency: "),
     "docs/costs.md": ("0.0034 dollars",),
+    "layers/common/python/spotlake/costs/prices.py": (
+        "TRANSITION:",
+        "LAMBDA_GB_SECOND:",
+        "S3_PUT:",
+        "DYNAMODB_WRITE:",
+        "LOG_GB:",
+        "ECR_GB_MONTH:",
+        "FREE:",
+    ),
     "layers/common/python/spotlake/stores/workloads.py": ("BATCH = 25",),
     "local/spotlake_local/aws_doctor/before.py": ("_SPOT_VCPUS = ", "_LAMBDA_QUOTA = ", "_FAMILIES = "),
 }

@@ -107,7 +107,7 @@ def test_without_a_catalogue_a_slot_lists_prices_while_the_first_full_run_goes_o
     planned = archive.plan(running=True)
     assert planned["run"] is not None
     assert planned["run"]["mode"] == "incremental"
-    assert planned["regions"] == ["eastus", "koreacentral", "swedensouth"]  # the last sells and is listed nowhere
+    assert planned["groups"] == [["eastus"], ["koreacentral"], ["swedensouth"]]  # the last sells and is listed nowhere
 
 
 def test_a_slot_collects_by_itself_and_starts_the_daily_full_run_beside_it() -> None:
@@ -150,7 +150,7 @@ def test_a_run_by_hand_of_some_regions_keeps_no_slot_out_and_starts_no_full_run(
     slot = archive.plan(running=True)
     by_hand = archive.plan(running=True, regions=["koreacentral"])
     assert (slot["status"], by_hand["status"]) == ("planned", "planned")
-    assert (by_hand["regions"], by_hand.get("start_full_run")) == (["koreacentral"], False)
+    assert (by_hand["groups"], by_hand.get("start_full_run")) == ([["koreacentral"]], False)
     assert archive.plan(running=True)["status"] == "skipped"  # a second run of everything
     assert len(attempts_of(archive.objects, SLOT_AT)) == 2
 
@@ -187,7 +187,7 @@ def test_planning_again_after_a_store_failed_is_the_same_attempt_and_the_same_wo
     archive.executions -= 1
     archive.list_regions("westus")  # whatever has changed meanwhile
     again = archive.plan()
-    assert (again["run"], again["regions"]) == (first["run"], first["regions"])
+    assert (again["run"], again["groups"]) == (first["run"], first["groups"])
     assert {key: body for key, body in archive.objects.objects.items() if key.startswith("work/")} == {
         key: body for key, body in stored.items() if key.startswith("work/")
     }

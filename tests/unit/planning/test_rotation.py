@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from spotlake.models import DESIRED_COUNTS
-from spotlake.planning.rotation import count_of_slot, next_count, parse_sps_metadata
+from spotlake.planning.production_position import parse_sps_metadata
+from spotlake.planning.rotation import count_of_slot, next_count
 
 DAY = date(2025, 12, 15)
 
@@ -39,6 +40,8 @@ def test_a_date_that_yaml_reads_as_a_date_is_one_too() -> None:
         (b"{", "cannot be read"),
         (b"\xff\xfe\x00", "cannot be read"),
         (b"- 1", "cannot be read"),
+        (b"[" * 4_000, "cannot be read (RecursionError)"),
+        (metadata(3) + b"#" * 4_096, "has 4"),  # whatever it says, and before it is parsed
         (b"desired_count_index: 3", "cannot be read"),
         (metadata(day="soon"), "cannot be read"),
         (metadata(11), "11 is not 0 to 10"),

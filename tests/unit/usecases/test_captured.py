@@ -10,6 +10,7 @@ import pytest
 
 from functions.price.handler import lambda_handler
 from spotlake import keys, wiring
+from spotlake.azure import http
 from spotlake.azure.price_rules import choose_prices
 from spotlake.models import Dataset, Mode, Run, WorkItem
 from spotlake.planning.attempt import Work
@@ -85,7 +86,7 @@ def test_the_live_list_is_read_without_any_credentials(monkeypatch: pytest.Monke
         monkeypatch.setattr(wiring.Services, name, property(refused))
     monkeypatch.setattr(wiring.Services, "objects", property(lambda _: objects))
     monkeypatch.setattr(wiring, "services", lambda: services)
-    monkeypatch.setattr(wiring, "new_session", lambda: session)
+    monkeypatch.setattr(http, "new_session", lambda: session)
     run = Run(
         run_id="20261123T1000Z",
         mode=Mode.INCREMENTAL,

@@ -7,7 +7,6 @@ import threading
 from datetime import datetime
 
 import boto3
-from botocore.config import Config
 
 from spotlake.azure.answers import SMALL_BYTES
 from spotlake.azure.credential_stores import read_credentials, signed_assertion
@@ -23,12 +22,11 @@ from spotlake.scores.geography import Locations
 from spotlake.settings import Settings
 from spotlake.state.kinds import Note
 from spotlake.state.locations import LOCATIONS
+from spotlake.stores.aws_clients import BOTO
 from spotlake.stores.objects import ObjectStore
 
 _LOG = logging.getLogger(__name__)
 _REFRESH_SECONDS = 8.0  # longest time for a refresh of known locations
-# botocore owns the retries of AWS calls: throttles and 5xx, with jitter.
-BOTO = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, max_pool_connections=32)
 
 
 class AzureAccess:

@@ -21,6 +21,7 @@ The class name is the Step Functions error name (``errorType``), so ``Retry`` an
     +-- DeadlineError           RESUME         time ran out; what was done is stored
     +-- ReclaimedError          RESUME         the spot machine is being taken away (SIGTERM)
     +-- CoverageError           TRY_LATER      merged, but too little of the plan was collected
+    +-- GroupEndedError         TRY_LATER      a region's group of collectors ended before they could say how it went
 """
 
 from __future__ import annotations
@@ -194,3 +195,10 @@ class ReclaimedError(SpotlakeError):
 
 class CoverageError(SpotlakeError):
     """The collected data is merged, but there is less of it than the settings require."""
+
+
+class GroupEndedError(SpotlakeError):
+    """A region's group ended (after five minutes, say) before its collectors said how it went; the state machine's own.
+
+    What the collectors had stored by then is merged.
+    """

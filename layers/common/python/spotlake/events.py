@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
+from spotlake.costs.counting import Requests
 from spotlake.models import RunJson
 
 
@@ -23,7 +24,7 @@ class PlanResult(TypedDict):
 
     status: str
     run: RunJson | None
-    regions: list[str]
+    groups: list[list[str]]
     reason: NotRequired[str]
     notes: NotRequired[list[str]]
     start_full_run: NotRequired[bool]
@@ -32,14 +33,16 @@ class PlanResult(TypedDict):
     calls_waiting: NotRequired[int]
     quota_left: NotRequired[int]
     secret_days_left: NotRequired[int]
+    secret_ends_soon: NotRequired[bool]
     oldest_waiting_minutes: NotRequired[float | None]
 
 
 class CollectEvent(TypedDict):
-    """Event of a collector: the attempt and the region."""
+    """Event of a collector: the attempt, the region, and when the collector has to have ended (ISO, wall clock)."""
 
     run: RunJson
     region: str
+    ends_at: NotRequired[str]
 
 
 class CollectorResult(TypedDict):
@@ -74,6 +77,8 @@ class Measured(TypedDict, total=False):
     seconds: float
     peak_memory_mb: float
     memory_limit_mb: int
+    init_seconds: float
+    aws_requests: Requests
 
 
 class StepResult(Measured, total=False):
@@ -82,6 +87,22 @@ class StepResult(Measured, total=False):
     status: str | None
     rows: int | dict[str, int]
     error: str | None
+    counts: dict[str, int]
+
+
+class PlanStep(StepResult, total=False):
+    """Plan's result as Report reads it."""
+
+    groups: list[list[str]]
+    secret_days_left: int
+
+
+class MergeStep(StepResult, total=False):
+    """Merge's result as Report reads it."""
+
+    consumed_write_units: float
+    changed_rows: int
+    findings: list[str]
 
 
 class CollectorStep(StepResult):
@@ -105,6 +126,14 @@ class PricesResult(TypedDict):
     new_unknown_kinds: int
     new_price_disagreements: int
     witness_disagreement_percent: float | None
+
+
+class FindingsResult(TypedDict):
+    """Part of the result of Merge: names of what needs eyes, their number, and how many of them are new."""
+
+    findings: list[str]
+    data_findings: int
+    new_findings: int
 
 
 class MergeResult(TypedDict):
@@ -131,6 +160,12 @@ class MergeResult(TypedDict):
     new_unknown_kinds: NotRequired[int]
     new_price_disagreements: NotRequired[int]
     witness_disagreement_percent: NotRequired[float | None]
+    filtered: NotRequired[bool]
+    quota_left: NotRequired[int | None]
+    refused_shards: NotRequired[int]
+    findings: NotRequired[list[str]]
+    data_findings: NotRequired[int]
+    new_findings: NotRequired[int]
     manifest_key: str
 
 
@@ -154,9 +189,9 @@ class ReportEvent(TypedDict):
     """Event of Report: the attempt, and the results of the steps before."""
 
     run: RunJson
-    plan: StepResult
+    plan: PlanStep
     collectors: list[CollectorStep]
-    merge: StepResult
+    merge: MergeStep
 
 
 class ReportResult(TypedDict):
@@ -164,6 +199,7 @@ class ReportResult(TypedDict):
 
     status: str
     total_seconds: float
+    cost_usd: float
     released: bool
     outputs: list[str]
 

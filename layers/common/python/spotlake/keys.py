@@ -43,6 +43,7 @@ LAST_GOOD = STATE_PREFIX + "last_good.json.gz"
 PRICE_MEMORY = STATE_PREFIX + "price_memory.json.gz"
 FULL_RUNS = STATE_PREFIX + "full_runs.json"
 HEALTH = STATE_PREFIX + "health.json"
+FINDINGS = STATE_PREFIX + "findings.json"
 SIZES = STATE_PREFIX + "sizes.json.gz"
 PRODUCTION_SEEN = STATE_PREFIX + "production_seen.json"
 

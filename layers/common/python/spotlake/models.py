@@ -200,6 +200,7 @@ class WorkItem:
         calls: Placement-score calls to send, most important first. Only one region's collector sends calls through a
             location: that of the location's own region, or else one that Plan chose.
         datasets: Data sets to collect. A resumed attempt leaves out data sets that the slot has whole.
+        later: Listings whose turn is a later slot (settings ``price_every_minutes`` and ``eviction_every_minutes``).
         fallback_locations: Locations for a call whose own location fails, healthiest first.
         ondemand: Whether to refresh on-demand prices too.
         filtered: Whether the attempt asks for some sizes only. Rows of other sizes are then dropped.
@@ -215,6 +216,7 @@ class WorkItem:
     instance_types: tuple[str, ...] = ()
     calls: tuple[ScoreCall, ...] = ()
     datasets: tuple[Dataset, ...] = tuple(Dataset)
+    later: tuple[Dataset, ...] = ()
     fallback_locations: tuple[str, ...] = ()
     ondemand: bool = True
     filtered: bool = False

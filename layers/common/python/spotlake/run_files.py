@@ -6,17 +6,18 @@ field is in docs/data.md. Times are ISO text in UTC, ages are minutes, durations
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import orjson
 
 from spotlake.checked import checked
+from spotlake.costs.counting import Requests
+from spotlake.costs.run_cost import RunCost
 from spotlake.errors import StoreError
+from spotlake.first_manifests import FIRST_SCHEMA, from_first_schema
 from spotlake.price_files import Disagreements, Unconfirmed, UnknownKinds, WitnessEntry
 
 MANIFEST_SCHEMA = 2
-FIRST_SCHEMA = 1  # before attempts had numbers
-NOT_ASKED = "no score was asked"
 
 
 class AttemptEntry(TypedDict):
@@ -191,11 +192,14 @@ class ExecutionEntry(TypedDict):
     seconds: float | None
     peak_memory_mb: float | None
     memory_limit_mb: NotRequired[float | None]
+    init_seconds: NotRequired[float | None]  # of a new process; since 0.3.0, as the next two
+    aws_requests: NotRequired[Requests | None]
+    counts: NotRequired[dict[str, int]]
     error: str | None
 
 
 class FunctionUse(TypedDict):
-    """What all invocations of one function used together."""
+    """What all invocations of one function used together; ``counts`` are sums of the invocations' own."""
 
     invocations: int
     began_at: str | None
@@ -203,6 +207,11 @@ class FunctionUse(TypedDict):
     longest_seconds: float
     peak_memory_mb: float | None
     memory_limit_mb: float | None
+    cold_starts: NotRequired[int]  # since 0.3.0, as the next four
+    init_seconds: NotRequired[float]
+    gb_seconds: NotRequired[float]
+    aws_requests: NotRequired[Requests]
+    counts: NotRequired[dict[str, int]]
 
 
 class Execution(TypedDict):
@@ -222,6 +231,12 @@ class Execution(TypedDict):
     instance_type: str | None
     functions: dict[str, FunctionUse]
     collectors: list[ExecutionEntry]
+    findings: NotRequired[list[str]]  # since 0.3.0, as the next five
+    changed_rows: NotRequired[int]
+    merged_rows: NotRequired[int]
+    secret_days_left: NotRequired[int | None]
+    architecture: NotRequired[str]
+    cost: NotRequired[RunCost]
 
 
 class JobRecord(TypedDict):
@@ -234,6 +249,7 @@ class JobRecord(TypedDict):
     memory: list[MemorySample]
     error: NotRequired[str | None]
     cause: NotRequired[str | None]
+    aws_requests: NotRequired[Requests]
 
 
 def parse_manifest(body: bytes, key: str) -> Manifest:
@@ -250,7 +266,7 @@ def parse_manifest(body: bytes, key: str) -> Manifest:
         content = orjson.loads(body)
         schema = content["schema"]
         if schema == FIRST_SCHEMA:
-            content = _from_first_schema(content)
+            content = from_first_schema(content)
     except KeyError as error:
         raise StoreError(f"{key} is damaged: {error.args[0]} is missing") from error
     except (ValueError, TypeError, AttributeError) as error:
@@ -267,27 +283,3 @@ def parse_execution(body: bytes, key: str) -> Execution:
     except ValueError as error:
         raise StoreError(f"{key} is damaged: {error}") from error
     return checked(content, Execution, key=key)
-
-
-def _from_first_schema(old: Any) -> Any:
-    """Schema 1 called "complete" what was never asked: the status is judged again."""
-    coverage = dict(old["coverage"])
-    percent, status = old["coverage_percent"], old["status"]
-    reasons: dict[str, str] = {}
-    if not old["sps_calls"] and not old["rows"]["sps"]:
-        coverage["sps"] = None
-        reasons = {"sps": NOT_ASKED}
-        percent = round(sum(value or 0.0 for value in coverage.values()) / len(coverage), 2)
-    if not any(old["rows"][name] for name in ("sps", "price", "eviction")):
-        status = "failed"
-    elif reasons and status == "complete":
-        status = "partial"
-    lacking: dict[str, object] = {
-        "attempts": [], "accounts": [], "quota_left": None, "score_ages": [], "score_age_median_minutes": None,
-        "score_age_p95_minutes": None, "rows_difference_percent": None, "filtered": True, "items_left": 0,
-        "written_items": 0, "overtaken_items": 0, "consumed_write_units": 0.0, "write_throttles": 0, "outputs": [],
-    }  # fmt: skip
-    new = {"coverage": coverage, "coverage_percent": percent, "coverage_reasons": reasons, "status": status}
-    # Schema 1 kept the age of the oldest waiting score under the name that is now the age of any score.
-    ages = {"oldest_waiting_minutes": old["oldest_score_age_minutes"], "oldest_score_age_minutes": None}
-    return {**lacking, **old, **new, **ages}

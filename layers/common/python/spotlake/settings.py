@@ -67,11 +67,14 @@ class Settings:
         azure_authority_url, azure_ca_file: Another token endpoint than Microsoft's, and the certificate file of its
             authority.
         regions, instance_types: Collect only these (ARM codes; globs of ARM sizes). Empty: all.
+        region_groups: Number of groups that an attempt's regions are collected in, each as a workflow of its own.
         priority_regions, priority_instance_types: Scores of these wait half as long when quota is short.
         quota_calls: Placement-score calls per route in a window.
         quota_window_minutes: Length of the sliding window (Azure's hour, and two minutes for safety).
         quota_share_percent: Our share of the quota. 0: half if production uses the quota too, else all.
         ondemand_refresh_hours: Hours after which on-demand prices are asked again.
+        price_every_minutes, eviction_every_minutes: Minutes between two listings of a region. A listing that is not
+            due is not asked, and its values keep the time at which they were last confirmed.
         catalogue_days: Days that a pair stays in the catalogue after its last listing.
         eviction_max_fall_percent: Largest fall of eviction rows that is believed.
         price_max_fall_percent: Largest fall of a region's spot prices that is believed.
@@ -120,12 +123,15 @@ class Settings:
     azure_ca_file: str = _setting("", str)
     regions: tuple[str, ...] = _setting((), _names)
     instance_types: tuple[str, ...] = _setting((), _names)
+    region_groups: int = _setting(4, int, _between(1, 40))
     priority_regions: tuple[str, ...] = _setting((), _names)
     priority_instance_types: tuple[str, ...] = _setting((), _names)
     quota_calls: int = _setting(10, int, _between(1, 1000))
     quota_window_minutes: int = _setting(62, int, _between(1, 1440))
     quota_share_percent: int = _setting(0, int, _between(0, 100))
     ondemand_refresh_hours: int = _setting(24, int, _between(0, 720))
+    price_every_minutes: int = _setting(10, int, _between(10, 1440))
+    eviction_every_minutes: int = _setting(10, int, _between(10, 1440))
     catalogue_days: int = _setting(7, int, _between(1, 90))
     eviction_max_fall_percent: int = _setting(30, int, _between(1, 100))
     price_max_fall_percent: int = _setting(50, int, _between(1, 100))

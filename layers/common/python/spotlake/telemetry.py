@@ -1,7 +1,9 @@
-"""Metrics and logs of every entry point: duration, peak memory, cold start, counts, one log line.
+"""Metrics and logs of every entry point: one line an invocation, with duration, peak memory and the result.
 
-Powertools writes the metrics as EMF into the log: namespace ``SpotLake/AzureTest``, dimensions service and dataset. The
-region is metadata and no dimension; otherwise every region would be a metric that costs money.
+Powertools writes the metrics as EMF into the log: namespace ``SpotLake/AzureTest``, dimension service (the function).
+CloudWatch charges for each metric and function in each hour in which it is sent (0.30 dollars a month, CloudWatch
+pricing, read 2026-11). So duration and memory are metrics of every function, and eight numbers of a run are metrics of
+Merge and Plan. All else stands in the same line as a property, where Logs Insights finds it, and in ``execution.json``.
 """
 
 from __future__ import annotations
@@ -11,47 +13,40 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from spotlake.costs.counting import added, counted
 from spotlake.errors import ConfigurationError
 from spotlake.secrecy import scrub_error, scrubbed
 
 NAMESPACE = "SpotLake/AzureTest"
+ANY_FUNCTION = "any"  # the service of problems, so that one metric and one alarm see every function
+MEMORY_PERCENT = 85  # of the memory that a function has
+DURATION_PERCENT = 80  # of its time-out
+SIGN_IN, NEAR_MEMORY_LIMIT, NEAR_TIMEOUT = "SignInProblems", "NearMemoryLimit", "NearTimeout"
 _LIBRARY = "spotlake"
-# Result field -> (metric, unit). A result holds these at its top or under "counts".
-_METRICS: dict[str, tuple[str, MetricUnit]] = {
-    "rows": ("Rows", MetricUnit.Count),
-    "pages": ("Pages", MetricUnit.Count),
-    "calls_sent": ("Calls", MetricUnit.Count),
-    "requests": ("Requests", MetricUnit.Count),
-    "throttles": ("Throttles", MetricUnit.Count),
-    "retries": ("Retries", MetricUnit.Count),
-    "invalid_rows": ("InvalidRows", MetricUnit.Count),
-    "stale_regions": ("StaleRegions", MetricUnit.Count),
-    "coverage_percent": ("CoveragePercent", MetricUnit.Percent),
-    "changed_rows": ("ChangedRows", MetricUnit.Count),
-    "overtaken_items": ("OvertakenItems", MetricUnit.Count),
-    "invalid_items": ("InvalidItems", MetricUnit.Count),
-    "consumed_write_units": ("WriteUnits", MetricUnit.Count),
-    "quota_left": ("QuotaLeft", MetricUnit.Count),
-    "secret_days_left": ("SecretDaysLeft", MetricUnit.Count),
-    "score_age_median_minutes": ("ScoreAgeMedianMinutes", MetricUnit.Count),
-    "score_age_p95_minutes": ("ScoreAgeP95Minutes", MetricUnit.Count),
-    "oldest_score_age_minutes": ("OldestScoreAgeMinutes", MetricUnit.Count),
-    "rows_difference_percent": ("RowsDifferencePercent", MetricUnit.Percent),
-    "unconfirmed_percent": ("UnconfirmedPercent", MetricUnit.Percent),
-    "new_unknown_kinds": ("NewUnknownKinds", MetricUnit.Count),
-    "new_price_disagreements": ("NewPriceDisagreements", MetricUnit.Count),
-    "witness_disagreement_percent": ("WitnessDisagreementPercent", MetricUnit.Percent),
+# Field of a result -> its metric. Merge and Plan have them, once a run.
+_METRICS = {
+    "merge": {
+        "coverage_percent": "CoveragePercent",
+        "rows_difference_percent": "RowsDifferencePercent",
+        "oldest_score_age_minutes": "OldestScoreAgeMinutes",
+        "stale_regions": "StaleRegions",
+        "items_left": "ItemsLeft",
+        "data_findings": "DataFindings",
+        "new_findings": "NewFindings",
+    },
+    "plan": {"quota_left": "QuotaLeft"},
 }
 type Json = Mapping[str, object]
 _process = {"cold": True}
@@ -128,22 +123,59 @@ class Telemetry:
         text = recovery.value if recovery is not None else "a fault of this program: see the trace"
         self.logger.exception(type(error).__name__, extra={"recovery": text})
 
-    def publish(self, result: Json, *, measured: Mapping[str, float], region: str | None) -> None:
-        """Write one EMF record: the measurements, and the numbers of ``result`` that have a metric."""
-        # Ephemeral, because the usual Metrics share dimensions across the process and the job has several data sets.
-        metrics = EphemeralMetrics(namespace=NAMESPACE, service=self.service)
-        metrics.add_dimension(name="dataset", value=self.dataset)
-        for name, value in measured.items():
-            metrics.add_metric(name=name, unit=_unit_of(name), value=value)
-        counts = result.get("counts")
-        numbers = {**(counts if isinstance(counts, Mapping) else {}), **result}
-        for field, (name, unit) in _METRICS.items():
-            number = numbers.get(field)
+    def publish(self, result: Json, *, measured: Mapping[str, float], **properties: object) -> None:
+        """Write one EMF record: the measurements, and the numbers of ``result`` that are metrics of this service.
+
+        Args:
+            result: What the invocation returns; the whole of it is a property of the line.
+            measured: Metric -> value; ``DurationSeconds`` and ``PeakMemoryMb``.
+            properties: More properties of the line.
+        """
+        metrics = dict(measured)
+        for field, name in _METRICS.get(self.service, {}).items():
+            number = result.get(field)
             if isinstance(number, int | float) and not isinstance(number, bool):
-                metrics.add_metric(name=name, unit=unit, value=number)
-        if region:
-            metrics.add_metadata(key="region", value=region)
-        metrics.flush_metrics()
+                metrics[name] = number
+        self._write(self.service, metrics, {**properties, "dataset": self.dataset, "result": result})
+
+    def tell(self, problem: str, **properties: object) -> None:
+        """Write a record of a problem, which an alarm looks at: the metric ``problem`` of any function, 1.
+
+        The metric is sent only when there is something to tell, so it costs nothing while all is well.
+        """
+        told = {"message": f"{self.service}: {problem}", "function": self.service, "dataset": self.dataset}
+        self._write(ANY_FUNCTION, {problem: 1}, {**told, **properties})
+
+    def _write(self, service: str, measured: Mapping[str, float], properties: Json) -> None:
+        # Ephemeral, because the usual Metrics share dimensions across the process and the job has several data sets.
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
+        for name, number in measured.items():
+            metrics.add_metric(name=name, unit=_unit_of(name), value=number)
+        for key, value in properties.items():
+            if value is not None:
+                metrics.add_metadata(key=key, value=value)
+        line: dict[str, object] = {**metrics.serialize_metric_set(), "level": "INFO"}
+        sys.stdout.write(_without_secrets(line) + "\n")  # one write: the timer below may write beside a handler
+        sys.stdout.flush()
+
+
+class _TimeoutWatch:
+    """Tells once that an invocation has used most of its time-out, while it works. A killed function tells nothing."""
+
+    def __init__(self, telemetry: Telemetry, context: LambdaContext, properties: Json) -> None:
+        """Start to watch."""
+        seconds = context.get_remaining_time_in_millis() / 1000
+
+        def tell() -> None:
+            telemetry.tell(NEAR_TIMEOUT, time_out_seconds=round(seconds), **properties)
+
+        self._timer = threading.Timer(seconds * DURATION_PERCENT / 100, tell)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Stop watching: the invocation has ended."""
+        self._timer.cancel()
 
 
 def _without_secrets(line: dict[str, object]) -> str:
@@ -158,26 +190,25 @@ def _run_and_region(event: Json) -> tuple[str | None, str | None]:
     return run_id, region if isinstance(region, str) else None
 
 
-def _measured(seconds: float, peak_mb: float, limit_mb: int, *, cold: bool) -> dict[str, float]:
-    """The metrics of an invocation that ends now; an exception under way counts as a failure."""
-    measured: dict[str, float] = {
-        "DurationSeconds": round(seconds, 3),
-        "PeakMemoryMb": round(peak_mb, 1),
-        "PeakMemoryPercent": round(100 * peak_mb / limit_mb, 1),
-        "ColdStart": int(cold),
-        "Failures": int(sys.exception() is not None),
-    }
-    if isinstance(sys.exception(), ConfigurationError):  # SignInError is one; another is a lost AzureAuth
-        measured["SignInFailures"] = 1
-    return measured
+def _process_age_seconds() -> float | None:
+    """Seconds since the kernel started this process (proc(5), field 22), to 10 ms; None where there is no /proc."""
+    try:
+        after_name = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        started = int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+        return round(time.clock_gettime(time.CLOCK_BOOTTIME) - started, 3)
+    except (OSError, AttributeError):
+        return None
 
 
 def _unit_of(name: str) -> MetricUnit:
-    if name.endswith("Seconds"):
-        return MetricUnit.Seconds
-    if name.endswith("Percent"):
-        return MetricUnit.Percent
-    return MetricUnit.Megabytes if name.endswith("Mb") else MetricUnit.Count
+    for ending, unit in (
+        ("Seconds", MetricUnit.Seconds),
+        ("Percent", MetricUnit.Percent),
+        ("Mb", MetricUnit.Megabytes),
+    ):
+        if name.endswith(ending):
+            return unit
+    return MetricUnit.Count
 
 
 type Handler[Event: Json, Result: Json] = Callable[[Event, LambdaContext], Result]
@@ -188,24 +219,29 @@ def observed[Event: Json, Result: Json](
 ) -> Callable[[Handler[Event, Result]], Handler[Event, Result]]:
     """Wrap a Lambda handler: write logs and metrics, and add the measurements to its result.
 
-    The result gets ``began_at`` (ISO, UTC), ``seconds``, ``peak_memory_mb`` and ``memory_limit_mb``. An exception of
-    the handler gets one log line with class, message and recovery, and is raised unchanged, because its class is the
-    state machine's error name.
+    The result gets ``began_at`` (ISO, UTC), ``seconds``, ``peak_memory_mb``, ``memory_limit_mb`` and ``aws_requests``,
+    and of a new process ``init_seconds``: from its start until its handler was imported. An exception of the handler
+    gets one log line with class, message and recovery, and is raised unchanged, because its class is the state
+    machine's error name.
     """
 
     def wrap(handler: Handler[Event, Result]) -> Handler[Event, Result]:
+        init_seconds = _process_age_seconds()
+
         @functools.wraps(handler)
         def wrapped(event: Event, context: LambdaContext) -> Result:
             telemetry = Telemetry.of(service, dataset)
             run_id, region = _run_and_region(event)
-            telemetry.logger.append_keys(
-                run_id=run_id, region=region, dataset=dataset, request_id=context.aws_request_id
-            )
-            memory = PeakMemory()
+            names = {"run_id": run_id, "region": region, "request_id": context.aws_request_id}
+            telemetry.logger.append_keys(**names, dataset=dataset)
+            memory, sent_before = PeakMemory(), counted()
             memory.start()
             began, began_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
             cold, _process["cold"] = _process["cold"], False
-            limit_mb = int(context.memory_limit_in_mb)
+            measures: dict[str, object] = {"began_at": began_at, "memory_limit_mb": int(context.memory_limit_in_mb)}
+            if cold and init_seconds is not None:
+                measures["init_seconds"] = init_seconds
+            watch = _TimeoutWatch(telemetry, context, names)
             result: Json = {}
             try:
                 result = handler(event, context)
@@ -214,13 +250,35 @@ def observed[Event: Json, Result: Json](
                 telemetry.log_failure(error)
                 raise
             finally:
-                measured = _measured(time.monotonic() - began, memory.read_mb(), limit_mb, cold=cold)
-                telemetry.publish(result, measured=measured, region=region)
-            seconds, peak = measured["DurationSeconds"], measured["PeakMemoryMb"]
-            telemetry.logger.info(f"{service} done", extra={"result": result, "seconds": seconds})
-            measures = {"began_at": began_at, "seconds": seconds, "peak_memory_mb": peak, "memory_limit_mb": limit_mb}
+                watch.stop()
+                measures |= {
+                    "seconds": round(time.monotonic() - began, 3),
+                    "peak_memory_mb": round(memory.read_mb(), 1),
+                    "aws_requests": added(counted(), sent_before, -1),
+                }
+                _publish(telemetry, result, measures, {**names, "cold": cold})
             return cast("Result", {**result, **measures})
 
         return wrapped
 
     return wrap
+
+
+def _publish(telemetry: Telemetry, result: Json, measures: Mapping[str, Any], names: Json) -> None:
+    """Write the line of an invocation that ends now, and a record for each problem of it.
+
+    An exception under way counts as a failure.
+    """
+    error = sys.exception()
+    measured = {"DurationSeconds": measures["seconds"], "PeakMemoryMb": measures["peak_memory_mb"]}
+    rest = {name: value for name, value in measures.items() if name not in ("seconds", "peak_memory_mb")}
+    message = f"{telemetry.service} {'failed' if error else 'done'}"
+    telemetry.publish(
+        result, measured=measured, message=message, **names, **rest, error=type(error).__name__ if error else None
+    )
+    if isinstance(error, ConfigurationError):  # SignInError is one; another is a lost AzureAuth
+        telemetry.tell(SIGN_IN, **names, error=type(error).__name__)
+    if result.get("secret_ends_soon"):
+        telemetry.tell(SIGN_IN, **names, secret_days_left=result.get("secret_days_left"))
+    if 100 * measures["peak_memory_mb"] >= MEMORY_PERCENT * measures["memory_limit_mb"]:
+        telemetry.tell(NEAR_MEMORY_LIMIT, **names, **measures)

@@ -1,55 +1,46 @@
 """Builds stores, clocks and clients for the use cases, from the settings. Called inside handlers.
 
-Each object is built at first use, never at import. The process keeps it, so a warm Lambda signs in once.
+Each object is built at first use, never at import. The process keeps it, so a warm Lambda signs in once. A method
+imports what it builds, so that no function's cold start pays for the others.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
-from spotlake.azure.http import new_session
-from spotlake.azure_access import BOTO, AzureAccess
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
+from spotlake.costs.counting import count_requests
 from spotlake.errors import ConfigurationError
-from spotlake.models import Mode, Run, WorkItem
-from spotlake.names import regions_to_collect
-from spotlake.reports import CollectorReport
-from spotlake.scores.zones import ZoneMap, subscription_digest
+from spotlake.models import Mode, Run
 from spotlake.settings import Settings
-from spotlake.state.locations import LOCATIONS
-from spotlake.state.refused_subscriptions import usable_subscriptions
-from spotlake.stores.claims import DynamoDbClaims
-from spotlake.stores.executions import is_running
-from spotlake.stores.ledger import DynamoDbLedger
+from spotlake.stores.aws_clients import BOTO
 from spotlake.stores.objects import S3Objects
-from spotlake.stores.turns import DynamoDbTurns
 from spotlake.telemetry import LambdaContext
-from spotlake.usecases.collect.eviction_rates import EvictionDeps
-from spotlake.usecases.collect.placement_scores import PlacementDeps
-from spotlake.usecases.collect.prices import PriceDeps
-from spotlake.usecases.plan.prepare_work import PrepareDeps
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+    from spotlake.azure_access import AzureAccess
     from spotlake.planning.attempt import Work
-    from spotlake.state.checkpoints import Checkpoint
-    from spotlake.usecases.collect.sizes import SizesDeps
-    from spotlake.usecases.full_run.run_full import FullRunDeps
+    from spotlake.stores.claims import DynamoDbClaims
+    from spotlake.stores.ledger import DynamoDbLedger
+    from spotlake.usecases.collect.eviction_rates import EvictionDeps
+    from spotlake.usecases.collect.placement_scores import PlacementDeps
+    from spotlake.usecases.collect.prices import PriceDeps
     from spotlake.usecases.keep_history.keep_history import HistoryDeps
     from spotlake.usecases.merge.finish_run import FinishDeps
     from spotlake.usecases.notify.notify import NotifyDeps
     from spotlake.usecases.plan.plan_run import PlanDeps
+    from spotlake.usecases.plan.prepare_work import PrepareDeps
     from spotlake.usecases.report.report_run import ReportDeps
 
-SCORE_THREADS = 4  # calls under way at once in one collector
+SCORE_THREADS = 8  # calls under way at once in one collector
 _TO_FINISH_SECONDS = 5.0  # of a Lambda's time, to answer
 # Plan has little time, and can start from yesterday's plan. A full run uses the time that the setting allows.
 _INCREMENTAL_EFFORT_SECONDS = 1.0
@@ -63,6 +54,7 @@ class Services:
         self.settings = Settings.from_environment(environment)
         self.wall = WallClock()
         self._session = boto3.Session()
+        count_requests(self._session)
 
     @functools.cached_property
     def objects(self) -> S3Objects:
@@ -82,16 +74,22 @@ class Services:
     @functools.cached_property
     def ledger(self) -> DynamoDbLedger:
         """The quota ledger."""
+        from spotlake.stores.ledger import DynamoDbLedger
+
         return DynamoDbLedger(self.dynamodb, self.settings.control_table)
 
     @functools.cached_property
     def claims(self) -> DynamoDbClaims:
         """The claim."""
+        from spotlake.stores.claims import DynamoDbClaims
+
         return DynamoDbClaims(self.dynamodb, self.settings.control_table)
 
     @functools.cached_property
     def azure(self) -> AzureAccess:
         """Signing in, and what the subscriptions say of Azure's geography."""
+        from spotlake.azure_access import AzureAccess
+
         return AzureAccess(self._session, self.settings)
 
     def clock(self, run: Run) -> Clock:
@@ -102,6 +100,9 @@ class Services:
 
     def price_deps(self, run: Run, deadline: Deadline) -> PriceDeps:
         """Dependencies of the price collector, which never signs in."""
+        from spotlake.azure.http import new_session
+        from spotlake.usecases.collect.prices import PriceDeps
+
         clock = self.clock(run)
         return PriceDeps(
             objects=self.objects, session=new_session(), clock=clock, deadline=deadline, settings=self.settings
@@ -109,6 +110,10 @@ class Services:
 
     def eviction_deps(self, run: Run, deadline: Deadline) -> EvictionDeps:
         """Dependencies of the eviction-rate collector."""
+        from spotlake.azure.http import new_session
+        from spotlake.stores.turns import DynamoDbTurns
+        from spotlake.usecases.collect.eviction_rates import EvictionDeps
+
         return EvictionDeps(
             objects=self.objects,
             session=new_session(),
@@ -121,6 +126,12 @@ class Services:
 
     def placement_deps(self, run: Run, deadline: Deadline, work: Work | None = None) -> PlacementDeps:
         """Dependencies of the placement-score collector; ``work`` names the owed pairs."""
+        from spotlake.azure.http import new_session
+        from spotlake.scores.zones import ZoneMap, subscription_digest
+        from spotlake.state.locations import LOCATIONS
+        from spotlake.state.refused_subscriptions import usable_subscriptions
+        from spotlake.usecases.collect.placement_scores import PlacementDeps
+
         listed = self.azure.credentials(run).subscriptions
         known = LOCATIONS.read(self.objects)
         nothing = ZoneMap({}, reference=subscription_digest(listed[0]))
@@ -138,24 +149,15 @@ class Services:
             owed=work.owed_sizes() if work is not None else None,
         )
 
-    def sizes_deps(self, run: Run, deadline: Deadline, stopping: Callable[[], bool]) -> SizesDeps:
-        """Dependencies of the collector of sizes."""
-        from spotlake.usecases.collect.sizes import SizesDeps
-
-        placement = self.placement_deps(run, deadline)
-        known = LOCATIONS.read(self.objects)
-        return SizesDeps(
-            objects=self.objects, session=new_session(), tokens=placement.tokens,
-            subscriptions=placement.subscriptions, zones=placement.zones,
-            geographies=known.geographies if known else {},
-            clock=placement.clock, deadline=deadline, settings=self.settings, stopping=stopping,
-        )  # fmt: skip
-
     def prepare_deps(self, run: Run, deadline: Deadline) -> PrepareDeps:
         """Dependencies of preparing a collection. Signs in if the subscriptions must be asked for locations.
 
         Without credentials prices are collected all the same, as soon as it is known where.
         """
+        from spotlake.state.locations import LOCATIONS
+        from spotlake.state.refused_subscriptions import usable_subscriptions
+        from spotlake.usecases.plan.prepare_work import PrepareDeps
+
         notes: list[str] = []
         subscriptions: tuple[str, ...] = ()
         try:
@@ -185,6 +187,7 @@ class Services:
 
     def plan_deps(self, deadline: Deadline) -> PlanDeps:
         """Dependencies of Plan."""
+        from spotlake.stores.executions import is_running
         from spotlake.usecases.plan.plan_run import PlanDeps
 
         executions = self._session.client("stepfunctions", config=BOTO)
@@ -195,43 +198,6 @@ class Services:
             is_running=functools.partial(is_running, executions),
             settings=self.settings,
             prepare=lambda run: self.prepare_deps(run, deadline),
-        )
-
-    def full_run_deps(
-        self, run: Run, deadline: Deadline, stopping: Callable[[], bool], on_report: Callable[[CollectorReport], None]
-    ) -> FullRunDeps:
-        """Dependencies of the full run's job, whose collectors are threads of one process."""
-        from spotlake.usecases.collect.eviction_rates import collect_eviction_rates
-        from spotlake.usecases.collect.placement_scores import collect_placement_scores
-        from spotlake.usecases.collect.prices import collect_prices
-        from spotlake.usecases.collect.sizes import collect_sizes
-        from spotlake.usecases.full_run.run_full import FullRunDeps, OnListed
-
-        def prices(run: Run, item: WorkItem, on_listed: OnListed) -> CollectorReport:
-            return collect_prices(run, item, replace(self.price_deps(run, deadline), on_listed=on_listed))
-
-        def scores(run: Run, item: WorkItem, work: Work, checkpoint: Checkpoint) -> CollectorReport:
-            deps = replace(
-                self.placement_deps(run, deadline, work),
-                already=checkpoint.already,
-                on_call_done=checkpoint.note,
-                stopping=stopping,
-            )
-            return collect_placement_scores(run, item, deps)
-
-        prepare = self.prepare_deps(run, deadline)
-        return FullRunDeps(
-            objects=self.objects,
-            regions=regions_to_collect(prepare.routing),
-            prepare=prepare,
-            collect_prices=prices,
-            collect_eviction_rates=lambda run, item: collect_eviction_rates(
-                run, item, self.eviction_deps(run, deadline)
-            ),
-            collect_scores=scores,
-            stopping=stopping,
-            on_report=on_report,
-            collect_sizes=lambda run, pairs: collect_sizes(run, pairs, self.sizes_deps(run, deadline, stopping)),
         )
 
     def finish_deps(self, run: Run, deadline: Deadline) -> FinishDeps:
@@ -258,7 +224,10 @@ class Services:
         """Dependencies of Report."""
         from spotlake.usecases.report.report_run import ReportDeps
 
-        return ReportDeps(objects=self.objects, claims=self.claims, wall=self.wall, azure=self.settings.azure_source)
+        return ReportDeps(
+            objects=self.objects, claims=self.claims, wall=self.wall, azure=self.settings.azure_source,
+            architecture="arm64" if os.uname().machine in ("aarch64", "arm64") else "x86_64",
+        )  # fmt: skip
 
     def notify_deps(self) -> NotifyDeps:
         """Dependencies of Notify."""

@@ -55,6 +55,7 @@ def install(options: PatchOptions) -> Issuer:
         federation,
         iam,
         lambdas,
+        maps,
         metrics,
         persistence,
         scheduler,
@@ -62,6 +63,7 @@ def install(options: PatchOptions) -> Issuer:
 
     lambdas.install(options)
     iam.install()
+    maps.install()
     batch_resources.install()
     batch.install(options)
     scheduler.install()

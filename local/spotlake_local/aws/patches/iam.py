@@ -92,6 +92,11 @@ def is_allowed(role_arn: str, action: str, resource_arn: str) -> bool:
     return bool(iam_evaluator.evaluate(context, policies, *limits).decision == "Allow")
 
 
+def role_of_execution() -> str:
+    """ARN of the role of the state machine that this thread works for; empty outside of executions."""
+    return _role_arn.get()
+
+
 def _enforce_state_machine_roles() -> None:
     """Without this patch a role without any policy may invoke everything."""
     for name in ("_gather_role_policies", "_permissions_boundary", "evaluate", "EvalContext"):
@@ -108,7 +113,7 @@ def _enforce_state_machine_roles() -> None:
 
     def invoke_if_allowed(resource: str, data: Any) -> Any:
         wanted = _action_of(resource, data)
-        role = _role_arn.get()
+        role = role_of_execution()
         if wanted and role and not is_allowed(role, *wanted):
             action, target = wanted
             raise error(
@@ -127,6 +132,8 @@ def _action_of(resource: str, data: Any) -> tuple[str, str] | None:
         return "lambda:InvokeFunction", str(data.get("FunctionName", ""))
     if ":lambda:" in resource and ":function:" in resource:
         return "lambda:InvokeFunction", resource
+    if "states:::states:startExecution" in resource:
+        return "states:StartExecution", str(data.get("StateMachineArn", ""))
     if "states:::batch:submitJob" in resource:
         return "batch:SubmitJob", str(data.get("JobDefinition", ""))
     return None

@@ -190,7 +190,7 @@ def place_of(address: str) -> Place:
     if address.startswith("s3://"):
         import boto3
 
-        from spotlake.azure_access import BOTO
+        from spotlake.stores.aws_clients import BOTO
 
         return Bucket(boto3.client("s3", config=BOTO), address.removeprefix("s3://").strip("/"))
     if address.startswith(("https://", "http://localhost", "http://127.0.0.1")):

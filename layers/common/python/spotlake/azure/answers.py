@@ -29,7 +29,10 @@ from spotlake.scores.quota import AZURE_WINDOW_SECONDS
 # Of a decoded body, and of the values in it. The largest real answer (a page of 1,000 price rows) has 0.6 MB and 22,000
 # values. A body of 8 MB may need 40 MB as text and 100 MB as values; a collector has 256 MB.
 MOST_BYTES = 8 * 1024 * 1024
-SMALL_BYTES = 2 * 1024 * 1024  # for APIs that several threads ask at once, whose answers have 0.1 MB
+SMALL_BYTES = 2 * 1024 * 1024  # for lists that several threads ask at once, whose answers have 0.1 MB
+# For one call for placement scores: at most 8 sizes, 5 regions and 3 zones are 120 rows of some 110 bytes
+# (Microsoft Learn, "Spot Placement Score", read 2026-11).
+SCORES_BYTES = 256 * 1024
 MOST_VALUES = 500_000
 _READ_BYTES = 65_536
 LONGEST_WAIT_SECONDS = float(AZURE_WINDOW_SECONDS)  # no API here has a longer window

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from spotlake.errors import DamagedStateError
+from spotlake.merge.manifest import NOT_DUE
 from spotlake.models import SLOT_MINUTES, from_iso, to_iso
 from spotlake.run_files import Manifest
 
@@ -117,7 +118,9 @@ def _read(body: bytes | None) -> Iterator[Gap]:
 
 
 def _reason(manifest: Manifest) -> str:
-    told = [f"{dataset}: {reason}" for dataset, reason in sorted(manifest["coverage_reasons"].items())]
+    told = [
+        f"{dataset}: {reason}" for dataset, reason in sorted(manifest["coverage_reasons"].items()) if reason != NOT_DUE
+    ]
     counted = Counter((one["dataset"], one["error"] or "missing") for one in manifest["stale"])
     told += [f"{dataset}: {error} in {_regions(times)}" for (dataset, error), times in counted.most_common()]
     if manifest["filtered"]:

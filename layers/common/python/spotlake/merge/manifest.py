@@ -18,6 +18,7 @@ from spotlake.run_files import AccountEntry, AttemptEntry, Collected, CollectorE
 
 NOTHING_PLANNED = "nothing was planned"
 NO_QUOTA = "no call could be asked: the quota is used up"
+NOT_DUE = "its turn is a later slot"  # settings price_every_minutes and eviction_every_minutes
 NO_PAIRS = "no pair is known yet: the catalogue begins with the first price listing"
 
 
@@ -26,7 +27,8 @@ def collected(slot: SlotRead) -> Collected:
     accounts = slot.account.accounts()
     coverage, reasons = _coverage(slot, accounts)
     stale = stale_parts(slot, accounts)
-    percent = _floored(sum(one or 0.0 for one in coverage.values()) / len(coverage))
+    shares = [one or 0.0 for name, one in coverage.items() if reasons.get(name) != NOT_DUE]
+    percent = _floored(sum(shares) / len(shares))
     scores = [one for one in slot.reports if one.dataset is Dataset.SPS]
     works = [attempt.work for attempt in slot.attempts if attempt.work is not None]
     runs = [attempt.work.run if attempt.work else attempt.record.run for attempt in slot.attempts]
@@ -63,6 +65,16 @@ def collected(slot: SlotRead) -> Collected:
     }
 
 
+def listed_everywhere(content: Collected) -> set[str]:
+    """The data sets that a slot owed in all its regions; others are not due everywhere, and not to be compared."""
+    names = {dataset.value: name for name, dataset in LISTINGS}
+    asked: dict[str, set[str]] = {name: set() for name in names}
+    for region, dataset in [(one["region"], one["dataset"]) for one in [*content["collectors"], *content["stale"]]]:
+        if dataset in asked:
+            asked[dataset].add(region)
+    return {"sps"} | {names[name] for name, there in asked.items() if len(there) >= content["regions_requested"]}
+
+
 def rows_difference_percent(now: Mapping[str, int], before: Mapping[str, int]) -> float | None:
     """Largest difference in rows between two runs, over all data sets, in percent; None: nothing to compare.
 
@@ -76,7 +88,8 @@ def rows_difference_percent(now: Mapping[str, int], before: Mapping[str, int]) -
 def _status(percent: float, stale: Sequence[Stale], reasons: Mapping[str, str]) -> str:
     if percent == 0:
         return "failed"
-    return "partial" if stale or reasons else "complete"
+    lacking = [reason for reason in reasons.values() if reason != NOT_DUE]
+    return "partial" if stale or lacking else "complete"
 
 
 def _floored(percent: float) -> float:
@@ -115,8 +128,15 @@ def _coverage(slot: SlotRead, accounts: Sequence[PairAccount]) -> tuple[dict[str
         owed, whole = listings(slot, dataset)
         coverage[name] = _floored(100 * len(owed & whole) / len(owed)) if owed else None
         if not owed:
-            reasons[name] = NOTHING_PLANNED
+            reasons[name] = NOT_DUE if _is_later(slot, dataset) else NOTHING_PLANNED
     return coverage, reasons
+
+
+def _is_later(slot: SlotRead, dataset: Dataset) -> bool:
+    """Whether Plan wrote down that this listing is not due, for every region of every attempt."""
+    items = [item for attempt in slot.attempts if attempt.work is not None for item in attempt.work.items.values()]
+    planned = all(attempt.work is not None for attempt in slot.attempts)
+    return planned and bool(items) and all(dataset in item.later for item in items)
 
 
 def _first_form_scored(slot: SlotRead) -> bool:

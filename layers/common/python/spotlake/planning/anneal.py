@@ -15,7 +15,7 @@ from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
 
 type Packing = list[tuple[list[int], int]]  # sizes of a call, mask of its regions
 
-_SEED = 1  # of those tried, the one that finds the optimum of the real catalogue soonest
+SEED = 1  # of those tried, the one that finds the optimum of the real catalogue soonest
 _REFRESH_STEPS, _TELL_STEPS = 16, 65536
 _TEMPERATURE = 0.42  # in pairs; on the real catalogue colder ones get stuck, hotter ones never settle
 _REGION_SHARE = 0.4  # of the steps that put a region into a call that has its size
@@ -28,6 +28,7 @@ def improve(
     *,
     target: int,
     steps: int,
+    seed: int = SEED,
     on_progress: Callable[[float], None] | None = None,
 ) -> Packing:
     """A cover with fewer calls, if one is found within ``steps``.
@@ -37,6 +38,7 @@ def improve(
         need: Size -> mask of its regions.
         target: Number of calls at which to stop.
         steps: Number of steps to try at most.
+        seed: Of the random choices.
         on_progress: Called from time to time with the share of the steps that is used up (0 to 1).
     """
     best = packing
@@ -46,7 +48,7 @@ def improve(
         if on_progress is not None:
             on_progress((spent + step) / steps)
 
-    rng = Random(_SEED)  # noqa: S311 - the same choice every time, no secret
+    rng = Random(seed)  # noqa: S311 - the same choice every time, no secret
     while len(best) > max(target, 1) and spent < steps:
         search = _Search(best, need, rng)
         search.drop_one()

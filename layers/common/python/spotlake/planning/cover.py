@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import batched
 
 from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
-from spotlake.planning.anneal import Packing, improve
+from spotlake.planning.anneal import SEED, Packing, improve
 
 # Annealing steps that one core does in somewhat less than a second. Effort is counted in steps, never in time, so the
 # same pairs and the same effort give the same plan on every machine.
@@ -59,6 +59,7 @@ def cover_pairs(
     *,
     effort_seconds: float = 1.0,
     start: Sequence[Block] = (),
+    seed: int = SEED,
     on_progress: Callable[[float], None] | None = None,
 ) -> CallPlan:
     """Plan calls that cover every pair. A call may also hold pairs that were not asked for.
@@ -67,6 +68,7 @@ def cover_pairs(
         pairs: Region -> sizes to cover.
         effort_seconds: Approximate seconds to spend on improving, on one core (see ``STEPS_PER_EFFORT_SECOND``).
         start: An earlier plan. Its blocks are kept where a new plan would be no shorter.
+        seed: Of the random choices. Another seed makes another plan, of about as many calls.
         on_progress: Called from time to time with the share of the effort that is used up (0 to 1). The last share may
             be below 1.
     """
@@ -77,12 +79,14 @@ def cover_pairs(
         return CallPlan(problem.named(kept), bound)
     fixed, rest = problem.split_identical()
     steps = int(effort_seconds * STEPS_PER_EFFORT_SECOND)
-    made = fixed + _pack(rest, bound - len(fixed), steps, on_progress)
+    made = fixed + _pack(rest, bound - len(fixed), steps, seed, on_progress)
     best = kept if kept is not None and len(kept) <= len(made) else made
     return CallPlan(problem.named(best), bound)
 
 
-def _pack(rest: dict[int, int], target: int, steps: int, on_progress: Callable[[float], None] | None) -> Packing:
+def _pack(
+    rest: dict[int, int], target: int, steps: int, seed: int, on_progress: Callable[[float], None] | None
+) -> Packing:
     """Cover the sizes that do not pack in fives of the same regions. No cover has fewer than ``target`` calls.
 
     Fives of nearly the same regions stay untouched at first, which halves the open problem. For the last call or two
@@ -91,7 +95,7 @@ def _pack(rest: dict[int, int], target: int, steps: int, on_progress: Callable[[
     grouped, open_masks = _group_by_union(rest)
     packing, anew = greedy(dict(open_masks)), greedy(dict(rest))
     if len(grouped) + len(packing) > len(anew):
-        return improve(anew, rest, target=target, steps=steps, on_progress=on_progress)
+        return improve(anew, rest, target=target, steps=steps, seed=seed, on_progress=on_progress)
     first = min(steps, max(steps // _FIRST_PART, STEPS_PER_EFFORT_SECOND))
 
     def report(part: float) -> None:
@@ -102,9 +106,9 @@ def _pack(rest: dict[int, int], target: int, steps: int, on_progress: Callable[[
         report(1.0 + part * (steps - first) / first)
 
     few = target - len(grouped)
-    packing = grouped + improve(packing, open_masks, target=few, steps=first, on_progress=report)
+    packing = grouped + improve(packing, open_masks, target=few, steps=first, seed=seed, on_progress=report)
     more = int((steps - first) * _STEPS_A_STEP)
-    return improve(packing, rest, target=target, steps=more, on_progress=tell_more)
+    return improve(packing, rest, target=target, steps=more, seed=seed, on_progress=tell_more)
 
 
 def _parts(number: int, size: int) -> int:

@@ -33,6 +33,7 @@ const MEASURES = [
   ["waiting", (one) => one.manifest.calls_waiting, number], ["throttled", (one) => one.manifest.throttled_calls, number], ["stale_count", (one) => one.manifest.stale.length, number],
   ["total_seconds", (one) => one.execution?.total_seconds, seconds], ["collection_seconds", (one) => one.execution?.collection_seconds, seconds],
   ["merge_seconds", (one) => one.manifest.seconds.total, seconds], ["write_units", (one) => one.manifest.consumed_write_units, number],
+  ["cost", (one) => one.execution?.cost?.total_usd, usd],
   ["largest_peak", (one) => one.execution && Math.max(...Object.values(one.execution.functions).map((each) => each.peak_memory_mb ?? 0)), megabytes],
 ];
 
@@ -141,7 +142,7 @@ function ages(run) {
 }
 
 function tasks(execution) {
-  return section("tasks", cards([[say("total_seconds"), seconds(execution.total_seconds)], [say("collection_seconds"), seconds(execution.collection_seconds)], [say("merge_seconds"), seconds(execution.merge_seconds)],
+  return section("tasks", cards([[say("total_seconds"), seconds(execution.total_seconds)], [say("collection_seconds"), seconds(execution.collection_seconds)], [say("merge_seconds"), seconds(execution.merge_seconds)], ...(execution.cost ? [[say("cost"), usd(execution.cost.total_usd)]] : []),
     ...(execution.instance_type ? [[say("machine"), execution.instance_type]] : [])]), timeline(execution));
 }
 

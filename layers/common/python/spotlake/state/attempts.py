@@ -50,6 +50,7 @@ class RegionWorkJson(TypedDict):
     absent_spot: NotRequired[Sequence[str]]  # since 0.2.0, as the next two
     absent_ondemand: NotRequired[Sequence[str]]
     witness: NotRequired[bool]
+    later: NotRequired[Sequence[str]]  # since 2026-11-26
 
 
 class WorkJson(TypedDict):
@@ -258,6 +259,7 @@ def _work_content(work: Work) -> WorkJson:
                 "absent_spot": item.absent_spot,
                 "absent_ondemand": item.absent_ondemand,
                 "witness": item.witness,
+                "later": [dataset.value for dataset in item.later],
             }
             for region, item in work.items.items()
         },
@@ -283,6 +285,7 @@ def _work(content: WorkJson, key: str) -> Work:
                     absent_spot=tuple(one.get("absent_spot", ())),
                     absent_ondemand=tuple(one.get("absent_ondemand", ())),
                     witness=one.get("witness", False),
+                    later=tuple(Dataset(name) for name in one.get("later", ())),
                 )
                 for region, one in content["regions"].items()
             },

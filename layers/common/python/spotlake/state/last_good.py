@@ -41,6 +41,17 @@ class LastGood:
         last = self.ondemand_at.get(region)
         return last is None or slot_at - from_iso(last) >= timedelta(hours=refresh_hours)
 
+    def listing_is_due(self, region: str, dataset: Dataset, slot_at: datetime, every_minutes: int) -> bool:
+        """Whether a region's listing is older than the setting allows, or was never whole.
+
+        A listing that failed is due again in the next slot. One of a later slot says nothing of this slot.
+        """
+        last = self.collected_at.get(region, {}).get(dataset.value)
+        if last is None:
+            return True
+        age = slot_at - from_iso(last)
+        return age < timedelta() or age >= timedelta(minutes=every_minutes)
+
 
 def _parse(content: LastGoodJson) -> LastGood:
     return LastGood(

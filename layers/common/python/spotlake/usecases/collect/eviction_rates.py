@@ -30,8 +30,8 @@ from spotlake.usecases.collect.stored_shards import write_shard
 
 # Turns keep all regions together below the limit. A request that is refused anyway waits as long as Azure asks.
 _POLICY = RetryPolicy(attempts=40, backoff_seconds=1.0, longest_wait_seconds=30.0, timeout_seconds=(5.0, 60.0))
-# The turns of all other regions may come before its own; more time than that no side input gets.
-_WITNESS_SECONDS = 90.0
+# The other rates of the region's group wait behind it, so no side input gets more time than that.
+_WITNESS_SECONDS = 45.0
 _WITNESS_POLICY = RetryPolicy(attempts=3, backoff_seconds=1.0, longest_wait_seconds=10.0, timeout_seconds=(5.0, 30.0))
 
 

@@ -12,7 +12,7 @@ from random import random
 
 import requests
 
-from spotlake.azure.answers import SMALL_BYTES
+from spotlake.azure.answers import SCORES_BYTES
 from spotlake.azure.http import HttpClient, HttpCounts, RetryPolicy
 from spotlake.azure.placement import API
 from spotlake.azure.signed import Tokens
@@ -40,7 +40,7 @@ from spotlake.usecases.collect.stored_shards import stored_report, write_shard
 _WRITE_SECONDS = 15.0  # kept free at the end for giving back rights and writing the shard
 _SECOND_CALLS_PERCENT = 10  # of the item's calls, and two more, may be spent on asking again
 # One retry at the same location; then another location.
-_POLICY = RetryPolicy(attempts=2, backoff_seconds=2.0, retry_throttled=False, most_bytes=SMALL_BYTES)
+_POLICY = RetryPolicy(attempts=2, backoff_seconds=2.0, retry_throttled=False, most_bytes=SCORES_BYTES)
 
 
 @dataclass(frozen=True, kw_only=True)

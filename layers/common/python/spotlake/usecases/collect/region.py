@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from spotlake.clock import Clock, Deadline
 from spotlake.errors import InvalidInputError
 from spotlake.events import CollectEvent, CollectorResult
-from spotlake.models import Dataset, Run, WorkItem
+from spotlake.models import Dataset, Run, WorkItem, from_iso
 from spotlake.planning.attempt import Work
 from spotlake.reports import CollectorReport
 from spotlake.state.attempts import read_work
@@ -14,6 +15,7 @@ from spotlake.stores.objects import ReadOnlyObjects
 
 _COUNTS = ("pages", "calls_sent", "requests", "throttles", "retries", "invalid_rows")
 _CAUSE_CHARACTERS = 500
+_TO_FINISH_SECONDS = 5.0  # of a group's time, to answer
 
 type Collect = Callable[[Run, WorkItem, Work], CollectorReport]
 
@@ -44,6 +46,18 @@ def collect_region(
     if not item.is_due(dataset):
         return CollectorResult(dataset=dataset.value, region=region, status="complete", rows=0, error=None, cause=None)
     return short_result(collect(run, item, work))
+
+
+def collector_deadline(event: CollectEvent, own: Deadline, wall: Clock) -> Deadline:
+    """The Lambda's own deadline, or the end of the region's group, minus the time to answer: whichever is earlier.
+
+    A group is an EXPRESS workflow, which AWS ends after five minutes (statemachine/README.md). An event without
+    ``ends_at`` belongs to no group.
+    """
+    if "ends_at" not in event:
+        return own
+    ends_at = from_iso(event["ends_at"])
+    return Deadline(lambda: min(own.seconds_left(), (ends_at - wall.now()).total_seconds() - _TO_FINISH_SECONDS))
 
 
 def short_result(report: CollectorReport) -> CollectorResult:

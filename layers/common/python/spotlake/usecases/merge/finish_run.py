@@ -8,12 +8,13 @@ from typing import cast
 
 import numpy as np
 
-from spotlake.events import MergeResult, PricesResult
+from spotlake.events import FindingsResult, MergeResult, PricesResult
+from spotlake.merge.findings import Findings, fold_findings, looked_at, of_one_run
 from spotlake.merge.growing_columns import distinct
 from spotlake.merge.slot import AttemptRead, SlotRead
 from spotlake.merge.state import slot_time
 from spotlake.merge.view import View
-from spotlake.models import Dataset, Mode, Run
+from spotlake.models import Dataset, Mode, Run, to_iso
 from spotlake.names import is_spot_eligible
 from spotlake.planning.attempt import Failure
 from spotlake.planning.catalogue import Catalogue, fold_listing
@@ -23,6 +24,7 @@ from spotlake.reports import CollectorReport
 from spotlake.settings import Settings
 from spotlake.state.call_plan import CALL_PLAN
 from spotlake.state.catalogue import change_catalogue
+from spotlake.state.findings import FINDINGS
 from spotlake.state.full_runs import note_full_run
 from spotlake.state.last_good import note_last_good
 from spotlake.state.lessons import learn_from
@@ -66,7 +68,8 @@ def finish_run(run: Run, failures: Sequence[Failure], deps: FinishDeps) -> Merge
     if run.mode is Mode.FULL and _is_whole(own):
         note_full_run(deps.objects, run.slot_at, done=True)
     result = result_of(deps.objects, run)
-    return cast("MergeResult", {**result, **_note_prices(merged, listings, deps.objects)})
+    result = cast("MergeResult", {**result, **_note_prices(merged, listings, deps.objects)})
+    return cast("MergeResult", {**result, **_note_findings(run, result, deps)})
 
 
 def _note_prices(merged: Merged, listings: Sequence[CollectorReport], objects: ObjectStore) -> PricesResult:
@@ -79,6 +82,20 @@ def _note_prices(merged: Merged, listings: Sequence[CollectorReport], objects: O
         "new_price_disagreements": memory.new_in(DISAGREEMENT, slot_at),
         "witness_disagreement_percent": memory.worst_disagreement_percent(),
     }
+
+
+def _note_findings(run: Run, result: MergeResult, deps: FinishDeps) -> FindingsResult:
+    """Remember what of the data needs eyes, and say what of it is new."""
+    looks = looked_at(result, deps.merge.settings)
+
+    def says_nothing_of_now(known: Findings) -> bool:
+        return bool(result.get("filtered")) or to_iso(run.slot_at) < known.at
+
+    known = FINDINGS.change(
+        deps.objects, lambda one: one if says_nothing_of_now(one) else fold_findings(one, run.slot_at, looks)
+    )
+    found = of_one_run(known, run.slot_at, looks) if says_nothing_of_now(known) else known
+    return {"findings": list(found.present()), "data_findings": len(found.present()), "new_findings": len(found.new())}
 
 
 def _is_whole(attempt: AttemptRead) -> bool:

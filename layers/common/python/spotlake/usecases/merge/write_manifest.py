@@ -18,7 +18,7 @@ from spotlake.merge.price_findings import price_findings
 from spotlake.merge.slot import SlotRead
 from spotlake.merge.view import View
 from spotlake.models import Run, to_iso
-from spotlake.run_files import MANIFEST_SCHEMA, Manifest, Written, parse_manifest
+from spotlake.run_files import MANIFEST_SCHEMA, Collected, Manifest, Written, parse_manifest
 from spotlake.settings import Settings
 from spotlake.stores.objects import ObjectStore
 from spotlake.stores.workloads import Upserted
@@ -100,11 +100,12 @@ def result_of(objects: ObjectStore, run: Run) -> MergeResult:
         "overtaken_items", "invalid_items", "items_left", "consumed_write_units", "sps_calls", "throttled_calls",
         "stale_regions",
         "score_age_median_minutes", "score_age_p95_minutes", "oldest_score_age_minutes", "rows_difference_percent",
-        "unconfirmed_percent",
+        "unconfirmed_percent", "filtered", "quota_left",
     )  # fmt: skip
-    return cast(
-        "MergeResult", {**{name: value for name, value in content.items() if name in names}, "manifest_key": key}
-    )
+    numbers = {name: value for name, value in content.items() if name in names}
+    # A missing shard is a collector's failure, which the coverage counts; a refused one lies there and cannot be read.
+    refused = sum(one["reason"] != "missing" for one in content["refused_shards"])
+    return cast("MergeResult", {**numbers, "refused_shards": refused, "manifest_key": key})
 
 
 def _content(objects: ObjectStore, merged: Merged, settings: Settings, key: str) -> Manifest:
@@ -119,7 +120,7 @@ def _content(objects: ObjectStore, merged: Merged, settings: Settings, key: str)
         "status": "partial" if is_short else collected["status"],
         "coverage_sufficient": collected["coverage_percent"] >= settings.minimum_coverage_percent,
         "rows": dict(merged.rows),
-        "rows_difference_percent": None if collected["filtered"] else _rows_difference(objects, merged),
+        "rows_difference_percent": None if collected["filtered"] else _rows_difference(objects, merged, collected),
         "score_ages": [one.to_dict() for one in by_count],
         "score_age_median_minutes": ages.median_minutes,
         "score_age_p95_minutes": ages.p95_minutes,
@@ -158,13 +159,15 @@ def _parsed(body: bytes, key: str) -> Manifest | None:
         return None
 
 
-def _rows_difference(objects: ObjectStore, merged: Merged) -> float | None:
+def _rows_difference(objects: ObjectStore, merged: Merged, now: Collected) -> float | None:
     """Difference from the same slot of the day before; None if that slot collected only a part."""
     key = keys.manifest(merged.run.slot_at - timedelta(days=1))
     stored = objects.get(key)
     if stored is None:
         return None
     before = _parsed(stored.body, key)
-    return (
-        None if before is None or before["filtered"] else manifest.rows_difference_percent(merged.rows, before["rows"])
-    )
+    if before is None or before["filtered"]:
+        return None
+    comparable = manifest.listed_everywhere(now) & manifest.listed_everywhere(before)
+    known = {name: rows for name, rows in before["rows"].items() if name in comparable}
+    return manifest.rows_difference_percent(merged.rows, known)

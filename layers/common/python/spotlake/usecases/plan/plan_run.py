@@ -13,7 +13,8 @@ from spotlake.errors import RunInProgressError
 from spotlake.events import PlanResult
 from spotlake.models import Mode, Run, floor_to_slot, from_iso, run_id_of, to_iso
 from spotlake.names import regions_to_collect
-from spotlake.planning.attempt import AttemptRecord
+from spotlake.planning.attempt import AttemptRecord, Work
+from spotlake.planning.groups import group_regions
 from spotlake.planning.run_input import parse_input, require_known_regions, require_known_sizes
 from spotlake.planning.scope import Scope
 from spotlake.settings import Settings
@@ -61,8 +62,9 @@ def plan_run(raw: Any, *, execution_id: str, started_at: str, deps: PlanDeps) ->
         deps: Dependencies.
 
     Returns:
-        ``status`` is "planned", or "skipped" when another execution collects the same. ``regions`` is empty for a full
-        run, because its job chooses them. ``start_full_run``: the daily full run is due, and no execution does it.
+        ``status`` is "planned", or "skipped" when another execution collects the same. ``groups`` holds the
+        regions to collect, divided by their work. A full run has none, because its job chooses its regions.
+        ``start_full_run``: the daily full run is due, and no execution does it.
 
     Raises:
         InvalidInputError: The input is wrong. Nothing was claimed or called.
@@ -85,7 +87,7 @@ class _Planning:
         try:
             run = self._claim(mode)
         except RunInProgressError as error:
-            return PlanResult(status="skipped", reason=str(error), run=None, regions=[])
+            return PlanResult(status="skipped", reason=str(error), run=None, groups=[])
         answers = SlotAnswers()
         if self.scope.resume:
             answers = read_slot_answers(self.deps.objects, self.slot_at, self.scope.instance_types)
@@ -104,6 +106,7 @@ class _Planning:
         result = self._result(record.run, prepared, start_full_run=self._full_run_is_due())
         if deps.secret_days_left is not None:
             result["secret_days_left"] = deps.secret_days_left
+            result["secret_ends_soon"] = deps.secret_days_left < self.deps.settings.secret_expiry_alarm_days
         return result
 
     def _result(
@@ -115,7 +118,7 @@ class _Planning:
         result = PlanResult(
             status="planned",
             run=(prepared.work.run if prepared else run).to_dict(),
-            regions=list(prepared.work.items) if prepared else [],
+            groups=self._groups(prepared.work) if prepared else [],
             notes=[*notes, *(prepared.notes if prepared else ())],
             start_full_run=start_full_run,
             collect_instead=collect_instead,
@@ -126,6 +129,10 @@ class _Planning:
             result["quota_left"] = work.quota_left
             result["oldest_waiting_minutes"] = work.oldest_waiting_minutes
         return result
+
+    def _groups(self, work: Work) -> list[list[str]]:
+        calls = {region: len(item.calls) for region, item in work.items.items()}
+        return group_regions(calls, self.deps.settings.region_groups)
 
     @property
     def _is_whole(self) -> bool:

@@ -12,7 +12,7 @@ from hashlib import sha256
 import orjson
 
 from spotlake.clock import Clock
-from spotlake.models import DESIRED_COUNTS, Dataset, Mode, Run, WorkItem
+from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, Dataset, Mode, Run, WorkItem
 from spotlake.planning.attempt import AttemptRecord, Work
 from spotlake.planning.catalogue import Catalogue, pairs_of
 from spotlake.planning.cover import Block, cover_pairs
@@ -123,12 +123,11 @@ class _Preparation:
         production = look_at_production(deps.production, deps.objects, self.record.run.slot_at, note)
         share = self._share_percent(production)
         run, schedule, quota_left = self._schedule(pairs, learnt, regions, share, production)
-        witnesses = self._witnesses(memory, regions)
-        items = {}
+        items = {region: self._item(run, region, schedule, share, last_good) for region in regions}
+        witnesses = self._witnesses(memory, [region for region in regions if not items[region].later])
         for region in regions:
-            item = self._item(run, region, schedule, share, last_good)
             items[region] = replace(
-                item,
+                items[region],
                 absent_spot=memory.absent_sizes(region, "spot", run.slot_at),
                 absent_ondemand=memory.absent_sizes(region, "ondemand", run.slot_at),
                 witness=region in witnesses,
@@ -248,16 +247,30 @@ class _Preparation:
             return frozenset()
         return memory.witnesses_due(filter(self.catalogue.pairs.get, regions), run.slot_at)
 
+    def _later(self, run: Run, region: str, last_good: LastGood) -> tuple[Dataset, ...]:
+        """Listings whose turn is a later slot. Who asks for a full run, or for a part, asks for all of it."""
+        scope, settings = self.record.scope, self.deps.settings
+        if run.mode is Mode.FULL or scope.filtered or scope.resume:
+            return ()
+        every = {Dataset.PRICE: settings.price_every_minutes, Dataset.EVICTION: settings.eviction_every_minutes}
+        return tuple(
+            dataset
+            for dataset, minutes in every.items()
+            if minutes > SLOT_MINUTES and not last_good.listing_is_due(region, dataset, run.slot_at, minutes)
+        )
+
     def _item(self, run: Run, region: str, schedule: Schedule, share_percent: int, last_good: LastGood) -> WorkItem:
         scope, settings = self.record.scope, self.deps.settings
         known = self.catalogue.pairs.get(region, {})
         sizes = tuple(size for size in known if matches(size, scope.instance_types))
         due = last_good.ondemand_is_due(region, run.slot_at, settings.ondemand_refresh_hours)
+        later = self._later(run, region, last_good)
         return WorkItem(
             region=region,
             instance_types=sizes,
             calls=schedule.calls.get(region, ()),
-            datasets=tuple(one for one in Dataset if one not in self.answers.whole.get(region, ())),
+            datasets=tuple(one for one in Dataset if one not in {*self.answers.whole.get(region, ()), *later}),
+            later=later,
             fallback_locations=schedule.fallbacks,
             ondemand=run.mode is Mode.FULL or due,
             # No size of a never listed region is known. The merge drops sizes that were not asked for.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from spotlake import keys
 from spotlake.models import from_iso, to_iso
-from spotlake.planning.rotation import parse_sps_metadata
+from spotlake.planning.production_position import parse_sps_metadata
 from spotlake.state.kinds import Note
 from spotlake.state.production_seen import PRODUCTION_SEEN, ProductionSeen
 from spotlake.stores.foreign import read_if_allowed

@@ -18,6 +18,7 @@ import orjson
 
 from spotlake import keys
 from spotlake.clock import Clock
+from spotlake.costs.run_cost import run_cost
 from spotlake.events import CollectorStep, ReportEvent, ReportResult, StepResult
 from spotlake.models import Dataset, Run, to_iso
 from spotlake.packing import pack
@@ -27,6 +28,7 @@ from spotlake.run_files import Execution, ExecutionEntry, FunctionUse, JobRecord
 from spotlake.state.checkpoints import read_job_record
 from spotlake.stores.claims import Claims
 from spotlake.stores.objects import ObjectStore
+from spotlake.usecases.report.use_of_functions import by_function, used_by
 
 _LOG = logging.getLogger(__name__)
 EXECUTION_SCHEMA = 1
@@ -45,12 +47,14 @@ class ReportDeps:
         claims: Claims, to give the run's claim back.
         wall: Wall clock, for real durations.
         azure: "live" or "simulated", for the page.
+        architecture: Architecture of the functions, "arm64" or "x86_64", for their price.
     """
 
     objects: ObjectStore
     claims: Claims
     wall: Clock
     azure: str
+    architecture: str
 
 
 def report_run(event: ReportEvent, deps: ReportDeps) -> ReportResult:
@@ -70,14 +74,17 @@ def report_run(event: ReportEvent, deps: ReportDeps) -> ReportResult:
         *(_collector_entry(one) for one in event["collectors"]),
         _entry("merge", event["merge"]),
     ]
-    content = _execution(run, event["merge"], entries, job, finished_at=finished_at, azure=deps.azure)
+    content = _execution(run, event, entries, job, finished_at=finished_at, deps=deps)
     execution_key, memory_key = keys.execution(run.slot_at), keys.memory_samples(run.slot_at)
     deps.objects.put(execution_key, orjson.dumps(content), content_type="application/json")
     samples = [*_lambda_samples(entries, to_iso(finished_at)), *(job["memory"] if job else [])]
     deps.objects.put(memory_key, memory_csv(samples), content_type="application/gzip")
     released = deps.claims.release(owner=run.owner)
     outputs = [execution_key, memory_key, *_write_page(run, deps.objects)]
-    return ReportResult(status="reported", total_seconds=content["total_seconds"], released=released, outputs=outputs)
+    return ReportResult(
+        status="reported", total_seconds=content["total_seconds"], cost_usd=content["cost"]["total_usd"],
+        released=released, outputs=outputs,
+    )  # fmt: skip
 
 
 def _write_page(run: Run, objects: ObjectStore) -> list[str]:
@@ -106,27 +113,44 @@ def memory_csv(samples: Iterable[MemorySample]) -> bytes:
 
 def _execution(
     run: Run,
-    merge: StepResult,
+    event: ReportEvent,
     entries: list[ExecutionEntry],
     job: JobRecord | None,
     *,
     finished_at: datetime,
-    azure: str,
+    deps: ReportDeps,
 ) -> Execution:
+    merge, groups = event["merge"], event["plan"].get("groups", [])
+    functions = by_function(entries)
+    collection_seconds = _collection_seconds(entries)
+    cost = run_cost(
+        used_by(functions.values(), job),
+        architecture=deps.architecture,
+        write_units=merge.get("consumed_write_units", 0.0),
+        children=len(groups),
+        child_seconds=len(groups) * collection_seconds,  # each of them lasts so long at most
+        job_seconds=job["seconds"] if job else 0.0,
+    )
     return {
         "schema": EXECUTION_SCHEMA,
         "run_id": run.run_id,
         "attempt": run.attempt,
         "mode": run.mode.value,
-        "azure": azure,
+        "azure": deps.azure,
+        "architecture": deps.architecture,
         "status": merge.get("status"),
         "started_at": to_iso(run.started_at),
         "finished_at": to_iso(finished_at),
-        "collection_seconds": job["seconds"] if job else _collection_seconds(entries),
+        "collection_seconds": job["seconds"] if job else collection_seconds,
         "merge_seconds": merge.get("seconds"),
         "total_seconds": round((finished_at - run.started_at).total_seconds(), 3),
         "instance_type": job["instance_type"] if job else None,
-        "functions": _by_function(entries) | ({"full_run": _job_use(job)} if job else {}),
+        "findings": merge.get("findings", []),
+        "changed_rows": merge.get("changed_rows", 0),
+        "merged_rows": rows.get("merged", 0) if isinstance(rows := merge.get("rows"), dict) else 0,
+        "secret_days_left": event["plan"].get("secret_days_left"),
+        "cost": cost,
+        "functions": functions | ({"full_run": _job_use(job)} if job else {}),
         "collectors": [entry for entry in entries if entry["region"]] + (job["collectors"] if job else []),
     }
 
@@ -146,32 +170,11 @@ def _entry(service: str, result: StepResult, *, region: str | None = None) -> Ex
         "seconds": result.get("seconds"),
         "peak_memory_mb": result.get("peak_memory_mb"),
         "memory_limit_mb": result.get("memory_limit_mb"),
+        "init_seconds": result.get("init_seconds"),
+        "aws_requests": result.get("aws_requests"),
+        "counts": result.get("counts", {}),
         "error": result.get("error"),
     }
-
-
-def _by_function(entries: Iterable[ExecutionEntry]) -> dict[str, FunctionUse]:
-    """By service: number of invocations, first beginning, seconds, largest peak, and memory limit."""
-    functions: dict[str, FunctionUse] = {}
-    for entry in entries:
-        one = functions.setdefault(
-            entry["service"],
-            {
-                "invocations": 0,
-                "began_at": entry["began_at"],
-                "seconds": 0.0,
-                "longest_seconds": 0.0,
-                "peak_memory_mb": None,
-                "memory_limit_mb": entry.get("memory_limit_mb"),
-            },
-        )
-        one["invocations"] += 1
-        one["seconds"] = round(one["seconds"] + (entry["seconds"] or 0.0), 3)
-        one["longest_seconds"] = max(one["longest_seconds"], entry["seconds"] or 0.0)
-        peak = entry["peak_memory_mb"]
-        if peak is not None:
-            one["peak_memory_mb"] = max(one["peak_memory_mb"] or 0.0, peak)
-    return functions
 
 
 def _job_use(job: JobRecord) -> FunctionUse:

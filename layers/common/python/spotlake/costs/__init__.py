@@ -1,0 +1,1 @@
+"""What a run costs: prices of AWS, requests counted by process, and the sum."""
