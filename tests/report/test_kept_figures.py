@@ -62,3 +62,15 @@ def test_kept_and_counted_figures_are_those_of_the_rows(specs: list[Any], casing
         world.objects.delete(keys.figures(run.slot_at))
         assert shown(world, run.slot_at) == expected  # as of a run that was merged before figures were kept
         before_at = run.slot_at
+
+
+def test_a_late_slot_leaves_no_figures_of_snapshots_that_it_changes() -> None:
+    world = World()
+    for number, spot in ((0, 0.01), (2, 0.02), (1, 0.05)):
+        world.merge(world.collected(number, spot=spot, scores={"1": 3}))
+    late, last = world.run(1).slot_at, world.run(2).slot_at
+    for slot_at in (late, last):
+        kept = read_figures(world.objects, slot_at)
+        assert kept is None or kept["figures"] is None
+    assert shown(world, last) == counted(world, last, late)
+    assert shown(world, last)["regions"]["koreacentral"]["moves"]["spot_price"] == {"down": 1}
