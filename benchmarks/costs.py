@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from cdk.settings import FUNCTION_SIZES
 
 # Seconds of a collector in front of the simulated Azure, on a quiet machine of two cores (measured 2026-11-25).
 QUICK_SECONDS = {"sps": 2.0, "price": 1.2, "eviction": 1.2, "report": 1.0}
+
+PAGE = Path(__file__).parents[1] / "docs/costs.md"
 
 
 def choices(base: Usage) -> dict[str, Usage]:
@@ -31,6 +34,7 @@ def choices(base: Usage) -> dict[str, Usage]:
         "STANDARD children": replace(base, children="STANDARD"),
         "prices and rates every 30 minutes": replace(base, every=half_hour),
         "prices and rates every 60 minutes": replace(base, every=hour),
+        "metrics of functions in one hour of six": replace(base, metrics_every_hours=6),
         "1 % of the rows change a run": replace(base, changed_share=0.01),
         "5 % of the rows change a run": replace(base, changed_share=0.05),
         "25 provisioned units": replace(base, write_units=25),
@@ -39,6 +43,10 @@ def choices(base: Usage) -> dict[str, Usage]:
         "after a year of keeping everything": replace(base, months_kept=12),
         "60 minutes, 25 provisioned units": replace(base, every=hour, write_units=25),
         "quiet machine, 25 provisioned units": replace(quick, write_units=25),
+        "quiet machine, metrics in one hour of six, 1 %": replace(quick, metrics_every_hours=6, changed_share=0.01),
+        "quiet machine, metrics in one hour of six, 25 provisioned units": replace(
+            quick, metrics_every_hours=6, write_units=25
+        ),
         "quiet machine, 60 minutes, 1 %": replace(quick, every=hour, changed_share=0.01),
         "quiet machine, 60 minutes, 25 provisioned units": replace(quick, every=hour, write_units=25),
     }
@@ -87,11 +95,16 @@ def main(arguments: Iterable[str] | None = None) -> None:
         metavar="FILE",
         help="execution.json of ten-minute runs, whose use is taken",
     )
+    parser.add_argument("--write", action="store_true", help="put the table into docs/costs.md, too")
     given = parser.parse_args(None if arguments is None else list(arguments))
     base = Usage()
     if given.execution:
         base = replace(base, **measured([json.loads(one.read_bytes()) for one in given.execution]))
-    print(table(choices(base)))
+    shown = table(choices(base))
+    print(shown)
+    if given.write:
+        old = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(re.sub(r"\| choice \|.*?(?=\n\n)", lambda _: shown, old, flags=re.S), encoding="utf-8")
 
 
 if __name__ == "__main__":
