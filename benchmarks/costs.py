@@ -34,6 +34,7 @@ def choices(base: Usage) -> dict[str, Usage]:
         "STANDARD children": replace(base, children="STANDARD"),
         "prices and rates every 30 minutes": replace(base, every=half_hour),
         "prices and rates every 60 minutes": replace(base, every=hour),
+        "metrics of functions in one hour of six": replace(base, metrics_every_hours=6),
         "1 % of the rows change a run": replace(base, changed_share=0.01),
         "5 % of the rows change a run": replace(base, changed_share=0.05),
         "25 provisioned units": replace(base, write_units=25),
@@ -42,6 +43,10 @@ def choices(base: Usage) -> dict[str, Usage]:
         "after a year of keeping everything": replace(base, months_kept=12),
         "60 minutes, 25 provisioned units": replace(base, every=hour, write_units=25),
         "quiet machine, 25 provisioned units": replace(quick, write_units=25),
+        "quiet machine, metrics in one hour of six, 1 %": replace(quick, metrics_every_hours=6, changed_share=0.01),
+        "quiet machine, metrics in one hour of six, 25 provisioned units": replace(
+            quick, metrics_every_hours=6, write_units=25
+        ),
         "quiet machine, 60 minutes, 1 %": replace(quick, every=hour, changed_share=0.01),
         "quiet machine, 60 minutes, 25 provisioned units": replace(quick, every=hour, write_units=25),
     }

@@ -45,6 +45,7 @@ class Usage:
         every: Collector -> n: the listing is due in every n-th run.
         workloads: Number of workloads in the merged state.
         changed_share: Assumed: share of the workloads whose item is written in a run.
+        metrics_every_hours: In one hour of so many the functions send memory and duration as metrics.
         write_units, read_units: Units of the workload table that are paid by the hour; writes 0: paid by request.
         months_kept: Age of the archive in months.
         full_run_hours: Assumed: machine time of one full run a day.
@@ -66,6 +67,7 @@ class Usage:
     every: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COLLECTORS, 1))
     workloads: int = COUNTS["full"]["rows"]
     changed_share: float = 0.02
+    metrics_every_hours: int = 1
     write_units: int = 0
     read_units: int = 5
     months_kept: int = 1
@@ -103,7 +105,7 @@ def month(usage: Usage) -> list[Line]:
         _s3_storage(usage),
         _dynamodb(usage),
         _logs(usage),
-        _metrics(),
+        _metrics(usage),
         Line("Alarms", ALARMS * prices.ALARM_MONTH, min(ALARMS, prices.FREE["alarms"]) * prices.ALARM_MONTH),
         Line("Batch", DAYS * usage.full_run_hours * JOB_MACHINE_HOUR),
         _rest(usage),
@@ -219,8 +221,9 @@ def _logs(usage: Usage) -> Line:
     return Line("Logs", gb * prices.LOG_GB, min(gb, prices.FREE["log_gb"]) * prices.LOG_GB)
 
 
-def _metrics() -> Line:
-    sent = METRICS + METRICS_OF_JOB * HOURS_OF_JOB / HOURS
+def _metrics(usage: Usage) -> Line:
+    of_functions = 2 * len(FUNCTION_SIZES)  # memory and duration
+    sent = METRICS - of_functions + of_functions / usage.metrics_every_hours + METRICS_OF_JOB * HOURS_OF_JOB / HOURS
     return Line("Metrics", sent * prices.METRIC_MONTH, min(sent, prices.FREE["metrics"]) * prices.METRIC_MONTH)
 
 

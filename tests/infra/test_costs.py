@@ -133,6 +133,8 @@ def test_the_table_is_paid_by_changed_item_or_by_the_hour(usage: Usage) -> None:
 def test_logs_metrics_alarms_and_the_rest(usage: Usage) -> None:
     assert line(usage, "Logs") == pytest.approx((RUNS / 1024 * 0.5, RUNS / 1024 * 0.5))
     assert line(usage, "Metrics") == pytest.approx(((24 + 2 / 24) * 0.30, 3.0))
+    in_some_hours = replace(usage, metrics_every_hours=6)  # 16 metrics of eight functions in four hours a day
+    assert line(in_some_hours, "Metrics") == pytest.approx(((8 + 16 * 4 / 24 + 2 / 24) * 0.30, 3.0))
     assert line(usage, "Alarms") == pytest.approx((0.8, 0.8))
     assert line(usage, "Batch")[0] == pytest.approx(30 * 0.75 * 0.045)
     assert line(usage, "X-Ray, ECR")[0] == pytest.approx(RUNS * 5e-6 + 0.05)

@@ -68,6 +68,21 @@ def test_numbers_of_a_run_are_metrics_of_merge_and_plan_alone(capsys: pytest.Cap
     assert found == [{"CoveragePercent", "DataFindings"}, {"QuotaLeft"}, set()]
 
 
+@pytest.mark.parametrize(("hour", "sent"), [(12, True), (13, False), (17, False), (18, True)])
+def test_functions_send_metrics_in_one_hour_of_six_and_properties_always(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, hour: int, sent: bool
+) -> None:
+    monkeypatch.setenv("SPOTLAKE_FUNCTION_METRICS_EVERY_HOURS", "6")
+    monkeypatch.setattr("spotlake.telemetry.time.time", lambda: hour * 3600.0 + 1800.0)
+    for service in ("price", "merge"):
+        observed(service)(lambda event, context: {"coverage_percent": 99.5})({}, Context())
+    price, merge = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    of_functions = {"DurationSeconds", "PeakMemoryMb"}
+    assert metrics_of(merge) == ({"CoveragePercent"} | of_functions if sent else {"CoveragePercent"})
+    assert ("_aws" in price) is sent
+    assert {*of_functions, "service", "message", "level"} <= price.keys() & merge.keys()
+
+
 _PROCESS = """
 from spotlake.telemetry import observed
 

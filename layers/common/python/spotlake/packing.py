@@ -6,10 +6,13 @@ header, so the same content gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import cast
+import io
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
 
-from isal import igzip_lib, isal_zlib
+from isal import igzip, igzip_lib, isal_zlib
 
 _LEVEL = 1  # levels 2 and 3 gain under 1 % on these files
 # Its stub calls it an exception, not a class of them.
@@ -57,3 +60,17 @@ def unpack(body: bytes, most_bytes: int = MOST_BYTES) -> bytes:
     if not unpacker.eof:
         raise ValueError("cut off")
     return content
+
+
+@contextmanager
+def unpacked(body: bytes) -> Iterator[BinaryIO]:
+    """The content of a gzip body, to be read in parts: the whole content is never in memory beside what is made of it.
+
+    Raises:
+        ValueError: The body is damaged, cut off or no gzip, as far as it was read.
+    """
+    try:
+        with igzip.IGzipFile(fileobj=io.BytesIO(body), mode="rb") as file:  # type: ignore[no-untyped-call]
+            yield cast("BinaryIO", file)
+    except (_DAMAGED, OSError, EOFError, zlib.error) as error:
+        raise ValueError(str(error)) from error

@@ -92,6 +92,8 @@ class Settings:
         retired_ttl_days: Days after which a retired item is removed.
         name_casing: Casing of sizes: "source", as production's readers compare, or "lower".
         plan_effort_seconds: Seconds that the full run may spend on improving the call plan.
+        function_metrics_every_hours: In one hour of so many, memory and duration of functions are metrics, which
+            CloudWatch charges by the hour; in the others they are properties of the same log line.
         data_licence: Licence of the collected data, as an SPDX name, which ``datapackage.json`` states.
         topic_arn: SNS topic for failures and recoveries; empty: none.
         slack_webhook_parameter: Name of a secure SSM parameter; empty: none.
@@ -146,6 +148,7 @@ class Settings:
     retired_ttl_days: int = _setting(90, int, _between(1, 3650))
     name_casing: str = _setting("source", str, _one_of("source", "lower"))
     plan_effort_seconds: int = _setting(60, int, _between(0, 900))
+    function_metrics_every_hours: int = _setting(1, int, _between(1, 24))
     data_licence: str = _setting("CC-BY-4.0", str)
     topic_arn: str = _setting("", str)
     slack_webhook_parameter: str = _setting("", str)

@@ -131,7 +131,8 @@ class Telemetry:
             measured: Metric -> value; ``DurationSeconds`` and ``PeakMemoryMb``.
             properties: More properties of the line.
         """
-        metrics = dict(measured)
+        metrics = dict(measured) if _is_hour_of_metrics() else {}
+        properties |= {name: value for name, value in measured.items() if name not in metrics}
         for field, name in _METRICS.get(self.service, {}).items():
             number = result.get(field)
             if isinstance(number, int | float) and not isinstance(number, bool):
@@ -148,14 +149,21 @@ class Telemetry:
 
     def _write(self, service: str, measured: Mapping[str, float], properties: Json) -> None:
         # Ephemeral, because the usual Metrics share dimensions across the process and the job has several data sets.
+        if not measured:
+            self._print({"service": service, **properties})
+            return
         metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
         for name, number in measured.items():
             metrics.add_metric(name=name, unit=_unit_of(name), value=number)
         for key, value in properties.items():
             if value is not None:
                 metrics.add_metadata(key=key, value=value)
-        line: dict[str, object] = {**metrics.serialize_metric_set(), "level": "INFO"}
-        sys.stdout.write(_without_secrets(line) + "\n")  # one write: the timer below may write beside a handler
+        self._print(metrics.serialize_metric_set())
+
+    @staticmethod
+    def _print(line: Mapping[str, object]) -> None:
+        # One write, because the timer below may write beside a handler.
+        sys.stdout.write(_without_secrets({**line, "level": "INFO"}) + "\n")
         sys.stdout.flush()
 
 
@@ -198,6 +206,12 @@ def _process_age_seconds() -> float | None:
         return round(time.clock_gettime(time.CLOCK_BOOTTIME) - started, 3)
     except (OSError, AttributeError):
         return None
+
+
+def _is_hour_of_metrics() -> bool:
+    """Whether memory and duration are metrics in this hour (``Settings.function_metrics_every_hours``)."""
+    every = int(os.environ.get("SPOTLAKE_FUNCTION_METRICS_EVERY_HOURS", "1"))
+    return int(time.time()) // 3600 % every == 0
 
 
 def _unit_of(name: str) -> MetricUnit:

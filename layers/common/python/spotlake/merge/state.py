@@ -8,10 +8,12 @@ columns would take twice the memory and a fifth of a merge's time.
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import BinaryIO, cast
 
 import numpy as np
 import orjson
@@ -20,12 +22,13 @@ from spotlake.errors import DamagedStateError
 from spotlake.merge.columns import ZONES
 from spotlake.merge.growing_columns import Column
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES
-from spotlake.packing import pack_parts, unpack
+from spotlake.packing import MOST_BYTES, pack_parts, unpacked
 
 SCHEMA = 3
 _BEFORE_EVIDENCE = 2  # the schema without the columns of ``_EVIDENCE``
 COUNTS = len(DESIRED_COUNTS)
 _SLOT_SECONDS = SLOT_MINUTES * 60
+type _Specs = dict[str, tuple[str, tuple[int, ...], float]]
 
 # name -> (type, shape of one row, value of "unknown")
 PAIR_COLUMNS: dict[str, tuple[str, tuple[int, ...], float]] = {
@@ -152,34 +155,44 @@ class MergedState:
 def decode(body: bytes, key: str) -> MergedState:
     """Read a state from bytes. Raises StoreError when the bytes are damaged or have another schema."""
     try:
-        content = unpack(body)
-        end = content.index(b"\n")
-        head = orjson.loads(memoryview(content)[:end])
-        known = head["schema"] in (SCHEMA, _BEFORE_EVIDENCE)
-        if not known or (tuple(head["desired_counts"]), tuple(head["zones"])) != (DESIRED_COUNTS, ZONES):
-            raise DamagedStateError(f"{key}: schema {head['schema']!r}, this code reads {_BEFORE_EVIDENCE} to {SCHEMA}")
-        state = MergedState(slot=head["slot"], regions=head["regions"], texts=head["texts"])
-        end += 1
-        for columns, specs, rows in (
-            (state.pair, PAIR_COLUMNS, head["pairs"]),
-            (state.workloads, WORKLOAD_COLUMNS, head["rows"]),
-        ):
-            for name, spec in specs.items():
-                if head["schema"] == _BEFORE_EVIDENCE and name in _SINCE_EVIDENCE:
-                    columns[name] = _empty(spec, rows)
-                    continue
-                kind, shape, _ = spec
-                size = rows * math.prod(shape)
-                columns[name] = np.frombuffer(content, kind, size, end).reshape((rows, *shape)).copy()
-                end += columns[name].nbytes
+        with unpacked(body) as file:
+            head = orjson.loads(file.readline(MOST_BYTES))
+            known = head["schema"] in (SCHEMA, _BEFORE_EVIDENCE)
+            if not known or (tuple(head["desired_counts"]), tuple(head["zones"])) != (DESIRED_COUNTS, ZONES):
+                raise DamagedStateError(
+                    f"{key}: schema {head['schema']!r}, this code reads {_BEFORE_EVIDENCE} to {SCHEMA}"
+                )
+            state = MergedState(slot=head["slot"], regions=head["regions"], texts=head["texts"])
+            lacking = _SINCE_EVIDENCE if head["schema"] == _BEFORE_EVIDENCE else frozenset[str]()
+            state.pair = _read_columns(file, PAIR_COLUMNS, head["pairs"], lacking)
+            state.workloads = _read_columns(file, WORKLOAD_COLUMNS, head["rows"], lacking)
+            is_longer = bool(file.read(1))
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedStateError(f"{key}: damaged ({type(error).__name__})") from error
-    if end != len(content):
+    if is_longer:
         raise DamagedStateError(f"{key}: damaged (length)")
     if head["schema"] == _BEFORE_EVIDENCE:
         for part in ("spot", "ondemand", "frequency"):  # all that is known of a value is that it began
             state.pair[f"{part}_confirmed"] = state.pair[f"{part}_began"].copy()
     return state
+
+
+def _read_columns(file: BinaryIO, specs: _Specs, rows: int, lacking: Collection[str]) -> dict[str, Column]:
+    """Read columns straight into their places; a lacking one is unknown."""
+    sizes = {name: rows * math.prod(shape) * np.dtype(kind).itemsize for name, (kind, shape, _) in specs.items()}
+    if sum(sizes.values()) > MOST_BYTES:
+        raise ValueError("too large")
+    columns = {}
+    for name, spec in specs.items():
+        if name in lacking:
+            columns[name] = _empty(spec, rows)
+            continue
+        kind, shape, _ = spec
+        columns[name] = np.empty((rows, *shape), kind)
+        place = columns[name].reshape(-1).view(np.uint8)
+        if cast("io.BufferedIOBase", file).readinto(place.data) < len(place):
+            raise ValueError("cut off")
+    return columns
 
 
 def _longer(

@@ -107,19 +107,25 @@ class Changes:
 
     def __iter__(self) -> Iterator[ItemChange]:
         for part in batched(self._numbers.tolist(), _CHUNK, strict=False):
-            known = [number for number in part if number < len(self._whole)]
-            for number, item in zip(known, _items(self._after, np.array(known, np.int64), self._writing), strict=True):
+            known = np.array([number for number in part if number < len(self._whole)], np.int64)
+            was_live, only = self._was_live[known].tolist(), self._only(known)
+            for is_live, names, item in zip(was_live, only, _items(self._after, known, self._writing), strict=True):
                 # A workload that was never live has no item yet.
-                yield ItemChange(item, is_new=not self._was_live[number], only=self._only(number))
+                yield ItemChange(item, is_new=not is_live, only=names)
             if len(known) < len(part) and self._before is not None:
                 gone = np.array([number - len(self._whole) for number in part if number >= len(self._whole)])
                 for item in _items(_retired(self._before, self._after.state.slot), gone, self._writing):
                     yield ItemChange(item, is_new=False, only=ALL_NAMES)
 
-    def _only(self, number: int) -> tuple[str, ...] | None:
-        if self._whole[number]:
-            return ALL_NAMES
-        return tuple(name for names, differs in self._differences.items() if differs[number] for name in names)
+    def _only(self, numbers: Column) -> list[tuple[str, ...] | None]:
+        """The changed attributes of each workload: one tuple for all with the same ones."""
+        groups = self._differences
+        marked = sum(differs[numbers] * 2**place for place, differs in enumerate(groups.values()))
+        marks = np.where(self._whole[numbers], 2 ** len(groups), marked).tolist()
+        found: dict[int, tuple[str, ...] | None] = {2 ** len(groups): ALL_NAMES}
+        for mark in set(marks) - found.keys():
+            found[mark] = tuple(name for place, names in enumerate(groups) if mark >> place & 1 for name in names)
+        return [found[mark] for mark in marks]
 
 
 def _compared(before: View | None, after: View) -> tuple[Column, _Groups, Column]:
@@ -204,6 +210,7 @@ def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
     of_pair = zip(*(state.pair[name][pair].tolist() for name in names), view.savings[pair].tolist(), strict=True)
     aged = zip(*(shown_confirmed(state, part)[pair].tolist() for part in ("spot", "frequency")), strict=True)
     own = (column[numbers].tolist() for column in (view.zone, view.live))
+    updated_at = _iso(state.slot)
     for values, (zone, live), (price_aged, rate_aged), scored in zip(
         of_pair, zip(*own, strict=True), aged, _score_fields(view, numbers), strict=True
     ):
@@ -218,25 +225,25 @@ def _items(view: View, numbers: Column, writing: Writing) -> Iterator[Item]:
             "Region": region,
             "RegionName": state.regions.get(region, region),
             "AvailabilityZone": _ZONE_NAMES[zone],
-            "UpdatedAt": _iso(state.slot),
+            "UpdatedAt": updated_at,
             "RunId": writing.run_id,
             "Version": writing.version,
         }
         if _is_known(ondemand):
             item["OndemandPrice"] = round(ondemand, 6)
         if _is_known(spot):
-            item |= {"SpotPrice": round(spot, 6), "PriceAt": _iso(spot_began)}
+            item["SpotPrice"], item["PriceAt"] = round(spot, 6), _iso(spot_began)
         if _is_known(savings):
             item["Savings"] = savings
         if _is_known(frequency):
-            item |= {"IF": frequency, "EvictionBand": state.texts[band], "IFAt": _iso(frequency_began)}
+            item["IF"], item["EvictionBand"], item["IFAt"] = frequency, state.texts[band], _iso(frequency_began)
         if price_aged:
             item["PriceConfirmedAt"] = _iso(price_aged)
         if rate_aged:
             item["IFConfirmedAt"] = _iso(rate_aged)
         item |= scored
         if not live:
-            item["RetiredAt"] = _iso(state.slot)
+            item["RetiredAt"] = updated_at
             item["ExpiresAt"] = int(slot_time(state.slot + writing.ttl_days * SLOTS_A_DAY).timestamp())
         yield item
 

@@ -38,7 +38,7 @@ def improve(
         need: Size -> mask of its regions.
         target: Number of calls at which to stop.
         steps: Number of steps to try at most.
-        seed: Of the random choices.
+        seed: Number from which the random choices follow.
         on_progress: Called from time to time with the share of the steps that is used up (0 to 1).
     """
     best = packing

@@ -68,7 +68,7 @@ def cover_pairs(
         pairs: Region -> sizes to cover.
         effort_seconds: Approximate seconds to spend on improving, on one core (see ``STEPS_PER_EFFORT_SECOND``).
         start: An earlier plan. Its blocks are kept where a new plan would be no shorter.
-        seed: Of the random choices. Another seed makes another plan, of about as many calls.
+        seed: Number from which the random choices follow. Another seed makes another plan, of about as many calls.
         on_progress: Called from time to time with the share of the effort that is used up (0 to 1). The last share may
             be below 1.
     """
