@@ -280,12 +280,13 @@ def test_the_functions_count_the_requests_that_the_emulated_aws_gets(state: Path
     records = [orjson.loads(line) for line in lines if line.startswith('{"_aws"')]
     said: Counter[str] = Counter()
     for record in records:
-        if record.get("run_id", second["run_id"]) == second["run_id"] and "aws_requests" in record:
+        run = record.get("result", {}).get("run") or record  # Plan learns the run's id only while it works
+        if run.get("run_id") == second["run_id"] and "aws_requests" in record:
             said.update(record["aws_requests"])
     sent, _ = read_requests(state / "requests.jsonl")
     seen = billed(by_operation(one for one in sent if one.service in ("s3", "dynamodb")))
     for kind in ("s3_puts", "s3_gets", "dynamodb_reads", "dynamodb_writes"):
-        assert said[kind] == pytest.approx(seen[kind], rel=0.1), kind
+        assert said[kind] == pytest.approx(seen[kind], rel=0.02), kind
 
 
 def test_the_table_holds_an_item_a_row(state: Path, second: dict[str, Any]) -> None:
