@@ -178,7 +178,9 @@ def _savings_histogram(savings: list[float]) -> list[Bin]:
     """(from, to, pairs) in percent."""
     step = SAVINGS_STEP_PERCENT
     bins = Counter(min(math.floor(one / step), 100 // step - 1) for one in savings)
-    return [(one * step, (one + 1) * step, bins[one]) for one in range(min(bins), max(bins) + 1)] if bins else []
+    many = bool(bins) and max(bins) - min(bins) >= 10_000  # then bins without a pair are left out
+    ordered = sorted(bins) if many or not bins else range(min(bins), max(bins) + 1)
+    return [(one * step, (one + 1) * step, bins[one]) for one in ordered]
 
 
 def _name(row: Row) -> str:

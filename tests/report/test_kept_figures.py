@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,3 +75,33 @@ def test_a_late_slot_leaves_no_figures_of_snapshots_that_it_changes() -> None:
         assert kept is None or kept["figures"] is None
     assert shown(world, last) == counted(world, last, late)
     assert shown(world, last)["regions"]["koreacentral"]["moves"]["spot_price"] == {"down": 1}
+
+
+def test_an_absurd_price_makes_no_millions_of_bins() -> None:
+    world = World()
+    run = world.collected(0, spot=12345.0, ondemand=0.01, scores={"1": 3})
+    world.merge(run)
+    kept = read_figures(world.objects, run.slot_at)
+    assert kept is not None
+    assert kept["figures"] is not None
+    savings = -123_449_900.0  # (0.01 - 12345) / 0.01, in percent
+    assert kept["figures"]["savings_histogram"] == [(savings, savings + 5, 1)]
+
+
+@pytest.mark.parametrize("spot", [1e300, 1e308])
+def test_a_price_near_the_largest_number_stops_no_merge(spot: float) -> None:
+    world = World()
+    run = world.collected(0, spot=spot, ondemand=0.01, scores={"1": 3})
+    assert world.merge(run)["rows"]["price"] == 1
+
+
+def test_figures_that_cannot_be_counted_stop_no_merge(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+
+    def fails(*_: object) -> None:
+        raise ValueError("never thought of")
+
+    run = world.collected(0, scores={"1": 3})
+    monkeypatch.setattr("spotlake.usecases.merge.merge_run.view_figures", fails)
+    assert world.merge(run)["complete"]
+    assert shown(world, run.slot_at) == counted(world, run.slot_at, None)

@@ -234,3 +234,9 @@ def _dumped(value: Any) -> bytes:
     import json
 
     return json.dumps(value).encode()
+
+
+def test_an_empty_score_shard_of_a_part_stops_no_merge(world: World) -> None:
+    run = world.collected(0, scores={}, instance_types=("Standard_D2*",), filtered=True)
+    manifest = world.merge(run)
+    assert (manifest["refused_shards"], manifest["rows"]["price"]) == ([], 1)

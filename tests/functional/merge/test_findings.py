@@ -82,7 +82,25 @@ def test_what_was_gone_is_told_again_and_what_nobody_could_look_at_stays() -> No
 
 def test_the_price_memory_reports_once_so_each_of_its_reports_is_new() -> None:
     kinds = {"unknown_kinds": True}
-    assert [one.new() for one in after(kinds, kinds)] == [("unknown_kinds",)] * 2
+    assert [one.new() for one in after(kinds, {}, kinds)] == [("unknown_kinds",), (), ("unknown_kinds",)]
+
+
+def test_no_two_slots_in_a_row_report_because_the_alarm_would_stay_on() -> None:
+    rows, both, passed = {"rows": True}, {"rows": True, "refused_shards": True}, {"rows": True, "refused_shards": False}
+    runs = after(rows, both, passed, passed)
+    assert [one.new() for one in runs] == [("rows",), (), ("refused_shards",), ()]
+    assert [one.present() for one in runs][-1] == ("rows",)
+    kinds = {"unknown_kinds": True}
+    assert [one.new() for one in after(kinds, kinds, {"unknown_kinds": False})] == [
+        ("unknown_kinds",), (), ("unknown_kinds",)
+    ]  # fmt: skip
+
+
+def test_a_slot_merged_again_and_a_slot_after_a_pause_report_at_once() -> None:
+    (known,) = after({"rows": True})
+    more = {"rows": True, "coverage": True}
+    assert fold_findings(known, FIRST, more).new() == ("coverage", "rows")
+    assert fold_findings(known, FIRST + timedelta(minutes=20), more).new() == ("coverage",)
 
 
 @pytest.mark.parametrize(("name", "runs"), [("overtaken_items", 3), ("items_left", 3), ("no_quota", 12)])

@@ -210,7 +210,7 @@ class Columns:
         zone = _column(rows, "zone", _CODES_OF_ZONES, "i1")
         unknown, kept = int(np.count_nonzero(zone == _UNKNOWN)), zone >= 0
         if wanted is not None:
-            kept &= [wanted(row.instance_type) for row in rows]
+            kept &= np.fromiter((wanted(row.instance_type) for row in rows), bool, len(rows))  # there may be no row
         if not kept.all():
             rows, region, size, zone = list(compress(rows, kept.tolist())), region[kept], size[kept], zone[kept]
         pair, place = self.pairs.of(region, size), _column(rows, "desired_count", _PLACES, "i1")

@@ -29,6 +29,7 @@ from spotlake.snapshot_figures import (
 
 COMPARED = ("spot_price", "interruption_frequency", "t2", "t3")
 _NEAR = 1e-9
+_MOST_BINS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +190,7 @@ def _price_histogram(prices: Column) -> list[Bin]:
     near = np.flatnonzero(np.abs(places - np.round(places)) < _NEAR)  # where another logarithm may end in another bin
     places[near] = [math.log10(price) * PRICE_BINS_PER_DECADE for price in prices[near].tolist()]
 
-    def edge(number: int) -> float:
+    def edge(number: float) -> float:
         return float(f"{10 ** (number / PRICE_BINS_PER_DECADE):.3g}")
 
     return [(edge(one), edge(one + 1), number) for one, number in _by_bin(np.floor(places))]
@@ -202,10 +203,16 @@ def _savings_histogram(savings: Column) -> list[Bin]:
     return [(float(one * step), float((one + 1) * step), number) for one, number in _by_bin(bins)]
 
 
-def _by_bin(bins: Column) -> Iterable[tuple[int, int]]:
-    """Each bin from the first to the last one that has a value, and how many values it has."""
+def _by_bin(bins: Column) -> Iterable[tuple[float, int]]:
+    """Each bin from the first to the last one that has a value, and how many values it has.
+
+    One absurd price must not make millions of empty bins: of too many bins, only those with a value are returned.
+    """
     if not len(bins):
         return []
+    if bins.max() - bins.min() >= _MOST_BINS:
+        found, numbers = np.unique(bins, return_counts=True)
+        return zip(found.tolist(), numbers.tolist(), strict=True)
     first = int(bins.min())
     return enumerate(np.bincount(bins.astype(np.int64) - first).tolist(), first)
 

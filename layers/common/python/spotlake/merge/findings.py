@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from spotlake.events import MergeResult
-from spotlake.models import from_iso, to_iso
+from spotlake.models import SLOT_MINUTES, from_iso, to_iso
 from spotlake.settings import Settings
 
 # Findings that count once every run has seen them for so long. A first run saw it half an hour, or two hours, ago.
@@ -35,10 +35,14 @@ type Looks = Mapping[str, bool | None]  # name of a finding -> whether it is the
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Slot in which a run first saw it (ISO), and slot of its report; "" while it may still pass."""
+    """Slot in which a run first saw it (ISO), and slot of its report; "" while it may still pass.
+
+    ``waits``: it counts, but the slot before reported another one, so it is reported in the next slot.
+    """
 
     since: str
     told: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,22 +85,28 @@ def looked_at(result: MergeResult, settings: Settings) -> Looks:
 def fold_findings(before: Findings, slot_at: datetime, looks: Looks) -> Findings:
     """What is seen after a run. What nobody could look at stays as it was.
 
+    No two slots in a row report: an alarm that is on already tells nobody of the second. What waits for the next slot
+    is reported even if it has passed.
+
     Args:
         before: The findings up to an earlier slot.
         slot_at: The run's slot. An older slot than that of ``before`` says nothing of now: ask ``of_one_run``.
         looks: The answers of the run, by name of the finding.
     """
     slot = to_iso(slot_at)
+    is_alarm_on = bool(before.new()) and timedelta() < slot_at - from_iso(before.at) <= timedelta(minutes=SLOT_MINUTES)
     seen: dict[str, Finding] = {}
     for name in NAMES:
         known, is_there = before.seen.get(name), looks.get(name)
-        if is_there is None:
+        waited = known is not None and known.waits
+        if is_there is None and not waited:
             seen |= {name: known} if known else {}
-        elif is_there:
-            since, told = (known.since, known.told) if known else (slot, "")
+        elif is_there or waited:
+            since, told, waits = (known.since, known.told, False) if known else (slot, "", False)
             if name in _ALWAYS_NEW or not told:
-                told = slot if slot_at - from_iso(since) >= LASTING.get(name, timedelta()) else ""
-            seen[name] = Finding(since=since, told=told)
+                counts = waited or slot_at - from_iso(since) >= LASTING.get(name, timedelta())
+                told, waits = slot if counts and not is_alarm_on else "", counts and is_alarm_on
+            seen[name] = Finding(since=since, told=told, waits=waits)
     return Findings(at=slot, seen=seen)
 
 

@@ -82,6 +82,7 @@ class View:
 
 
 def savings_percent(spot: Column, ondemand: Column) -> Column:
-    """Savings in percent of the on-demand price, two decimals; nan when a price is unknown."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.round((ondemand - spot) / ondemand * 100, 2)
+    """Savings in percent of the on-demand price, two decimals; nan when a price is unknown, or absurdly high."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        savings = np.round((ondemand - spot) / ondemand * 100, 2)
+    return np.where(np.isinf(savings), np.nan, savings)

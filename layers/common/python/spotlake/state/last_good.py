@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import NotRequired, TypedDict
 
 from spotlake import keys
-from spotlake.models import Dataset, from_iso, to_iso
+from spotlake.models import SLOT_MINUTES, Dataset, from_iso, to_iso
 from spotlake.reports import CollectorReport, PairAccount
 from spotlake.state.kinds import Memory
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LastGoodJson(TypedDict):
@@ -42,15 +45,18 @@ class LastGood:
         return last is None or slot_at - from_iso(last) >= timedelta(hours=refresh_hours)
 
     def listing_is_due(self, region: str, dataset: Dataset, slot_at: datetime, every_minutes: int) -> bool:
-        """Whether a region's listing is older than the setting allows, or was never whole.
+        """Whether a region's listing was not whole yet in the slot's turn, or never was.
 
+        Turns begin at the same slots for every region and data set. If they began at the last listing, one failure
+        would put a region out of step for ever: no slot would have all regions, or both listings, to be compared.
         A listing that failed is due again in the next slot. One of a later slot says nothing of this slot.
         """
         last = self.collected_at.get(region, {}).get(dataset.value)
         if last is None:
             return True
-        age = slot_at - from_iso(last)
-        return age < timedelta() or age >= timedelta(minutes=every_minutes)
+        listed_at = from_iso(last)
+        turn = timedelta(minutes=SLOT_MINUTES * ceil(every_minutes / SLOT_MINUTES))
+        return listed_at > slot_at or (listed_at - _EPOCH) // turn != (slot_at - _EPOCH) // turn
 
 
 def _parse(content: LastGoodJson) -> LastGood:

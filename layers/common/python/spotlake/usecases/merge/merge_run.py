@@ -240,13 +240,13 @@ class _Merge:
         if own is None or own is not committed.newest:
             return None
         before = runs[-2] if len(runs) > 1 else None
+        shown = casing(self.settings.name_casing)
         try:
             view = None if before is None else self._seen(before.key)
-        except StoreError as error:
-            _LOG.warning("no figures of the snapshot: %s", error)
+            counted = view_figures(own, view, runs[-1].desired_count, shown)
+        except Exception as error:  # noqa: BLE001 - figures are advice: whatever it is, it must not stop the merge
+            _LOG.warning("no figures of the snapshot: %s: %s", type(error).__name__, error)
             return None
-        shown = casing(self.settings.name_casing)
-        counted = view_figures(own, view, runs[-1].desired_count, shown)
         return {"before": before.run_id if before else None, "figures": counted}
 
     def _seen(self, key: str) -> View:
