@@ -171,7 +171,7 @@ def _written_bytes(sent: Iterable[Sent]) -> tuple[int, int]:
     kept, replaced = 0, 0
     for one in sent:
         if one.service == "s3" and one.operation == "PutObject":
-            is_kept = slot in one.path and "/work/" not in one.path
+            is_kept = slot in one.path and keys.WORK_PREFIX not in one.path
             kept, replaced = kept + one.bytes_sent * is_kept, replaced + one.bytes_sent * (not is_kept)
     return kept, replaced
 

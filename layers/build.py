@@ -78,7 +78,7 @@ def build(arch: str, target: Path, requirements: str) -> bool:
         cwd=ROOT,
     )
     _remove_ballast(fresh / "python")
-    _compile(fresh)
+    compile_layer(fresh)
     (fresh / _MARK).write_text(mark)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
@@ -119,10 +119,13 @@ def _remove_ballast(python: Path) -> None:
             file.unlink()
 
 
-def _compile(layer: Path) -> None:
-    """Byte code beside the sources, or each cold start compiles them: that is half of its CPU time.
+def compile_layer(layer: Path) -> None:
+    """Put byte code beside the sources, or each cold start compiles them: that is half of its CPU time.
 
     It is never checked against the sources (unpacking gives them new times), and does not depend on the build's folder.
+
+    Raises:
+        LayerError: A module does not compile.
     """
     compiled = compileall.compile_dir(
         layer,

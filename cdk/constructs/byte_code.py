@@ -6,14 +6,10 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from compileall import compile_dir
 from pathlib import Path
-from py_compile import PycInvalidationMode
 
+from layers.build import PYTHON_VERSION, LayerError, compile_layer
 from spotlake.errors import ConfigurationError
-
-_RUNTIME = (3, 13)  # of the functions; byte code of another Python would be ignored
-_UNPACKED_AT = "/opt"  # where Lambda unpacks layers (Lambda developer guide, "Packaging your layer content", 2026-11)
 
 
 def compiled(sources: Path, folder: Path) -> tuple[Path, str]:
@@ -28,8 +24,8 @@ def compiled(sources: Path, folder: Path) -> tuple[Path, str]:
     Raises:
         ConfigurationError: Another Python runs this, or a module does not compile.
     """
-    if sys.version_info[:2] != _RUNTIME:
-        raise ConfigurationError(f"the stack needs Python {'.'.join(map(str, _RUNTIME))}, as its functions have it")
+    if f"{sys.version_info.major}.{sys.version_info.minor}" != PYTHON_VERSION:  # its byte code would be ignored
+        raise ConfigurationError(f"the stack needs Python {PYTHON_VERSION}, as its functions have it")
     files = sorted(path for path in sources.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     digest = hashlib.sha256()
     for path in files:
@@ -40,11 +36,10 @@ def compiled(sources: Path, folder: Path) -> tuple[Path, str]:
         with tempfile.TemporaryDirectory(dir=folder) as fresh:
             made = Path(fresh) / "layer"
             shutil.copytree(sources, made, ignore=shutil.ignore_patterns("__pycache__"))
-            unchecked = PycInvalidationMode.UNCHECKED_HASH
-            if not compile_dir(
-                made, quiet=1, stripdir=fresh + "/layer", prependdir=_UNPACKED_AT, invalidation_mode=unchecked
-            ):
-                raise ConfigurationError(f"{sources}: a module does not compile; its error stands above")
+            try:
+                compile_layer(made)
+            except LayerError as error:
+                raise ConfigurationError(f"{sources}: a module does not compile; its error stands above") from error
             _take(made, target)
     return target, digest.hexdigest()
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from spotlake.packing import pack, unpack
 
 _SOURCES = Path(__file__).parent
-_NO_FOLDER = Path()
 
 
 class KeptLists:
@@ -22,15 +21,12 @@ class KeptLists:
     code and data. What cannot be read or written is made anew.
     """
 
-    def __init__(self, folder: Path = _NO_FOLDER, *, seed: int = 0) -> None:
-        """Keep lists in ``folder``; without a folder nothing is kept."""
-        self._folder, self._seed = folder, seed
-        self._code = b"" if folder == _NO_FOLDER else _digest_of_code()
+    def __init__(self, folder: Path, *, seed: int) -> None:
+        """Keep lists of the world with this seed in ``folder``."""
+        self._folder, self._seed, self._code = folder, seed, _digest_of_code()
 
     def find(self, asked: tuple[object, ...], day: date) -> list[bytes] | None:
         """The rows of a list (JSON), or None."""
-        if self._folder == _NO_FOLDER:
-            return None
         try:
             body = unpack(self._path(asked, day).read_bytes())
         except (OSError, ValueError):
@@ -39,8 +35,6 @@ class KeptLists:
 
     def keep(self, asked: tuple[object, ...], day: date, rows: Sequence[bytes]) -> None:
         """Keep a list, and forget those of other days."""
-        if self._folder == _NO_FOLDER:
-            return
         path = self._path(asked, day)
         with suppress(OSError):  # a full disk costs time, and no run
             if not self._folder.is_dir():

@@ -179,7 +179,8 @@ class RetailPrices:
         self.novelties = Novelties()
         self._lists: OrderedDict[tuple[object, ...], list[bytes]] = OrderedDict()
         self._lengths: dict[tuple[object, ...], int] = {}
-        self._seed, self._kept = world.seed, KeptLists()
+        self._seed = world.seed
+        self._kept: KeptLists | None = None
 
     def keep_in(self, folder: Path) -> None:
         """Keep the lists of the newest day in a folder, where another start finds them."""
@@ -246,10 +247,11 @@ class RetailPrices:
         if key in self._lists:
             self._lists.move_to_end(key)
             return self._lists[key]
-        matching = self._kept.find(key, now_at.date())
+        matching = self._kept.find(key, now_at.date()) if self._kept else None
         if matching is None:
             matching = [orjson.dumps(self._shown(row, query)) for row in self._tested(query, region, now_at)]
-            self._kept.keep(key, now_at.date(), matching)
+            if self._kept:
+                self._kept.keep(key, now_at.date(), matching)
         self._lists[key], self._lengths[key] = matching, len(matching)
         if len(self._lists) > _CACHED_LISTS:
             self._lists.popitem(last=False)
