@@ -1,7 +1,7 @@
 # Everything starts here. `make run` and `make test` set up what they need; a second call does not repeat it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests fuzz check fix docs sbom image pin bench clean-local bootstrap synth diff deploy destroy
+.PHONY: help setup needed run report report-picture charts chromium test lint types unit tests fuzz mutants check fix docs sbom image pin bench clean-local bootstrap synth diff deploy destroy
 
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
 export UV_PYTHON_PREFERENCE := only-system
@@ -60,7 +60,7 @@ endif
 
 # Variables are data, from the command line and from the environment: make never expands what they hold, and the shell
 # reads it from its environment.
-DATA := $(RUN_VARIABLES) RUNS REPOSITORY CDK_ARGS EXAMPLES SEED
+DATA := $(RUN_VARIABLES) RUNS REPOSITORY CDK_ARGS EXAMPLES SEED SAMPLE MODULE
 $(foreach name,$(DATA),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
 export $(DATA)
 # Variables of `make run` become flags of `spotlake run`.
@@ -118,6 +118,14 @@ unit: setup ## Run tests/unit alone
 # Not in `make test`, which tries 50 answers for each API: this takes half an hour. SEED=7 tries the same answers again.
 fuzz: setup ## Try EXAMPLES (10,000) generated answers of each of Azure's APIs
 	@.venv/bin/python -m tests.functional.fuzz $(if $(EXAMPLES),--examples "$$EXAMPLES") $(if $(SEED),--seed "$$SEED")
+
+.tools/mutants/.ready: pyproject.toml uv.lock .python-version | $(UV)
+	@UV_PROJECT_ENVIRONMENT=.tools/mutants $(UV) sync --locked --quiet --group mutants
+	@touch $@
+
+# Half an hour with the default sample. SEED=7 tries the same changes again, SAMPLE=0 all 23,000, MODULE='stores.*' a part.
+mutants: setup .tools/mutants/.ready ## Change the library in small ways: do the quick tests notice? (SAMPLE of each module: 12)
+	@.tools/mutants/bin/python -m tests.mutants $(if $(SAMPLE),--sample "$$SAMPLE") $(if $(SEED),--seed "$$SEED") $(if $(MODULE),--module "$$MODULE")
 
 tests: setup chromium ## Every test, without lint and types
 	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake

@@ -1,0 +1,50 @@
+"""``python -m tests.mutants --sample 12 --seed 7``: how many small changes of the library do the quick tests notice?
+
+mutmut makes the changes (an operator, a number, a text, an argument, a branch) and tries each in a fork with the
+tests that reach it. A mutant that no test notices has survived: a fault there could come in unseen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from tests.mutants.scores import below_their_floors, table
+from tests.mutants.trials import Trials
+from tests.mutants.workspace import prepare
+
+
+def main() -> int:
+    """Try a sample of mutants. Returns 0 when every module reaches its floor."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--sample", type=int, default=12, help="mutants of each module; 0 tries all of them")
+    parser.add_argument("--seed", type=int, default=None, help="the same seed tries the same mutants")
+    parser.add_argument("--module", action="append", default=[], help="this one alone, as stores.objects or merge.*")
+    given = parser.parse_args()
+    seed = secrets.randbelow(2**32) if given.seed is None else given.seed
+    say(f"seed {seed}")
+    workspace = prepare(Path(__file__).parents[2])
+    os.chdir(workspace)
+    trials = Trials.generate(workspace)
+    verdicts = trials.try_sample(modules=given.module, most=given.sample, seed=seed, say=say)
+    report = workspace / "survivors.txt"
+    report.write_text("\n".join(verdict.told for verdict in verdicts if verdict.survived), encoding="utf-8")
+    say(table(verdicts))
+    say(f"what survived: {report}")
+    below = below_their_floors(verdicts)
+    for line in below:
+        say(f"BELOW ITS FLOOR: {line}")
+    return 1 if below else 0
+
+
+def say(text: str) -> None:
+    """Write a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

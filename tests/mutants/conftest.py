@@ -1,0 +1,3 @@
+"""No tests stand here, and mutmut is installed in an environment of its own."""
+
+collect_ignore_glob = ["*.py"]
