@@ -10,11 +10,14 @@ import argparse
 import os
 import secrets
 import sys
+import time
 from pathlib import Path
 
 from tests.mutants.scores import below_their_floors, table
 from tests.mutants.trials import Trials
 from tests.mutants.workspace import prepare
+
+_TOLD_EVERY_SECONDS = 10.0
 
 
 def main() -> int:
@@ -29,11 +32,22 @@ def main() -> int:
     workspace = prepare(Path(__file__).parents[2])
     os.chdir(workspace)
     trials = Trials.generate(workspace)
-    verdicts = trials.try_sample(modules=given.module, most=given.sample, seed=seed, say=say)
-    report = workspace / "survivors.txt"
-    report.write_text("\n".join(verdict.told for verdict in verdicts if verdict.survived), encoding="utf-8")
+    names = trials.sample(modules=given.module, most=given.sample, seed=seed)
+    survivors = workspace / "survivors.txt"
+    verdicts = []
+    told_at = time.monotonic()
+    with survivors.open("w", encoding="utf-8") as file:
+        for verdict in trials.verdicts(names):
+            verdicts.append(verdict)
+            if verdict.survived:
+                file.write(verdict.told)
+                file.flush()
+            if time.monotonic() - told_at > _TOLD_EVERY_SECONDS:
+                told_at = time.monotonic()
+                lived = sum(verdict.survived for verdict in verdicts)
+                say(f"{len(verdicts):,} of {len(names):,} tried, {lived:,} survived")
     say(table(verdicts))
-    say(f"what survived: {report}")
+    say(f"what survived: {survivors}")
     below = below_their_floors(verdicts)
     for line in below:
         say(f"BELOW ITS FLOOR: {line}")

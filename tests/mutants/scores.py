@@ -35,7 +35,7 @@ class Verdict:
     @property
     def told(self) -> str:
         """The change itself, as a diff with three lines around it."""
-        return f"# {self.mutant}: {self.status}\n{self.change}\n"
+        return f"# {self.mutant}: {self.status}\n{self.change}\n\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import accumulate
 from pathlib import Path
@@ -20,12 +18,12 @@ from mutmut.state import state
 from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import copy_also_copy_files, copy_src_dir, setup_source_paths, walk_mutatable_files
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
+from mutmut.workers.isolation import MutantResult
 
 from tests.mutants.scores import NOTICED, Verdict
 
 _CHILDREN = os.cpu_count() or 2
-_MOST_SECONDS = 12.0  # of tests for one mutant
-_TOLD_EVERY_SECONDS = 10.0
+_MOST_SECONDS = 6.0  # of tests for one mutant
 
 
 class Trials:
@@ -34,6 +32,7 @@ class Trials:
     def __init__(self, mutants: dict[str, list[str]], paths: dict[str, Path]) -> None:
         self._mutants = mutants
         self._paths = paths
+        self._modules = {name: module for module, names in mutants.items() for name in names}
 
     @classmethod
     def generate(cls, workspace: Path) -> Trials:
@@ -55,57 +54,44 @@ class Trials:
                 mutants[module], paths[module] = sorted(data.exit_code_by_key), path
         return cls(mutants, paths)
 
-    def try_sample(self, *, modules: Sequence[str], most: int, seed: int, say: Callable[[str], None]) -> list[Verdict]:
-        """Try at most ``most`` mutants of each module (0: all), chosen by ``seed``."""
-        chosen: defaultdict[str, list[str]] = defaultdict(list)
+    def sample(self, *, modules: Sequence[str], most: int, seed: int) -> list[str]:
+        """At most ``most`` mutants of each module (0: all), chosen by ``seed``; the quickest to try come first."""
+        _learn_reach()
+        chosen: list[str] = []
         for module, names in self._mutants.items():
             if modules and not any(fnmatchcase(module, wanted) for wanted in modules):
                 continue
             order = random.Random(f"{seed} {module}").sample(names, len(names))  # noqa: S311 - not for secrecy
-            chosen[module] = sorted(order[: most or None])
+            chosen += order[: most or None]
+        return sorted(chosen, key=lambda name: _tests(name)[1])
+
+    def verdicts(self, names: Sequence[str]) -> Iterator[Verdict]:
+        """Try each mutant in a fork, and tell what became of it as soon as that is known."""
         runner = mutmut.get_mutant_runner(_CHILDREN)
-        mutmut.collect_or_load_stats(runner)
-        set_mutant_under_test("")
-        ended = _try(runner, sorted((name for names in chosen.values() for name in names), key=_seconds), say)
-        return [
-            self._verdict(module, name, status_by_exit_code[ended[name]])
-            for module, names in chosen.items()
-            for name in names
-        ]
+        runner.startup()
+        try:
+            for name in names:
+                tests, seconds = _tests(name)
+                while not runner.has_capacity():
+                    yield self._verdict(runner.wait_for_result())
+                runner.submit(name, tests, int(4 * seconds) + 20, seconds)
+            while runner.pending_count():
+                yield self._verdict(runner.wait_for_result())
+        finally:
+            runner.stop_all_workers()
+            runner.shutdown()
 
-    def _verdict(self, module: str, name: str, status: str) -> Verdict:
-        change = "" if status in NOTICED else get_diff_for_mutant(name, path=self._paths[module])
-        return Verdict(module, name, status, change)
+    def _verdict(self, result: MutantResult) -> Verdict:
+        module = self._modules[result.mutant_name]
+        status = status_by_exit_code[result.exit_code]
+        change = "" if status in NOTICED else get_diff_for_mutant(result.mutant_name, path=self._paths[module])
+        return Verdict(module, result.mutant_name, status, change)
 
 
-def _try(runner: mutmut.MutantRunner, names: Sequence[str], say: Callable[[str], None]) -> dict[str, int]:
-    """Try each mutant in a fork. Returns pytest's exit code for each."""
-    ended: dict[str, int] = {}
-    told_at = time.monotonic()
-
-    def end_one() -> None:
-        nonlocal told_at
-        result = runner.wait_for_result()
-        ended[result.mutant_name] = result.exit_code
-        if time.monotonic() - told_at > _TOLD_EVERY_SECONDS:
-            told_at = time.monotonic()
-            lived = sum(status_by_exit_code[code] not in NOTICED for code in ended.values())
-            say(f"{len(ended):,} of {len(names):,} tried, {lived:,} survived")
-
-    runner.startup()
-    try:
-        for name in names:
-            tests, seconds = _tests(name)
-            while not runner.has_capacity():
-                end_one()
-            runner.submit(name, tests, int(4 * seconds) + 20, seconds)
-        runner.signal_work_complete()
-        while runner.pending_count():
-            end_one()
-    finally:
-        runner.stop_all_workers()
-        runner.shutdown()
-    return ended
+def _learn_reach() -> None:
+    """Let mutmut run the quick tests once, and note which functions each reaches; only what changed is run again."""
+    mutmut.collect_or_load_stats(mutmut.get_mutant_runner(_CHILDREN))
+    set_mutant_under_test("")
 
 
 def _tests(mutant: str) -> tuple[list[str], float]:
@@ -117,7 +103,3 @@ def _tests(mutant: str) -> tuple[list[str], float]:
     ends = list(accumulate(took[test] for test in reach))
     kept = max(bisect_right(ends, _MOST_SECONDS), 1)
     return reach[:kept], ends[min(kept, len(ends)) - 1] if ends else 0.0
-
-
-def _seconds(mutant: str) -> float:
-    return _tests(mutant)[1]

@@ -48,7 +48,8 @@ def _forget_reach(statistics: Path, changed: list[Path]) -> None:
     """Let mutmut look again which functions a test reaches, if the test, what it leans on, or the library changed."""
     if not changed or not statistics.exists():
         return
-    if any(not place.name.startswith("test_") for place in changed if place.suffix == ".py"):
+    changed = [place for place in changed if place.suffix == ".py" and place.parts[:2] != ("tests", "mutants")]
+    if any(not place.name.startswith("test_") for place in changed):
         statistics.unlink()
         return
     known = json.loads(statistics.read_bytes())
