@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
@@ -19,7 +18,7 @@ from spotlake.costs.counting import count_requests
 from spotlake.errors import ConfigurationError
 from spotlake.models import Mode, Run
 from spotlake.settings import Settings
-from spotlake.stores.aws_clients import BOTO
+from spotlake.stores.aws_clients import BOTO, AwsSession
 from spotlake.stores.objects import S3Objects
 from spotlake.telemetry import LambdaContext
 
@@ -54,8 +53,8 @@ class Services:
         """Read the settings. Raises ConfigurationError that names a wrong setting."""
         self.settings = Settings.from_environment(environment)
         self.wall = WallClock()
-        self._session = boto3.Session()
-        count_requests(self._session)
+        self._session = AwsSession()
+        count_requests(self._session.events)
 
     @functools.cached_property
     def objects(self) -> S3Objects:
@@ -70,7 +69,8 @@ class Services:
     @functools.cached_property
     def dynamodb(self) -> DynamoDBClient:
         """DynamoDB where the stack is."""
-        return self._session.client("dynamodb", config=BOTO)
+        made: DynamoDBClient = self._session.client("dynamodb", config=BOTO)
+        return made
 
     @functools.cached_property
     def ledger(self) -> DynamoDbLedger:
@@ -250,7 +250,7 @@ class Services:
             sns.publish(TopicArn=topic, Subject=subject, Message=text)
 
         def webhook_url() -> str:
-            return ssm.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"]
+            return str(ssm.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"])
 
         return NotifyDeps(
             objects=self.objects,

@@ -145,7 +145,7 @@ class DynamoDbLedger(_VersionedLedger):
     """The ledger in the control table."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
-        """Bind a boto3 DynamoDB client to the control table."""
+        """Bind a DynamoDB client to the control table."""
         self._client = client
         self._table = table
 

@@ -91,7 +91,7 @@ class S3Objects:
     """Objects of one S3 bucket. Botocore retries; an error that remains becomes a StoreError."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
-        """Bind a boto3 S3 client to a bucket."""
+        """Bind an S3 client to a bucket."""
         self._client = client
         self.bucket = bucket
 
