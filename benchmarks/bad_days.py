@@ -12,6 +12,7 @@ import argparse
 import gzip
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from spotlake import keys
 from spotlake.clock import Deadline
 from spotlake.errors import ConflictError, StoreError
 from spotlake.models import ItemChange, Run
+from spotlake.packing import Unpacked
 from spotlake.state.attempts import read_record, read_work, write_record, write_work
 from spotlake.stores.objects import ObjectStore, StoredObject
 from spotlake.stores.workloads import SizedIterable, Upserted
@@ -77,6 +79,15 @@ class FolderObjects:
         (self._folder / key).parent.mkdir(parents=True, exist_ok=True)
         (self._folder / key).write_bytes(body)
         return hashlib.sha256(body).hexdigest()
+
+    def put_unpacked(
+        self, key: str, packed: bytes, *, if_absent: bool = False, if_etag: str | None = None, **types: str | None
+    ) -> str:
+        """See ``ObjectStore``."""
+        etag = self.put(key, b"", if_absent=if_absent, if_etag=if_etag, **types)
+        with (self._folder / key).open("wb") as file:
+            shutil.copyfileobj(Unpacked(packed), file, 1024**2)
+        return etag
 
     def delete(self, key: str) -> None:
         """See ``ObjectStore``."""

@@ -41,6 +41,13 @@ def signed_in():
     made = AzureCredentials(tenant_id=one, client_id=one, method=SignInMethod.SECRET, client_secret="made-up",
                             subscriptions=(one,))
     AzureAccess.credentials = lambda self, run: made
+def work():
+    from spotlake.planning.attempt import Work
+    try:
+        from spotlake.planning.score_knowledge import ScoreKnowledge
+    except ImportError:  # an earlier commit
+        return Work(run=run, items={})
+    return Work(run=run, items={}, knowledge=ScoreKnowledge())
 """
 _END = """
 used = resource.getrusage(resource.RUSAGE_SELF)
@@ -48,8 +55,8 @@ print(json.dumps([time.process_time() * 1000, used.ru_maxrss / 1024]))
 """
 _BUILDS = {
     "plan": "services.plan_deps(deadline); services.dynamodb\nimport spotlake.usecases.plan.prepare_work",
-    "sps": "signed_in(); services.placement_deps(run, deadline).ledger",
-    "sps with sign-in": "signed_in(); services.placement_deps(run, deadline).tokens._new_credential()",
+    "sps": "signed_in(); services.placement_deps(run, deadline, work()).ledger",
+    "sps with sign-in": "signed_in(); services.placement_deps(run, deadline, work()).tokens._new_credential()",
     "price": "services.price_deps(run, deadline)",
     "eviction": "signed_in(); services.eviction_deps(run, deadline)",
     "eviction with sign-in": "signed_in(); services.eviction_deps(run, deadline).tokens._new_credential()",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RUNTIME = {"boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
+RUNTIME = {"botocore", "certifi", "dateutil", "jmespath", "six", "urllib3"}
 EVERYWHERE = RUNTIME | {"aws_lambda_powertools", "isal", "orjson", "spotlake", "typing_extensions"}
 HTTP = {"charset_normalizer", "idna", "requests"}
 ARRAYS = {"msgspec", "numpy"}

@@ -66,6 +66,6 @@ print(json.dumps(sorted(sys.modules)))
 def test_the_price_function_loads_nothing_of_the_sign_in() -> None:
     done = subprocess.run([sys.executable, "-c", _PRICE], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
-    assert {"handler", "spotlake", "boto3"} <= loaded
+    assert {"handler", "spotlake", "botocore"} <= loaded
     assert loaded & {"azure", "msal", "cryptography", "jwt"} == set()
     assert "aws_lambda_powertools.utilities.parameters" not in json.loads(done.stdout)

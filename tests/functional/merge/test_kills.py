@@ -67,6 +67,9 @@ class MortalObjects:
     def put(self, key: str, body: bytes, **options: Any) -> str:
         return self._calls(lambda: self._inner.put(key, body, **options))
 
+    def put_unpacked(self, key: str, packed: bytes, **options: Any) -> str:
+        return self._calls(lambda: self._inner.put_unpacked(key, packed, **options))
+
     def keys(self, prefix: str) -> Iterator[str]:
         return self._calls(lambda: iter(list(self._inner.keys(prefix))))
 

@@ -151,12 +151,12 @@ class FakeS3:
             raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
         return {"ETag": stored.etag}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, **options: Any) -> dict[str, Any]:  # noqa: N803
+    def put_object(self, *, Bucket: str, Key: str, Body: Any, **options: Any) -> dict[str, Any]:  # noqa: N803
         if "ACL" in options:
             raise ClientError({"Error": {"Code": "AccessControlListNotSupported"}}, "PutObject")
         if self.denied and Key.startswith(self.denied):
             raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
-        return {"ETag": self.objects.put(Key, Body)}
+        return {"ETag": self.objects.put(Key, Body if isinstance(Body, bytes) else Body.read())}
 
     def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
         self.objects.delete(Key)

@@ -22,6 +22,7 @@ from spotlake.reports import CollectorReport
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
 from spotlake.shards import open_shard
+from spotlake.state.score_knowledge import read_score_knowledge
 from spotlake.stores.ledger import MemoryLedger, QuotaLedger
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.collect.placement_scores import PlacementDeps, collect_placement_scores
@@ -228,6 +229,7 @@ class Bench:
             "tokens": self.tokens,
             "subscriptions": self.subscriptions,
             "zones": ZoneMap(numbers, reference=subscription_digest(self.subscriptions[0])),
+            "restrictions": read_score_knowledge(self.objects, self.clock.now()).restrictions,
             "clock": self.clock,
             "deadline": Deadline(lambda: self.seconds_left),
             "settings": self.settings,

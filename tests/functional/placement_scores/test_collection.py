@@ -33,13 +33,13 @@ def test_nothing_to_do_writes_an_empty_shard() -> None:
     assert (report.status, report.rows, rows) == ("complete", 0, [])
 
 
-def test_a_block_is_reserved_with_one_write_a_subscription() -> None:
+@pytest.mark.parametrize(("calls", "threads"), [(10, 1), (17, 4)])
+def test_a_block_is_reserved_with_one_write_for_all_subscriptions(calls: int, threads: int) -> None:
     ledger = MemoryLedger()
-    Bench(ledger=ledger, threads=1).collect(item(10))
+    bench = Bench(ledger=ledger, threads=threads)
+    bench.collect(item(calls))
     assert ledger.writes == 1
-    ledger = MemoryLedger()
-    Bench(ledger=ledger, threads=4).collect(item(17))
-    assert ledger.writes == 2
+    assert sum(bench.sent().values()) == calls
 
 
 def test_when_quota_ends_what_came_is_kept_and_the_rest_is_named() -> None:

@@ -13,12 +13,14 @@ from mypy_boto3_dynamodb.client import DynamoDBClient
 
 from spotlake.errors import StoreError
 from spotlake.scores.quota import QuotaRules
+from spotlake.scores.zones import subscription_digest
 from spotlake.stores.ledger import DynamoDbLedger, MemoryLedger, QuotaLedger
 from tests.functional.placement_scores.double import Bench, item
 
 NOW_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 RULES = QuotaRules.of(quota_calls=10, window_minutes=62)
 SUBSCRIPTIONS = ("sub-a", "sub-b", "sub-c")
+ITEM_KEY: Any = {"Key": {"S": "quota#eastus"}, "Sort": {"S": "routes"}}
 
 
 @pytest.fixture(params=["memory", pytest.param("dynamodb", marks=pytest.mark.emulator)])
@@ -118,15 +120,36 @@ def test_two_executions_over_one_ledger_are_never_refused(ledger: QuotaLedger) -
 @pytest.mark.emulator
 def test_the_item_is_what_the_table_expects(dynamodb: DynamoDBClient) -> None:
     reserve(DynamoDbLedger(dynamodb, "control"), 7)
-    stored = dynamodb.get_item(TableName="control", Key={"Key": {"S": "quota#eastus"}, "Sort": {"S": "sub-a"}})["Item"]
-    assert stored == {
+    now = int(NOW_AT.timestamp())
+    assert dynamodb.get_item(TableName="control", Key=ITEM_KEY)["Item"] == {
+        **ITEM_KEY,
+        "Used": {"M": {str(now): {"M": {subscription_digest("sub-a"): {"N": "7"}}}}},
+        "Rests": {"M": {}},
+        "Version": {"N": "1"},
+        "ExpiresAt": {"N": str(now + 62 * 60 + 1)},
+    }
+
+
+@pytest.mark.emulator
+def test_items_of_an_older_version_count_and_stay_as_they_are(dynamodb: DynamoDBClient) -> None:
+    ledger, now = DynamoDbLedger(dynamodb, "control"), int(NOW_AT.timestamp())
+    older: Any = {
         "Key": {"S": "quota#eastus"},
         "Sort": {"S": "sub-a"},
-        "Used": {"L": [{"M": {"At": {"N": str(int(NOW_AT.timestamp()))}, "Calls": {"N": "7"}}}]},
+        "Used": {"L": [{"M": {"At": {"N": str(now)}, "Calls": {"N": "4"}}}]},
         "RestUntil": {"N": "0"},
-        "Version": {"N": "1"},
-        "ExpiresAt": {"N": str(int(NOW_AT.timestamp()) + 62 * 60 + 1)},
+        "Version": {"N": "3"},
+        "ExpiresAt": {"N": str(now + 62 * 60 + 1)},
     }
+    resting = {**older, "Sort": {"S": "sub-b"}, "Used": {"L": []}, "RestUntil": {"N": str(now + 3600)}}
+    for item_of_old in (older, resting):
+        dynamodb.put_item(TableName="control", Item=item_of_old)
+    assert free(ledger) == 6 + 0 + 10
+    assert reserve(ledger, 30) == {"sub-a": 6, "sub-c": 10}
+    assert reserve(ledger, 30, minutes=61) == {"sub-b": 10}
+    assert reserve(ledger, 30, minutes=62) == {"sub-a": 10, "sub-c": 10}
+    key = {"Key": older["Key"], "Sort": older["Sort"]}
+    assert dynamodb.get_item(TableName="control", Key=key)["Item"] == older
 
 
 @pytest.mark.emulator
@@ -137,7 +160,7 @@ def test_a_block_costs_one_write_and_one_read(dynamodb: DynamoDBClient) -> None:
         sent[model.name] += 1
 
     dynamodb.meta.events.register("before-call.dynamodb", count)
-    reserve(DynamoDbLedger(dynamodb, "control"), 10)
+    reserve(DynamoDbLedger(dynamodb, "control"), 25)
     assert sent == {"Query": 1, "UpdateItem": 1}
 
 
@@ -145,7 +168,7 @@ def test_a_block_costs_one_write_and_one_read(dynamodb: DynamoDBClient) -> None:
 def test_an_item_that_ttl_removed_is_begun_anew(dynamodb: DynamoDBClient) -> None:
     ledger = DynamoDbLedger(dynamodb, "control")
     reserve(ledger, 7)
-    dynamodb.delete_item(TableName="control", Key={"Key": {"S": "quota#eastus"}, "Sort": {"S": "sub-a"}})
+    dynamodb.delete_item(TableName="control", Key=ITEM_KEY)
     assert reserve(ledger, 7, minutes=70) == {"sub-a": 7}
 
 
@@ -169,3 +192,15 @@ def test_a_ledger_that_does_not_answer_is_an_error(use: Callable[[QuotaLedger], 
 def test_a_missing_table_is_named(dynamodb: DynamoDBClient) -> None:
     with pytest.raises(StoreError, match="table elsewhere: ResourceNotFoundException"):
         reserve(DynamoDbLedger(dynamodb, "elsewhere"), 1)
+
+
+def test_an_item_holds_what_counts_and_nothing_else() -> None:
+    """Two days of slots, each through other subscriptions: the item keeps those of an hour."""
+    ledger, names = MemoryLedger(), [f"sub-{number}" for number in range(48)]
+    for slot in range(300):
+        now_at = NOW_AT + timedelta(minutes=10 * slot)
+        ledger.reserve("eastus", 35, now_at=now_at, subscriptions=names, rules=RULES)
+        ledger.rest("eastus", names[slot % 48], until_at=now_at + timedelta(minutes=62), rules=RULES)
+    kept = ledger.uses["eastus"].routes.values()
+    assert sum(calls for use in kept for _, calls in use.entries) <= 7 * 35
+    assert len(kept) <= 7 * 5 + 7

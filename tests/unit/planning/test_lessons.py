@@ -7,7 +7,8 @@ from typing import Any
 from spotlake.models import Dataset, Mode, Run
 from spotlake.planning.lessons import SMALLEST_WEIGHT, InvalidNames, Learnt, LocationScore, fold
 from spotlake.reports import CollectorReport, CollectorStatus, Findings, LocationAnswers
-from spotlake.state.lessons import learn_from, read_invalid_names, read_learnt, read_restrictions
+from spotlake.state.lessons import learn_from, read_invalid_names, read_learnt
+from spotlake.state.score_knowledge import read_score_knowledge
 from spotlake.stores.objects import MemoryObjects
 
 SLOT_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -122,7 +123,7 @@ def test_folding_twice_changes_nothing_and_writes_nothing() -> None:
     learn_from(objects, run_at(), reports)
     assert objects.objects == stored
     assert read_invalid_names(objects).regions == {"asia": "20261123T1000Z"}
-    restrictions = read_restrictions(objects, ("eastus", "westus"))
+    restrictions = read_score_knowledge(objects, SLOT_AT).restrictions(("eastus", "westus"))
     assert restrictions.everywhere == {("eastus", "standard_x")}
     assert restrictions.by_subscription == {"abcd1234": {("westus", "standard_y")}}
 
@@ -131,7 +132,7 @@ def test_a_collector_reads_the_restrictions_of_the_regions_that_it_asks_and_no_o
     objects = MemoryObjects()
     pairs = tuple((f"region{number}", "Standard_X") for number in range(57))
     learn_from(objects, run_at(), [report(restricted_pairs=pairs, restricted_for={"abcd1234": pairs})])
-    known = read_restrictions(objects, {"region7"})
+    known = read_score_knowledge(objects, SLOT_AT).restrictions({"region7"})
     assert known.everywhere == known.by_subscription["abcd1234"] == {("region7", "standard_x")}
 
 

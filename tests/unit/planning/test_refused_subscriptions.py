@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from spotlake.models import Dataset, Mode, Run, run_id_of
 from spotlake.reports import CollectorReport, Findings
 from spotlake.scores.zones import subscription_digest
-from spotlake.state.refused_subscriptions import note_refused, usable_subscriptions
+from spotlake.state.refused_subscriptions import note_refused, refused_lately
 from spotlake.stores.objects import MemoryObjects
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-ALL = ("sub-a", "sub-b", "sub-c")
 
 
 def refused(objects: MemoryObjects, *names: str, hours: float = 0) -> None:
@@ -24,16 +23,10 @@ def refused(objects: MemoryObjects, *names: str, hours: float = 0) -> None:
 def test_a_subscription_that_azure_refuses_is_not_planned_with_for_some_hours() -> None:
     objects = MemoryObjects()
     refused(objects, "sub-b")
-    assert usable_subscriptions(objects, ALL, AT + timedelta(hours=5)) == ("sub-a", "sub-c")
-    assert usable_subscriptions(objects, ALL, AT + timedelta(hours=6)) == ALL
+    assert refused_lately(objects, AT + timedelta(hours=5)) == (subscription_digest("sub-b"),)
+    assert refused_lately(objects, AT + timedelta(hours=6)) == ()
     refused(objects, "sub-b", hours=6)
-    assert usable_subscriptions(objects, ALL, AT + timedelta(hours=7)) == ("sub-a", "sub-c")
-
-
-def test_when_all_are_refused_all_are_asked() -> None:
-    objects = MemoryObjects()
-    refused(objects, *ALL)
-    assert usable_subscriptions(objects, ALL, AT) == ALL
+    assert refused_lately(objects, AT + timedelta(hours=7)) == (subscription_digest("sub-b"),)
 
 
 def test_refusals_that_count_no_more_are_dropped() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spotlake.scores.quota import QuotaRules, RouteUse, choose_subscriptions, rest_end
+from spotlake.scores.quota import LocationUse, QuotaRules, RouteUse, choose_subscriptions, rest_end
 
 NOW_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 RULES = QuotaRules.of(quota_calls=10, window_minutes=62)
@@ -61,9 +61,24 @@ def test_giving_back_frees_only_that_reservation() -> None:
 
 
 def test_an_item_lives_as_long_as_anything_in_it_counts() -> None:
-    use = RouteUse().reserve(NOW_AT, 1, RULES)
+    use = LocationUse().reserve({"a": 1}, NOW_AT, RULES)
     assert use.expires_at(RULES) > after(minutes=62).timestamp() - 1
-    assert use.rest(after(hours=3)).expires_at(RULES) > after(hours=3).timestamp()
+    resting = use.change("b", RouteUse().rest(after(hours=3)))
+    assert resting.expires_at(RULES) > after(hours=3).timestamp()
+
+
+def test_a_location_refuses_more_than_is_free_with_the_older_items() -> None:
+    use = LocationUse(older={"a": RouteUse().reserve(NOW_AT, 4, RULES)})
+    assert use.reserve({"a": 6}, NOW_AT, RULES).route("a").free(NOW_AT, RULES) == 0
+    with pytest.raises(ValueError, match="cannot reserve 7 calls of 6"):
+        use.reserve({"a": 7}, NOW_AT, RULES)
+
+
+def test_a_reservation_drops_what_counts_no_more_of_every_route() -> None:
+    use = LocationUse().reserve({"a": 4}, NOW_AT, RULES).change("b", RouteUse().rest(after(minutes=30)))
+    assert set(use.reserve({"c": 1}, after(minutes=29), RULES).routes) == {"a", "b", "c"}
+    assert set(use.reserve({"c": 1}, after(minutes=61), RULES).routes) == {"a", "c"}
+    assert set(use.reserve({"c": 1}, after(minutes=62), RULES).routes) == {"c"}
 
 
 @given(free=st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(0, 10)), wanted=st.integers(0, 60))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
 from spotlake.costs.counting import added, count_requests, counted
+from spotlake.stores.aws_clients import AwsSession
 from spotlake_local.aws.counting import RequestFile, Sent, by_operation, read_requests
 
 
@@ -28,18 +29,22 @@ class Answer:
 
 @pytest.mark.parametrize(("status", "attempts"), [(200, 1), (500, 3)])
 def test_each_attempt_of_every_client_of_the_session_counts(status: int, attempts: int) -> None:
-    session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-west-2")
-    count_requests(session)
+    session = AwsSession()
+    count_requests(session.events)
     answer: Any = Answer(status)
     session.events.register_last("before-send", answer)
     config = Config(retries={"mode": "standard", "total_max_attempts": 3})
     before = counted()
-    s3, dynamodb = session.client("s3", config=config), session.client("dynamodb", config=config)
-    for ask in (
+    given: Any = {
+        "region_name": "us-west-2", "aws_access_key_id": "a", "aws_secret_access_key": "b", "config": config,
+    }  # fmt: skip
+    s3, dynamodb = session.client("s3", **given), session.client("dynamodb", **given)
+    asked: list[Callable[[], object]] = [
         lambda: s3.put_object(Bucket="bucket", Key="key", Body=b""),
         lambda: s3.delete_object(Bucket="bucket", Key="key"),
         lambda: dynamodb.update_item(TableName="table", Key={"Key": {"S": "one"}}),
-    ):
+    ]
+    for ask in asked:
         try:
             ask()
         except s3.exceptions.ClientError:

@@ -6,8 +6,6 @@ import logging
 import threading
 from datetime import datetime
 
-import boto3
-
 from spotlake.azure.answers import SMALL_BYTES
 from spotlake.azure.credential_stores import read_credentials, signed_assertion
 from spotlake.azure.credentials import AzureCredentials
@@ -22,7 +20,7 @@ from spotlake.scores.geography import Locations
 from spotlake.settings import Settings
 from spotlake.state.kinds import Note
 from spotlake.state.locations import LOCATIONS
-from spotlake.stores.aws_clients import BOTO
+from spotlake.stores.aws_clients import BOTO, MakesClients
 from spotlake.stores.objects import ObjectStore
 
 _LOG = logging.getLogger(__name__)
@@ -36,7 +34,7 @@ class AzureAccess:
         kept_note: Why the newest credentials are those of an earlier run; empty when they have just been read.
     """
 
-    def __init__(self, session: boto3.Session, settings: Settings) -> None:
+    def __init__(self, session: MakesClients, settings: Settings) -> None:
         """Bind the AWS session in whose account the credentials are kept."""
         self._session, self._settings = session, settings
         self.kept_note = ""

@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 
 from spotlake.clock import Clock, Deadline, RunClock, WallClock
@@ -19,7 +18,7 @@ from spotlake.costs.counting import count_requests
 from spotlake.errors import ConfigurationError
 from spotlake.models import Mode, Run
 from spotlake.settings import Settings
-from spotlake.stores.aws_clients import BOTO
+from spotlake.stores.aws_clients import BOTO, AwsSession
 from spotlake.stores.objects import S3Objects
 from spotlake.telemetry import LambdaContext
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from spotlake.azure_access import AzureAccess
     from spotlake.planning.attempt import Work
+    from spotlake.planning.score_knowledge import ScoreKnowledge
     from spotlake.stores.claims import DynamoDbClaims
     from spotlake.stores.ledger import DynamoDbLedger
     from spotlake.usecases.collect.eviction_rates import EvictionDeps
@@ -53,8 +53,8 @@ class Services:
         """Read the settings. Raises ConfigurationError that names a wrong setting."""
         self.settings = Settings.from_environment(environment)
         self.wall = WallClock()
-        self._session = boto3.Session()
-        count_requests(self._session)
+        self._session = AwsSession()
+        count_requests(self._session.events)
 
     @functools.cached_property
     def objects(self) -> S3Objects:
@@ -69,7 +69,8 @@ class Services:
     @functools.cached_property
     def dynamodb(self) -> DynamoDBClient:
         """DynamoDB where the stack is."""
-        return self._session.client("dynamodb", config=BOTO)
+        made: DynamoDBClient = self._session.client("dynamodb", config=BOTO)
+        return made
 
     @functools.cached_property
     def ledger(self) -> DynamoDbLedger:
@@ -127,21 +128,19 @@ class Services:
     def placement_deps(self, run: Run, deadline: Deadline, work: Work | None = None) -> PlacementDeps:
         """Dependencies of the placement-score collector; ``work`` names the owed pairs."""
         from spotlake.azure.http import new_session
-        from spotlake.scores.zones import ZoneMap, subscription_digest
-        from spotlake.state.locations import LOCATIONS
-        from spotlake.state.refused_subscriptions import usable_subscriptions
+        from spotlake.planning.score_knowledge import not_refused
         from spotlake.usecases.collect.placement_scores import PlacementDeps
 
         listed = self.azure.credentials(run).subscriptions
-        known = LOCATIONS.read(self.objects)
-        nothing = ZoneMap({}, reference=subscription_digest(listed[0]))
+        known = self._known_of_scores(run, work)
         return PlacementDeps(
             objects=self.objects,
             ledger=self.ledger,
             session=new_session(connections=SCORE_THREADS),
             tokens=self.azure.tokens(run),
-            subscriptions=usable_subscriptions(self.objects, listed, self.clock(run).now()),
-            zones=known.zone_map(listed) if known else nothing,
+            subscriptions=not_refused(listed, known.refused),
+            zones=known.zone_map(listed),
+            restrictions=known.restrictions,
             clock=self.clock(run),
             deadline=deadline,
             settings=self.settings,
@@ -149,21 +148,30 @@ class Services:
             owed=work.owed_sizes() if work is not None else None,
         )
 
+    def _known_of_scores(self, run: Run, work: Work | None) -> ScoreKnowledge:
+        if work is not None and work.knowledge is not None:
+            return work.knowledge
+        from spotlake.state.score_knowledge import read_score_knowledge
+
+        return read_score_knowledge(self.objects, self.clock(run).now())
+
     def prepare_deps(self, run: Run, deadline: Deadline) -> PrepareDeps:
         """Dependencies of preparing a collection. Signs in if the subscriptions must be asked for locations.
 
         Without credentials prices are collected all the same, as soon as it is known where.
         """
+        from spotlake.planning.score_knowledge import ScoreKnowledge, not_refused
         from spotlake.state.locations import LOCATIONS
-        from spotlake.state.refused_subscriptions import usable_subscriptions
+        from spotlake.state.refused_subscriptions import refused_lately
         from spotlake.usecases.plan.prepare_work import PrepareDeps
 
         notes: list[str] = []
         subscriptions: tuple[str, ...] = ()
+        refused = refused_lately(self.objects, self.clock(run).now())
         try:
             listed = self.azure.credentials(run).subscriptions
             notes += self.azure.notes(self.wall.now())
-            subscriptions = usable_subscriptions(self.objects, listed, self.clock(run).now())
+            subscriptions = not_refused(listed, refused)
             locations = self.azure.locations(run, self.objects, self.clock(run).now(), deadline, notes.append)
         except ConfigurationError as error:
             known = LOCATIONS.read(self.objects)
@@ -179,6 +187,7 @@ class Services:
             clock=self.clock(run),
             subscriptions=subscriptions,
             routing=locations.routing,
+            knowledge=ScoreKnowledge(zones=locations.zones, reference=locations.reference, refused=refused),
             settings=self.settings,
             effort_seconds=full_effort if run.mode is Mode.FULL else _INCREMENTAL_EFFORT_SECONDS,
             notes=tuple(notes),
@@ -241,7 +250,7 @@ class Services:
             sns.publish(TopicArn=topic, Subject=subject, Message=text)
 
         def webhook_url() -> str:
-            return ssm.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"]
+            return str(ssm.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"])
 
         return NotifyDeps(
             objects=self.objects,

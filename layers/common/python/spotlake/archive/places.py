@@ -95,7 +95,7 @@ class Bucket(S3Objects):
     """An S3 bucket."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
-        """Bind a boto3 S3 client to a bucket."""
+        """Bind an S3 client to a bucket."""
         super().__init__(client, bucket)
         self._s3 = client
 

@@ -16,7 +16,7 @@ from spotlake.secrecy import keep_secret
 from spotlake.settings import Settings
 
 if TYPE_CHECKING:
-    import boto3
+    from spotlake.stores.aws_clients import MakesClients
 
 ASSERTION_SECONDS = 300  # it is used at once
 _CACHE_SECONDS = 60
@@ -33,7 +33,7 @@ def place_of(settings: Settings) -> str:
     }[settings.auth_store]
 
 
-def read_credentials(session: boto3.Session, settings: Settings, config: Config | None = None) -> AzureCredentials:
+def read_credentials(session: MakesClients, settings: Settings, config: Config | None = None) -> AzureCredentials:
     """Read and check the credentials that the settings name.
 
     The table is read consistently, so that a rotated secret counts at once. Secrets Manager and SSM are read through
@@ -53,7 +53,7 @@ def read_credentials(session: boto3.Session, settings: Settings, config: Config 
     return credentials_of(record, place, method, expires=settings.secret_expires_at)
 
 
-def _from_table(session: boto3.Session, settings: Settings, config: Config | None) -> dict[str, str]:
+def _from_table(session: MakesClients, settings: Settings, config: Config | None) -> dict[str, str]:
     """Production's form: ``{"id": item, "data": {"tenant_id", "client_id", "client_secret", "subscriptions"}}``."""
     client = session.client("dynamodb", region_name=settings.auth_region, config=config)
     key = {"id": {"S": settings.auth_item}}
@@ -63,7 +63,7 @@ def _from_table(session: boto3.Session, settings: Settings, config: Config | Non
 
 
 @functools.lru_cache(maxsize=4)  # a provider keeps what it read, so it has to outlive one read
-def _provider(session: boto3.Session, store: str, region: str, config: Config | None) -> Any:
+def _provider(session: Any, store: str, region: str, config: Config | None) -> Any:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider  # 0.05 s, for those who need it
 
     if store == "ssm":
@@ -71,11 +71,12 @@ def _provider(session: boto3.Session, store: str, region: str, config: Config | 
     return SecretsProvider(boto3_client=session.client("secretsmanager", region_name=region, config=config))
 
 
-def _from_provider(session: boto3.Session, settings: Settings, config: Config | None) -> Mapping[str, str]:
+def _from_provider(session: MakesClients, settings: Settings, config: Config | None) -> Mapping[str, str]:
     """A JSON object of texts: the map `data` of AzureAuth."""
     from aws_lambda_powertools.utilities.parameters import GetParameterError
 
-    provider = _provider(session, settings.auth_store, settings.auth_region, config)
+    kept: Any = session  # a key of the cache
+    provider = _provider(kept, settings.auth_store, settings.auth_region, config)
     options = {"decrypt": True} if settings.auth_store == "ssm" else {}
     try:
         text = provider.get(settings.auth_name, max_age=_CACHE_SECONDS, **options)
@@ -93,7 +94,7 @@ def _from_provider(session: boto3.Session, settings: Settings, config: Config | 
     return record
 
 
-def _from_settings(_: boto3.Session, settings: Settings, __: Config | None) -> dict[str, str]:
+def _from_settings(_: MakesClients, settings: Settings, __: Config | None) -> dict[str, str]:
     return {
         "tenant_id": settings.azure_tenant_id,
         "client_id": settings.azure_client_id,
@@ -109,7 +110,7 @@ _STORES: Mapping[str, Callable[..., Mapping[str, str]]] = {
 }
 
 
-def signed_assertion(session: boto3.Session, settings: Settings, config: Config | None = None) -> str:
+def signed_assertion(session: MakesClients, settings: Settings, config: Config | None = None) -> str:
     """A statement of who we are, signed by AWS, which Entra takes in place of a secret.
 
     ``sts:GetWebIdentityToken`` returns a JWT whose subject is the ARN of the calling role. The global endpoint of STS

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, TypedDict
 
 if TYPE_CHECKING:
-    import boto3
+    from botocore.hooks import BaseEventHooks
 
 
 class Requests(TypedDict):
@@ -55,9 +55,9 @@ def billed_as(service: str, operation: str) -> str | None:
     return _BILLED.get(service, {}).get(operation, _UNKNOWN.get(service))
 
 
-def count_requests(session: boto3.Session) -> None:
-    """Count what all clients of a session send from now on."""
-    session.events.register("before-send", _count)
+def count_requests(events: BaseEventHooks) -> None:
+    """Count what all clients of a session send from now on, by the session's events."""
+    events.register("before-send", _count)
 
 
 def counted() -> Requests:

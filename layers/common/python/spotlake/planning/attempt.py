@@ -8,6 +8,7 @@ from typing import Self
 
 from spotlake.models import Dataset, Run, ScoreCall, WorkItem
 from spotlake.planning.scope import Scope
+from spotlake.planning.score_knowledge import ScoreKnowledge
 
 FIRST_FORM = 0  # the attempt that stands for what was stored before attempts had numbers
 
@@ -43,6 +44,7 @@ class Work:
             that was never asked.
         blocks: Call id -> id of the block of the stored call plan that the call asks.
         confirmed_at: Region -> data set -> slot of the last whole listing or answer (ISO), as known at planning time.
+        knowledge: What the collectors of placement scores need to know; None in work of an older version.
     """
 
     run: Run
@@ -53,6 +55,7 @@ class Work:
     oldest_waiting_minutes: float | None = 0.0
     blocks: Mapping[str, str] = field(default_factory=dict)
     confirmed_at: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    knowledge: ScoreKnowledge | None = None
 
     def calls(self) -> list[ScoreCall]:
         """Every placement-score call of the attempt."""

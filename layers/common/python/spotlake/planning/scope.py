@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, TypedDict
 
-from spotlake.planning.run_input import RunInput
+from spotlake.planning.catalogue import Catalogue, pairs_of
+from spotlake.planning.lessons import InvalidNames
+from spotlake.planning.run_input import RunInput, matches
 from spotlake.settings import Settings
 
 
@@ -69,3 +71,19 @@ class Scope:
             "resume": self.resume,
             "filtered": self.filtered,
         }
+
+
+def pairs_to_score(catalogue: Catalogue, scope: Scope, refused: InvalidNames, *, retry: bool) -> dict[str, list[str]]:
+    """Region -> sizes of the catalogue within the scope. Names that Azure refused wait for a run that retries them."""
+    found = {}
+    for region, sizes in pairs_of(catalogue, scope.regions or None).items():
+        if region in refused.regions and not retry:
+            continue
+        kept = [
+            size
+            for size in sizes
+            if matches(size, scope.instance_types) and (retry or size not in refused.instance_types)
+        ]
+        if kept:
+            found[region] = kept
+    return found

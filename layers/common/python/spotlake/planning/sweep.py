@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from statistics import median_low
 from typing import NotRequired, Self, TypedDict
 
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, from_iso, to_iso
@@ -161,7 +160,8 @@ def lost_count(sweep: Sweep, plan: Collection[str], count: int, slot_at: datetim
 def _asked_at(sweep: Sweep, plan: Collection[str], count: int) -> str:
     """Slot (ISO) before which half of the blocks were last asked at a count, "" for never."""
     answered, failed = sweep.answered.get(count, {}), sweep.failed.get(count, {})
-    return median_low(max(answered.get(block, ""), failed.get(block, (0, ""))[1]) for block in plan) if plan else ""
+    runs = sorted(max(answered.get(block, ""), failed.get(block, (0, ""))[1]) for block in plan)
+    return runs[(len(runs) - 1) // 2] if runs else ""
 
 
 def move_to_plan(

@@ -42,4 +42,4 @@ class Locations:
 
     def zone_map(self, subscriptions: Sequence[str]) -> ZoneMap:
         """The zone map of these subscriptions; the first one is the reference where none was chosen before."""
-        return ZoneMap(self.zones, reference=self.reference or subscription_digest(subscriptions[0]))
+        return ZoneMap.of(self.zones, self.reference, subscriptions)

@@ -9,7 +9,7 @@ for a full hour of Azure's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -47,17 +47,15 @@ class QuotaRules:
 
 @dataclass(frozen=True, kw_only=True)
 class RouteUse:
-    """The calls that one route has used: the ledger's item without its key.
+    """The calls that one route has used.
 
     Attributes:
         entries: (epoch seconds of the reservation, calls), oldest first.
         rest_until: Epoch seconds until which no call uses the route, because Azure refused the route.
-        version: Grows with every write, so that each of two writers notices the other.
     """
 
     entries: tuple[tuple[int, int], ...] = ()
     rest_until: int = 0
-    version: int = 0
 
     def free(self, now_at: datetime, rules: QuotaRules) -> int:
         """Calls that may be reserved now.
@@ -74,29 +72,72 @@ class RouteUse:
         if not 0 < calls <= self.free(now_at, rules):
             raise ValueError(f"cannot reserve {calls} calls of {self.free(now_at, rules)}")
         now = int(now_at.timestamp())
-        counted = {at: n for at, n in self.entries if at > now - rules.window_seconds}
+        counted = dict(self.counting(now_at, rules).entries)
         counted[now] = counted.get(now, 0) + calls
-        return replace(self, entries=tuple(sorted(counted.items())), version=self.version + 1)
+        return replace(self, entries=tuple(sorted(counted.items())))
+
+    def counting(self, now_at: datetime, rules: QuotaRules) -> RouteUse:
+        """Without calls whose window is over."""
+        oldest = int(now_at.timestamp()) - rules.window_seconds
+        return replace(self, entries=tuple(entry for entry in self.entries if entry[0] > oldest))
 
     def give_back(self, reserved_at: datetime, calls: int) -> RouteUse:
         """Remove ``calls`` that were never sent from the reservation of ``reserved_at``."""
         at = int(reserved_at.timestamp())
         entries = tuple((when, n - calls if when == at else n) for when, n in self.entries)
-        return replace(self, entries=tuple(entry for entry in entries if entry[1] > 0), version=self.version + 1)
+        return replace(self, entries=tuple(entry for entry in entries if entry[1] > 0))
 
     def rest(self, until_at: datetime) -> RouteUse:
         """Rest until then, and never shorter than before."""
         until = max(self.rest_until, int(until_at.timestamp()))
-        return replace(self, rest_until=until, version=self.version + 1)
+        return replace(self, rest_until=until)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocationUse:
+    """The calls that all routes through one location have used: the ledger's item without its key.
+
+    Attributes:
+        routes: Digest of a subscription -> what its route has used.
+        version: Grows with every write, so that each of two writers notices the other.
+        older: The same, as versions before 2026-11-26 wrote it, an item a route. It counts, and is only read.
+    """
+
+    routes: Mapping[str, RouteUse] = field(default_factory=dict)
+    version: int = 0
+    older: Mapping[str, RouteUse] = field(default_factory=dict)
+
+    def route(self, digest: str) -> RouteUse:
+        """Everything that counts for one route."""
+        own, older = self.routes.get(digest, RouteUse()), self.older.get(digest, RouteUse())
+        return RouteUse(
+            entries=tuple(sorted(own.entries + older.entries)), rest_until=max(own.rest_until, older.rest_until)
+        )
+
+    def reserve(self, chosen: Mapping[str, int], now_at: datetime, rules: QuotaRules) -> LocationUse:
+        """Add calls of some routes, and drop what no longer counts of all. Raises ValueError when fewer are free."""
+        routes = {digest: use.counting(now_at, rules) for digest, use in self.routes.items()}
+        for digest, calls in chosen.items():
+            if calls > self.route(digest).free(now_at, rules):
+                raise ValueError(f"cannot reserve {calls} calls of {self.route(digest).free(now_at, rules)}")
+            routes[digest] = routes.get(digest, RouteUse()).reserve(now_at, calls, rules)
+        now = int(now_at.timestamp())
+        lasting = {digest: use for digest, use in routes.items() if use.entries or use.rest_until > now}
+        return replace(self, routes=lasting, version=self.version + 1)
+
+    def change(self, digest: str, use: RouteUse) -> LocationUse:
+        """With another use of one route."""
+        return replace(self, routes={**self.routes, digest: use}, version=self.version + 1)
 
     def expires_at(self, rules: QuotaRules) -> int:
         """Epoch seconds after which no part of this item counts."""
-        last = max((at for at, _ in self.entries), default=0)
-        return max(last + rules.window_seconds, self.rest_until) + 1
+        last = max((at for use in self.routes.values() for at, _ in use.entries), default=0)
+        rest = max((use.rest_until for use in self.routes.values()), default=0)
+        return max(last + rules.window_seconds, rest) + 1
 
 
 def choose_subscriptions(free: Mapping[str, int], wanted: int) -> list[tuple[str, int]]:
-    """Choose subscriptions to reserve from, so that as few items as possible are written.
+    """Choose subscriptions to reserve from, so that as few routes as possible are used.
 
     The subscriptions with the most free calls come first. The last one is the one with the fewest free calls that still
     cover the rest. Ties keep the given order.

@@ -7,8 +7,9 @@ subscription (``availabilityZoneMappings``). Rows use the numbers of the referen
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from spotlake.models import REGIONAL_ZONE, ZONE_NUMBERS
 
@@ -56,6 +57,11 @@ class ZoneMap:
             region: {physical: logical for logical, physical in zones.items()}
             for region, zones in numbers.get(reference, {}).items()
         }
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, ZoneNumbers], reference: str, subscriptions: Sequence[str]) -> Self:
+        """The map of these subscriptions (ids); the first is the reference where none was chosen before ("")."""
+        return cls(numbers, reference=reference or subscription_digest(subscriptions[0]))
 
     def knows(self, subscription: str) -> bool:
         """Whether zones in the answers of a subscription (digest) can be mapped."""

@@ -8,20 +8,21 @@ raw shards and the manifest say the rest, and no other slot has to wait for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import orjson
 
 from spotlake import keys
 from spotlake.errors import DamagedStateError, StoreError
-from spotlake.models import Dataset, Mode, Run, RunJson, ScoreCall, ScoreCallJson, WorkItem, from_iso, run_id_of
+from spotlake.models import Mode, Run, RunJson, from_iso, run_id_of
 from spotlake.packing import unpack
 from spotlake.planning.attempt import FIRST_FORM, AttemptRecord, Failure, Work
 from spotlake.planning.scope import Scope, ScopeJson
 from spotlake.run_files import parse_manifest
 from spotlake.state.first_form import read_first_form
+from spotlake.state.work_content import parsed_work, work_content
 from spotlake.stores.documents import encode_json, put_once, read_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
@@ -36,36 +37,6 @@ class RecordJson(TypedDict):
     run: RunJson
     scope: ScopeJson
     includes: Sequence[int]
-
-
-class RegionWorkJson(TypedDict):
-    """A region's work item, without the values that all items share."""
-
-    instance_types: Sequence[str]
-    calls: list[ScoreCallJson]
-    datasets: list[str]
-    ondemand: bool
-    filtered: bool
-    last_good_rows: Mapping[str, int]
-    absent_spot: NotRequired[Sequence[str]]  # since 0.2.0, as the next two
-    absent_ondemand: NotRequired[Sequence[str]]
-    witness: NotRequired[bool]
-    later: NotRequired[Sequence[str]]  # since 2026-11-26
-
-
-class WorkJson(TypedDict):
-    """An attempt's work; see ``Work`` and ``WorkItem``."""
-
-    run: RunJson
-    calls_planned: int
-    calls_waiting: int
-    quota_left: int
-    oldest_waiting_minutes: float | None
-    blocks: Mapping[str, str]
-    confirmed_at: Mapping[str, Mapping[str, str]]
-    fallback_locations: Sequence[str]
-    quota_share_percent: int
-    regions: dict[str, RegionWorkJson]
 
 
 def write_record(objects: ObjectStore, record: AttemptRecord) -> AttemptRecord:
@@ -147,9 +118,9 @@ def _find_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> A
 def write_work(objects: ObjectStore, work: Work) -> Work:
     """Store an attempt's work. Returns the stored work, which is the first one when the step is repeated."""
     key = keys.work(work.run.slot_at, work.run.attempt)
-    body = encode_json(key, _work_content(work), schema=WORK_SCHEMA)
+    body = encode_json(key, work_content(work), schema=WORK_SCHEMA)
     stored = put_once(objects, key, body, content_type=_CONTENT_TYPE)
-    return work if stored == body else _work(_content(stored, key, WORK_SCHEMA), key)
+    return work if stored == body else parsed_work(_content(stored, key, WORK_SCHEMA), key)
 
 
 def read_work(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> Work | None:
@@ -159,7 +130,7 @@ def read_work(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> Work
         return None if first is None else Work(run=first[0], items=first[2])
     key = keys.work(slot_at, attempt)
     content, _ = read_json(objects, key, schema=WORK_SCHEMA)
-    return None if content is None else _work(content, key)
+    return None if content is None else parsed_work(content, key)
 
 
 def known_work(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> Work | None:
@@ -230,71 +201,6 @@ def _record(content: RecordJson, key: str) -> AttemptRecord:
             run=Run.from_dict(content["run"]),
             scope=Scope.from_dict(content["scope"]),
             includes=tuple(content["includes"]),
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise DamagedStateError(f"{key}: damaged ({type(error).__name__}: {error})") from error
-
-
-def _work_content(work: Work) -> WorkJson:
-    """Values that many items share are written once, because every collector reads this object."""
-    shared = next(iter(work.items.values()), WorkItem(region=""))
-    return {
-        "run": work.run.to_dict(),
-        "calls_planned": work.calls_planned,
-        "calls_waiting": work.calls_waiting,
-        "quota_left": work.quota_left,
-        "oldest_waiting_minutes": work.oldest_waiting_minutes,
-        "blocks": work.blocks,
-        "confirmed_at": work.confirmed_at,
-        "fallback_locations": shared.fallback_locations,
-        "quota_share_percent": shared.quota_share_percent,
-        "regions": {
-            region: {
-                "instance_types": item.instance_types,
-                "calls": [call.to_dict() for call in item.calls],
-                "datasets": [dataset.value for dataset in item.datasets],
-                "ondemand": item.ondemand,
-                "filtered": item.filtered,
-                "last_good_rows": item.last_good_rows,
-                "absent_spot": item.absent_spot,
-                "absent_ondemand": item.absent_ondemand,
-                "witness": item.witness,
-                "later": [dataset.value for dataset in item.later],
-            }
-            for region, item in work.items.items()
-        },
-    }
-
-
-def _work(content: WorkJson, key: str) -> Work:
-    try:
-        return Work(
-            run=Run.from_dict(content["run"]),
-            items={
-                region: WorkItem(
-                    region=region,
-                    instance_types=tuple(one["instance_types"]),
-                    calls=tuple(ScoreCall.from_dict(call) for call in one["calls"]),
-                    datasets=tuple(Dataset(name) for name in one["datasets"]),
-                    fallback_locations=tuple(content["fallback_locations"]),
-                    ondemand=one["ondemand"],
-                    filtered=one["filtered"],
-                    quota_share_percent=content["quota_share_percent"],
-                    last_good_rows=one["last_good_rows"],
-                    whole_at=content["confirmed_at"].get(region, {}),
-                    absent_spot=tuple(one.get("absent_spot", ())),
-                    absent_ondemand=tuple(one.get("absent_ondemand", ())),
-                    witness=one.get("witness", False),
-                    later=tuple(Dataset(name) for name in one.get("later", ())),
-                )
-                for region, one in content["regions"].items()
-            },
-            calls_planned=content["calls_planned"],
-            calls_waiting=content["calls_waiting"],
-            quota_left=content["quota_left"],
-            oldest_waiting_minutes=content["oldest_waiting_minutes"],
-            blocks=content["blocks"],
-            confirmed_at=content["confirmed_at"],
         )
     except (KeyError, ValueError, TypeError) as error:
         raise DamagedStateError(f"{key}: damaged ({type(error).__name__}: {error})") from error

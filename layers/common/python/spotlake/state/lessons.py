@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 from spotlake import keys
 from spotlake.models import Run
-from spotlake.names import join_key
-from spotlake.planning.lessons import InvalidNames, Learnt, LocationScore, Pair, PairRuns, Restrictions, fold
+from spotlake.planning.lessons import InvalidNames, Learnt, LocationScore, Pair, PairRuns, fold
 from spotlake.reports import CollectorReport
 from spotlake.state.kinds import Advice, Memory, Note
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
@@ -64,12 +62,11 @@ def _dump_invalid(names: InvalidNames) -> InvalidJson:
     return {"regions": names.regions, "instance_types": names.instance_types}
 
 
-def _parse_restricted(content: RestrictedJson, regions: Collection[str] | None = None) -> KnownRestrictions:
-    """The restrictions of these regions; None: of all."""
+def _parse_restricted(content: RestrictedJson) -> KnownRestrictions:
     by_subscription = content.get("by_subscription", {})
     return KnownRestrictions(
-        pairs=_pairs_of(content.get("pairs", {}), regions),
-        by_subscription={digest: _pairs_of(pairs, regions) for digest, pairs in by_subscription.items()},
+        pairs=_pairs_of(content.get("pairs", {})),
+        by_subscription={digest: _pairs_of(pairs) for digest, pairs in by_subscription.items()},
     )
 
 
@@ -117,16 +114,6 @@ def read_invalid_names(objects: ReadOnlyObjects) -> InvalidNames:
     return INVALID.read(objects)
 
 
-def read_restrictions(objects: ReadOnlyObjects, regions: Collection[str]) -> Restrictions:
-    """What is known of restrictions of these regions. A collector is small, and asks at most some regions."""
-    known = replace(RESTRICTED, parse=partial(_parse_restricted, regions=regions)).read(objects)
-
-    def joined(pairs: PairRuns) -> frozenset[Pair]:
-        return frozenset((region, join_key(size)) for region, size in pairs)
-
-    return Restrictions(joined(known.pairs), {digest: joined(pairs) for digest, pairs in known.by_subscription.items()})
-
-
 def learn_from(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport]) -> None:
     """Add an attempt's reports to the lessons.
 
@@ -153,10 +140,5 @@ def _by_region(pairs: PairRuns) -> dict[str, dict[str, str]]:
     return dict(found)
 
 
-def _pairs_of(by_region: Mapping[str, Mapping[str, str]], regions: Collection[str] | None) -> dict[Pair, str]:
-    return {
-        (region, size): run_id
-        for region, sizes in by_region.items()
-        if regions is None or region in regions
-        for size, run_id in sizes.items()
-    }
+def _pairs_of(by_region: Mapping[str, Mapping[str, str]]) -> dict[Pair, str]:
+    return {(region, size): run_id for region, sizes in by_region.items() for size, run_id in sizes.items()}

@@ -9,7 +9,6 @@ from typing import TypedDict
 from spotlake import keys
 from spotlake.models import Run, slot_of_run_id
 from spotlake.reports import CollectorReport
-from spotlake.scores.zones import subscription_digest
 from spotlake.state.kinds import Advice
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
@@ -37,15 +36,12 @@ REFUSED_SUBSCRIPTIONS: Advice[Refused] = Advice(
 )
 
 
-def usable_subscriptions(objects: ReadOnlyObjects, subscriptions: Sequence[str], now_at: datetime) -> tuple[str, ...]:
-    """The subscriptions that Azure did not refuse lately; all of them when it refused all."""
+def refused_lately(objects: ReadOnlyObjects, now_at: datetime) -> tuple[str, ...]:
+    """Sorted digests of the subscriptions that Azure refused, and that are not yet due to be asked again."""
     refused = REFUSED_SUBSCRIPTIONS.read(objects)
-
-    def is_usable(subscription: str) -> bool:
-        run_id = refused.get(subscription_digest(subscription))
-        return run_id is None or now_at - slot_of_run_id(run_id) >= ASKED_AGAIN_AFTER
-
-    return tuple(filter(is_usable, subscriptions)) or tuple(subscriptions)
+    return tuple(
+        digest for digest, run_id in sorted(refused.items()) if now_at - slot_of_run_id(run_id) < ASKED_AGAIN_AFTER
+    )
 
 
 def note_refused(objects: ObjectStore, run: Run, reports: Sequence[CollectorReport]) -> None:

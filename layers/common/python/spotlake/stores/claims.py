@@ -131,7 +131,7 @@ class DynamoDbClaims(Claims):
     """Claims in the control table: ``Key`` "claim", ``Sort`` the lane; the counter's ``Sort`` is "fence"."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
-        """Bind a boto3 DynamoDB client to the control table."""
+        """Bind a DynamoDB client to the control table."""
         self._client = client
         self._table = table
 

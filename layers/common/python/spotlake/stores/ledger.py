@@ -1,15 +1,18 @@
 """The quota ledger: the calls that were reserved for each route (subscription, routing location).
 
-The control table has one item per route: ``Key`` "quota#<location>", ``Sort`` subscription id. A sender first reserves
-several calls, by one conditional write per subscription. If two writers meet, the item's version shows it, and the
-later one reads again. If a process dies after reserving, its calls count until their window is over. Some quota is then
-lost, but never exceeded.
+The control table has one item per routing location: ``Key`` "quota#<location>", ``Sort`` "routes". A sender first
+reserves several calls, of all subscriptions that it needs, by one conditional write. If two writers meet, the item's
+version shows it, and the later one reads again. If a process dies after reserving, its calls count until their window
+is over. Some quota is then lost, but never exceeded.
+
+An item holds what counts: some hundred calls of an hour, about 1 kB. Versions before 2026-11-26 wrote an item a route.
 """
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +22,8 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.errors import StoreError
-from spotlake.scores.quota import QuotaRules, RouteUse, choose_subscriptions
+from spotlake.scores.quota import LocationUse, QuotaRules, RouteUse, choose_subscriptions
+from spotlake.scores.zones import subscription_digest
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 # In each lost round another writer got calls, so this is enough for all our collectors at once.
 _ROUNDS = 30
 _READERS = 8
-_UNUSED = RouteUse()
+_ROUTES = "routes"  # the item's sort key; those of older items are ids of subscriptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,50 +80,50 @@ class _VersionedLedger(ABC):
     """The rules, over any store that can replace an item on condition that it has not changed."""
 
     @abstractmethod
-    def _read(self, location: str) -> dict[str, RouteUse]:
-        """What each subscription has used at a location."""
+    def _read(self, location: str) -> LocationUse:
+        """What the routes through a location have used."""
 
     @abstractmethod
-    def _replace(self, location: str, subscription: str, use: RouteUse, rules: QuotaRules) -> bool:
+    def _replace(self, location: str, use: LocationUse, rules: QuotaRules) -> bool:
         """Write ``use`` if the stored version is the preceding one; return False otherwise."""
 
     def reserve(
         self, location: str, wanted: int, *, now_at: datetime, subscriptions: Sequence[str], rules: QuotaRules
     ) -> list[Reservation]:
         """See ``QuotaLedger``."""
-        got: list[Reservation] = []
         for _ in range(_ROUNDS):
-            missing = wanted - sum(one.calls for one in got)
-            if missing <= 0:
-                break
-            uses = self._read(location)
-            free = {name: uses.get(name, _UNUSED).free(now_at, rules) for name in subscriptions}
-            chosen = choose_subscriptions(free, missing)
+            before = self._read(location)
+            free = {name: before.route(subscription_digest(name)).free(now_at, rules) for name in subscriptions}
+            chosen = choose_subscriptions(free, wanted)
             if not chosen:
                 break
-            for name, calls in chosen:
-                use = uses.get(name, _UNUSED).reserve(now_at, calls, rules)
-                if self._replace(location, name, use, rules):
-                    got.append(Reservation(location=location, subscription=name, calls=calls, reserved_at=now_at))
-        return got
+            after = before.reserve({subscription_digest(name): calls for name, calls in chosen}, now_at, rules)
+            if self._replace(location, after, rules):
+                return [
+                    Reservation(location=location, subscription=name, calls=calls, reserved_at=now_at)
+                    for name, calls in chosen
+                ]
+        return []
 
     def give_back(self, reservation: Reservation, calls: int, *, rules: QuotaRules) -> None:
         """See ``QuotaLedger``. Gives up after some lost rounds, because giving back is optional."""
+        digest = subscription_digest(reservation.subscription)
         for _ in range(_ROUNDS):
-            use = self._read(reservation.location).get(reservation.subscription, _UNUSED)
+            before = self._read(reservation.location)
+            use = before.routes.get(digest, RouteUse())
             after = use.give_back(reservation.reserved_at, calls)
-            if after.entries == use.entries or self._replace(
-                reservation.location, reservation.subscription, after, rules
-            ):
+            if after == use or self._replace(reservation.location, before.change(digest, after), rules):
                 return
 
     def rest(self, location: str, subscription: str, *, until_at: datetime, rules: QuotaRules) -> None:
         """See ``QuotaLedger``."""
+        digest = subscription_digest(subscription)
         for _ in range(_ROUNDS):
-            use = self._read(location).get(subscription, _UNUSED)
-            if use.rest_until >= int(until_at.timestamp()):
+            before = self._read(location)
+            if before.route(digest).rest_until >= int(until_at.timestamp()):
                 return
-            if self._replace(location, subscription, use.rest(until_at), rules):
+            use = before.routes.get(digest, RouteUse()).rest(until_at)
+            if self._replace(location, before.change(digest, use), rules):
                 return
         raise StoreError(f"quota of {location}: others wrote to it {_ROUNDS} times in a row")
 
@@ -128,11 +132,12 @@ class _VersionedLedger(ABC):
     ) -> dict[str, int]:
         """See ``QuotaLedger``."""
         asked = list(locations)
+        digests = [subscription_digest(name) for name in subscriptions]
         with ThreadPoolExecutor(_READERS) as readers:  # their waits cost more than they do
             all_uses = list(readers.map(self._read, asked))
         return {
-            location: sum(uses.get(name, _UNUSED).free(now_at, rules) for name in subscriptions)
-            for location, uses in zip(asked, all_uses, strict=True)
+            location: sum(use.route(digest).free(now_at, rules) for digest in digests)
+            for location, use in zip(asked, all_uses, strict=True)
         }
 
 
@@ -140,11 +145,11 @@ class DynamoDbLedger(_VersionedLedger):
     """The ledger in the control table."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
-        """Bind a boto3 DynamoDB client to the control table."""
+        """Bind a DynamoDB client to the control table."""
         self._client = client
         self._table = table
 
-    def _read(self, location: str) -> dict[str, RouteUse]:
+    def _read(self, location: str) -> LocationUse:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="#key = :key",
@@ -153,21 +158,28 @@ class DynamoDbLedger(_VersionedLedger):
             ConsistentRead=True,
         )
         try:
-            return {item["Sort"]["S"]: _use_of(item) for page in pages for item in page["Items"]}
+            items = {item["Sort"]["S"]: item for page in pages for item in page["Items"]}
         except (ClientError, BotoCoreError) as error:
             raise self._failure("read", location, error) from error
+        item = items.pop(_ROUTES, None)
+        older = {subscription_digest(name): _older_use(one) for name, one in items.items()}
+        if item is None:
+            return LocationUse(older=older)
+        return LocationUse(routes=_routes_of(item), version=int(item["Version"]["N"]), older=older)
 
-    def _replace(self, location: str, subscription: str, use: RouteUse, rules: QuotaRules) -> bool:
+    def _replace(self, location: str, use: LocationUse, rules: QuotaRules) -> bool:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key={"Key": {"S": f"quota#{location}"}, "Sort": {"S": subscription}},
-                UpdateExpression="SET Used = :used, RestUntil = :rest, Version = :version, ExpiresAt = :expires",
+                Key={"Key": {"S": f"quota#{location}"}, "Sort": {"S": _ROUTES}},
+                UpdateExpression="SET Used = :used, Rests = :rests, Version = :version, ExpiresAt = :expires",
                 # A missing item counts as version 0, because TTL removes only items that no longer count.
                 ConditionExpression="attribute_not_exists(Version) OR Version = :before",
                 ExpressionAttributeValues={
-                    ":used": {"L": [{"M": {"At": _number(at), "Calls": _number(n)}} for at, n in use.entries]},
-                    ":rest": _number(use.rest_until),
+                    ":used": _used(use),
+                    ":rests": {
+                        "M": {name: _number(one.rest_until) for name, one in use.routes.items() if one.rest_until}
+                    },
                     ":version": _number(use.version),
                     ":before": _number(use.version - 1),
                     ":expires": _number(use.expires_at(rules)),
@@ -190,11 +202,31 @@ def _number(value: int) -> AttributeValueTypeDef:
     return {"N": str(value)}
 
 
-def _use_of(item: Mapping[str, AttributeValueTypeDef]) -> RouteUse:
+def _used(use: LocationUse) -> AttributeValueTypeDef:
+    """Second -> digest -> calls: each second once, because every kilobyte of an item costs each write a unit."""
+    found: defaultdict[int, dict[str, AttributeValueTypeDef]] = defaultdict(dict)
+    for digest, route in use.routes.items():
+        for at, calls in route.entries:
+            found[at][digest] = _number(calls)
+    return {"M": {str(at): {"M": calls} for at, calls in sorted(found.items())}}
+
+
+def _routes_of(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, RouteUse]:
+    entries: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for at, calls in item["Used"]["M"].items():
+        for digest, number in calls["M"].items():
+            entries[digest].append((int(at), int(number["N"])))
+    rests = {digest: int(number["N"]) for digest, number in item["Rests"]["M"].items()}
+    return {
+        digest: RouteUse(entries=tuple(sorted(entries[digest])), rest_until=rests.get(digest, 0))
+        for digest in {*entries, *rests}
+    }
+
+
+def _older_use(item: Mapping[str, AttributeValueTypeDef]) -> RouteUse:
     return RouteUse(
         entries=tuple((int(entry["M"]["At"]["N"]), int(entry["M"]["Calls"]["N"])) for entry in item["Used"]["L"]),
         rest_until=int(item["RestUntil"]["N"]),
-        version=int(item["Version"]["N"]),
     )
 
 
@@ -207,20 +239,19 @@ class MemoryLedger(_VersionedLedger):
 
     def __init__(self) -> None:
         """Start with no call used."""
-        self.uses: dict[str, dict[str, RouteUse]] = {}
+        self.uses: dict[str, LocationUse] = {}
         self.writes = 0
         self._lock = threading.Lock()
 
-    def _read(self, location: str) -> dict[str, RouteUse]:
+    def _read(self, location: str) -> LocationUse:
         with self._lock:
-            return dict(self.uses.get(location, {}))
+            return self.uses.get(location, LocationUse())
 
-    def _replace(self, location: str, subscription: str, use: RouteUse, rules: QuotaRules) -> bool:
+    def _replace(self, location: str, use: LocationUse, rules: QuotaRules) -> bool:
         del rules
         with self._lock:
             self.writes += 1
-            there = self.uses.setdefault(location, {})
-            if there.get(subscription, _UNUSED).version != use.version - 1:
+            if self.uses.get(location, LocationUse()).version != use.version - 1:
                 return False
-            there[subscription] = use
+            self.uses[location] = use
             return True

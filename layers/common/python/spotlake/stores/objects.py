@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
 from spotlake.errors import ConflictError, StoreError
+from spotlake.packing import Unpacked, unpack
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -82,6 +83,18 @@ class ObjectStore(ReadOnlyObjects, Protocol):
         """
         ...
 
+    def put_unpacked(
+        self,
+        key: str,
+        packed: bytes,
+        *,
+        content_type: str = "application/octet-stream",
+        if_absent: bool = False,
+        if_etag: str | None = None,
+    ) -> str:
+        """Write the content of a gzip, as ``put``. It is unpacked while it is sent, and never in memory as a whole."""
+        ...
+
     def delete(self, key: str) -> None:
         """Remove an object. Removing a missing object is no error."""
         ...
@@ -91,7 +104,7 @@ class S3Objects:
     """Objects of one S3 bucket. Botocore retries; an error that remains becomes a StoreError."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
-        """Bind a boto3 S3 client to a bucket."""
+        """Bind an S3 client to a bucket."""
         self._client = client
         self.bucket = bucket
 
@@ -140,15 +153,32 @@ class S3Objects:
         if_etag: str | None = None,
     ) -> str:
         """See ``ObjectStore``."""
-        options: dict[str, Any] = {"ContentType": content_type}
-        if content_encoding:
-            options["ContentEncoding"] = content_encoding
+        options = {"ContentType": content_type} | ({"ContentEncoding": content_encoding} if content_encoding else {})
+        return self._put(key, body, options, if_absent=if_absent, if_etag=if_etag)
+
+    def put_unpacked(
+        self,
+        key: str,
+        packed: bytes,
+        *,
+        content_type: str = "application/octet-stream",
+        if_absent: bool = False,
+        if_etag: str | None = None,
+    ) -> str:
+        """See ``ObjectStore``."""
+        body = Unpacked(packed)
+        return self._put(key, body, {"ContentType": content_type}, if_absent=if_absent, if_etag=if_etag)
+
+    def _put(
+        self, key: str, body: bytes | Unpacked, options: dict[str, Any], *, if_absent: bool, if_etag: str | None
+    ) -> str:
         if if_absent:
             options["IfNoneMatch"] = "*"
         if if_etag is not None:
             options["IfMatch"] = if_etag
         try:
-            return self._client.put_object(Bucket=self.bucket, Key=key, Body=body, **options)["ETag"]
+            sent: Any = body  # botocore reads from whatever has ``read``
+            return self._client.put_object(Bucket=self.bucket, Key=key, Body=sent, **options)["ETag"]
         except ClientError as error:
             if error.response["Error"]["Code"] in _CONFLICT_CODES | (_MISSING_CODES if if_etag else frozenset()):
                 raise ConflictError(f"s3://{self.bucket}/{key}: written by somebody else meanwhile") from error
@@ -207,6 +237,18 @@ class MemoryObjects:
             raise ConflictError(f"s3://{self.bucket}/{key}: written by somebody else meanwhile")
         self.objects[key] = body
         return _etag(body)
+
+    def put_unpacked(
+        self,
+        key: str,
+        packed: bytes,
+        *,
+        content_type: str = "application/octet-stream",
+        if_absent: bool = False,
+        if_etag: str | None = None,
+    ) -> str:
+        """See ``ObjectStore``."""
+        return self.put(key, unpack(packed), content_type=content_type, if_absent=if_absent, if_etag=if_etag)
 
     def delete(self, key: str) -> None:
         """See ``ObjectStore``."""

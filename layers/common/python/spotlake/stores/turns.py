@@ -56,7 +56,7 @@ class DynamoDbTurns:
         *,
         spacing_seconds: float = SPACING_SECONDS,
     ) -> None:
-        """Bind a boto3 DynamoDB client to the control table."""
+        """Bind a DynamoDB client to the control table."""
         self._client, self._table, self._spacing_seconds = client, table, spacing_seconds
         self._key: Any = {"Key": {"S": f"turn#{api}"}, "Sort": {"S": api}}
 

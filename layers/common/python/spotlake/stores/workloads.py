@@ -115,7 +115,7 @@ class DynamoDbWorkloads:
         sleep: Callable[[float], None] = time.sleep,
         threads: int = _THREADS,
     ) -> None:
-        """Bind a boto3 DynamoDB client to the table."""
+        """Bind a DynamoDB client to the table."""
         self._client, self._table, self._sleep, self._threads = client, table, sleep, threads
         self._lock = threading.Lock()
         self._written = self._overtaken = self._throttles = self._invalid = 0

@@ -20,7 +20,7 @@ from spotlake.clock import Clock, Deadline
 from spotlake.errors import ReclaimedError, SignInError, SignInUnavailableError, SpotlakeError
 from spotlake.models import Dataset, Mode, Run, ScoreCall, WorkItem
 from spotlake.names import join_key
-from spotlake.planning.lessons import InvalidNames
+from spotlake.planning.lessons import InvalidNames, Restrictions
 from spotlake.reports import CollectorReport, CollectorStatus, Findings
 from spotlake.scores.accounts import Accountant, AnsweredCall
 from spotlake.scores.quota import QuotaRules
@@ -29,7 +29,7 @@ from spotlake.scores.second_calls import second_calls
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
 from spotlake.shard_rows import ScoreRow
-from spotlake.state.lessons import read_invalid_names, read_restrictions
+from spotlake.state.lessons import read_invalid_names
 from spotlake.stores.ledger import QuotaLedger
 from spotlake.stores.objects import ObjectStore
 from spotlake.usecases.collect.call_rights import CallRights
@@ -54,8 +54,8 @@ class PlacementDeps:
         tokens: Source of tokens (``azure.tokens.TokenSource``).
         subscriptions: Ids in the given order. The first one is the reference for zone numbers.
         zones: Zone map from ``azure.locations``; ``ZoneMap({}, reference=...)`` when no zone is known.
-        clock: Clock of the run, for quota and times.
-        deadline: Deadline of the Lambda or job. The shard is written some seconds before.
+        restrictions: Looks up what is known of restrictions of some regions.
+        clock, deadline: Clock of the run, and the Lambda's or job's end. The shard is written some seconds before it.
         settings: Settings: quota, source, API address.
         threads: Number of calls under way at once.
         owed: Region -> sizes whose scores are owed, for the accounts. None: every pair of every call is owed.
@@ -76,6 +76,7 @@ class PlacementDeps:
     clock: Clock
     deadline: Deadline
     settings: Settings
+    restrictions: Callable[[Collection[str]], Restrictions] = lambda _: Restrictions()
     threads: int = 8
     owed: Mapping[str, Collection[str]] | None = None
     already: Mapping[str, AnsweredCall] = field(default_factory=dict)
@@ -100,7 +101,7 @@ def collect_placement_scores(run: Run, item: WorkItem, deps: PlacementDeps) -> C
     Raises:
         SignInError, SignInUnavailableError: The sign-in failed and nothing was collected.
         ReclaimedError: The machine is being taken away; every answer was handed to ``on_call_done``.
-        StoreError: The remembered pairs cannot be read or the shard cannot be written.
+        StoreError: The shard cannot be written.
     """
     stored = stored_report(deps.objects, Dataset.SPS, run, item.region)
     return stored if stored is not None else _Collection(run, item, deps).collect()
@@ -119,10 +120,10 @@ class _Collection:
         self.unsent: list[str] = []
         self.reasons: Counter[str] = Counter()
         self.error: SpotlakeError | None = None
-        self.known = read_restrictions(deps.objects, {region for call in item.calls for region in call.regions})
+        self.known = deps.restrictions({region for call in item.calls for region in call.regions})
         # A full run asks refused names again, so only it can find them answered.
         self.refused_before = read_invalid_names(deps.objects) if run.mode is Mode.FULL else InvalidNames()
-        todo = [call for call in item.calls if call.call_id not in deps.already]
+        self.todo = [call for call in item.calls if call.call_id not in deps.already]
         settings = deps.settings
         self.rights = CallRights(
             deps.ledger,
@@ -133,7 +134,7 @@ class _Collection:
                 share_percent=item.quota_share_percent or settings.quota_share_percent,
             ),
             clock=deps.clock,
-            expected=Counter(call.location for call in todo),
+            expected=Counter(call.location for call in self.todo),
         )
         digests = {name: subscription_digest(name) for name in deps.subscriptions}
         deadline = Deadline(lambda: deps.deadline.seconds_left() - _WRITE_SECONDS)
@@ -153,7 +154,6 @@ class _Collection:
             sleep=deps.sleep,
             monotonic=deps.monotonic,
         )
-        self.todo = todo
 
     def collect(self) -> CollectorReport:
         calls = {call.call_id: call for call in self.item.calls}
@@ -239,9 +239,8 @@ class _Collection:
         if self.deps.stopping():
             raise ReclaimedError(f"{self.item.region}: the machine is taken away before its shard was written")
         kept = unique_rows(self.rows)
-        report = self._report(kept)
         source, now = self.deps.settings.azure_source, self.deps.clock.now()
-        return write_shard(self.deps.objects, self.run, report, kept, source=source, collected_at=now)
+        return write_shard(self.deps.objects, self.run, self._report(kept), kept, source=source, collected_at=now)
 
     def _report(self, kept: Sequence[ScoreRow]) -> CollectorReport:
         accounts = self.accountant.accounts()

@@ -8,7 +8,6 @@ from datetime import datetime
 from spotlake import keys
 from spotlake.errors import ConflictError, StoreError
 from spotlake.merge.files import Files
-from spotlake.packing import unpack
 from spotlake.stores.objects import ObjectStore
 
 _ROUNDS = 8
@@ -24,12 +23,8 @@ def write_newest_files(
     """
     packed = files.latest(slot_at)
     put_newest(objects, keys.LATEST_PACKED, packed, "application/gzip", is_overtaken=is_overtaken)
-    plain = {
-        keys.LATEST: lambda: unpack(packed),
-        keys.QUERY_SELECTOR: files.selector,
-        keys.ASSOCIATION: files.association,
-    }
-    for key, made in plain.items():
+    put_newest(objects, keys.LATEST, packed, "application/json", is_overtaken=is_overtaken, unpacked=True)
+    for key, made in ((keys.QUERY_SELECTOR, files.selector), (keys.ASSOCIATION, files.association)):
         put_newest(objects, key, made(), "application/json", is_overtaken=is_overtaken)
 
 
@@ -40,6 +35,7 @@ def put_newest(
     content_type: str,
     *,
     is_overtaken: Callable[[], bool],
+    unpacked: bool = False,
 ) -> None:
     """Write a file, unless a newer state is committed: then the merge of that state writes the file.
 
@@ -49,6 +45,7 @@ def put_newest(
         body: The content. No Content-Encoding is set: the file is what its name says.
         content_type: Its media type.
         is_overtaken: Whether a newer state is committed; asked after the file's entity tag has been read.
+        unpacked: Whether the file is what the body, a gzip, holds.
 
     Raises:
         StoreError: The file cannot be written, or others replaced it too often.
@@ -58,13 +55,8 @@ def put_newest(
         if is_overtaken():
             return
         try:
-            objects.put(
-                key,
-                body,
-                content_type=content_type,
-                if_absent=etag is None,
-                if_etag=etag,
-            )
+            put = objects.put_unpacked if unpacked else objects.put
+            put(key, body, content_type=content_type, if_absent=etag is None, if_etag=etag)
         except ConflictError:
             continue
         return

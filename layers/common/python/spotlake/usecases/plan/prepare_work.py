@@ -14,14 +14,15 @@ import orjson
 from spotlake.clock import Clock
 from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, Dataset, Mode, Run, WorkItem
 from spotlake.planning.attempt import AttemptRecord, Work
-from spotlake.planning.catalogue import Catalogue, pairs_of
+from spotlake.planning.catalogue import Catalogue
 from spotlake.planning.cover import Block, cover_pairs
 from spotlake.planning.lessons import Learnt
 from spotlake.planning.price_memory import PriceMemory
 from spotlake.planning.rotation import count_of_slot
 from spotlake.planning.run_input import matches
 from spotlake.planning.schedule import Schedule, schedule_calls
-from spotlake.planning.scope import Scope
+from spotlake.planning.scope import pairs_to_score
+from spotlake.planning.score_knowledge import ScoreKnowledge
 from spotlake.planning.sweep import Sweep, block_id, cycle_minutes, lost_count, move_to_plan, slots_of_window
 from spotlake.planning.urgency import Priorities, Wanted
 from spotlake.scores.quota import QuotaRules
@@ -55,6 +56,7 @@ class PrepareDeps:
         routing: Routing locations of placement-score calls.
         settings: The settings.
         effort_seconds: Seconds that improving a call plan may take.
+        knowledge: What is known of the subscriptions, for the collectors. Restrictions are added from the lessons.
         notes: What had to be done without while this was made ready, for people.
         secret_days_left: Days until the Azure secret or certificate ends; None where nobody wrote it.
     """
@@ -67,6 +69,7 @@ class PrepareDeps:
     routing: tuple[str, ...]
     settings: Settings
     effort_seconds: float
+    knowledge: ScoreKnowledge = field(default_factory=ScoreKnowledge)
     notes: tuple[str, ...] = ()
     secret_days_left: int | None = None
 
@@ -119,7 +122,7 @@ class _Preparation:
         memory = PRICE_MEMORY.read(deps.objects, note)
         due = (region for region in candidates if memory.is_listing_due(region, self.record.run.slot_at))
         regions = tuple(sorted({*(scope.regions or self.catalogue.pairs), *due}))
-        pairs = _pairs_to_score(self.catalogue, scope, learnt, self.record.run.mode)
+        pairs = pairs_to_score(self.catalogue, scope, learnt.invalid, retry=self.record.run.mode is Mode.FULL)
         production = look_at_production(deps.production, deps.objects, self.record.run.slot_at, note)
         share = self._share_percent(production)
         run, schedule, quota_left = self._schedule(pairs, learnt, regions, share, production)
@@ -141,6 +144,7 @@ class _Preparation:
             oldest_waiting_minutes=schedule.oldest_age_minutes,
             blocks=schedule.blocks,
             confirmed_at={region: last_good.collected_at.get(region, {}) for region in regions},
+            knowledge=deps.knowledge.with_restrictions(learnt),
         )
         return Prepared(work=write_work(deps.objects, work), notes=(*deps.notes, *dict.fromkeys(self.notes)))
 
@@ -279,20 +283,3 @@ class _Preparation:
             last_good_rows=dict(last_good.rows.get(region, {})),
             whole_at=dict(last_good.collected_at.get(region, {})),
         )
-
-
-def _pairs_to_score(catalogue: Catalogue, scope: Scope, learnt: Learnt, mode: Mode) -> dict[str, list[str]]:
-    """Region -> sizes of the catalogue, filtered. Names that Azure refused wait for the next full run."""
-    retry = mode is Mode.FULL
-    found = {}
-    for region, sizes in pairs_of(catalogue, scope.regions or None).items():
-        if region in learnt.invalid.regions and not retry:
-            continue
-        kept = [
-            size
-            for size in sizes
-            if matches(size, scope.instance_types) and (retry or size not in learnt.invalid.instance_types)
-        ]
-        if kept:
-            found[region] = kept
-    return found
