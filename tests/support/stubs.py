@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import boto3
 from botocore.exceptions import EndpointConnectionError
@@ -32,17 +32,17 @@ class Stubbed:
         self.client: Any = _client(service)
         self._stub = Stubber(self.client)
 
-    def answers(self, operation: str, asked: dict[str, Any], answer: dict[str, Any]) -> Stubbed:
+    def answers(self, operation: str, asked: dict[str, Any], answer: dict[str, Any]) -> Self:
         """The next request is this operation with exactly these parameters."""
         self._stub.add_response(operation, answer, asked)
         return self
 
-    def refuses(self, operation: str, asked: dict[str, Any], code: str) -> Stubbed:
+    def refuses(self, operation: str, asked: dict[str, Any], code: str) -> Self:
         """As ``answers``, with an error of the service."""
         self._stub.add_client_error(operation, code, "words", expected_params=asked)
         return self
 
-    def __enter__(self) -> Stubbed:
+    def __enter__(self) -> Self:
         self._stub.activate()
         return self
 

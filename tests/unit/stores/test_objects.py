@@ -73,9 +73,9 @@ def test_a_body_that_breaks_off_is_no_object() -> None:
             raise ReadTimeoutError(endpoint_url="https://aws.example")
 
     cut_off: Any = StreamingBody(Broken(), 7)
-    with Stubbed("s3").answers("get_object", ASKED, {"Body": cut_off, "ETag": '"1f"'}) as s3:
-        with says(StoreError, "cannot read s3://archive/a/b.gz: ReadTimeoutError"):
-            S3Objects(s3.client, "archive").get("a/b.gz")
+    s3 = Stubbed("s3").answers("get_object", ASKED, {"Body": cut_off, "ETag": '"1f"'})
+    with s3, says(StoreError, "cannot read s3://archive/a/b.gz: ReadTimeoutError"):
+        S3Objects(s3.client, "archive").get("a/b.gz")
 
 
 def test_keys_come_from_all_pages_and_a_page_may_have_none() -> None:
