@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spotlake.errors import RunInProgressError, StoreError
-from spotlake.stores.claims import COLLECTION, FULL_RUN, Claim, Claims, DynamoDbClaims, MemoryClaims
+from spotlake.stores.claims import COLLECTION, FULL_RUN, Claim, Claims, DynamoDbClaims, MemoryClaims, own_lane
 from tests.support.errors import says
 from tests.support.stubs import Stubbed, unreachable
 
@@ -182,6 +182,7 @@ def test_both_lanes_are_given_back_and_none_is_no_error() -> None:
         (("arn:1", NOW), None, True),  # a lease that ends now is over
         (("arn:1", NOW + 1), "arn:1", True),
         (("dead", NOW + 1), None, False),
+        (("", NOW + 1), None, False),
         (("arn:2", NOW + 1), "arn:2", False),
     ],
 )
@@ -194,13 +195,25 @@ def test_who_holds_a_lane(held: tuple[str, int] | None, holder: str | None, is_h
     assert claims.is_held_by(FULL_RUN, "arn:1") is is_held
 
 
+def test_nobody_is_never_asked_about() -> None:
+    claims = MemoryClaims()
+    claims.lanes[COLLECTION] = Claim(owner="", run_id="r", lease_until_epoch=NOW + 9, fence=1)
+
+    def nobody(arn: str) -> bool:
+        raise AssertionError(f"asked about {arn!r}")
+
+    assert claims.holder(COLLECTION, now_at=NOW_AT, is_running=nobody) is None
+    assert take(claims, "arn:1", is_running=nobody) == FENCE
+    assert own_lane("arn:1") == "part#arn:1"
+
+
 def test_an_item_is_read_by_its_names() -> None:
     with Table().has("lane", lane_item("lane", "arn:1", fence=7)) as table:
         found = table.claims._read("lane")
     assert found == Claim(owner="arn:1", run_id="20251215T1000Z", lease_until_epoch=LEASE_ENDS, fence=7)
 
 
-@pytest.mark.parametrize("code", ["ThrottlingException", "ResourceNotFoundException", "-"])
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "-"])
 def test_a_table_that_fails_is_no_free_lane(code: str) -> None:
     read, write = "cannot read the claim in table control: ", "cannot write the claim in table control: "
     if code == "-":

@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.errors import StoreError
 from spotlake.scores.quota import QuotaRules, RouteUse, choose_subscriptions
+from spotlake.stores.aws_clients import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -182,8 +183,7 @@ class DynamoDbLedger(_VersionedLedger):
         return True
 
     def _failure(self, verb: str, location: str, error: Exception) -> StoreError:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        return StoreError(f"cannot {verb} the quota of {location} in table {self._table}: {code}")
+        return StoreError(f"cannot {verb} the quota of {location} in table {self._table}: {code_of(error)}")
 
 
 def _number(value: int) -> AttributeValueTypeDef:
