@@ -16,7 +16,11 @@ KEY = {"InstanceType": "Standard_D1", "Workload": "eastus#1"}
 
 
 def change(version: int, *, is_new: bool = False, only: tuple[str, ...] | None = None, **attributes: Any) -> ItemChange:
-    always = {"UpdatedAt": f"2025-12-15T10:0{version}:00Z", "RunId": f"run-{version}", "Version": version}
+    always: dict[str, Any] = {
+        "UpdatedAt": f"2025-12-15T10:0{version}:00Z",
+        "RunId": f"run-{version}",
+        "Version": version,
+    }
     return ItemChange({**KEY, **always, **attributes}, is_new=is_new, only=only)
 
 
