@@ -47,7 +47,8 @@ def opened(*lines: Any, key: str = KEY, attempt: int = 7) -> Any:
 def test_a_shard_is_gzip_with_its_header_first_and_no_time() -> None:
     body = encode_shard(HEADER, [ROW])
     assert (body[:4], body[4:8]) == (b"\x1f\x8b\x08\x00", bytes(4))  # RFC 1952: deflate, no flags, no time
-    head, row = (orjson.loads(line) for line in LINES)
+    assert gzip.decompress(body).count(b"\n") == 2
+    head, row = (orjson.loads(line) for line in gzip.decompress(body).splitlines())
     report = head.pop("report")
     assert head == {
         "schema": 2, "dataset": "spot_if", "run_id": "20251215T1000Z", "attempt": 7, "region": "eastus",
