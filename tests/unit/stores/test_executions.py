@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from spotlake.errors import StoreError
 from spotlake.stores.executions import is_running
+from tests.support.errors import says
+from tests.support.stubs import Stubbed, unreachable
 
 ARN = "arn:aws:states:us-west-2:000000000000:execution:collector:one"
+ASKED = {"executionArn": ARN}
 
 
-def stubbed(**answer: str) -> tuple[object, Stubber]:
-    client = boto3.client("stepfunctions", region_name="us-west-2", aws_access_key_id="a", aws_secret_access_key="b")
-    stub = Stubber(client)
-    if "error" in answer:
-        stub.add_client_error("describe_execution", answer["error"])
-    else:
-        found = {"executionArn": ARN, "stateMachineArn": ARN, "startDate": 0, "status": answer["status"]}
-        stub.add_response("describe_execution", found)
-    stub.activate()
-    return client, stub
-
-
-@pytest.mark.parametrize(("status", "running"), [("RUNNING", True), ("SUCCEEDED", False), ("ABORTED", False)])
+@pytest.mark.parametrize(
+    ("status", "running"), [("RUNNING", True), ("SUCCEEDED", False), ("ABORTED", False), ("PENDING_REDRIVE", False)]
+)
 def test_only_a_running_execution_holds_its_claim(status: str, running: bool) -> None:
-    client, _ = stubbed(status=status)
-    assert is_running(client, ARN) is running  # type: ignore[arg-type]
+    found = {"executionArn": ARN, "stateMachineArn": ARN, "startDate": 0, "status": status}
+    with Stubbed("stepfunctions").answers("describe_execution", ASKED, found) as states:
+        assert is_running(states.client, ARN) is running
 
 
 def test_one_that_nobody_remembers_holds_nothing() -> None:
-    client, _ = stubbed(error="ExecutionDoesNotExist")
-    assert is_running(client, ARN) is False  # type: ignore[arg-type]
+    with Stubbed("stepfunctions").refuses("describe_execution", ASKED, "ExecutionDoesNotExist") as states:
+        assert is_running(states.client, ARN) is False
 
 
-@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InvalidArn"])
 def test_what_cannot_be_told_is_a_store_error_that_plan_is_tried_again_for(code: str) -> None:
-    client, _ = stubbed(error=code)
-    with pytest.raises(StoreError, match="cannot find out whether"):
-        is_running(client, ARN)  # type: ignore[arg-type]
+    states = Stubbed("stepfunctions").refuses("describe_execution", ASKED, code)
+    with states, says(StoreError, f"cannot find out whether {ARN} still runs: {code}"):
+        is_running(states.client, ARN)
+
+
+def test_step_functions_out_of_reach_says_nothing_of_an_execution() -> None:
+    said = f"cannot find out whether {ARN} still runs: EndpointConnectionError"
+    with unreachable("stepfunctions") as client, says(StoreError, said):
+        is_running(client, ARN)

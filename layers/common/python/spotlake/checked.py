@@ -10,6 +10,7 @@ from spotlake.errors import StoreError
 _PATH = re.compile(r"^(?P<fault>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*)`$")
+_ANY_KEY = "[...]"  # a value of a mapping: msgspec does not say of which key
 _LONGEST_VALUE = 80
 
 
@@ -47,11 +48,10 @@ def _sentence(text: str, content: Any) -> str:
         return f"{path}.{missing['name']} is missing".lstrip(".")
     if not path:
         return fault
+    if _ANY_KEY in path:
+        return f"{path.lstrip('.')}: {fault}"
     value = content
     for name, number in _PART.findall(path):
-        try:
-            value = value[int(number)] if number else value[name]
-        except (KeyError, IndexError, TypeError):  # a path such as [...]: the value cannot be found
-            return f"{path.lstrip('.')}: {fault}"
+        value = value[int(number)] if number else value[name]
     shown = repr(value)
     return f"{path.lstrip('.')} is {shown[:_LONGEST_VALUE]}{'...' if len(shown) > _LONGEST_VALUE else ''}: {fault}"

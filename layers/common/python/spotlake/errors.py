@@ -169,7 +169,7 @@ class DamagedStateError(StoreError):
 class ShardRefusedError(SpotlakeError):
     """A shard cannot be merged. ``key`` names the shard, and ``reason`` is one of a fixed list.
 
-    Reasons: missing, truncated, not_gzip, not_json, wrong_schema, other_run, other_dataset,
+    Reasons: missing, truncated, not_gzip, not_json, wrong_schema, other_run, other_attempt, other_dataset,
     other_region, row_count, duplicate_row, bad_row, too_large.
     """
 

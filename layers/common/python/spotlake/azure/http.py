@@ -183,7 +183,7 @@ class HttpClient:
             asked = failure.retry_after_seconds
             asked = self.policy.unasked_wait_seconds if asked is None else asked
         wait = asked if asked is not None else self.policy.backoff_seconds * 2 ** (attempt - 1) * self.jitter()
-        if wait > self.policy.longest_wait_seconds or wait + 1.0 > self.deadline.seconds_left():
+        if wait > self.policy.longest_wait_seconds or wait + 1.0 >= self.deadline.seconds_left():
             return None
         return wait
 

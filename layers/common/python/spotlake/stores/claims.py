@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.errors import RunInProgressError, StoreError
+from spotlake.stores.aws_errors import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -178,7 +179,7 @@ class DynamoDbClaims(Claims):
                 TableName=self._table, Key={"Key": {"S": _KEY}, "Sort": {"S": sort}}, ConsistentRead=True
             )
         except (ClientError, BotoCoreError) as error:
-            raise StoreError(f"cannot read the claim in table {self._table}: {_code(error)}") from error
+            raise StoreError(f"cannot read the claim in table {self._table}: {code_of(error)}") from error
         return found.get("Item")
 
     def _put(
@@ -198,14 +199,10 @@ class DynamoDbClaims(Claims):
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 return False
-            raise StoreError(f"cannot write the claim in table {self._table}: {_code(error)}") from error
+            raise StoreError(f"cannot write the claim in table {self._table}: {code_of(error)}") from error
         except BotoCoreError as error:
-            raise StoreError(f"cannot write the claim in table {self._table}: {_code(error)}") from error
+            raise StoreError(f"cannot write the claim in table {self._table}: {code_of(error)}") from error
         return True
-
-
-def _code(error: Exception) -> str:
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
 class MemoryClaims(Claims):

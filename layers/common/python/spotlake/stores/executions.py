@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from spotlake.errors import StoreError
+from spotlake.stores.aws_errors import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.client import SFNClient
@@ -23,4 +24,4 @@ def is_running(client: SFNClient, arn: str) -> bool:
     except client.exceptions.ExecutionDoesNotExist:
         return False
     except (ClientError, BotoCoreError) as error:
-        raise StoreError(f"cannot find out whether {arn} still runs: {type(error).__name__}") from error
+        raise StoreError(f"cannot find out whether {arn} still runs: {code_of(error)}") from error

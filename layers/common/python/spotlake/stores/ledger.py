@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from spotlake.errors import StoreError
 from spotlake.scores.quota import LocationUse, QuotaRules, RouteUse, choose_subscriptions
 from spotlake.scores.zones import subscription_digest
+from spotlake.stores.aws_errors import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -194,8 +195,7 @@ class DynamoDbLedger(_VersionedLedger):
         return True
 
     def _failure(self, verb: str, location: str, error: Exception) -> StoreError:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        return StoreError(f"cannot {verb} the quota of {location} in table {self._table}: {code}")
+        return StoreError(f"cannot {verb} the quota of {location} in table {self._table}: {code_of(error)}")
 
 
 def _number(value: int) -> AttributeValueTypeDef:

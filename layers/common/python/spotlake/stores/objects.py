@@ -14,6 +14,7 @@ from isal import isal_zlib
 
 from spotlake.errors import ConflictError, StoreError
 from spotlake.packing import Unpacked, unpack
+from spotlake.stores.aws_errors import code_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -194,8 +195,7 @@ class S3Objects:
             raise self._failure("delete", key, error) from error
 
     def _failure(self, verb: str, key: str, error: Exception) -> StoreError:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        return StoreError(f"cannot {verb} s3://{self.bucket}/{key}: {code}")
+        return StoreError(f"cannot {verb} s3://{self.bucket}/{key}: {code_of(error)}")
 
 
 class MemoryObjects:

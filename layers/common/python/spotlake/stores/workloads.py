@@ -118,8 +118,6 @@ class DynamoDbWorkloads:
         """Bind a DynamoDB client to the table."""
         self._client, self._table, self._sleep, self._threads = client, table, sleep, threads
         self._lock = threading.Lock()
-        self._written = self._overtaken = self._throttles = self._invalid = 0
-        self._units = 0.0
 
     def upsert(self, changes: SizedIterable[ItemChange], *, deadline: Deadline) -> Upserted:
         """See ``WorkloadTable``."""

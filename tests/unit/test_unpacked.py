@@ -1,0 +1,50 @@
+"""The content of a gzip as a file: what is read equals the content, in any order, and S3 gets it whole."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spotlake.packing import Unpacked, pack
+
+CONTENT = b"".join(b'{"id":%d},' % number for number in range(20_000))
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["read", "set", "current", "end"]), st.integers(-50, 250_000)), min_size=1, max_size=12
+)
+
+
+@given(STEPS)
+def test_it_is_read_as_a_file_of_the_content_would_be(steps: list[tuple[str, int]]) -> None:
+    found, expected = Unpacked(pack(CONTENT)), io.BytesIO(CONTENT)
+    for step, number in steps:
+        whence = {"set": io.SEEK_SET, "current": io.SEEK_CUR, "end": io.SEEK_END}.get(step)
+        if whence is None:
+            assert _exactly(found, max(0, number)) == expected.read(max(0, number))
+        elif whence != io.SEEK_SET or number >= 0:
+            place = max(0, {0: 0, 1: expected.tell(), 2: len(CONTENT)}[whence] + number)
+            assert found.seek(number, whence) == expected.seek(place)
+        assert found.tell() == expected.tell()
+
+
+def _exactly(file: io.RawIOBase, amount: int) -> bytes:
+    """Read so many bytes, however few come at a time."""
+    parts: list[bytes] = []
+    while amount and (part := file.read(amount)):
+        parts.append(part)
+        amount -= len(part)
+    return b"".join(parts)
+
+
+def test_the_whole_content_is_never_in_memory() -> None:
+    packed = pack(bytes(50_000_000))
+    tracemalloc.start()
+    file, size = Unpacked(packed), 0
+    while part := file.read(65_536):
+        size += len(part)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size == 50_000_000
+    assert peak < 5_000_000
