@@ -23,6 +23,7 @@ from mutmut.workers.isolation import MutantResult
 from tests.mutants.scores import NOTICED, Verdict
 
 _CHILDREN = os.cpu_count() or 2
+_NOT_TRIED = 4  # pytest's code for words that it does not know; mutmut calls it suspicious
 _MOST_SECONDS = 6.0  # of tests for one mutant
 
 
@@ -69,23 +70,30 @@ class Trials:
         """Try each mutant in a fork, and tell what became of it as soon as that is known."""
         runner = mutmut.get_mutant_runner(_CHILDREN)
         runner.startup()
-        try:
-            for name in names:
-                tests, seconds = _tests(name)
-                while not runner.has_capacity():
-                    yield self._verdict(runner.wait_for_result())
-                runner.submit(name, tests, int(4 * seconds) + 20, seconds)
-            while runner.pending_count():
+        for name in names:
+            while not runner.has_capacity():
                 yield self._verdict(runner.wait_for_result())
-        finally:
-            runner.stop_all_workers()
-            runner.shutdown()
+            _submit(runner, name)
+        while runner.pending_count():
+            yield self._verdict(runner.wait_for_result())
+        runner.shutdown()
 
     def _verdict(self, result: MutantResult) -> Verdict:
         module = self._modules[result.mutant_name]
         status = status_by_exit_code[result.exit_code]
         change = "" if status in NOTICED else get_diff_for_mutant(result.mutant_name, path=self._paths[module])
         return Verdict(module, result.mutant_name, status, change)
+
+
+def _submit(runner: mutmut.MutantRunner, name: str) -> None:
+    tests, seconds = _tests(name)
+    parent = os.getpid()
+    try:
+        runner.submit(name, tests, int(4 * seconds) + 20, seconds)
+    except BaseException:
+        if os.getpid() == parent:
+            raise
+        os._exit(_NOT_TRIED)  # the fork must not go on as a second parent
 
 
 def _learn_reach() -> None:

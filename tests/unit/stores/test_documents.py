@@ -69,6 +69,17 @@ GOOD = gzip.compress(b'{"schema": 1}')
         ("a.json.gz", GOOD[:10] + b"\xff" * 8 + GOOD[18:], "error"),  # zlib's
         ("a.json.gz", gzip.compress(b"{"), "JSONDecodeError"),
     ],
+    ids=[
+        "nothing",
+        "cut off",
+        "no schema",
+        "a list",
+        "packed",
+        "not packed",
+        "its end is missing",
+        "wrong",
+        "packed cut off",
+    ],
 )
 def test_a_damaged_document_is_named_with_its_damage(key: str, body: bytes, damage: str) -> None:
     with says(DamagedStateError, f"{key}: damaged ({damage})"):
