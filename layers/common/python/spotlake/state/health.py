@@ -33,8 +33,7 @@ type Reported = Mapping[str, Mapping[str, str]]  # kind of run -> failure -> whe
 
 def _parse(content: Any) -> Reported:
     if content["schema"] == SCHEMA:
-        kinds: Reported = content["kinds"]
-        return kinds
+        return {kind: dict(reported) for kind, reported in content["kinds"].items()}
     older = content["kinds"] if content["schema"] == _BY_KIND else {"incremental": content}
     return {kind: {reported["error"]: _LONG_AGO} for kind, reported in older.items() if reported["error"]}
 

@@ -55,7 +55,9 @@ class KnownRestrictions:
 
 
 def _parse_invalid(content: InvalidJson) -> InvalidNames:
-    return InvalidNames(regions=content.get("regions", {}), instance_types=content.get("instance_types", {}))
+    return InvalidNames(
+        regions=dict(content.get("regions", {})), instance_types=dict(content.get("instance_types", {}))
+    )
 
 
 def _dump_invalid(names: InvalidNames) -> InvalidJson:
