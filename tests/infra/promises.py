@@ -4,8 +4,9 @@ A promise in these files, which are read and changed by hand, and never written 
 
 * of: type (without ``AWS::``) and name of the resource; both may hold ``*``, and names end before the CDK's hash.
 * why: what it is good for.
-* only: the one stage that has it ("test": the defaults, "other": ``OTHER`` of conftest.py). count: how many, else one.
-* has: what each must hold, shortened as in rights.toml. In texts ``*`` stands for anything; lists are of the same length.
+* only: the one stage that has it ("test": the defaults, "other": ``OTHER`` of conftest.py).
+* count: how many there are, else one.
+* has: what each must hold, shortened as in rights.toml. In texts ``*`` stands for anything.
 
 What policies grant and deny stands in rights.toml.
 """

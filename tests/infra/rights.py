@@ -32,6 +32,7 @@ def bare(logical_id: str) -> str:
     return re.sub(r"[0-9A-F]{8}$", "", logical_id)
 
 
+@functools.cache
 def short(resource: str) -> str:
     """An ARN without what every one has: partition, account, region of the stack, stage, hashes.
 

@@ -5,7 +5,9 @@ The snapshot of test_template.py notices everything too, but one command writes 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -58,26 +60,32 @@ OF_EITHER = (
 )
 
 
+# An ``assert`` that fails thousands of times would have pytest explain it thousands of times.
 def every_policy_is_as_rights_toml_says(template: Template, stage: str) -> None:
-    found = granted(template)
-    wanted = told(stage)
+    found, wanted = granted(template), told(stage)
     for owner in found.keys() | wanted.keys():
-        assert found.get(owner) == wanted.get(owner), owner
+        if found.get(owner) != wanted.get(owner):
+            raise AssertionError(owner, found.get(owner), wanted.get(owner))
 
 
 def every_promise_is_kept(template: Template, stage: str) -> None:
-    assert next(broken(template, stage), None) is None
+    for one in broken(template, stage):
+        raise AssertionError(one)
+
+
+def on(check: Callable[..., object], stage: str, more: tuple[str, ...], given: Synthesised) -> object:
+    """A check of one stage's template."""
+    return check(getattr(given, stage), *more)
 
 
 def checks(stage: str) -> Mapping[str, Check]:
     """The checks of a stage's template by their names: first those that stand elsewhere, then the two tables."""
     found: dict[str, Check] = {one.__name__: one for one in OF_BOTH}
     if stage == "test":
-        found |= {one.__name__: lambda given, one=one: one(given.test) for one in OF_THE_DEFAULTS}
-    found |= {one.__name__: lambda given, one=one: one(given, stage) for one in OF_EITHER}
-    for table in (every_promise_is_kept, every_policy_is_as_rights_toml_says):
-        found[table.__name__] = lambda given, table=table: table(getattr(given, stage), stage)
-    return found
+        found |= {one.__name__: partial(on, one, stage, ()) for one in OF_THE_DEFAULTS}
+    found |= {one.__name__: partial(one, stage=stage) for one in OF_EITHER}
+    tables = (every_policy_is_as_rights_toml_says, every_promise_is_kept)
+    return {**found, **{one.__name__: partial(on, one, stage, (stage,)) for one in tables}}
 
 
 def is_intrinsic(value: Any) -> bool:
@@ -94,7 +102,11 @@ def tried(given: Synthesised, stage: str) -> Iterator[tuple[str, Synthesised]]:
         left = without(template.resources, path)
         first = {path[0]: left[path[0]]} if path[0] in left else {}  # where a check looks first
         content = {**template.content, "Resources": {**first, **left}}
-        yield named(path), given._replace(**{stage: Template(content)})
+        yield named(path), _with(given, stage, Template(content))
+
+
+def _with(given: Synthesised, stage: str, template: Template) -> Synthesised:
+    return given._replace(test=template) if stage == "test" else given._replace(other=template)
 
 
 def named(path: Path) -> str:
@@ -103,12 +115,10 @@ def named(path: Path) -> str:
 
 
 @pytest.mark.parametrize("stage", ["test", "other"])
-def test_whatever_is_dropped_from_a_template_is_noticed(
-    synthesised: Synthesised, stage: str
-) -> None:
+def test_whatever_is_dropped_from_a_template_is_noticed(synthesised: Synthesised, stage: str) -> None:
     walk = Walk(checks(stage))
     assert [name for name, check in walk.checks.items() if check(synthesised)] == []  # each passes on what is whole
     walk.go(tried(synthesised, stage))
-    print(walk.told(f"template of stage {stage}"))
+    sys.stdout.write(walk.told(f"template of stage {stage}") + "\n")
     assert walk.unnoticed == []
     assert walk.noticed.total() > 1500
