@@ -40,9 +40,11 @@ OF_BOTH = (
     test_machines.test_lists_of_images_are_counted_and_parts_of_them_only_go_when_nothing_names_them,
     test_real_account.test_only_a_merged_run_counts_as_a_run,
     test_real_account.test_a_budget_tells_the_one_who_pays,
+)  # fmt: skip
+OF_ANOTHER_STAGE = (
     test_athena.test_tables_have_the_columns_of_the_files,
     test_athena.test_a_query_has_a_limit_and_its_results_are_packed_away_and_deleted,
-)  # fmt: skip
+)
 OF_THE_DEFAULTS = (
     test_template.test_the_tables_are_as_the_code_uses_them,
     test_template.test_the_bucket_is_private_versioned_and_forgets_old_versions,
@@ -80,7 +82,7 @@ def on(check: Callable[..., object], stage: str, more: tuple[str, ...], given: S
 
 def checks(stage: str) -> Mapping[str, Check]:
     """The checks of a stage's template by their names: first those that stand elsewhere, then the two tables."""
-    found: dict[str, Check] = {one.__name__: one for one in OF_BOTH}
+    found: dict[str, Check] = {one.__name__: one for one in OF_BOTH + (OF_ANOTHER_STAGE if stage == "other" else ())}
     if stage == "test":
         found |= {one.__name__: partial(on, one, stage, ()) for one in OF_THE_DEFAULTS}
     found |= {one.__name__: partial(one, stage=stage) for one in OF_EITHER}
