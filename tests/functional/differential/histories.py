@@ -17,11 +17,11 @@ SPOT = (0.01, 0.02, 0.0123, 0.3, None)
 ONDEMAND = (0.04, 0.08, 0.25, 0.01, 0.0, None, None)
 RATES = ((3.0, "0-5"), (2.5, "5-10"), (1.0, "20+"), (None, ""), (None, "?"))
 GAPS = (1, 1, 1, 2, 5, 6, 36, 70, 144, 144, 300, 1000)
-_TWICE = "a row twice"
+_OF_A_ROW = ("a row twice", "an impossible row")
 # What lies there instead of the shard: written.py makes each of them.
 DAMAGES = (
     "missing", "no gzip", "cut off", "no header", "newer schema", "another run", "another attempt", "another region",
-    "another data set", "too few rows", _TWICE, "a row of elsewhere", "an impossible row", "a row of no size",
+    "another data set", "too few rows", *_OF_A_ROW, "a row of elsewhere", "a row of no size",
 )  # fmt: skip
 
 
@@ -79,8 +79,9 @@ class _Drawn:
             for dataset, share in (("sps", 0.75), ("spot_price", 0.85), ("spot_if", 0.7)):
                 if random.random() < share:
                     shards[dataset, region] = self._shard(dataset, region, regions, slot)
-        if is_part:  # a row that was not asked for may stand twice: it is left out before anybody looks
-            shards = {what: replace(one, damage=one.damage.replace(_TWICE, "")) for what, one in shards.items()}
+        if is_part:  # rows that were not asked for are left out before anybody looks
+            odd = {what: replace(one, damage="") for what, one in shards.items() if one.damage in _OF_A_ROW}
+            shards |= odd
         return Attempt(
             slot=slot, number=number, count=random.choice(self.counts), regions=tuple(regions), shards=shards,
             sizes=tuple(random.sample(GLOBS, 1)) if is_part else (), filtered=is_part,
