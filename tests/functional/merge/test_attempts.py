@@ -277,6 +277,25 @@ def test_a_score_that_two_collectors_brought_counts_once() -> None:
     assert world.merge(world.collected(0, attempt=2, spot=None, band=None))["rows"]["sps"] == 2
 
 
+def test_of_two_scores_that_one_attempt_brought_the_lower_counts_alone() -> None:
+    """The higher one still counted as a success at its count, until the slot had another attempt: T2 was 1 before."""
+    world, regions = World(), (REGION, OTHER)
+    run = world.collected(0, scores={"1": 1}, count=5, regions=regions)
+    alone = World()
+    alone.shard(run, Dataset.SPS, [alone.score(SIZE, "1", 2, 5)], region=OTHER, report=report_of(OTHER))
+    (body,) = alone.objects.objects.values()  # type: ignore[attr-defined]
+    world.objects.put(keys.shard(Dataset.SPS, run.slot_at, OTHER, run.attempt), body)
+    world.merge(run)
+    assert [(row["T2"], row["T3"]) for row in snapshot(world, 0)] == [("-1", "-1")]
+    world.merge(world.collected(0, attempt=2, spot=None, band=None))
+    assert [(row["T2"], row["T3"]) for row in snapshot(world, 0)] == [("-1", "-1")]
+
+
+def report_of(region: str) -> CollectorReport:
+    """A collector's report of one row of scores."""
+    return CollectorReport(dataset=Dataset.SPS, region=region, status="complete", rows=1)
+
+
 def test_a_record_that_expired_before_its_end_stops_no_later_attempt_of_its_slot(world: World) -> None:
     world.merge(world.collected(0, scores={"1": 3}, sizes=SIZES))
     world.objects.delete(keys.attempt_record(FIRST, 1))  # written before midnight, its end after

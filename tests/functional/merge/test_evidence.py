@@ -8,12 +8,9 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from spotlake.merge.evidence import PARTS
 from spotlake.merge.state import decode
-from spotlake.state.merged_states import MergedStates
 from spotlake_local.workspace import ROOT
 from tests.functional.merge.conftest import FIRST, SIZE, World, items, latest, snapshot
 
@@ -119,29 +116,6 @@ def test_nothing_is_written_while_everything_is_confirmed(world: World) -> None:
     assert listed(world, 1)["written_items"] == 0
     assert listed(world, 2, [SIZE])["written_items"] == 1  # the one that was not there
     assert listed(world, 3, [SIZE])["written_items"] == 0
-
-
-@settings(max_examples=60, deadline=None)
-@given(looks=st.lists(st.sampled_from(["there", "gone", "failed"]), min_size=1, max_size=60), step=st.integers(1, 8))
-def test_a_value_is_as_an_archivist_with_a_notebook_says(looks: list[str], step: int) -> None:
-    world = World()
-    known, confirmed, absent = False, 0, list[int]()
-    for place, look in enumerate(looks):
-        number = place * step
-        sizes = BOTH if look == "there" else [SIZE]
-        world.merge(world.collected(number, spot=None if look == "failed" else 0.01, band=None, sizes=sizes))
-        if look == "there":
-            known, confirmed, absent = True, number, []
-        elif look == "gone" and known:
-            absent.append(number)
-            known = len(absent) < 6 or number - absent[0] < 36
-        state = MergedStates(world.objects).load(MergedStates(world.objects).head().runs[-1].key)
-        numbers = [at for at, (_, size) in enumerate(state.pairs()) if size == OTHER]
-        if not numbers:
-            assert not confirmed
-            continue
-        assert np.isnan(state.pair["spot"][numbers[0]]) != known
-        assert state.pair["spot_confirmed"][numbers[0]] == state.slot - number + confirmed
 
 
 def test_a_state_of_the_schema_before_is_confirmed_when_its_values_began() -> None:

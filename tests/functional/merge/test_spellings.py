@@ -31,3 +31,13 @@ def test_a_size_spelt_two_ways_in_two_regions_is_one_size_in_the_table(world: Wo
         (first, f"{OTHER}#N/A"): 0.02 + 1 + later,
         (first, f"{REGION}#N/A"): 0.01,
     }
+
+
+def test_the_later_attempt_of_a_slot_counts_however_it_spells_a_size(world: World) -> None:
+    """Each spelling was a pair of its own until the fold, where the price of the earlier attempt could be the last."""
+    for attempt, spelt, spot in ((1, SIZE, 0.02), (2, SIZE.upper(), 0.3), (3, SIZE, None), (4, SIZE, 0.01)):
+        run = world.collected(0, attempt=attempt, sizes=[spelt, "Standard_A1"])
+        world.shard(run, Dataset.PRICE, [world.price(spelt, spot), world.price("Standard_A1", 0.5)])
+        rows = world.merge(run)["rows"]
+        assert items(world)[SIZE, f"{REGION}#N/A"]["SpotPrice"] == (0.3 if spot is None else spot)
+        assert (rows["price"], rows["eviction"]) == (2, 2)

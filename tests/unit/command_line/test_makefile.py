@@ -47,6 +47,7 @@ def test_a_misspelt_variable_is_refused_before_the_wrong_run_begins() -> None:
         ("SEED", "fuzz"),
         ("SAMPLE", "mutants"),
         ("MODULE", "mutants"),
+        ("EXAMPLES", "differential"),
     ],
 )
 def test_what_a_variable_holds_is_data(tmp_path: Path, variable: str, target: str, where: str) -> None:

@@ -123,6 +123,19 @@ class Columns:
         else:
             self._read_evictions(shard, key, wanted)
 
+    def spell_once(self) -> None:
+        """Give rows of one pair one number, that of the spelling that came first, however sizes are spelt."""
+        pairs, keys = self.pairs, self._key_of_size
+        if len(self._join_keys) == len(pairs.sizes):
+            return  # each size is spelt in one way
+        same = pairs.region * len(self._join_keys) + keys[pairs.size]
+        order = np.argsort(same, kind="stable")
+        is_first = first_of_each(same[order])
+        number = np.empty(len(order), np.int64)
+        number[order] = order[is_first][np.cumsum(is_first) - 1]
+        for rows in (self.prices, self.evictions, self.scores):
+            rows.replace(**{**rows.columns(), "pair": number[rows["pair"]]})
+
     def settle(self) -> None:
         """Keep one row per pair or zone where several attempts have one.
 

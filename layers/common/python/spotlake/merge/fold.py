@@ -127,14 +127,15 @@ def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Col
     state.workloads["physical"][at[physical > 0]] = physical[physical > 0]
     state.workloads["answered"][at] = slot
     state.pair["listed"][numbers[scores > 0]] = slot
-    # Of two answers for one count and slot the lower score wins, so the highest score is written first.
+    # Of two answers for one count and slot the lower score counts alone, so the highest score is written first.
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] > 0]
     at, places, scores = at[order], columns.scores["place"][wanted][order], scores[order]
-    state.workloads["seen"][at, places, scores - 1] = slot  # nothing in the state is newer
     before = state.workloads["score"][at, places]
     state.workloads["score"][at, places] = scores
-    changed = state.workloads["score"][at, places] != before
+    lowest = state.workloads["score"][at, places]
+    state.workloads["seen"][at, places, lowest - 1] = slot  # nothing in the state is newer
+    changed = lowest != before
     state.workloads["score_began"][at[changed], places[changed]] = slot
     return numbers
 

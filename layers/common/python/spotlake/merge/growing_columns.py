@@ -54,9 +54,13 @@ class GrowingColumns:
         whole.flags.writeable = False
         return whole
 
+    def columns(self) -> dict[str, Column]:
+        """Every column by its name."""
+        return {name: self[name] for name in self._kinds}
+
     def keep(self, chosen: Column) -> None:
         """Leave the rows that are chosen."""
-        self.replace(**{name: self[name][chosen] for name in self._kinds})
+        self.replace(**{name: column[chosen] for name, column in self.columns().items()})
 
     def replace(self, **columns: Column) -> None:
         """Put these rows in place of all there are."""

@@ -42,6 +42,7 @@ def read_slot(objects: ReadOnlyObjects, slot_at: datetime, attempts: Sequence[in
         for body in _read_attempt(objects, attempt, read.columns):
             # Gzip ends in a checksum of the whole content.
             digest.update(b"-" if body is None else body[-64:] + len(body).to_bytes(8))
+    read.columns.spell_once()
     if len(read.attempts) > 1:
         read.columns.settle()
     read.digest, read.unknown_zone_rows = digest.hexdigest(), read.columns.unknown_zone_rows

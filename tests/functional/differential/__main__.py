@@ -1,0 +1,57 @@
+"""``python -m tests.functional.differential --examples 10000 --seed 7``: random histories, merged and told again.
+
+Each is merged by the library over stores in memory. What it publishes is compared with what a plain model of
+docs/data.md says: every row of every snapshot, of latest and of the table, and the numbers of known values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import secrets
+import sys
+import time
+from itertools import islice
+
+from tests.functional.differential.compare import differences, shortest, told
+from tests.functional.differential.histories import history
+
+_TOLD_EVERY_SECONDS = 10.0
+_SHOWN = 10
+
+
+def main() -> int:
+    """Try them. Returns 0 when the two never differ."""
+    parser = argparse.ArgumentParser(prog="python -m tests.functional.differential", description=__doc__)
+    parser.add_argument("--examples", type=int, default=10_000, help="number of histories")
+    parser.add_argument("--seed", type=int, default=None, help="the same seed tries the same histories")
+    parser.add_argument("--first", type=int, default=0, help="number of the first history of the seed")
+    words = parser.parse_args()
+    seed = secrets.randbelow(2**32) if words.seed is None else words.seed
+    logging.disable(logging.CRITICAL)
+    _say(f"seed {seed}")
+    began = last = time.monotonic()
+    merges = 0
+    for number in range(words.first, words.first + words.examples):
+        tried = history(seed, number)
+        if any(differences(tried)):
+            fewest = shortest(tried)
+            _say(f"history {number} of seed {seed} differs; as short as it gets:\n{told(fewest)}")
+            _say("\n".join(islice(differences(fewest), _SHOWN)))
+            _say(f"--seed {seed} --first {number} --examples 1 tries it again")
+            return 1
+        merges += len(tried.order)
+        if time.monotonic() - last > _TOLD_EVERY_SECONDS:
+            last = time.monotonic()
+            _say(f"{number - words.first + 1} so far")
+    _say(f"{words.examples} histories, {merges} merges in {time.monotonic() - began:.0f} s: no difference")
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
