@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,14 +22,14 @@ import orjson
 from rich.console import Console
 
 from benchmarks.merge.deps import Counted, merge_deps
+from benchmarks.merge.folder import FolderObjects
 from benchmarks.merge.runs import run_at
 from spotlake import keys
 from spotlake.clock import Deadline
-from spotlake.errors import ConflictError, StoreError
+from spotlake.errors import StoreError
 from spotlake.models import ItemChange, Run
-from spotlake.packing import Unpacked
 from spotlake.state.attempts import read_record, read_work, write_record, write_work
-from spotlake.stores.objects import ObjectStore, StoredObject
+from spotlake.stores.objects import ObjectStore
 from spotlake.stores.workloads import SizedIterable, Upserted
 from spotlake.telemetry import PeakMemory
 from spotlake.usecases.merge.merge_run import merge_run
@@ -39,59 +37,6 @@ from spotlake.usecases.merge.merge_run import merge_run
 MOST_MB = 300
 REFUSALS = 5  # after three begun states every item is written whole
 _PREPARE = "import sys, pathlib; from benchmarks.merge.prepared import prepare; prepare(pathlib.Path(sys.argv[1]))"
-
-
-class FolderObjects:
-    """Objects in a folder, so that they take no memory. One process writes at a time."""
-
-    bucket = "folder"
-
-    def __init__(self, folder: Path) -> None:
-        """Bind the folder."""
-        self._folder = folder
-
-    def get(self, key: str) -> StoredObject | None:
-        """See ``ObjectStore``."""
-        file = self._folder / key
-        if not file.is_file():
-            return None
-        body = file.read_bytes()
-        return StoredObject(body, hashlib.sha256(body).hexdigest())
-
-    def etag(self, key: str) -> str | None:
-        """The entity tag of an object."""
-        found = self.get(key)
-        return found.etag if found else None
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """See ``ObjectStore``."""
-        files = sorted(file for file in (self._folder / prefix).parent.rglob("*") if file.is_file())
-        names = (file.relative_to(self._folder).as_posix() for file in files)
-        return iter([name for name in names if name.startswith(prefix)])
-
-    def put(
-        self, key: str, body: bytes, *, if_absent: bool = False, if_etag: str | None = None, **_types: str | None
-    ) -> str:
-        """See ``ObjectStore``."""
-        old = self.get(key)
-        if (if_absent and old is not None) or (if_etag is not None and (old is None or old.etag != if_etag)):
-            raise ConflictError(f"{key}: written by somebody else meanwhile")
-        (self._folder / key).parent.mkdir(parents=True, exist_ok=True)
-        (self._folder / key).write_bytes(body)
-        return hashlib.sha256(body).hexdigest()
-
-    def put_unpacked(
-        self, key: str, packed: bytes, *, if_absent: bool = False, if_etag: str | None = None, **types: str | None
-    ) -> str:
-        """See ``ObjectStore``."""
-        etag = self.put(key, b"", if_absent=if_absent, if_etag=if_etag, **types)
-        with (self._folder / key).open("wb") as file:
-            shutil.copyfileobj(Unpacked(packed), file, 1024**2)
-        return etag
-
-    def delete(self, key: str) -> None:
-        """See ``ObjectStore``."""
-        (self._folder / key).unlink(missing_ok=True)
 
 
 class Refusing(Counted):

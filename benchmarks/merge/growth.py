@@ -43,7 +43,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="spotlake-bench-") as name:
             folder = Path(name)
             prepare(folder, azure=larger(times), for_others=False)
-            one = found[times] = best("benchmarks.merge.ours", folder, folder / "ours", times=arguments.runs)
+            one = found[times] = best("benchmarks.merge.in_folder", folder, folder / "merged", times=arguments.runs)
         growth = one["cpu_seconds"] / times / (found[arguments.times[0]]["cpu_seconds"] / arguments.times[0])
         print(f"| {times} x | {one['cpu_seconds']:.2f} | {growth:.2f} | {one['peak_mb']:.0f} | {one['changed']:,} |")
     last = found[arguments.times[-1]]

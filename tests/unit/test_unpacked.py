@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from typing import Any, cast
 
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spotlake.packing import Unpacked, pack
+from spotlake.stores.aws_clients import BOTO, AwsSession
+from spotlake.stores.objects import S3Objects
 
 CONTENT = b"".join(b'{"id":%d},' % number for number in range(20_000))
 STEPS = st.lists(
@@ -48,3 +53,25 @@ def test_the_whole_content_is_never_in_memory() -> None:
     tracemalloc.stop()
     assert size == 50_000_000
     assert peak < 5_000_000
+
+
+def test_s3_gets_the_whole_content_over_tls_and_again_after_a_failure() -> None:
+    sent, statuses = list[bytes](), iter([500, 200])
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        body: Any = request.body
+        sent.append(body.read())
+        raw: Any = type("Raw", (), {"stream": lambda *_, **__: iter([b""]), "read": lambda *_: b"", "headers": {}})()
+        return AWSResponse(request.url, next(statuses), HTTPHeaders.from_dict({"ETag": "tag"}), raw)
+
+    session, answering = AwsSession(), cast("Any", answer)
+    session.events.register_last("before-send", answering)
+    client = session.client(
+        "s3", region_name="us-west-2", aws_access_key_id="a", aws_secret_access_key="b", config=BOTO
+    )  # fmt: skip
+    S3Objects(client, "bucket").put_unpacked("key", pack(CONTENT), if_absent=True)
+    assert len(sent) == 2
+    for one in sent:
+        size, _, rest = one.partition(b"\r\n")
+        assert int(size, 16) == len(CONTENT)
+        assert rest.startswith(CONTENT + b"\r\n0\r\nx-amz-checksum-")

@@ -32,11 +32,13 @@ def pack(content: bytes) -> bytes:
 
 
 def pack_parts(parts: Iterable[bytes | memoryview]) -> bytes:
-    """Gzip of the parts in order. The parts are never in memory together."""
+    """Gzip of the parts in order. The parts are never in memory together, and the gzip is there once."""
     packer = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
-    packed = [packer.compress(part) for part in parts]
-    packed.append(packer.flush())
-    return b"".join(packed)
+    packed = io.BytesIO()
+    for part in parts:
+        packed.write(packer.compress(part))
+    packed.write(packer.flush())
+    return packed.getvalue()
 
 
 class TooLargeError(ValueError):

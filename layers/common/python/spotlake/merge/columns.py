@@ -5,7 +5,7 @@ A shard with one impossible row is refused as a whole, because its other rows ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import compress
 from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
@@ -22,6 +22,7 @@ from spotlake.shards import RawShard
 
 ZONES: Final = (*ZONE_NUMBERS, REGIONAL_ZONE)  # a zone's index is its code
 _PLACES = {count: place for place, count in enumerate(DESIRED_COUNTS)}
+_CACHED_ROWS = 2048
 _UNKNOWN, _NONE = -1, -2  # codes of a zone that is none of ``ZONES``, and of no zone
 type _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -88,12 +89,12 @@ class Columns:
         """No rows."""
         self.regions: dict[str, str] = {}
         self.pairs = PairNumbers()
-        self.texts: Numbers[str] = Numbers()
+        self.texts = texts = Numbers[str]()
         self.prices = GrowingColumns(pair="i4", spot="f8", ondemand="f8")
         self.evictions = GrowingColumns(pair="i4", band="i4", frequency="f4")
         self.scores = GrowingColumns(pair="i4", zone="i1", physical="i4", place="i1", score="i1")
         self.unknown_zone_rows = 0
-        self._buildings: Known[str | None, int] = Known(lambda name: self.texts[name or ""])
+        self._buildings: Known[str | None, int] = Known(lambda name: texts[name or ""])  # no cycle: memory is freed
         self._join_keys: Numbers[str] = Numbers()
         self._key_of_size = np.empty(0, np.int64)  # by number of a size: the number of its join key
 
@@ -194,7 +195,7 @@ class Columns:
     def _read_prices(self, shard: RawShard, key: str, wanted: Callable[[str], bool] | None) -> None:
         rows, pair = self._of_one_region(_PRICES, shard, key, wanted)
         names = ("spot_price_usd_per_hour", "ondemand_price_usd_per_hour")
-        spot, ondemand = (list(map(attrgetter(name), rows)) for name in names)
+        spot, ondemand = (np.fromiter(map(attrgetter(name), rows), "f8", len(rows)) for name in names)
         self.prices.add(pair=pair, spot=spot, ondemand=ondemand)
         name = next((row.region_name for row in reversed(rows) if row.region_name), "")
         if name:
@@ -203,34 +204,39 @@ class Columns:
     def _read_evictions(self, shard: RawShard, key: str, wanted: Callable[[str], bool] | None) -> None:
         rows, pair = self._of_one_region(_EVICTIONS, shard, key, wanted)
         try:
-            frequency = _column(rows, "interruption_frequency", _FREQUENCIES, "f4")
+            (frequency,) = _columns(rows, ("interruption_frequency", _FREQUENCIES, "f4"))
         except KeyError as error:
             raise ShardRefusedError(key, "bad_row", f"interruption frequency {error}") from None
-        self.evictions.add(pair=pair, band=_column(rows, "eviction_band", self.texts, "i4"), frequency=frequency)
+        (band,) = _columns(rows, ("eviction_band", self.texts, "i4"))
+        self.evictions.add(pair=pair, band=band, frequency=frequency)
 
     def _read_scores(
         self, shard: RawShard, key: str, regions: frozenset[str] | None, wanted: Callable[[str], bool] | None
     ) -> None:
         """Drop rows without a zone, which describe no workload, and rows of an unknown zone, which are counted."""
-        rows = _decoded(_SCORES, shard, key)
-        region = _column(rows, "region", self.pairs.regions, "i8")
-        if regions is not None:
-            names = list(self.pairs.regions)
-            others = {names[number] for number in distinct(region).tolist()} - regions
-            if others:
-                raise ShardRefusedError(key, "other_region", min(others))
-        size = self._size(rows, key)
-        zone = _column(rows, "zone", _CODES_OF_ZONES, "i1")
+        rows, known = _decoded(_SCORES, shard, key), len(self.pairs.sizes)
+        region, size, zone, place, score = _columns(
+            rows,
+            ("region", self.pairs.regions, "i8"),
+            ("instance_type", self.pairs.sizes, "i8"),
+            ("zone", _CODES_OF_ZONES, "i1"),
+            ("desired_count", _PLACES, "i1"),
+            ("score", _SCORE, "i1"),
+        )
+        names = list(self.pairs.regions)
+        others = set() if regions is None else {names[number] for number in distinct(region).tolist()} - regions
+        self._check_sizes(known, key, others)
         unknown, kept = int(np.count_nonzero(zone == _UNKNOWN)), zone >= 0
         if wanted is not None:
             kept &= np.fromiter((wanted(row.instance_type) for row in rows), bool, len(rows))  # there may be no row
         if not kept.all():
-            rows, region, size, zone = list(compress(rows, kept.tolist())), region[kept], size[kept], zone[kept]
-        pair, place = self.pairs.of(region, size), _column(rows, "desired_count", _PLACES, "i1")
+            rows, region, size = list(compress(rows, kept.tolist())), region[kept], size[kept]
+            zone, place, score = zone[kept], place[kept], score[kept]
+        pair = self.pairs.of(region, size)
         twice = len(rows) - len(distinct(_things(pair, zone, place)))
         if twice:
             raise ShardRefusedError(key, "duplicate_row", f"{twice} scores stand twice")
-        physical, score = _column(rows, "physical_zone", self._buildings, "i4"), _column(rows, "score", _SCORE, "i1")
+        (physical,) = _columns(rows, ("physical_zone", self._buildings, "i4"))
         self.scores.add(pair=pair, zone=zone, place=place, physical=physical, score=score)
         self.unknown_zone_rows += unknown
 
@@ -242,7 +248,9 @@ class Columns:
         others = set(map(attrgetter("region"), rows)) - {shard.header.region}
         if others:
             raise ShardRefusedError(key, "other_region", min(others))
-        size = self._size(rows, key)
+        known = len(self.pairs.sizes)
+        (size,) = _columns(rows, ("instance_type", self.pairs.sizes, "i8"))
+        self._check_sizes(known, key)
         twice = len(rows) - len(distinct(self._key_of_size[size]))
         if twice:
             raise ShardRefusedError(key, "duplicate_row", f"{twice} sizes stand twice")
@@ -251,26 +259,32 @@ class Columns:
             rows, size = list(compress(rows, kept)), size[kept]
         return rows, self.pairs.of(np.full(len(rows), self.pairs.regions[shard.header.region]), size)
 
-    def _size(self, rows: Sequence[_Row], key: str) -> Column:
-        """The number of each row's size. What is no name of a size gets none, so that it is refused again."""
+    def _check_sizes(self, known: int, key: str, other_regions: Collection[str] = ()) -> None:
+        """Keep a shard's new sizes, or refuse the shard. What is no size's name gets no number: it is refused again."""
         sizes = self.pairs.sizes
-        known = len(sizes)
-        numbers = _column(rows, "instance_type", sizes, "i8")
         new = sizes.since(known)
         odd = [size for size in new if "_" not in size]
-        if odd:
+        if odd or other_regions:
             for size in new:
                 del sizes[size]
-            raise ShardRefusedError(key, "bad_row", min(odd))
+            raise ShardRefusedError(key, "other_region" if other_regions else "bad_row", min(other_regions or odd))
         if new:
             keys = [self._join_keys[join_key(size)] for size in new]
             self._key_of_size = np.concatenate([self._key_of_size, keys])
-        return numbers
 
 
-def _column(rows: Sequence[_Row], name: str, values: Mapping[Any, float], kind: str) -> Column:
-    """What ``values`` has for a field of each row. No Python code runs for a row."""
-    return np.fromiter(map(values.__getitem__, map(attrgetter(name), rows)), kind, len(rows))
+def _columns(rows: Sequence[_Row], *wanted: tuple[str, Mapping[Any, float], str]) -> list[Column]:
+    """What each mapping has for a field of each row, as a column of that kind. No Python code runs for a row.
+
+    Some rows at a time are read for all columns, while they are in the processor's cache.
+    """
+    columns = [np.empty(len(rows), kind) for _, _, kind in wanted]
+    for begin in range(0, len(rows), _CACHED_ROWS):
+        part = rows[begin : begin + _CACHED_ROWS]
+        for column, (name, values, kind) in zip(columns, wanted, strict=True):
+            found = map(values.__getitem__, map(attrgetter(name), part))
+            column[begin : begin + _CACHED_ROWS] = np.fromiter(found, kind, len(part))
+    return columns
 
 
 def _things(pair: Column, zone: Column, place: Column) -> Column:

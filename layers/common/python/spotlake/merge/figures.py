@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,24 @@ from spotlake.snapshot_figures import (
 COMPARED = ("spot_price", "interruption_frequency", "t2", "t3")
 _NEAR = 1e-9
 _MOST_BINS = 10_000
+
+
+class Compared(NamedTuple):
+    """What is compared of the workloads of a snapshot: prices and rates by pair, the others by workload."""
+
+    prices: Column
+    rates: Column
+    pair: Column
+    t2: Column
+    t3: Column
+
+    def of(self, what: str, workloads: Column) -> Column:
+        """A value (one of ``COMPARED``) of some workloads; nan for unknown."""
+        if what in {"t2", "t3"}:
+            reached = (self.t2 if what == "t2" else self.t3)[workloads]
+            return np.where(reached == UNKNOWN, np.float32(np.nan), reached)
+        value: Column = (self.prices if what == "spot_price" else self.rates)[self.pair[workloads]]
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +85,9 @@ class Shown:
     t3: Column
     score_began: Column
 
-    def compared(self) -> dict[str, Column]:
-        """By workload: the values that are compared between two snapshots."""
-        return compared(self.prices[self.pair], self.rates[self.pair], self.t2, self.t3)
+    def compared(self) -> Compared:
+        """What is compared between two snapshots."""
+        return Compared(self.prices, self.rates, self.pair, self.t2, self.t3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,20 +95,14 @@ class Before:
     """The workloads that a snapshot is compared with.
 
     Attributes:
-        values: What ``compared`` returns for them.
+        values: What is compared of them.
         places: For each workload of the snapshot: its place in ``values``; -1 for a workload that was not live.
         workloads: How many were live.
     """
 
-    values: Mapping[str, Column]
+    values: Compared
     places: Column
     workloads: int
-
-
-def compared(prices: Column, rates: Column, t2: Column, t3: Column) -> dict[str, Column]:
-    """By workload: the values that are compared between two snapshots; nan for unknown."""
-    reached = (np.where(one == UNKNOWN, np.nan, one) for one in (t2, t3))
-    return dict(zip(COMPARED, (prices, rates, *reached), strict=True))
 
 
 def count_figures(shown: Shown, before: Before | None = None) -> SnapshotFigures:
@@ -172,8 +185,8 @@ def _moves(shown: Shown, region: Column, before: Before | None) -> list[dict[str
 
     note("workload", "appeared", before.places < 0)
     there = np.flatnonzero(before.places >= 0)
-    for what, values in shown.compared().items():
-        now, then = values[there], before.values[what][before.places[there]]
+    for what in COMPARED:
+        now, then = shown.compared().of(what, there), before.values.of(what, before.places[there])
         changed = np.flatnonzero(now != then)  # nan differs from nan
         rows, now, then = there[changed], now[changed], then[changed]
         note(what, "known", rows[np.isnan(then) & ~np.isnan(now)])

@@ -8,7 +8,9 @@ field would take ten times as long, formatting each row four times.
 from __future__ import annotations
 
 import csv
+import functools
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -39,6 +41,7 @@ LATEST_COLUMNS = CSV_COLUMNS[:13]
 _CHUNK_ROWS = 8192
 _TIME_FORM = "%Y-%m-%d %H:%M:%S"
 _ZONE_NAMES = (*ZONES, NO_ZONE)
+_QUOTED = re.compile(r'[,"\r\n]')  # what makes a CSV field a quoted one
 _NAMED_FIGURES = b',"OndemandPrice":%b,"SpotPrice":%b,"Savings":%b,"IF":%b,"DesiredCount":1'
 
 
@@ -47,6 +50,17 @@ class _Part(NamedTuple):
 
     table: Column
     places: Column
+
+    def of(self, begin: int, end: int) -> Column | bytes:
+        """The texts of these rows."""
+        text: Column | bytes = self.table[self.places[begin:end]] if len(self.places) else self.table[0]
+        return text
+
+
+class _Made(NamedTuple):
+    """A part of many rows whose texts are many: they are made for some rows at a time."""
+
+    of: Callable[[int, int], Column]
 
 
 class Files:
@@ -63,7 +77,7 @@ class Files:
         self._pair = view.pair[self._numbers]
         self._row = view.row[self._numbers]
         self._cased = names.casing(casing)
-        self._figures = _figures(view)
+        self._figures = _figures(view)  # by pair
 
     def snapshot(self, slot_at: datetime, count: int) -> bytes:
         """Gzip CSV of the live workloads, without an index column. Score is the last answer at ``count``."""
@@ -77,7 +91,7 @@ class Files:
         parts = (
             self._by_text("size", lambda size: ",".join(map(_csv_field, map(self._cased, split_tier(size)))) + ","),
             self._by_text("region", lambda region: _csv_field(self._shown(region)) + ","),
-            _Part(_table(self._figures.split(b"],[")), self._pair),
+            _Part(self._figures, self._pair),
             self._asked(count, lambda zone, score, t2, t3: f",{count},{zone},{score},{time},{t2},{t3},"),
             self._by_text("region", lambda region: _csv_field(region) + ","),
             self._by_text("size", lambda size: _csv_field(size) + ","),
@@ -103,22 +117,24 @@ class Files:
                 f',"AvailabilityZone":"{zone}","Score":{score},"Time":"{time}","T2":{t2},"T3":{t3}'
             ),
         )
-        figures = iter(self._figures.replace(b"],[", b",").split(b","))
-        named = _table([_NAMED_FIGURES % four for four in zip(figures, figures, figures, figures, strict=False)])
-        parts = (self._ids(), *self._names(self._pair), _Part(named, self._pair), asked, *self._aged(), _text("}"))
+        figures = _Made(self._named_figures)
+        parts: Iterable[_Part | _Made] = (_Made(_ids), *self._names, figures, asked, *self._aged(), _text("}"))
         return pack_parts(self._chunks("[", parts, end="]"))
 
-    def _chunks(self, begin: str, parts: Iterable[_Part], *, end: str) -> Iterator[bytes]:
+    def _chunks(self, begin: str, parts: Iterable[_Part | _Made], *, end: str) -> Iterator[bytes]:
         """Yield a file of all live workloads in chunks: the whole text would take 40 MB."""
         yield begin.encode()
         yield from _joined(parts, len(self._pair))
         yield end.encode()
 
-    def _ids(self) -> _Part:
-        """By live workload: the beginning of its object, and the comma that stands before."""
-        places = np.arange(len(self._pair))
-        ids = orjson.dumps(places + 1, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
-        return _Part(_table((b'{"id":' + ids.replace(b",", b',\n,{"id":') + b",").split(b"\n")), places)
+    def _named_figures(self, begin: int, end: int) -> Column:
+        """The figures of some live workloads, as members of an object. The workloads of a pair follow each other."""
+        pairs = self._pair[begin:end]
+        first = first_of_each(pairs)
+        figures = iter(b",".join(self._figures[pairs[first]].tolist()).split(b","))
+        named = _table([_NAMED_FIGURES % four for four in zip(figures, figures, figures, figures, strict=False)])
+        texts: Column = named[np.cumsum(first) - 1]
+        return texts
 
     def _aged(self) -> Iterator[_Part]:
         """When price, rate and score at count 1 were last confirmed, of those that are old.
@@ -141,7 +157,8 @@ class Files:
 
     def selector(self) -> bytes:
         """JSON array of the distinct tier, size and region of live workloads, in order."""
-        size, region = self._names(self._pairs_in_order())
+        pairs = first_of_each(self._pair)
+        size, region = (_Part(part.table, part.places[pairs]) for part in self._names)
         names, every = size.places * len(region.table) + region.places, np.arange(len(size.places))
         first = np.empty(len(size.table) * len(region.table), np.int64)
         first[names[::-1]] = every[::-1]  # from the last to the first, so the place of the first stays
@@ -172,22 +189,21 @@ class Files:
     def _shown(self, region: str) -> str:
         return self._cased(self._state.regions.get(region, region))
 
-    def _by_text(self, name: str, form: Callable[[str], str], pairs: Column | None = None) -> _Part:
-        """A text made from the region or the size: by live workload, or by the given pairs."""
+    def _by_text(self, name: str, form: Callable[[str], str]) -> _Part:
+        """A text made from the region or the size, by live workload."""
         texts = self._state.texts
-        return _by_value(
-            self._state.pair[name][self._pair if pairs is None else pairs], lambda number: form(texts[number])
-        )
+        return _by_value(self._state.pair[name][self._pair], lambda number: form(texts[number]))
 
-    def _names(self, pairs: Column) -> tuple[_Part, _Part]:
-        """Names of pairs as members of a JSON object."""
+    @functools.cached_property
+    def _names(self) -> tuple[_Part, _Part]:
+        """Names of live workloads as members of a JSON object."""
 
         def sized(arm_size: str) -> str:
             tier, size = split_tier(arm_size)
             return f'"InstanceTier":{_json(self._cased(tier))},"InstanceType":{_json(self._cased(size))}'
 
-        region = self._by_text("region", lambda region: f',"Region":{_json(self._shown(region))}', pairs)
-        return self._by_text("size", sized, pairs), region
+        region = self._by_text("region", lambda region: f',"Region":{_json(self._shown(region))}')
+        return self._by_text("size", sized), region
 
     def _asked(self, count: int, form: Callable[[str, int, int, int], str]) -> _Part:
         """By live workload: the text of zone, score at ``count``, T2 and T3."""
@@ -207,20 +223,28 @@ class Files:
         return np.where(self._row >= 0, column[self._row] if len(column) else 0, 0)
 
 
-def _figures(view: View) -> bytes:
-    """By pair: prices, savings and rate, each in its shortest form, -1 for unknown (nan): ``1.5,-1,-1,3.0],[...``."""
+def _ids(begin: int, end: int) -> Column:
+    """The beginnings of the objects of some live workloads, and the comma that stands before all but the first."""
+    ids = orjson.dumps(np.arange(begin + 1, end + 1), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+    comma = b"," if begin else b""
+    return _table((comma + b'{"id":' + ids.replace(b",", b',\n,{"id":') + b",").split(b"\n"))
+
+
+def _figures(view: View) -> Column:
+    """By pair: prices, savings and rate, each in its shortest form, -1 for unknown (nan): ``1.5,-1,-1,3.0``."""
     pair = view.state.pair
     # A rate has few decimals; what a wider type adds to them is not known.
     rate = np.round(pair["frequency"].astype(np.float64), 6)
     figures = np.column_stack([pair["ondemand"], pair["spot"], view.savings, rate])
-    return orjson.dumps(figures, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].replace(b"null", str(UNKNOWN).encode())
+    text = orjson.dumps(figures, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].replace(b"null", str(UNKNOWN).encode())
+    return _table(text.split(b"],["))
 
 
 def _by_value(numbers: Column, form: Callable[[int], str]) -> _Part:
     """The text of each number; made once for each distinct number, and equal texts stand once in the table."""
     lowest = int(numbers.min(initial=np.iinfo(np.int32).max, where=numbers > 0))  # times are far from 0
     near = np.where(numbers > 0, numbers.astype(np.int64) - (lowest - 1), 0)
-    place = np.zeros(near.max(initial=0) + 1, np.int64)
+    place = np.zeros(near.max(initial=0) + 1, np.int32)
     place[near] = 1
     values = np.flatnonzero(place)
     texts: Numbers[bytes] = Numbers()
@@ -239,14 +263,14 @@ def _table(texts: list[bytes]) -> Column:
     return table
 
 
-def _joined(parts: Iterable[_Part], rows: int) -> Iterator[bytes]:
+def _joined(parts: Iterable[_Part | _Made], rows: int) -> Iterator[bytes]:
     """The texts of so many rows, in chunks of rows."""
     tables = list(parts)
     for begin in range(0, rows, _CHUNK_ROWS):
         end = min(begin + _CHUNK_ROWS, rows)
         texts = np.empty((end - begin, len(tables)), object)
-        for column, (table, places) in enumerate(tables):
-            texts[:, column] = table[places[begin:end]] if len(places) else table[0]
+        for column, part in enumerate(tables):
+            texts[:, column] = part.of(begin, end)
         yield b"".join(texts.ravel().tolist())
 
 
@@ -265,7 +289,7 @@ def _json(text: str) -> str:
 def _csv_field(text: str) -> str:
     """Text as a CSV field: quoted where necessary. What a spreadsheet would take for a formula gets an apostrophe."""
     text = plain_field(text)
-    if not any(sign in text for sign in ',"\r\n'):
+    if not _QUOTED.search(text):
         return text
     written = io.StringIO()
     csv.writer(written, lineterminator="").writerow([text])

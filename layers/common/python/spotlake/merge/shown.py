@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spotlake.merge.figures import Before, Shown, compared, count_figures
+from spotlake.merge.figures import Before, Compared, Shown, count_figures
 from spotlake.merge.growing_columns import Column
 from spotlake.merge.matching import places_in
 from spotlake.merge.view import View
@@ -31,20 +31,17 @@ def view_figures(view: View, before: View | None, count: int, shown: Callable[[s
         return count_figures(now)
     places = places_in(before, view)[live]
     was_live = (places >= 0) & before.live[places] if len(before.live) else np.zeros(len(live), bool)
-    old = Before(values=_compared(before), places=np.where(was_live, places, -1), workloads=before.live_count)
+    pair = before.state.pair
+    values = Compared(pair["spot"], pair["frequency"], before.pair, before.t2, before.t3)
+    old = Before(values=values, places=np.where(was_live, places, -1), workloads=before.live_count)
     return count_figures(now, old)
-
-
-def _compared(view: View) -> dict[str, Column]:
-    """By workload, live or not: the values that are compared."""
-    pair = view.state.pair
-    return compared(pair["spot"][view.pair], pair["frequency"][view.pair], view.t2, view.t3)
 
 
 def _shown(view: View, live: Column, count: int, shown: Callable[[str], str]) -> Shown:
     state = view.state
     numbers, pairs = _numbered(view.pair[live])
-    pair = {name: column[numbers] for name, column in state.pair.items()}
+    names = ("region", "spot", "frequency", "spot_began", "frequency_began")
+    pair = {name: state.pair[name][numbers] for name in names}
     texts, regions = _numbered(pair["region"])
     codes = [state.texts[number] for number in texts.tolist()]
     place, row = DESIRED_COUNTS.index(count), view.row[live]
@@ -75,7 +72,7 @@ def _shown(view: View, live: Column, count: int, shown: Callable[[str], str]) ->
 
 def _numbered(numbers: Column) -> tuple[Column, Column]:
     """The distinct numbers in order, and the place of each number there."""
-    place = np.zeros(int(numbers.max(initial=0)) + 1, np.int64)
+    place = np.zeros(int(numbers.max(initial=0)) + 1, np.int32)
     place[numbers] = 1
     distinct = np.flatnonzero(place)
     place[distinct] = np.arange(len(distinct))

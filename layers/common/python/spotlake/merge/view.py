@@ -55,7 +55,7 @@ class View:
             state=state,
             pair=np.concatenate([row_pair, plain]),
             row=np.concatenate([np.arange(len(row_pair), dtype=np.int64), np.full(len(plain), UNKNOWN, np.int64)]),
-            zone=np.concatenate([state.workloads["zone"], np.full(len(plain), PLAIN_ZONE, np.int64)]),
+            zone=np.concatenate([state.workloads["zone"], np.full(len(plain), PLAIN_ZONE, np.int8)]),
             live=np.concatenate([row_live, pair_live & ~scored]),
             t2=np.concatenate([thresholds(seen, 2), none]),
             t3=np.concatenate([thresholds(seen, 3), none]),

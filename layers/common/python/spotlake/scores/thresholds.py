@@ -24,6 +24,7 @@ from spotlake.models import DESIRED_COUNTS
 type Seen = npt.NDArray[np.uint32]  # workloads x counts x scores (index 0 = score 1): slot number, 0 = never
 type Counts = npt.NDArray[np.int16]
 _SCORES = 3
+_CHUNK_ROWS = 8192
 _COUNTS: Counts = np.array((0, *DESIRED_COUNTS), np.int16)
 UNKNOWN = -1
 
@@ -63,8 +64,13 @@ def thresholds(seen: Seen, least_score: int) -> Counts:
     """T of many workloads at once.
 
     An equal form of the rule: T reaches count c if a count of at least c succeeded after the last failure of every
-    count up to c.
+    count up to c. A part of the workloads at a time stays in the processor's cache, and takes little memory.
     """
+    parts = (seen[begin : begin + _CHUNK_ROWS] for begin in range(0, len(seen), _CHUNK_ROWS))
+    return np.concatenate([np.empty(0, np.int16), *(_thresholds(part, least_score) for part in parts)])
+
+
+def _thresholds(seen: Seen, least_score: int) -> Counts:
     succeeded = _by_count(seen, range(least_score, _SCORES + 1))
     failed = _by_count(seen, range(1, least_score))
     smallest_failed = failed[0] > 0

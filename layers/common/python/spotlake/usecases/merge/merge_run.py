@@ -101,7 +101,7 @@ class _Merge:
         read = self._timed("read", lambda: read_slot(self.objects, self.run.slot_at, sorted(attempts)))
         counts, listed = read.columns.counts(), read.columns.listed()
         committed = self._timed("fold", lambda: self._commit(read))
-        read.columns = Columns()  # frees 40 MB
+        read.columns = Columns()  # frees 40 MB where nothing was folded
         figures = self._figures(committed)
         upserted = self._timed("upsert", lambda: self._upsert(committed))
         outputs = self._timed("write", lambda: self._write_files(committed, figures))

@@ -65,7 +65,7 @@ class Refold:
     monotonic: Callable[[], float] = time.monotonic
 
     def fold(self, head: Head, read: SlotRead) -> Folded:
-        """Fold a slot and all later ones, and store their states. Frees the slot's rows when there are later ones.
+        """Fold a slot and all later ones, and store their states. Frees the slot's rows.
 
         Raises:
             ConflictError: Another merge has replaced the chain.
@@ -86,8 +86,6 @@ class Refold:
             if base_key and not after:  # a copy beside the rows of later slots would take too much memory
                 self.on_loaded(state, base_key)
             entries = [self._fold(state, read, version, read.desired_count)]
-        if after:
-            read.columns = Columns()  # two slots' rows at once would take too much memory
         slowest = 0.0
         for later in after[len(entries) - 1 :]:
             try:
@@ -134,6 +132,7 @@ class Refold:
 
     def _fold(self, state: MergedState, read: SlotRead, version: int, desired_count: int) -> MergedRun:
         fold_slot(state, read.columns, slot_number(read.slot_at), read.looks, self.patience)
+        read.columns = Columns()  # not beside the rows of a later slot, nor beside the packed state
         run_id = run_id_of(read.slot_at)
         key = keys.merged_state(run_id, version, self.attempt)
         self.states.store(state, key)
