@@ -115,12 +115,20 @@ def test_a_total_that_is_no_whole_number_is_none(announced: object) -> None:
         ({"data": [{"a": "1"}, "text"]}, "page 1 is truncated or has no rows"),
         ({"data": [{"a": "1"}], "resultTruncated": "true"}, "page 1 is truncated or has no rows"),
         ({"data": [{"a": "1"}], "resultTruncated": True}, "page 1 is truncated or has no rows"),
-        ({"data": [{"a": "1"}], "$skipToken": "t"}, "the page tokens go in circles"),
     ],
 )
 def test_a_page_that_cannot_be_whole_is_not_believed(body: dict[str, Any], said: str) -> None:
     with says(UntrustedAnswerError, f"resource graph: eastus: {said}"):
         Site(answered(body)).rows()
+
+
+def test_a_token_that_comes_again_ends_the_reading_at_once() -> None:
+    site = Site(page("a", token="t"), page("b", token="u"), page("c", token="t"))
+    with says(UntrustedAnswerError, "resource graph: eastus: the page tokens go in circles"):
+        site.rows()
+    assert len(site.script.sent) == 3
+    with says(UntrustedAnswerError, "resource graph: the answer is not JSON, or too much of it"):
+        Site(made(200, b"<html>")).rows()
 
 
 def test_pages_end_without_a_token_or_without_rows_and_twenty_are_the_most() -> None:
@@ -169,6 +177,13 @@ def test_a_used_up_quota_is_rested_for_before_the_next_page(
     plain = ["token", "turn", "wait 0.5", "token"]
     assert site.notes == [*plain, "token", *rested, *plain[1:], *plain]  # the rest is over after one page
     assert site.client.counts.waited_seconds == 1.5 + (rest or 0.0)
+
+
+def test_a_page_that_is_asked_for_twice_is_rested_for_once() -> None:
+    used_up = {"x_ms_user_quota_remaining": "0", "x_ms_user_quota_resets_after": "00:00:05"}
+    site = Site(page("a", token="t", headers=used_up), made(401, b"{}"), page("b"))
+    assert len(site.rows()) == 2
+    assert [note for note in site.notes if note.startswith("wait")] == ["wait 0.5", "wait 5.25", "wait 0.5", "wait 0.5"]
 
 
 def test_nobody_rests_after_the_last_page_and_no_wait_is_begun_that_leaves_no_second() -> None:
