@@ -181,6 +181,8 @@ def test_a_large_answer_may_hold_500000_values() -> None:
         ({}, "11 seconds", None),
         ({"Retry_After": "1" * 9 + "7"}, "", 3600.0),
         ({"Retry_After": "³"}, "", None),
+        ({"Retry_After": "٣"}, "", None),  # decimal, and no digit of HTTP's
+        ({"Retry_After": f"1 Jan {'9' * 30} 00:00:00 GMT"}, "in 11 seconds", 11.0),
         ({"Retry_After": "3600"}, "", 3600.0),
         ({"Retry_After": "Mon, 01 Jan 2024 00:00:00 GMT"}, "in 11 seconds", 0.0),
         ({"Retry_After": "Mon, 01 Jan 2024 00:00:00"}, "in 11 seconds", 11.0),  # without a zone
