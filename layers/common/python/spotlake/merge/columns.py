@@ -126,14 +126,9 @@ class Columns:
 
     def spell_once(self) -> None:
         """Give rows of one pair one number, that of the spelling that came first, however sizes are spelt."""
-        pairs, keys = self.pairs, self._key_of_size
-        if len(self._join_keys) == len(pairs.sizes):
+        if len(self._join_keys) == len(self.pairs.sizes):
             return  # each size is spelt in one way
-        same = pairs.region * len(self._join_keys) + keys[pairs.size]
-        order = np.argsort(same, kind="stable")
-        is_first = first_of_each(same[order])
-        number = np.empty(len(order), np.int64)
-        number[order] = order[is_first][np.cumsum(is_first) - 1]
+        number = self.pairs.first_spelt(self._key_of_size, len(self._join_keys))
         for rows in (self.prices, self.evictions, self.scores):
             rows.replace(**{**rows.columns(), "pair": number[rows["pair"]]})
 

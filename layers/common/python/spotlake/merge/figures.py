@@ -95,7 +95,7 @@ class Before:
     """The workloads that a snapshot is compared with.
 
     Attributes:
-        values: What is compared of them.
+        values: Prices, rates and scores of the run before.
         places: For each workload of the snapshot: its place in ``values``; -1 for a workload that was not live.
         workloads: How many were live.
     """

@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from spotlake.merge.growing_columns import Column
+from spotlake.merge.growing_columns import Column, first_of_each
 
 _NEW = -1
 
@@ -67,6 +67,20 @@ class PairNumbers:
             self.size = np.concatenate([self.size, size[first]])
             numbers = table[region, size]
         return np.asarray(numbers)
+
+    def first_spelt(self, key_of_size: Column, keys: int) -> Column:
+        """By pair: the number of the first pair of its region whose size has the same key, however it is spelt.
+
+        Args:
+            key_of_size: By size: the number of its join key.
+            keys: How many join keys there are.
+        """
+        same = self.region * keys + key_of_size[self.size]
+        order = np.argsort(same, kind="stable")
+        is_first = first_of_each(same[order])
+        number = np.empty(len(order), np.int64)
+        number[order] = order[is_first][np.cumsum(is_first) - 1]
+        return number
 
     def __len__(self) -> int:
         return len(self.region)
