@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from spotlake.errors import ShardRefusedError
-from spotlake.merge.growing_columns import Column, GrowingColumns, distinct, first_of_each, last_of_each
+from spotlake.merge.growing_columns import Column, GrowingColumns, distinct, first_of_each, last_known, last_of_each
 from spotlake.merge.pair_numbers import Known, Numbers, PairNumbers
 from spotlake.models import DESIRED_COUNTS, REGIONAL_ZONE, ZONE_NUMBERS, Dataset
 from spotlake.names import join_key
@@ -141,7 +141,7 @@ class Columns:
         prices, rates, scores = self.prices, self.evictions, self.scores
         pairs = distinct(prices["pair"])
         prices.replace(
-            pair=pairs, **{name: _last_known(prices["pair"], prices[name], pairs) for name in ("spot", "ondemand")}
+            pair=pairs, **{name: last_known(prices["pair"], prices[name], pairs) for name in ("spot", "ondemand")}
         )
         known = ~np.isnan(rates["frequency"])
         # Rows with a known frequency come after those without one, in order of the attempts: the last one counts.
@@ -285,16 +285,6 @@ def _columns(rows: Sequence[_Row], *wanted: tuple[str, Mapping[Any, float], str]
 def _things(pair: Column, zone: Column, place: Column) -> Column:
     """A number for what each score row is about: pair, zone and desired count."""
     return (pair * len(ZONES) + zone) * len(DESIRED_COUNTS) + place
-
-
-def _last_known(pair: Column, values: Column, pairs: Column) -> Column:
-    """For each pair in ``pairs`` (sorted): the pair's last value that is not nan, else nan."""
-    found = np.full(len(pairs), np.nan)
-    known = np.flatnonzero(~np.isnan(values))
-    last = known[np.lexsort((known, pair[known]))]
-    last = last[last_of_each(pair[last])]
-    found[np.searchsorted(pairs, pair[last])] = values[last]
-    return found
 
 
 def _decoded[Row](decoder: msgspec.json.Decoder[Row], shard: RawShard, key: str) -> list[Row]:

@@ -33,6 +33,16 @@ def last_of_each(ordered: Column) -> Column:
     return first_of_each(ordered[::-1])[::-1]
 
 
+def last_known(pair: Column, values: Column, pairs: Column) -> Column:
+    """For each pair in ``pairs`` (sorted): the pair's last value that is not nan, else nan."""
+    found = np.full(len(pairs), np.nan)
+    known = np.flatnonzero(~np.isnan(values))
+    last = known[np.lexsort((known, pair[known]))]
+    last = last[last_of_each(pair[last])]
+    found[np.searchsorted(pairs, pair[last])] = values[last]
+    return found
+
+
 class GrowingColumns:
     """Columns of equal length that grow by parts."""
 
