@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spotlake.azure.price_rules import ChosenPrices, Price, choose_prices, windows_spot
+from spotlake.azure.price_rules import REJECTED_KINDS, ChosenPrices, Price, choose_prices, windows_spot
 from tests.unit.usecases.rows import REGION, of_size, ondemand, spot
 
 NOW_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -93,6 +93,20 @@ def test_a_row_at_the_edge_of_a_rule_is_a_price(changes: dict[str, Any]) -> None
     assert (set(found.spot), dict(found.rejected), found.respelt_regions) == ({SIZE}, {}, 0)
     assert found.spot[SIZE].usd_per_hour == float(changes.get("retailPrice", 0.018816))
     assert found.spot[SIZE].instance_type == "Standard_D2s_v3"
+
+
+def test_a_size_that_is_itself_a_promotion_has_a_price() -> None:
+    names = {"productName": "Virtual Machines Dv2 Promo Series", "meterName": "D11 v2 Spot", "skuName": "D11 v2 Spot"}
+    assert set(chosen(spot(armSkuName="Standard_D11_v2_Promo", **names)).spot) == {"standard_d11_v2_promo"}
+    assert rejected(armSkuName="Standard_D11_v2", **names) == {"promo": 1}
+
+
+def test_every_reason_has_its_name_in_the_counts() -> None:
+    assert " ".join(REJECTED_KINDS) == (
+        "unreadable reservation devtest other_service other_currency other_unit higher_tier other_region "
+        "not_collected_region cloud_services dedicated_host windows promo no_size low_priority expired unknown_kind "
+        "degenerate not_yet_valid no_longer_valid zero_price duplicate losing_candidate"
+    )
 
 
 def test_a_region_in_another_spelling_is_taken_and_counted() -> None:

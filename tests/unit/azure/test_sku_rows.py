@@ -92,6 +92,12 @@ def test_a_family_that_is_no_text_and_capabilities_that_are_no_pairs_are_unknown
     assert (found.quota_family, found.gpus, found.vcpus) == (None, 0.0, 2)
 
 
+@pytest.mark.parametrize("value", [None, "text", {"location": "eastus2"}])
+def test_lists_that_are_none_say_nothing(value: object) -> None:
+    found = offer(sku() | {"locationInfo": value, "restrictions": value})
+    assert (found.zones, found.restricted_zones, found.is_restricted, found.reason) == ((), (), False, "")
+
+
 def test_a_gpu_of_the_name_alone_is_not_counted() -> None:
     gpu = facts("Standard_NC4as_T4_v3", vCPUs="4", vCPUsAvailable="4")
     assert (gpu.gpus, gpu.has_gpu) == (None, True)
@@ -146,7 +152,7 @@ HERE = {"location": "East US 2", "zones": ["2", "1"]}
     ("infos", "zones"),
     [
         ([HERE, {"location": "eastus2", "zones": ["3", "1"]}], ("1", "2", "3")),
-        ([{"location": "westus", "zones": ["1"]}, HERE], ("1", "2")),
+        ([{"location": "westus", "zones": ["3"]}, HERE], ("1", "2")),
         ([{"location": "eastus2", "zones": ["1", "12", "x", 2, None]}], ("1",)),
         ([{"location": "eastus2", "zones": "12"}, "text"], ()),
         ([], ()),
