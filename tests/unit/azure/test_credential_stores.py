@@ -12,6 +12,7 @@ from spotlake.azure import credential_stores
 from spotlake.azure.credential_stores import place_of, read_credentials, signed_assertion
 from spotlake.azure.credentials import SignInMethod
 from spotlake.errors import ConfigurationError
+from spotlake.secrecy import scrubbed
 from spotlake.settings import Settings
 from tests.support.errors import says
 from tests.support.stubs import Stubbed, unreachable
@@ -173,17 +174,18 @@ STS = ("sts", {"region_name": "us-west-2", "config": CONFIG})
 
 
 def test_aws_signs_a_statement() -> None:
-    with Stubbed("sts").answers("get_web_identity_token", TOKEN_ASKED, {"WebIdentityToken": "a.b.c"}) as sts:
+    with Stubbed("sts").answers("get_web_identity_token", TOKEN_ASKED, {"WebIdentityToken": "statement.of.aws"}) as sts:
         session: Any = Session(sts.client)
-        assert signed_assertion(session, FEDERATION, CONFIG) == "a.b.c"
+        assert signed_assertion(session, FEDERATION, CONFIG) == "statement.of.aws"
     assert session.asked == [STS]
+    assert scrubbed("sent statement.of.aws off") == "sent (hidden) off"
 
 
 def test_the_role_that_azure_trusts_is_taken_first() -> None:
     sts = Stubbed("sts").answers("assume_role", ROLE_ASKED, {"Credentials": TAKEN})
-    with sts.answers("get_web_identity_token", TOKEN_ASKED, {"WebIdentityToken": "a.b.c"}):
+    with sts.answers("get_web_identity_token", TOKEN_ASKED, {"WebIdentityToken": "statement.of.aws"}):
         session: Any = Session(sts.client, sts.client)
-        assert signed_assertion(session, WITH_ROLE, CONFIG) == "a.b.c"
+        assert signed_assertion(session, WITH_ROLE, CONFIG) == "statement.of.aws"
     keys = {"aws_access_key_id": "A" * 16, "aws_secret_access_key": "secret", "aws_session_token": "token"}
     assert session.asked == [STS, ("sts", {**STS[1], **keys})]
 

@@ -47,8 +47,7 @@ def read_credentials(session: MakesClients, settings: Settings, config: Config |
         record = _STORES[settings.auth_store](session, settings, config)
     except (ClientError, BotoCoreError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        where = "" if settings.auth_store == "settings" else f" (region {settings.auth_region})"
-        raise ConfigurationError(f"cannot read {place}{where}: {code}") from error
+        raise ConfigurationError(f"cannot read {place} (region {settings.auth_region}): {code}") from error
     method = SignInMethod(settings.azure_sign_in)
     return credentials_of(record, place, method, expires=settings.secret_expires_at)
 

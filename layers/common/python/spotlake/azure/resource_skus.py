@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from math import isfinite
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -211,8 +210,7 @@ def _zones(value: object) -> list[str]:
 
 
 def _number(text: str | None) -> float | None:
-    found = float(text) if text is not None and _NUMBER.fullmatch(text) else None
-    return found if found is None or isfinite(found) else None
+    return float(text) if text is not None and _NUMBER.fullmatch(text) else None
 
 
 def _day(text: str) -> date | None:
