@@ -16,7 +16,7 @@ from spotlake.stores.objects import ReadOnlyObjects
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.client import SFNClient
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0  # a look costs the command and the emulated AWS some 60 ms of a busy machine
 COLLECTING_STATES = frozenset({"CollectRegions", "FullRun", "PlanInstead"})
 _PLANNING_STATES = frozenset({"Plan", "PlanInstead"})
 
@@ -73,8 +73,8 @@ def follow(
             return _ended(described, entered)
         if entered:
             progress.state = entered[-1][0]
-        # Also after collecting, so that the last shard is counted.
-        if progress.state in COLLECTING_STATES or progress.expected:
+        # Also after collecting, until the last shard is counted.
+        if progress.state in COLLECTING_STATES or progress.stored < (progress.expected or 0):
             _count_shards(progress, objects, slot_at)
         show(progress)
         time.sleep(POLL_SECONDS)

@@ -11,7 +11,9 @@ from ministack.services._dynamodb_keywords import parse_statement
 
 from spotlake_local.aws.patches.dynamodb import (
     checking_once,
+    checking_plainly,
     copied,
+    measuring_plainly,
     parsing_again_at_once,
     parsing_once,
 )
@@ -82,6 +84,29 @@ def test_a_number_is_checked_as_the_first_time(given_numbers: list[object]) -> N
     check = checking_once(dynamodb._partiql_number_param_error)
     for number in given_numbers * 2:
         assert check(number) == dynamodb._partiql_number_param_error(number)
+
+
+odd = st.recursive(
+    st.one_of(st.none(), st.text(max_size=3), st.integers(), scalars, st.just({"N": "1e999999999999"}), st.just({})),
+    lambda inner: st.one_of(
+        st.dictionaries(st.text(max_size=3), inner, max_size=3).map(lambda one: {"M": one}),
+        st.lists(inner, max_size=3).map(lambda one: {"L": one}),
+    ),
+    max_leaves=8,
+)
+NUMBER, DEEPEST = dynamodb._partiql_number_param_error, dynamodb._DDB_MAX_NESTING_DEPTH
+
+
+@given(odd, st.sampled_from([1, DEEPEST - 1, DEEPEST, DEEPEST + 1]))
+def test_a_parameter_is_refused_in_the_emulators_words(value: Any, level: int) -> None:
+    check = checking_plainly(dynamodb._partiql_parameter_error, NUMBER, DEEPEST)
+    assert check(value, level) == dynamodb._partiql_parameter_error(value, level)
+
+
+@given(st.one_of(values, values.map(lambda one: {"L": [one]}), st.dictionaries(st.text(), values, min_size=2)))
+def test_an_item_is_as_large_as_the_emulator_says(value: Any) -> None:
+    measure = measuring_plainly(dynamodb._attribute_value_size, dynamodb._number_size_bytes)
+    assert measure(value) == dynamodb._attribute_value_size(value)
 
 
 def test_parameters_that_are_none_are_refused_in_the_emulators_words() -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import copy
 import functools
+import operator
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from spotlake_local.aws.patches import need
 _KEPT_TEXTS = 256
 _KEPT_NUMBERS = 65_536
 type _Value = dict[str, Any]
+type _Filled = Callable[[Sequence[_Value]], Any]  # parameters -> a parsed statement, or a part of it
 
 
 def install() -> None:
@@ -29,6 +31,13 @@ def install() -> None:
     dynamodb._parse_partiql = parsing_again_at_once(need(dynamodb, "_parse_partiql", "PartiQL parsed once"))
     check_number = need(dynamodb, "_partiql_number_param_error", "numbers checked once")
     dynamodb._partiql_number_param_error = checking_once(check_number)
+    check_parameter = need(dynamodb, "_partiql_parameter_error", "parameters checked quickly")
+    dynamodb._partiql_parameter_error = checking_plainly(
+        check_parameter, dynamodb._partiql_number_param_error, need(dynamodb, "_DDB_MAX_NESTING_DEPTH", "parameters")
+    )
+    dynamodb._number_size_bytes = kept_for_texts(need(dynamodb, "_number_size_bytes", "items measured quickly"))
+    size = need(dynamodb, "_attribute_value_size", "items measured quickly")
+    dynamodb._attribute_value_size = measuring_plainly(size, dynamodb._number_size_bytes)
     dynamodb.copy = SimpleNamespace(deepcopy=copied, copy=copy.copy)
 
 
@@ -39,10 +48,8 @@ def parsing_once(parse: Callable[..., Any]) -> Callable[..., Any]:
     def parse_once(text: str, parameters: Sequence[_Value] | None) -> Any:
         if not parameters or not all(isinstance(one, dict) and len(one) == 1 for one in parameters):
             return parse(text, parameters)  # the emulator then refuses it in its own words
-        template, slots = templates(text, tuple(next(iter(one)) for one in parameters))
-        if len(slots) != len(parameters):
-            return parse(text, parameters)
-        return _filled(template, dict(zip(slots, parameters, strict=True)))
+        made = templates(text, tuple([next(iter(one)) for one in parameters]))
+        return parse(text, parameters) if made is None else made(parameters)
 
     return parse_once
 
@@ -64,8 +71,60 @@ def parsing_again_at_once(parse: Callable[..., Any]) -> Callable[..., Any]:
 
 def checking_once(check: Callable[[object], str | None]) -> Callable[[object], str | None]:
     """The same result as ``check(text)``, but quicker for a repeated text."""
-    kept = functools.lru_cache(_KEPT_NUMBERS)(check)
-    return lambda text: kept(text) if type(text) is str else check(text)
+    return kept_for_texts(check)
+
+
+def kept_for_texts[Found](work: Callable[[Any], Found]) -> Callable[[Any], Found]:
+    """The same result as ``work(text)``, but quicker for a repeated text."""
+    kept = functools.lru_cache(_KEPT_NUMBERS)(work)
+    return lambda text: kept(text) if type(text) is str else work(text)
+
+
+def checking_plainly(
+    check: Callable[..., str | None], check_number: Callable[[object], str | None], deepest: int
+) -> Callable[..., str | None]:
+    """The same result as ``check(value, level)``, but quicker for texts, numbers, and maps of them."""
+
+    def check_plainly(value: Any, level: int = 1) -> str | None:
+        if level <= deepest and type(value) is dict and len(value) == 1:
+            for kind, inner in value.items():
+                if kind == "S":
+                    return None
+                if kind == "N":
+                    return check_number(inner)
+                if kind == "M" and type(inner) is dict:
+                    for child in inner.values():
+                        error = check_plainly(child, level + 1)
+                        if error:
+                            return error
+                    return None
+        return check(value, level)
+
+    return check_plainly
+
+
+def measuring_plainly(size: Callable[[Any], int], number_size: Callable[[Any], int]) -> Callable[[Any], int]:
+    """The same result as ``size(value)``, but quicker for texts, numbers, and maps of them."""
+
+    def measure(value: Any) -> int:
+        if type(value) is dict and len(value) == 1:
+            for kind, inner in value.items():
+                if kind == "S" and type(inner) is str:
+                    return _bytes_of(inner)
+                if kind == "N":
+                    return number_size(inner)
+                if kind == "M" and type(inner) is dict:
+                    total = 3
+                    for name, child in inner.items():
+                        total += 1 + _bytes_of(name) + measure(child)
+                    return total
+        return size(value)
+
+    return measure
+
+
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def copied(value: Any) -> Any:
@@ -78,37 +137,42 @@ def copied(value: Any) -> Any:
     return value if kind in {str, int, float, bool, bytes, type(None)} else copy.deepcopy(value)
 
 
-def _template(parse: Callable[..., Any], text: str, types: tuple[str, ...]) -> tuple[Any, tuple[int, ...]]:
-    """A parsed statement with a slot for each parameter, and the slots' identities.
+def _template(parse: Callable[..., Any], text: str, types: tuple[str, ...]) -> _Filled | None:
+    """Makes a parsed statement from its parameters; None where the parser needs the real values, or refuses the text.
 
-    The parser checks types of parameters, so each combination has its own template. Without slots the parser needs the
-    real values, or refuses the text.
+    The parser checks types of parameters, so each combination of types has its own template.
     """
     slots = [{kind: "0"} for kind in types]
     try:
         template = parse(text, slots)
     except ValueError:
-        return None, ()
-    kept = {id(slot) for slot in slots}
-    return (template, tuple(map(id, slots))) if _found(template, kept) == kept else (None, ())
+        return None
+    places = {id(slot): place for place, slot in enumerate(slots)}
+    return _filling(template, places) if _found(template, places.keys()) == places.keys() else None
 
 
-def _found(node: Any, slots: set[int]) -> set[int]:
+def _found(node: Any, slots: Collection[int]) -> set[int]:
     if id(node) in slots:
         return {id(node)}
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
     return set().union(*(_found(child, slots) for child in children))
 
 
-def _filled(node: Any, values: dict[int, _Value]) -> Any:
-    kind = type(node)
-    if kind is str:
-        return node
-    if kind is tuple:
-        return tuple([_filled(child, values) for child in node])
-    if kind is dict:
-        known = values.get(id(node))
-        return {name: _filled(child, values) for name, child in node.items()} if known is None else known
-    if kind is list:
-        return [_filled(child, values) for child in node]
-    return node
+def _filling(node: Any, places: Mapping[int, int]) -> _Filled | None:
+    """Makes a copy of a node from the parameters; None: the node itself serves, since nobody can change it."""
+    if id(node) in places:
+        return operator.itemgetter(places[id(node)])
+    if not isinstance(node, dict | list | tuple):
+        return None
+    children = list(node.items() if isinstance(node, dict) else enumerate(node))
+    filled = [(name, fill) for name, child in children if (fill := _filling(child, places)) is not None]
+    if type(node) is tuple and not filled:
+        return None
+
+    def made(values: Sequence[_Value]) -> Any:
+        copy_of_node = dict(node) if isinstance(node, dict) else list(node)
+        for name, fill in filled:
+            copy_of_node[name] = fill(values)
+        return copy_of_node
+
+    return made if type(node) is not tuple else lambda values: tuple(made(values))

@@ -52,9 +52,9 @@ class GrowingColumns:
         self._parts: dict[str, list[Column]] = {name: [] for name in kinds}
 
     def add(self, **columns: Sequence[Any] | Column) -> None:
-        """Append rows; None in a column of floats is nan."""
+        """Append rows, which nobody may change after that; None in a column of floats is nan."""
         for name, kind in self._kinds.items():
-            self._parts[name].append(np.array(columns[name], kind))
+            self._parts[name].append(np.asarray(columns[name], kind))
 
     def __getitem__(self, name: str) -> Column:
         """A whole column, which nobody may change in place."""

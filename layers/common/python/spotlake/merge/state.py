@@ -28,6 +28,7 @@ SCHEMA = 3
 _BEFORE_EVIDENCE = 2  # the schema without the columns of ``_EVIDENCE``
 COUNTS = len(DESIRED_COUNTS)
 _SLOT_SECONDS = SLOT_MINUTES * 60
+_READ_BYTES = 1024**2  # unpacking a whole column at once takes half as long again
 type _Specs = dict[str, tuple[str, tuple[int, ...], float]]
 
 # name -> (type, shape of one row, value of "unknown")
@@ -190,8 +191,10 @@ def _read_columns(file: BinaryIO, specs: _Specs, rows: int, lacking: Collection[
         kind, shape, _ = spec
         columns[name] = np.empty((rows, *shape), kind)
         place = columns[name].reshape(-1).view(np.uint8)
-        if cast("io.BufferedIOBase", file).readinto(place.data) < len(place):
-            raise ValueError("cut off")
+        for begin in range(0, len(place), _READ_BYTES):
+            part = place[begin : begin + _READ_BYTES]
+            if cast("io.BufferedIOBase", file).readinto(part.data) < len(part):
+                raise ValueError("cut off")
     return columns
 
 
