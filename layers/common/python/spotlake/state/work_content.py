@@ -117,7 +117,7 @@ def parsed_work(content: WorkJson, key: str) -> Work:
             confirmed_at=content["confirmed_at"],
             knowledge=ScoreKnowledge(**known) if (known := content.get("knowledge")) else None,
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise DamagedStateError(f"{key}: damaged ({type(error).__name__}: {error})") from error
 
 
