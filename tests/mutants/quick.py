@@ -41,4 +41,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    return bool(STARTING & set(getattr(item, "fixturenames", ()))) or any(name in item.nodeid for name in SLOW)
+    starts = item.get_closest_marker("emulator") or STARTING & set(getattr(item, "fixturenames", ()))
+    return bool(starts) or any(name in item.nodeid for name in SLOW)
