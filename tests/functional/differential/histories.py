@@ -67,7 +67,8 @@ class _Drawn:
         self.counts = random.sample(COUNTS, random.randint(1, 3)) if random.random() < 0.8 else [1]
         self.faults = random.choice((0.0, 0.05, 0.3))  # how often a shard is damaged, or its listing failed
         self.gone = random.choice((0.0, 0.1, 0.6))  # how often a size is not listed
-        self.moves = random.random() < 0.1  # zones are other buildings from some slot on
+        self.moves = random.random() < 0.3  # zones are other buildings from some slot on
+        self.unmapped = random.random() < 0.2  # in some slots no zone's building is known
         self.spells = random.random() < 0.15  # sizes come in several spellings
 
     def attempt(self, slot: int, number: int) -> Attempt:
@@ -123,7 +124,8 @@ class _Drawn:
                     zones = random.sample(("1", "2", "3", "Single", None, "7"), random.choice((1, 1, 2, 3)))
                     for zone in zones:
                         moved = "b" if self.moves and slot > FIRST_SLOT + 6 else "a"
-                        building = f"{region}-{moved}{zone}" if zone in ("1", "2", "3") else None
+                        is_mapped = zone in ("1", "2", "3") and not (self.unmapped and slot % 3 == 0)
+                        building = f"{region}-{moved}{zone}" if is_mapped else None
                         yield {
                             "region": region, "instance_type": size, "desired_count": count, "zone": zone,
                             "physical_zone": building, "score": random.choice((3, 3, 2, 1, None)),

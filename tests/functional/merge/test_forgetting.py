@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from spotlake.merge.state import MergedState
+from spotlake.merge.table_changes import REGION_NAMES, Changes, Writing
+from spotlake.merge.view import View
 from spotlake.models import Run
 from spotlake.state.merged_states import MergedStates
 from tests.functional.merge.conftest import REGION, SIZE, World, items, latest
@@ -99,3 +101,14 @@ def test_a_closed_region_is_forgotten_in_time_though_it_is_looked_at_once_a_week
     for number, sizes in ((0, BOTH), (1, [SIZE]), (2, [SIZE]), (9, [SIZE])):
         day(world, number, sizes)
     assert sizes_of(world) == {SIZE}
+
+
+def test_an_item_follows_a_region_whose_name_is_forgotten(world: World) -> None:
+    """The item kept the name, though state and snapshot went by the code: only new names counted as a change."""
+    world.merge(world.collected(0, scores={"1": 3}))
+    named, plain = state_of(world), state_of(world)
+    plain.regions.clear()
+    writing = Writing(run_id="20260101T0000Z", version=1, ttl_days=90)
+    changes = Changes(View.of(named, 14), View.of(plain, 14), writing)
+    assert [(change.item["RegionName"], change.only) for change in changes] == [(REGION, REGION_NAMES)]
+    assert len(Changes(View.of(named, 14), View.of(state_of(world), 14), writing)) == 0

@@ -188,8 +188,8 @@ def _differences(before: View, after: View, known: Column) -> _Groups:
     for name in ("score", "score_began"):
         scores[scored] |= (new.workloads[name][new_rows] != old.workloads[name][old_rows]).any(axis=1)
     scores[scored] |= new.workloads["physical"][new_rows] != texts[old.workloads["physical"]][old_rows]
-    renamed = {code for code, name in new.regions.items() if old.regions.get(code) != name}
-    is_renamed = np.array([text in renamed for text in new.texts], bool)
+    # A name may also be gone: a region that was forgotten, and has a pair again, goes by its code.
+    is_renamed = np.array([old.regions.get(text) != new.regions.get(text) for text in new.texts], bool)
     return {
         PRICE_NAMES: prices[after.pair],
         EVICTION_NAMES: rates[after.pair],
