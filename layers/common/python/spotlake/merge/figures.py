@@ -95,7 +95,7 @@ class Before:
     """The workloads that a snapshot is compared with.
 
     Attributes:
-        values: Prices, rates and scores of the run before.
+        values: Their prices, rates, T2 and T3, for the comparison.
         places: For each workload of the snapshot: its place in ``values``; -1 for a workload that was not live.
         workloads: How many were live.
     """
