@@ -18,24 +18,24 @@ TENANT, CLIENT, SUB_A, SUB_B = (f"{digit}0000000-abcd-4000-8000-000000000000" fo
 RECORD = {
     "tenant_id": TENANT,
     "client_id": CLIENT,
-    "client_secret": " s3cret-4711 ",
+    "client_secret": " value-4711 ",
     "subscriptions": f"{SUB_A},{SUB_B}",
 }
 
 
 def test_a_record_in_full() -> None:
     assert credentials_of(
-        {**RECORD, "client_certificate": "unused-4711"}, "here", expires="2027-11-23"
+        {**RECORD, "client_certificate": "other-4712"}, "here", expires="2027-11-23"
     ) == AzureCredentials(
         tenant_id=TENANT,
         client_id=CLIENT,
-        client_secret="s3cret-4711",
+        client_secret="value-4711",
         subscriptions=(SUB_A, SUB_B),
         client_certificate="",
         method=SignInMethod.SECRET,
         expires_at=datetime(2027, 11, 23, tzinfo=UTC),
     )
-    assert scrubbed("s3cret-4711 and unused-4711") == "(hidden) and (hidden)"
+    assert scrubbed("value-4711 and other-4712") == "(hidden) and (hidden)"
     assert AzureCredentials("t", "c", "s", ()).client_certificate == ""
 
 
