@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+UNTRIED = "suspicious"  # mutmut's word for an exit code that it does not know
 NOTICED = ("killed", "timeout", "segfault")  # of mutmut's words
 FLOOR_PERCENT = 85
 PURE_FLOOR_PERCENT = 95
@@ -79,8 +80,11 @@ def table(verdicts: Sequence[Verdict]) -> str:
 
 
 def below_their_floors(verdicts: Sequence[Verdict]) -> list[str]:
-    """A sentence for each module in which too few were noticed."""
-    return [
+    """A sentence for each module in which too few were noticed, or a mutant could not be tried."""
+    untried = [
+        f"{one.mutant} could not be tried: its tests were not found" for one in verdicts if one.status == UNTRIED
+    ]
+    return untried + [
         f"{module}: {_percent(counts):.0f} % noticed, {floor_percent(module)} % asked"
         for module, counts in sorted(_counted(verdicts).items())
         if _percent(counts) < floor_percent(module)

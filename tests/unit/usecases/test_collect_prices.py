@@ -103,7 +103,10 @@ def test_a_row_that_cannot_be_read_is_told_of_and_costs_its_size_only() -> None:
     assert (report.rows, report.counts["invalid_rows"], report.counts["rejected_unreadable"]) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("odd", [False, True, ["a"], {"a": 1}, 7, None, "a\x1b[2J"], ids=str)
+ODD = {"no": False, "yes": True, "list": ["a"], "mapping": {"a": 1}, "number": 7, "null": None, "escape": "a\x1b[2J"}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 def test_an_odd_row_that_is_told_of_costs_no_other_row(odd: object) -> None:
     collector = Collector(answered(page(spot(), of_size("Standard_D4s_v3", productName=odd))))
     report = collector.collect()
