@@ -5,6 +5,8 @@ Each mutant is tried in a fork of its own. So no quick test starts a process, or
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 # Fixtures that start the emulated AWS, the simulated Azure, or a browser.
@@ -31,6 +33,15 @@ SLOW = (
     "rebuild/test_rebuild.py::",
     "stores/test_counting.py::test_each_attempt",
 )
+
+
+def pytest_sessionstart() -> None:
+    """Forget what the library has cached: a fork inherits answers that no mutant has given."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("spotlake."):
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -28,6 +28,8 @@ def prepare(root: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
         changed.append(place)
+    if Path("pyproject.toml") in changed:
+        shutil.rmtree(workspace / "mutants", ignore_errors=True)  # another configuration makes other mutants
     _forget_others(workspace, wanted)
     _forget_reach(workspace / "mutants/mutmut-stats.json", changed)
     return workspace
