@@ -40,3 +40,11 @@ def test_it_is_near_the_best_division_of_all(calls: dict[str, int]) -> None:
 @given(calls=CALLS, most=st.integers(1, 40))
 def test_the_order_of_the_regions_does_not_matter(calls: dict[str, int], most: int) -> None:
     assert group_regions(calls, most) == group_regions(dict(reversed(calls.items())), most)
+
+
+def test_a_region_without_a_call_is_work_too() -> None:
+    # a: 3 calls and a listing; the others a listing each, so three of them and one of two calls weigh as much
+    assert group_regions({"a": 3, "b": 2, "c": 0, "d": 0, "e": 0}, 2) == [["a", "d"], ["b", "c", "e"]]
+    assert group_regions({}, 3) == [[]]
+    assert group_regions({"a": 1, "b": 1}, 5) == [["a"], ["b"]]
+    assert group_regions({"a": 1, "b": 1}, 0) == [["a", "b"]]
