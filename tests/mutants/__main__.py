@@ -31,6 +31,8 @@ def main() -> int:
     say(f"seed {seed}")
     workspace = prepare(Path(__file__).parents[2])
     os.chdir(workspace)
+    os.environ["TZ"] = "Asia/Kathmandu"  # a change from UTC to the machine's own time must show
+    time.tzset()
     trials = Trials.generate(workspace)
     names = trials.sample(modules=given.module, most=given.sample, seed=seed)
     survivors = workspace / "survivors.txt"
