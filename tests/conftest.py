@@ -1,10 +1,15 @@
-"""What every test shares: no real credentials, no proxy settings, one region."""
+"""What every test shares: no real credentials, no proxy settings, one region, no limit of time."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import settings
+
+# Hypothesis would fail a test that took long once. A busy machine is no fault.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 _CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AZURE_AUTHORITY_HOST", "SLACK_WEBHOOK_URL")
 

@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import orjson
 import pytest
 
+from spotlake import shards
 from spotlake.errors import ShardRefusedError
 from spotlake.models import Dataset
 from spotlake.reports import CollectorReport
@@ -124,12 +125,15 @@ def test_a_line_that_is_no_row_is_refused(row: bytes) -> None:
         parse_rows(shard, KEY, EvictionRow)
 
 
-def test_a_body_that_is_no_gzip_or_is_cut_off_is_refused() -> None:
+def test_a_body_that_is_no_gzip_or_cut_off_or_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     where: Any = {"dataset": Dataset.EVICTION, "run_id": "20251215T1000Z", "region": "eastus", "attempt": 7}
     with says(ShardRefusedError, f"{KEY}: refused (not_gzip)"):
         open_shard(b"\x1f\x8c", key=KEY, **where)
     with says(ShardRefusedError, f"{KEY}: refused (truncated): ValueError"):
         open_shard(encode_shard(HEADER, [ROW])[:-1], key=KEY, **where)
+    monkeypatch.setattr(shards, "MOST_BYTES", 99)
+    with says(ShardRefusedError, f"{KEY}: refused (too_large): more than 99 bytes"):
+        open_shard(encode_shard(HEADER, [ROW]), key=KEY, **where)
 
 
 @pytest.mark.parametrize("name", ["spot_if", "spot_price", "sps"])

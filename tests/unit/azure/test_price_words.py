@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 
+from spotlake.azure import price_names
 from spotlake.azure.price_names import (
     Meter,
     Product,
@@ -93,6 +95,7 @@ def test_a_product_is_a_machines_only_if_every_word_is_known(name: str, read: Pr
         ("D2s v3 Spot D4s", "D2s v3 Spot D4s", "Standard_D2s_v3", Meter.UNKNOWN),
         ("D2s v3 Spot Standard", "D2s v3 Spot", "Standard_D2s_v3", Meter.UNKNOWN),
         ("Basic A1", "Standard A1 Spot", "Basic_A1", Meter.SPOT),
+        ("Basic A1", "Basic A1 Spot", "Standard_A1", Meter.SPOT),
         ("D2 flex", "D2 flex Spot", "Standard_D2_flex", Meter.SPOT),
         ("D2s v3 Spot", "D2s v3 Spot", " Standard_D2s_v3 ", Meter.SPOT),
         ("Slow2", "Slow2 Low Priority", "Standard_Slow2", Meter.LOW_PRIORITY),
@@ -105,6 +108,14 @@ def test_a_meter_is_of_the_kind_that_its_words_after_the_size_say(sku: str, mete
     assert read_meter(meter, sku, size) is kind
     assert read_meter(sku, meter, size + " " * 101) is kind
     assert read_meter(sku + " ", meter + "  ", size) is kind  # not among the usual names
+
+
+def test_usual_names_are_known_without_a_look_at_their_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A region has 15,000 rows, and nearly all have a usual name."""
+    monkeypatch.setattr(price_names, "_kind_of", None)
+    for suffix, kind in (("", Meter.PLAIN), (" Spot", Meter.SPOT), (" Low Priority", Meter.LOW_PRIORITY)):
+        for sku, meter in itertools.product(("E8-4as v5", "Standard_E8-4as_v5"), repeat=2):
+            assert read_meter(sku + suffix, meter + suffix, " Standard_E8-4as_v5 ") is kind
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from io import BytesIO
 from typing import Any
 
@@ -127,6 +128,32 @@ def test_an_object_is_written_on_its_condition(given: dict[str, Any], sent: dict
         assert S3Objects(s3.client, "archive").put("a/b.gz", b"1", **given) == '"2a"'
 
 
+class Content:
+    """Equal to every body from which this is read."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def __eq__(self, other: Any) -> bool:
+        return bool(other.read() == self.content)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({}, {"ContentType": "application/octet-stream"}),
+        ({"content_type": "application/json"}, {"ContentType": "application/json"}),
+        ({"if_absent": True}, {"ContentType": "application/octet-stream", "IfNoneMatch": "*"}),
+        ({"if_etag": '"1f"'}, {"ContentType": "application/octet-stream", "IfMatch": '"1f"'}),
+    ],
+)
+def test_a_packed_object_is_unpacked_while_it_is_written(given: dict[str, Any], sent: dict[str, str]) -> None:
+    with Stubbed("s3").answers("put_object", {**ASKED, "Body": Content(b"content"), **sent}, {"ETag": '"2a"'}) as s3:
+        assert S3Objects(s3.client, "archive").put_unpacked("a/b.gz", gzip.compress(b"content"), **given) == '"2a"'
+
+
 @pytest.mark.parametrize(
     ("code", "given", "is_conflict"),
     [
@@ -177,6 +204,11 @@ def test_the_twin_keeps_the_conditions() -> None:
     assert (store.get("key"), store.etag("key")) == (StoredObject(b"2", second), second)
     assert store.put("key", b"2") == second  # a tag depends on the content, as S3's
     assert len({first, second, store.put("key", b"")}) == 3
+    third = store.put_unpacked("key", gzip.compress(b"4"), if_etag=store.etag("key"))
+    assert store.get("key") == StoredObject(b"4", third)
+    for condition in ({"if_absent": True}, {"if_etag": second}):
+        with says(ConflictError, said):
+            store.put_unpacked("key", gzip.compress(b"5"), **condition)
     store.delete("key")
     store.delete("key")
     assert store.get("key") is None
