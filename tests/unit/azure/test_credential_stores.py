@@ -94,7 +94,7 @@ def test_a_store_by_name_holds_json_and_is_asked_once_a_minute(settings: Setting
     assert session.asked == [(store, {"region_name": "eu-west-1", "config": CONFIG})]
 
 
-@pytest.mark.parametrize("text", ["s3cret", "[1]", "null", '{"tenant_id": 7}', "[" * 100_000])
+@pytest.mark.parametrize("text", ["s3cret", "[1]", "null", '{"tenant_id": 7, "client_id": "s3cret"}', "[" * 100_000])
 @pytest.mark.parametrize(
     ("settings", "place"),
     [(SECRETS, "secret 'azure' of Secrets Manager"), (SSM, "parameter '/azure' of SSM")],

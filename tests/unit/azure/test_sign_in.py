@@ -200,6 +200,9 @@ def test_an_authority_without_a_configuration_is_asked_what_is_wrong(
     fake.failure, asked[:] = ClientAuthenticationError(f"AADSTS900023 {DISCOVERY_FAILED}"), []
     with pytest.raises(SignInError, match="AADSTS900023"):
         fake.source(**options).headers()
+    fake.failure = ClientAuthenticationError("HTTP Error: 503")  # and this says nothing of the authority
+    with pytest.raises(SignInUnavailableError):
+        fake.source(**options).headers()
     assert asked == []
     Page.content, fake.failure = b"", ClientAuthenticationError(DISCOVERY_FAILED)
     with says(SignInUnavailableError, "sign-in: the endpoint did not answer as it should"):
