@@ -133,7 +133,7 @@ mutants: setup .tools/mutants/.ready ## Change the library in small ways: do the
 
 tests: setup chromium ## Every test, without lint and types
 	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake
-	@.venv/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	@.venv/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 # The merge is measured in an environment of its own, so that nothing else takes memory.
 .tools/bench/.ready: pyproject.toml uv.lock .python-version | $(UV)

@@ -31,7 +31,6 @@ SLOW = (
     "planning/test_cover.py::test_the_real_catalogue",
     "planning/test_cover.py::test_thirteen_regions",
     "rebuild/test_rebuild.py::",
-    "stores/test_counting.py::test_each_attempt",
 )
 
 

@@ -28,7 +28,10 @@ class Answer:
 
 
 @pytest.mark.parametrize(("status", "attempts"), [(200, 1), (500, 3)])
-def test_each_attempt_of_every_client_of_the_session_counts(status: int, attempts: int) -> None:
+def test_each_attempt_of_every_client_of_the_session_counts(
+    monkeypatch: pytest.MonkeyPatch, status: int, attempts: int
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     session = AwsSession()
     count_requests(session.events)
     answer: Any = Answer(status)
