@@ -135,6 +135,8 @@ def test_the_webhook_s_secret_path_is_in_no_problem() -> None:
     [
         ('{"errorMessage": "a\\nb"}', "a b"),
         ('{"StatusReason": "Host EC2 terminated"}', "Host EC2 terminated"),
+        ('{"statusReason": "Essential container in task exited"}', "Essential container in task exited"),
+        ('{"errorMessage": "", "other": 1}', '{"errorMessage": "", "other": 1}'),
         ("plain", "plain"),
         (None, "no cause given"),
         ("[1]", "[1]"),
