@@ -50,10 +50,9 @@ class Equivalent:
 
     def is_made_by(self, verdict: Verdict) -> bool:
         """Whether this mutant is that change."""
-        lines = {
-            line[0]: line[1:].strip() for line in verdict.change.splitlines() if line[:3] not in ("---", "+++") if line
-        }
-        return verdict.module == self.module and lines.get("-") == self.was and lines.get("+") == self.becomes
+        lines = [line for line in verdict.change.splitlines() if line[:3] not in ("---", "+++")]
+        was, becomes = ([line[1:].strip() for line in lines if line[:1] == sign] for sign in "-+")
+        return verdict.module == self.module and was == [self.was] and becomes == [self.becomes]
 
 
 def equivalents() -> list[Equivalent]:

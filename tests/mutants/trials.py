@@ -18,7 +18,7 @@ from mutmut.state import state
 from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import copy_also_copy_files, copy_src_dir, setup_source_paths, walk_mutatable_files
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
-from mutmut.workers.isolation import MutantResult
+from mutmut.workers.isolation import MutantResult, run_in_fork
 
 from tests.mutants.scores import NOTICED, Verdict
 
@@ -65,6 +65,15 @@ class Trials:
             order = random.Random(f"{seed} {module}").sample(names, len(names))  # noqa: S311 - not for secrecy
             chosen += order[: most or None]
         return sorted(chosen, key=lambda name: _tests(name)[1])
+
+    def pass_unchanged(self, names: Sequence[str]) -> bool:
+        """Whether the tests that will try these mutants pass, in a fork too, on the library as it is.
+
+        What was learnt of the tests is kept between calls. A test that fails by now would notice every mutant.
+        """
+        tests = {test for name in names for test in _tests(name)[0]}
+        runner = mutmut.get_mutant_runner(_CHILDREN)
+        return not tests or run_in_fork(runner.run_clean_tests, sorted(tests)) == 0
 
     def verdicts(self, names: Sequence[str]) -> Iterator[Verdict]:
         """Try each mutant in a fork, and tell what became of it as soon as that is known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from tests.mutants.scores import Equivalent, Verdict, below_their_floors, equivalents, table
@@ -37,3 +38,5 @@ def test_a_listed_change_is_known_by_its_module_and_its_line() -> None:
     assert Equivalent("names", "return 1", "return 2", "why").is_made_by(verdict)
     assert not Equivalent("names", "return 1", "return 3", "why").is_made_by(verdict)
     assert not Equivalent("keys", "return 1", "return 2", "why").is_made_by(verdict)
+    more = change.replace("-    return 1", "-    open()\n-    return 1")  # another line goes too
+    assert not Equivalent("names", "return 1", "return 2", "why").is_made_by(replace(verdict, change=more))

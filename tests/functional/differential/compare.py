@@ -31,7 +31,7 @@ def differences(history: History) -> Iterator[str]:
 def counted(rows: SlotRows) -> dict[str, int]:
     """Known values of a slot."""
     return {
-        "sps": sum(score > 0 for score, _ in rows.scores.values()),
+        "sps": sum(score > 0 for score in rows.scores.values()),
         "price": sum("spot" in prices for prices in rows.prices.values()),
         "eviction": len(rows.rates),
         "unknown_zone_rows": rows.unknown_zones,

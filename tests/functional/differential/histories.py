@@ -69,11 +69,13 @@ class _Drawn:
         self.gone = random.choice((0.0, 0.1, 0.6))  # how often a size is not listed
         self.moves = random.random() < 0.3  # zones are other buildings from some slot on
         self.unmapped = random.random() < 0.2  # in some slots no zone's building is known
+        self.forgets = False
         self.spells = random.random() < 0.15  # sizes come in several spellings
 
     def attempt(self, slot: int, number: int) -> Attempt:
         random = self.random
         is_part = random.random() < 0.2
+        self.forgets = number % 5 == 0  # an attempt that could not read which building a zone is
         regions = random.sample(self.regions, random.randint(1, len(self.regions)))
         shards = {}
         for region in regions:
@@ -124,7 +126,7 @@ class _Drawn:
                     zones = random.sample(("1", "2", "3", "Single", None, "7"), random.choice((1, 1, 2, 3)))
                     for zone in zones:
                         moved = "b" if self.moves and slot > FIRST_SLOT + 6 else "a"
-                        is_mapped = zone in ("1", "2", "3") and not (self.unmapped and slot % 3 == 0)
+                        is_mapped = zone in ("1", "2", "3") and not (self.forgets or (self.unmapped and slot % 3 == 0))
                         building = f"{region}-{moved}{zone}" if is_mapped else None
                         yield {
                             "region": region, "instance_type": size, "desired_count": count, "zone": zone,

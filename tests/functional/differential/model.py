@@ -112,7 +112,8 @@ class SlotRows:
         self.attempts = sorted(attempts, key=lambda one: one.number)
         self.prices: dict[Pair, dict[str, float]] = {}
         self.rates: dict[Pair, tuple[float, str]] = {}
-        self.scores: dict[tuple[Pair, str, int], tuple[int, str]] = {}  # 0: an answer without a score
+        self.scores: dict[tuple[Pair, str, int], int] = {}  # 0: an answer without a score
+        self.buildings: dict[tuple[Pair, str], str] = {}  # the last known one of each zone
         self.names: dict[str, str] = {}
         self.looked: set[tuple[str, str]] = set()  # (part, region)
         self.unknown_zones = 0
@@ -150,9 +151,11 @@ class SlotRows:
 
     def _score(self, pair: Pair, row: Row) -> None:
         what = pair, row["zone"], row["desired_count"]
-        score, before = row["score"] or 0, self.scores.get(what, (0, ""))[0]
+        score, before = row["score"] or 0, self.scores.get(what, 0)
         if what not in self.scores or (score and (score < before or not before)):
-            self.scores[what] = score, row["physical_zone"] or ""
+            self.scores[what] = score
+        if row["physical_zone"]:
+            self.buildings[what[:2]] = row["physical_zone"]
 
     @property
     def count(self) -> int:
@@ -180,7 +183,7 @@ class Archive:
                 for part, price in prices.items():
                     if part == "spot" or price > 0:  # an unknown on-demand price is written as 0
                         self._confirm(known.parts[part], price)
-        listed |= {pair for (pair, _, _), (score, _) in rows.scores.items() if score}
+        listed |= {pair for (pair, _, _), score in rows.scores.items() if score}
         answered = self._fold_scores(rows)
         for pair, rate in rows.rates.items():
             if pair in self.pairs:
@@ -196,21 +199,22 @@ class Archive:
 
     def _fold_scores(self, rows: SlotRows) -> set[Workload]:
         """Returns the workloads in answers. An answer without a score makes no pair, and no regional workload."""
-        for (pair, _, _), (score, _) in rows.scores.items():
+        for (pair, _, _), score in rows.scores.items():
             if score:
                 self.pairs.setdefault(pair, Known())
         before = {(*pair, zone) for pair, known in self.pairs.items() for zone in known.zones}
         told = {
-            what: answer
-            for what, answer in rows.scores.items()
-            if answer[0] or (what[0] in self.pairs and (what[1] != "Single" or (*what[0], "Single") in before))
+            what: score
+            for what, score in rows.scores.items()
+            if score or (what[0] in self.pairs and (what[1] != "Single" or (*what[0], "Single") in before))
         }
-        for (pair, name, _), (_, building) in told.items():
+        for pair, name, _ in told:
+            building = rows.buildings.get((pair, name), "")
             zone = self.pairs[pair].zones.setdefault(name, Zone())
             if building and zone.building and building != zone.building:
                 zone.seen, zone.score = {}, {}  # another building is another history
             zone.building = building or zone.building
-        for (pair, name, count), (score, _) in told.items():
+        for (pair, name, count), score in told.items():
             zone = self.pairs[pair].zones[name]
             if score:
                 zone.seen.setdefault(count, {})[score] = self.slot

@@ -123,8 +123,10 @@ def test_the_item_is_what_the_table_expects(dynamodb: DynamoDBClient) -> None:
     now = int(NOW_AT.timestamp())
     assert dynamodb.get_item(TableName="control", Key=ITEM_KEY)["Item"] == {
         **ITEM_KEY,
-        "Used": {"M": {str(now): {"M": {subscription_digest("sub-a"): {"N": "7"}}}}},
+        "BySecond": {"M": {str(now): {"M": {subscription_digest("sub-a"): {"N": "7"}}}}},
         "Rests": {"M": {}},
+        "Used": {"L": []},
+        "RestUntil": {"N": "0"},
         "Version": {"N": "1"},
         "ExpiresAt": {"N": str(now + 62 * 60 + 1)},
     }

@@ -135,3 +135,12 @@ def test_begun_states_and_late_slots_are_bounded() -> None:
     assert [one.run_id for one in head.refolding_after("p", runs)] == ["q", "r"]
     assert [one.run_id for one in head.refolding_after("x", (entry(1),) * 144)] == ["p"]
     assert (head.run("x"), replace(head, runs=runs).run(entry(2).run_id)) == (None, entry(2))
+
+
+def test_the_chain_has_the_slots_of_a_day() -> None:
+    """Until it has them all, a late slot may be the archive's first: then nothing stands before it."""
+    from_nothing = Refolding("20251215T0900Z", "", 5, (entry(3),), ())
+    head = Head(refolding=(from_nothing,))
+    a_day = tuple(MergedRun(f"{number:03}", f"k{number}", "d", (1,), 1) for number in range(24 * 6))
+    assert head.refolding_after("another", a_day[1:]) == (from_nothing,)
+    assert head.refolding_after("another", a_day) == ()

@@ -54,7 +54,7 @@ def rested(rests: dict[str, int]) -> dict[str, Any]:
 
 def item(entries: dict[int, dict[str, int]], rests: dict[str, int] | None = None, version: int = 1) -> dict[str, Any]:
     return {
-        "Key": {"S": "quota#eastus"}, "Sort": {"S": "routes"}, "Used": used(entries), "Rests": rested(rests or {}),
+        "Key": {"S": "quota#eastus"}, "Sort": {"S": "routes"}, "BySecond": used(entries), "Rests": rested(rests or {}),
         "Version": {"N": str(version)}, "ExpiresAt": {"N": "1"},
     }  # fmt: skip
 
@@ -65,14 +65,17 @@ def update(
     return {
         "TableName": "control",
         "Key": {"Key": {"S": "quota#eastus"}, "Sort": {"S": "routes"}},
-        "UpdateExpression": "SET Used = :used, Rests = :rests, Version = :version, ExpiresAt = :expires",
+        "UpdateExpression": "SET BySecond = :calls, Rests = :rests, Version = :version, ExpiresAt = :expires, "
+        "Used = :none, RestUntil = :never",
         "ConditionExpression": "attribute_not_exists(Version) OR Version = :before",
         "ExpressionAttributeValues": {
-            ":used": used(entries),
+            ":calls": used(entries),
             ":rests": rested(rests or {}),
             ":version": {"N": str(version)},
             ":before": {"N": str(version - 1)},
             ":expires": {"N": str(expires_at)},
+            ":none": {"L": []},
+            ":never": {"N": "0"},
         },
     }
 
@@ -229,3 +232,16 @@ def test_the_twin_refuses_an_older_version_counts_each_write_and_is_touched_unde
     tried = [ledger._replace("eastus", use, RULES) for use in (second, first, first, second)]
     assert (tried, ledger.writes) == ([False, True, False, True], 4)
     assert (ledger._read("eastus"), ledger._read("westus")) == (second, LocationUse())
+
+
+def test_a_version_before_2026_11_26_reads_the_item_as_a_route_of_nobody() -> None:
+    table = Stubbed("dynamodb").answers("query", query("eastus"), {"Items": []})
+    table.answers("update_item", update({NOW: {A: 9}}, version=1, expires_at=AFTER_WINDOW), {})
+    with table:
+        reserve(DynamoDbLedger(table.client, "control"), 9, "sub-a")
+    # How that version read each item of the location (git show 713241c, stores/ledger.py: _use_of).
+    values = update({NOW: {A: 9}}, version=1, expires_at=AFTER_WINDOW)["ExpressionAttributeValues"]
+    names = {"Used": ":none", "RestUntil": ":never", "Version": ":version"}
+    written = {name: values[value] for name, value in names.items()}
+    calls = [(int(one["M"]["At"]["N"]), int(one["M"]["Calls"]["N"])) for one in written["Used"]["L"]]
+    assert (calls, int(written["RestUntil"]["N"]), int(written["Version"]["N"])) == ([], 0, 1)

@@ -136,7 +136,7 @@ class Columns:
         """Keep one row per pair or zone where several attempts have one.
 
         For prices and rates the last known value counts, because attempts are read in order. For scores the lowest
-        known score counts; a row without a score counts only where no attempt has a score.
+        known score counts; a row without a score counts only where no attempt has one. Of buildings the last known.
         """
         prices, rates, scores = self.prices, self.evictions, self.scores
         pairs = distinct(prices["pair"])
@@ -149,7 +149,10 @@ class Columns:
         rates.keep(order[last_of_each(rates["pair"][order])])
         value = np.where(scores["score"] > 0, scores["score"], np.iinfo(np.int8).max)
         order = np.lexsort((-np.arange(len(value)), value, scores["place"], scores["zone"], scores["pair"]))
-        scores.keep(order[first_of_each(self._score_things()[order])])
+        kept = order[first_of_each(self._score_things()[order])]
+        if len(kept) < len(order):
+            scores.spread_last("physical", _things(scores["pair"], scores["zone"], 0), unknown=self._buildings[None])
+        scores.keep(kept)
 
     def _score_things(self) -> Column:
         return _things(self.scores["pair"], self.scores["zone"], self.scores["place"])
@@ -282,7 +285,7 @@ def _columns(rows: Sequence[_Row], *wanted: tuple[str, Mapping[Any, float], str]
     return columns
 
 
-def _things(pair: Column, zone: Column, place: Column) -> Column:
+def _things(pair: Column, zone: Column, place: Column | int) -> Column:
     """A number for what each score row is about: pair, zone and desired count."""
     return (pair * len(ZONES) + zone) * len(DESIRED_COUNTS) + place
 

@@ -72,6 +72,13 @@ class GrowingColumns:
         """Leave the rows that are chosen."""
         self.replace(**{name: column[chosen] for name, column in self.columns().items()})
 
+    def spread_last(self, name: str, things: Column, *, unknown: int) -> None:
+        """Give each row of a thing the last value of the thing's rows that is not ``unknown``, if there is one."""
+        values, each = self[name], distinct(things)
+        last = last_known(things, np.where(values == unknown, np.nan, values), each)
+        found = np.where(np.isnan(last), unknown, last).astype(values.dtype)
+        self.replace(**{**self.columns(), name: found[np.searchsorted(each, things)]})
+
     def replace(self, **columns: Column) -> None:
         """Put these rows in place of all there are."""
         self._parts = {name: [columns[name]] for name in self._kinds}

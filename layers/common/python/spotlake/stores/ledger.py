@@ -6,6 +6,8 @@ version shows it, and the later one reads again. If a process dies after reservi
 is over. Some quota is then lost, but never exceeded.
 
 An item holds what counts: some hundred calls of an hour, about 1 kB. Versions before 2026-11-26 wrote an item a route.
+They read every item of a location, so after a deployment that goes back to one of them, this item must be a route of
+theirs (``Used`` a list, ``RestUntil``): one of nobody, without a call. What it holds does not count for them.
 """
 
 from __future__ import annotations
@@ -173,17 +175,20 @@ class DynamoDbLedger(_VersionedLedger):
             self._client.update_item(
                 TableName=self._table,
                 Key={"Key": {"S": f"quota#{location}"}, "Sort": {"S": _ROUTES}},
-                UpdateExpression="SET Used = :used, Rests = :rests, Version = :version, ExpiresAt = :expires",
+                UpdateExpression="SET BySecond = :calls, Rests = :rests, Version = :version, ExpiresAt = :expires, "
+                "Used = :none, RestUntil = :never",
                 # A missing item counts as version 0, because TTL removes only items that no longer count.
                 ConditionExpression="attribute_not_exists(Version) OR Version = :before",
                 ExpressionAttributeValues={
-                    ":used": _used(use),
+                    ":calls": _by_second(use),
                     ":rests": {
                         "M": {name: _number(one.rest_until) for name, one in use.routes.items() if one.rest_until}
                     },
                     ":version": _number(use.version),
                     ":before": _number(use.version - 1),
                     ":expires": _number(use.expires_at(rules)),
+                    ":none": {"L": []},
+                    ":never": _number(0),
                 },
             )
         except ClientError as error:
@@ -202,7 +207,7 @@ def _number(value: int) -> AttributeValueTypeDef:
     return {"N": str(value)}
 
 
-def _used(use: LocationUse) -> AttributeValueTypeDef:
+def _by_second(use: LocationUse) -> AttributeValueTypeDef:
     """Second -> digest -> calls: each second once, because every kilobyte of an item costs each write a unit."""
     found: defaultdict[int, dict[str, AttributeValueTypeDef]] = defaultdict(dict)
     for digest, route in use.routes.items():
@@ -213,7 +218,7 @@ def _used(use: LocationUse) -> AttributeValueTypeDef:
 
 def _routes_of(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, RouteUse]:
     entries: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for at, calls in item["Used"]["M"].items():
+    for at, calls in item["BySecond"]["M"].items():
         for digest, number in calls["M"].items():
             entries[digest].append((int(at), int(number["N"])))
     rests = {digest: int(number["N"]) for digest, number in item["Rests"]["M"].items()}
