@@ -268,6 +268,16 @@ def test_a_429_is_waited_for_as_long_as_it_says_and_given_up_when_there_is_no_ti
 EXPIRED = made(401, b'{"error":{"code":"ExpiredAuthenticationToken","message":"The access token expiry ..."}}')
 
 
+@pytest.mark.parametrize(("refusals", "is_whole"), [(39, True), (40, False)])
+def test_a_429_is_waited_for_as_often_as_a_whole_run_of_others_may_cost(refusals: int, is_whole: bool) -> None:
+    collector = Collector(*[made(429, b"{}", Retry_After="1")] * refusals, answered(page(rate())), seconds_left=250.0)
+    if is_whole:
+        assert collector.collect().counts["throttles"] == refusals
+        return
+    with pytest.raises(AzureThrottledError):
+        collector.collect()
+
+
 def test_a_token_that_is_refused_is_renewed_once() -> None:
     collector = Collector(EXPIRED, answered(page(rate())))
     assert collector.collect().rows == 1
