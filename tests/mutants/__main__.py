@@ -9,37 +9,52 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from tests.mutants.scores import below_their_floors, table
+from tests.mutants.scores import Verdict, below_their_floors, nothing_called, table
 from tests.mutants.trials import Trials
 from tests.mutants.workspace import prepare
+from tests.support.words import whole_number
 
+_STOPPED = 130  # a shell's code for what Ctrl-C ended
 _TOLD_EVERY_SECONDS = 10.0
 
 
 def main() -> int:
     """Try a sample of mutants. Returns 0 when every module reaches its floor."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("--sample", type=int, default=12, help="mutants of each module; 0 tries all of them")
-    parser.add_argument("--seed", type=int, default=None, help="the same seed tries the same mutants")
+    parser.add_argument(
+        "--sample", type=partial(whole_number, least=0), default=12, help="mutants of each module; 0 tries all of them"
+    )
+    parser.add_argument(
+        "--seed", type=partial(whole_number, least=0), default=None, help="the same seed tries the same mutants"
+    )
     parser.add_argument("--module", action="append", default=[], help="this one alone, as stores.objects or merge.*")
     given = parser.parse_args()
     seed = secrets.randbelow(2**32) if given.seed is None else given.seed
+    workspace = Path(__file__).parents[2] / "build" / "mutants"
+    survivors = workspace / "survivors.txt"
+    verdicts: list[Verdict] = []
+    stop_quietly(lambda: f"stopped: {tried(verdicts)}; SEED={seed} tries the same changes again")
     say(f"seed {seed}")
-    workspace = prepare(Path(__file__).parents[2])
+    say("writing the changes")
+    prepare(workspace)
     os.chdir(workspace)
     os.environ["TZ"] = "Asia/Kathmandu"  # a change from UTC to the machine's own time must show
     time.tzset()
     trials = Trials.generate(workspace)
+    if wrong := nothing_called(given.module, trials.modules):
+        parser.error(f"argument --module: {wrong}")
+    say("looking which tests reach what: minutes at first and after a change of the library, else seconds")
     names = trials.sample(modules=given.module, most=given.sample, seed=seed)
     if not trials.pass_unchanged(names):
         say("tests fail on the library as it is (above): no verdict would mean anything")
         return 1
-    survivors = workspace / "survivors.txt"
-    verdicts = []
     told_at = time.monotonic()
     with survivors.open("w", encoding="utf-8") as file:
         for verdict in trials.verdicts(names):
@@ -49,14 +64,32 @@ def main() -> int:
                 file.flush()
             if time.monotonic() - told_at > _TOLD_EVERY_SECONDS:
                 told_at = time.monotonic()
-                lived = sum(verdict.survived for verdict in verdicts)
-                say(f"{len(verdicts):,} of {len(names):,} tried, {lived:,} survived")
+                say(f"{tried(verdicts)}, of {len(names):,}")
     say(table(verdicts))
-    say(f"what survived: {survivors}")
+    if any(verdict.survived for verdict in verdicts):
+        say(f"what survived: {survivors}")
+        say("write a test that fails with each; one that nobody could see belongs into tests/mutants/equivalent.toml")
     below = below_their_floors(verdicts)
     for line in below:
         say(f"BELOW ITS FLOOR: {line}")
     return 1 if below else 0
+
+
+def tried(verdicts: list[Verdict]) -> str:
+    """How far the trial is."""
+    return f"{sum(verdict.survived for verdict in verdicts):,} survived of {len(verdicts):,} tried"
+
+
+def stop_quietly(told: Callable[[], str]) -> None:
+    """On Ctrl-C say how far it came, and end at once: pytest and mutmut would make tracebacks of it."""
+    parent, screen = os.getpid(), os.dup(1)  # pytest turns the first one away
+
+    def stop(*_: object) -> None:
+        if os.getpid() == parent:
+            os.write(screen, f"\n{told()}\n".encode())
+        os._exit(_STOPPED)
+
+    signal.signal(signal.SIGINT, stop)
 
 
 def say(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -58,6 +58,27 @@ class Equivalent:
 def equivalents() -> list[Equivalent]:
     """Every listed change of equivalent.toml."""
     return [Equivalent(**entry) for entry in tomllib.loads(_EQUIVALENT.read_text(encoding="utf-8")).get("change", [])]
+
+
+def nothing_called(wanted: Sequence[str], modules: Collection[str]) -> str:
+    """What is wrong with these names of modules, and which there are; nothing if each names one.
+
+    >>> nothing_called(["nothing.*"], ["keys", "merge.fold", "merge.rows"])
+    "'nothing.*' names no module that is tried; there are keys, merge.*"
+    >>> nothing_called(["merge.*", "keys"], ["keys", "merge.fold"])
+    ''
+    """
+    for name in wanted:
+        if not any(fnmatchcase(module, name) for module in modules):
+            room, dot, _ = name.partition(".")
+            near = [module for module in sorted(modules) if dot and module.startswith(f"{room}.")]
+            known = near or sorted({first + dot + "*" * len(dot) for first, dot, _ in map(_parted, modules)})
+            return f"{name!r} names no module that is tried; there are {', '.join(known)}"
+    return ""
+
+
+def _parted(module: str) -> tuple[str, str, str]:
+    return module.partition(".")
 
 
 def floor_percent(module: str) -> int:

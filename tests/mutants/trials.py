@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import accumulate
 from pathlib import Path
@@ -35,11 +36,18 @@ class Trials:
         self._paths = paths
         self._modules = {name: module for module, names in mutants.items() for name in names}
 
+    @property
+    def modules(self) -> Collection[str]:
+        """Every module that has mutants."""
+        return self._mutants.keys()
+
     @classmethod
     def generate(cls, workspace: Path) -> Trials:
         """Write every mutant of every module that changed since the last call; the folder must be the current one."""
         set_mutant_under_test("mutant_generation")
         (workspace / "mutants").mkdir(exist_ok=True)
+        if not sys.stdout.isatty():
+            mutmut.print_status = lambda *_, **__: None  # in a file its spinner is thousands of lines
         with mutmut.CatchOutput(spinner_title="Writing mutants"):
             copy_src_dir()
             copy_also_copy_files()

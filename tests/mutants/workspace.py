@@ -10,12 +10,12 @@ from pathlib import Path
 _LIBRARY = Path("layers/common/python/spotlake")
 
 
-def prepare(root: Path) -> Path:
-    """Copy every file that git knows, as it stands, into build/mutants. Returns that folder.
+def prepare(workspace: Path) -> None:
+    """Copy every file that git knows, as it stands, into build/mutants.
 
     What an earlier call made of files that have not changed stays, so that a second call begins at once.
     """
-    workspace = root / "build" / "mutants"
+    root = workspace.parents[1]
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=root, capture_output=True, check=True)
     names = [Path(name) for name in listed.stdout.decode().split("\0") if name]
@@ -32,7 +32,6 @@ def prepare(root: Path) -> Path:
         shutil.rmtree(workspace / "mutants", ignore_errors=True)  # another configuration makes other mutants
     _forget_others(workspace, wanted)
     _forget_reach(workspace / "mutants/mutmut-stats.json", changed)
-    return workspace
 
 
 def _place(name: Path) -> Path:

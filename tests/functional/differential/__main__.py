@@ -13,13 +13,16 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from functools import partial
 from itertools import islice
 
 from spotlake.usecases.merge import read_shards
 from tests.functional.differential.compare import differences, shortest, told
 from tests.functional.differential.histories import history
+from tests.support.words import whole_number
 
 _TOLD_EVERY_SECONDS = 10.0
+_FROM_0, _FROM_1 = partial(whole_number, least=0), partial(whole_number, least=1)
 
 
 class _InTurn(Executor):
@@ -34,14 +37,16 @@ class _InTurn(Executor):
 
 
 _SHOWN = 10
+_COMMAND = ".venv/bin/python -m tests.functional.differential"
+_STOPPED = 130  # a shell's code for what Ctrl-C ended
 
 
 def main() -> int:
     """Try them. Returns 0 when the two never differ."""
     parser = argparse.ArgumentParser(prog="python -m tests.functional.differential", description=__doc__)
-    parser.add_argument("--examples", type=int, default=10_000, help="number of histories")
-    parser.add_argument("--seed", type=int, default=None, help="the same seed tries the same histories")
-    parser.add_argument("--first", type=int, default=0, help="number of the first history of the seed")
+    parser.add_argument("--examples", type=_FROM_1, default=10_000, help="number of histories")
+    parser.add_argument("--seed", type=_FROM_0, default=None, help="the same seed tries the same histories")
+    parser.add_argument("--first", type=_FROM_0, default=0, help="number of the first history of the seed")
     words = parser.parse_args()
     seed = secrets.randbelow(2**32) if words.seed is None else words.seed
     logging.disable(logging.CRITICAL)
@@ -55,12 +60,12 @@ def main() -> int:
             fewest = shortest(tried)
             _say(f"history {number} of seed {seed} differs; as short as it gets:\n{told(fewest)}")
             _say("\n".join(islice(differences(fewest), _SHOWN)))
-            _say(f"--seed {seed} --first {number} --examples 1 tries it again")
+            _say(f"{_COMMAND} --seed {seed} --first {number} --examples 1 tries it again")
             return 1
         merges += len(tried.order)
         if time.monotonic() - last > _TOLD_EVERY_SECONDS:
             last = time.monotonic()
-            _say(f"{number - words.first + 1} so far")
+            _say(f"{number - words.first + 1} of {words.examples} so far")
     _say(f"{words.examples} histories, {merges} merges in {time.monotonic() - began:.0f} s: no difference")
     return 0
 
@@ -71,4 +76,8 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        _say("stopped: no difference so far")
+        sys.exit(_STOPPED)

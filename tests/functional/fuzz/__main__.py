@@ -16,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ from tests.functional.fuzz.apis import APIS
 from tests.functional.fuzz.worlds import FuzzedWorld, in_memory
 from tests.functional.merge.test_real_store import Site
 from tests.support.emulator import start_emulator
+from tests.support.words import whole_number
 
 _IDLE = """
 import resource, boto3, azure.identity
@@ -35,15 +37,21 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 _FIRST = 20  # examples, after which all is imported and was used once
 _TOLD_EVERY_SECONDS = 10.0
+_FROM_0, _FROM_1 = partial(whole_number, least=0), partial(whole_number, least=1)
 _BATCH = 1000
 
 
 def main() -> int:
     """Try every API, or one. Returns 0 when all held."""
     parser = argparse.ArgumentParser(prog="python -m tests.functional.fuzz", description=__doc__)
-    parser.add_argument("--examples", type=int, default=10_000, help="answers for each API")
-    parser.add_argument("--on-aws", type=int, default=100, help="of them so many over S3 and DynamoDB of the local AWS")
-    parser.add_argument("--seed", type=int, default=None, help="the same seed tries the same answers")
+    parser.add_argument("--examples", type=_FROM_1, default=10_000, help="answers for each API")
+    parser.add_argument(
+        "--on-aws",
+        type=_FROM_0,
+        default=100,
+        help="of them so many over S3 and DynamoDB of the local AWS",
+    )
+    parser.add_argument("--seed", type=_FROM_0, default=None, help="the same seed tries the same answers")
     parser.add_argument("--api", choices=APIS, action="append", help="this one alone; may be given several times")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--draw", action="store_true", help=argparse.SUPPRESS)
