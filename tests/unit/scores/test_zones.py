@@ -30,3 +30,10 @@ ZONES = ZoneMap(
 )
 def test_place(subscription: str, region: str, logical: str | None, placed: PlacedZone) -> None:
     assert ZONES.place(subscription, region, logical) == placed
+
+
+@pytest.mark.parametrize(("chosen", "number"), [("", "3"), (OTHER, "1")])
+def test_the_first_subscription_is_the_reference_until_one_is_chosen(chosen: str, number: str) -> None:
+    numbers = {REFERENCE: {"koreacentral": {"3": "k-az3"}}, OTHER: {"koreacentral": {"1": "k-az3"}}}
+    zones = ZoneMap.of(numbers, chosen, ("a", "b"))
+    assert zones.place(OTHER, "koreacentral", "1") == PlacedZone(number, "1", "k-az3")
