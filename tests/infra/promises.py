@@ -6,7 +6,8 @@ A promise in these files, which are read and changed by hand, and never written 
 * why: what it is good for.
 * only: the one stage that has it ("test": the defaults, "other": ``OTHER`` of conftest.py).
 * count: how many there are, else one.
-* has: what each must hold, shortened as in rights.toml. In texts ``*`` stands for anything.
+* has: what each must hold, shortened as in rights.toml; a key of our own state begins with STATE. In texts ``*``
+  stands for anything.
 
 What policies grant and deny stands in rights.toml.
 """

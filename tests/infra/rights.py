@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from spotlake import keys
 from tests.infra.templates import ACCOUNT, REGION, Template
 
 FILE = Path(__file__).with_name("rights.toml")
@@ -36,13 +37,18 @@ def bare(logical_id: str) -> str:
 def short(resource: str) -> str:
     """An ARN without what every one has: partition, account, region of the stack, stage, hashes.
 
+    A key of S3 stands apart from its bucket. A key alone that is one of our own state begins with STATE.
+
     >>> short("arn:aws:dynamodb:us-east-1:111111111111:table/AzureAuth"), short("arn:aws:s3:::spotlake-test/a/*")
-    ('dynamodb:us-east-1:table/AzureAuth', 's3:spotlake-STAGE/a/*')
+    ('dynamodb:us-east-1:table/AzureAuth', 's3:spotlake-STAGE a/*')
+    >>> short("state/azure/a/")
+    'STATE a/'
     """
     text = resource.replace(f":{REGION}:", ":").replace(f":{ACCOUNT}:", ":")
     text = re.sub(r"^arn:aws:(\w+):+", r"\1:", re.sub(r"^arn:aws:other:+", "", text))
     text = re.sub(r"\b((?:spotlake-)?azure-|spotlake-)(?:test|other)\b", r"\1STAGE", text)
-    text = re.sub(r"[0-9a-f]{64}", "HASH", text)
+    text = re.sub(r"[0-9a-f]{64}", "HASH", re.sub(r"^(s3:[^/]+)/", r"\1 ", text))
+    text = re.sub(rf"^{keys.STATE_PREFIX}", "STATE ", text)
     return bare(text) if text != ACCOUNT else "this account"
 
 
@@ -77,8 +83,8 @@ def _principal(principal: Mapping[str, str]) -> str:
 
 
 def _tests(condition: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for operator, keys in condition.items():
-        for key, values in keys.items():
+    for operator, compared in condition.items():
+        for key, values in compared.items():
             yield f"{operator} {key} {' '.join(short(str(one)) for one in _listed(values))}"
 
 
