@@ -14,6 +14,7 @@ from spotlake.azure.credentials import AzureCredentials, SignInMethod, credentia
 from spotlake.errors import ConfigurationError
 from spotlake.secrecy import keep_secret
 from spotlake.settings import Settings
+from spotlake.stores.aws_errors import code_of
 
 if TYPE_CHECKING:
     from spotlake.stores.aws_clients import MakesClients
@@ -46,8 +47,7 @@ def read_credentials(session: MakesClients, settings: Settings, config: Config |
     try:
         record = _STORES[settings.auth_store](session, settings, config)
     except (ClientError, BotoCoreError) as error:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        raise ConfigurationError(f"cannot read {place} (region {settings.auth_region}): {code}") from error
+        raise ConfigurationError(f"cannot read {place} (region {settings.auth_region}): {code_of(error)}") from error
     method = SignInMethod(settings.azure_sign_in)
     return credentials_of(record, place, method, expires=settings.secret_expires_at)
 
@@ -137,9 +137,8 @@ def signed_assertion(session: MakesClients, settings: Settings, config: Config |
             Audience=[settings.azure_audience], SigningAlgorithm="RS256", DurationSeconds=ASSERTION_SECONDS
         )
     except (ClientError, BotoCoreError) as error:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
         what = error.operation_name if isinstance(error, ClientError) else "sts"
         way_out = "`aws iam enable-outbound-web-identity-federation`, and the rights in docs/deploying.md"
-        raise ConfigurationError(f"AWS signs no statement for Azure ({what}: {code}): {way_out}") from error
+        raise ConfigurationError(f"AWS signs no statement for Azure ({what}: {code_of(error)}): {way_out}") from error
     keep_secret(str(found["WebIdentityToken"]))
     return str(found["WebIdentityToken"])
