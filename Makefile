@@ -119,13 +119,9 @@ unit: setup ## Run tests/unit alone
 fuzz: setup ## Try EXAMPLES (10,000) generated answers of each of Azure's APIs
 	@.venv/bin/python -m tests.functional.fuzz $(if $(EXAMPLES),--examples "$$EXAMPLES") $(if $(SEED),--seed "$$SEED")
 
-# Not in `make test`, which tries 60 histories: this takes a quarter of an hour. SEED=7 tries the same histories again.
+# Not in `make test`, which tries 60 histories: this takes half an hour. SEED=7 tries the same histories again.
 differential: setup ## Compare EXAMPLES (10,000) random histories, merged, with a plain model of the merge
 	@.venv/bin/python -m tests.functional.differential $(if $(EXAMPLES),--examples "$$EXAMPLES") $(if $(SEED),--seed "$$SEED")
-
-.tools/mutants/.ready: pyproject.toml uv.lock .python-version | $(UV)
-	@UV_PROJECT_ENVIRONMENT=.tools/mutants $(UV) sync --locked --quiet --group mutants
-	@touch $@
 
 # Half an hour with the default sample. SEED=7 tries the same changes again, SAMPLE=0 all 23,000, MODULE='stores.*' a part.
 mutants: setup .tools/mutants/.ready ## Change the library in small ways: do the quick tests notice? (SAMPLE of each module: 12)
@@ -135,9 +131,9 @@ tests: setup chromium ## Every test, without lint and types
 	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake
 	@.venv/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
-# The merge is measured in an environment of its own, so that nothing else takes memory.
-.tools/bench/.ready: pyproject.toml uv.lock .python-version | $(UV)
-	@UV_PROJECT_ENVIRONMENT=.tools/bench $(UV) sync --locked --quiet --group bench
+# Environments of their own: the merge is measured where nothing else takes memory, and mutmut is nobody else's.
+.tools/bench/.ready .tools/mutants/.ready: .tools/%/.ready: pyproject.toml uv.lock .python-version | $(UV)
+	@UV_PROJECT_ENVIRONMENT=.tools/$* $(UV) sync --locked --quiet --group $*
 	@touch $@
 
 # REPOSITORY=registry/name pushes elsewhere than to the deployed stack's own repository.

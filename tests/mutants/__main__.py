@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import signal
 import sys
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 from tests.mutants.scores import Verdict, below_their_floors, nothing_called, table
 from tests.mutants.trials import Trials
 from tests.mutants.workspace import prepare
-from tests.support.words import whole_number
+from tests.support.words import say, seed_of, whole_number
 
 _STOPPED = 130  # a shell's code for what Ctrl-C ended
 _TOLD_EVERY_SECONDS = 10.0
@@ -36,7 +35,7 @@ def main() -> int:
     )
     parser.add_argument("--module", action="append", default=[], help="this one alone, as stores.objects or merge.*")
     given = parser.parse_args()
-    seed = secrets.randbelow(2**32) if given.seed is None else given.seed
+    seed = seed_of(given.seed)
     workspace = Path(__file__).parents[2] / "build" / "mutants"
     survivors = workspace / "survivors.txt"
     verdicts: list[Verdict] = []
@@ -90,12 +89,6 @@ def stop_quietly(told: Callable[[], str]) -> None:
         os._exit(_STOPPED)
 
     signal.signal(signal.SIGINT, stop)
-
-
-def say(text: str) -> None:
-    """Write a line at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -16,13 +16,11 @@ SLOW = (
     "archive/test_a_day.py::",
     "archive/test_a_year.py::test_after_a_bad_season",
     "archive/test_damaged_state.py::",
-    "fuzz/",
     "history/test_exact.py::test_every_snapshot",
     "history/test_gaps.py::test_gaps_are_those_of_all",
     "merge/test_attempts.py::test_any_attempts_of_any_slots",
     "merge/test_bad_shards.py::test_whatever_stands",
     "merge/test_compatibility.py::test_every_file_of_every_run",
-    "merge/test_evidence.py::test_a_value_is_as",
     "merge/test_kills.py::",
     "merge/test_real_store.py::",
     "merge/test_refold.py::",
@@ -45,9 +43,9 @@ def pytest_sessionstart() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave slow tests out."""
-    kept = [item for item in items if not _is_slow(item)]
-    config.hook.pytest_deselected(items=[item for item in items if _is_slow(item)])
-    items[:] = kept
+    slow = list(filter(_is_slow, items))
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
 
 
 def _is_slow(item: pytest.Item) -> bool:

@@ -72,13 +72,10 @@ def nothing_called(wanted: Sequence[str], modules: Collection[str]) -> str:
         if not any(fnmatchcase(module, name) for module in modules):
             room, dot, _ = name.partition(".")
             near = [module for module in sorted(modules) if dot and module.startswith(f"{room}.")]
-            known = near or sorted({first + dot + "*" * len(dot) for first, dot, _ in map(_parted, modules)})
+            parted = (module.partition(".") for module in modules)
+            known = near or sorted({first + dot + "*" * len(dot) for first, dot, _ in parted})
             return f"{name!r} names no module that is tried; there are {', '.join(known)}"
     return ""
-
-
-def _parted(module: str) -> tuple[str, str, str]:
-    return module.partition(".")
 
 
 def floor_percent(module: str) -> int:
@@ -88,10 +85,7 @@ def floor_percent(module: str) -> int:
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """Every module with its mutants, those noticed, and those listed as equivalent; the whole at the end."""
-    lines = [
-        "| module | tried | noticed | survived | no test reaches | equivalent | % | floor |",
-        "|---|" + "---:|" * 7,
-    ]
+    lines = [f"| {' | '.join(_COLUMNS)} |", "|---|" + "---:|" * (len(_COLUMNS) - 1)]
     counted = _counted(verdicts)
     for module, counts in sorted(counted.items()):
         lines.append(_row(module, counts, str(floor_percent(module))))

@@ -1,8 +1,10 @@
-"""Words of a command line."""
+"""Words that a command of the tests takes and says."""
 
 from __future__ import annotations
 
 import argparse
+import secrets
+import sys
 
 
 def whole_number(word: str, *, least: int) -> int:
@@ -19,3 +21,14 @@ def whole_number(word: str, *, least: int) -> int:
         message = f"{word!r} is not allowed: a whole number, {least} or more"
         raise argparse.ArgumentTypeError(message)
     return number
+
+
+def seed_of(given: int | None) -> int:
+    """The seed that was given, or else a new one."""
+    return secrets.randbelow(2**32) if given is None else given
+
+
+def say(text: str) -> None:
+    """Write a line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -10,9 +10,9 @@ from ministack.services import dynamodb
 from ministack.services._dynamodb_keywords import parse_statement
 
 from spotlake_local.aws.patches.dynamodb import (
-    checking_once,
     checking_plainly,
     copied,
+    kept_for_texts,
     measuring_plainly,
     parsing_again_at_once,
     parsing_once,
@@ -81,7 +81,7 @@ def test_a_batch_parses_each_statement_once() -> None:
 
 @given(st.lists(st.one_of(st.text(), st.integers(), st.lists(st.integers()), st.none())))
 def test_a_number_is_checked_as_the_first_time(given_numbers: list[object]) -> None:
-    check = checking_once(dynamodb._partiql_number_param_error)
+    check = kept_for_texts(dynamodb._partiql_number_param_error)
     for number in given_numbers * 2:
         assert check(number) == dynamodb._partiql_number_param_error(number)
 

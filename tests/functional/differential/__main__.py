@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +18,7 @@ from itertools import islice
 from spotlake.usecases.merge import read_shards
 from tests.functional.differential.compare import differences, shortest, told
 from tests.functional.differential.histories import history
-from tests.support.words import whole_number
+from tests.support.words import say, seed_of, whole_number
 
 _TOLD_EVERY_SECONDS = 10.0
 _FROM_0, _FROM_1 = partial(whole_number, least=0), partial(whole_number, least=1)
@@ -48,36 +47,31 @@ def main() -> int:
     parser.add_argument("--seed", type=_FROM_0, default=None, help="the same seed tries the same histories")
     parser.add_argument("--first", type=_FROM_0, default=0, help="number of the first history of the seed")
     words = parser.parse_args()
-    seed = secrets.randbelow(2**32) if words.seed is None else words.seed
+    seed = seed_of(words.seed)
     logging.disable(logging.CRITICAL)
     vars(read_shards)["ThreadPoolExecutor"] = _InTurn
-    _say(f"seed {seed}")
+    say(f"seed {seed}")
     began = last = time.monotonic()
     merges = 0
     for number in range(words.first, words.first + words.examples):
         tried = history(seed, number)
         if any(differences(tried)):
             fewest = shortest(tried)
-            _say(f"history {number} of seed {seed} differs; as short as it gets:\n{told(fewest)}")
-            _say("\n".join(islice(differences(fewest), _SHOWN)))
-            _say(f"{_COMMAND} --seed {seed} --first {number} --examples 1 tries it again")
+            say(f"history {number} of seed {seed} differs; as short as it gets:\n{told(fewest)}")
+            say("\n".join(islice(differences(fewest), _SHOWN)))
+            say(f"{_COMMAND} --seed {seed} --first {number} --examples 1 tries it again")
             return 1
         merges += len(tried.order)
         if time.monotonic() - last > _TOLD_EVERY_SECONDS:
             last = time.monotonic()
-            _say(f"{number - words.first + 1} of {words.examples} so far")
-    _say(f"{words.examples} histories, {merges} merges in {time.monotonic() - began:.0f} s: no difference")
+            say(f"{number - words.first + 1} of {words.examples} so far")
+    say(f"{words.examples} histories, {merges} merges in {time.monotonic() - began:.0f} s: no difference")
     return 0
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        _say("stopped: no difference so far")
+        say("stopped: no difference so far")
         sys.exit(_STOPPED)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import logging
 import resource
-import secrets
 import subprocess
 import sys
 import time
@@ -27,7 +26,7 @@ from tests.functional.fuzz.apis import APIS
 from tests.functional.fuzz.worlds import FuzzedWorld, in_memory
 from tests.functional.merge.test_real_store import Site
 from tests.support.emulator import start_emulator
-from tests.support.words import whole_number
+from tests.support.words import say, seed_of, whole_number
 
 _IDLE = """
 import resource, boto3, azure.identity
@@ -56,7 +55,7 @@ def main() -> int:
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--draw", action="store_true", help=argparse.SUPPRESS)
     given_words = parser.parse_args()
-    number = secrets.randbelow(2**32) if given_words.seed is None else given_words.seed
+    number = seed_of(given_words.seed)
     if given_words.draw:
         say(str(_draw(given_words.api[0], given_words.examples - given_words.on_aws, number)))
         return 0
@@ -72,12 +71,6 @@ def main() -> int:
             failed.append(name)
     say(f"{', '.join(failed)}: see above; --seed {number} tries the same again" if failed else "all held")
     return int(bool(failed))
-
-
-def say(text: str) -> None:
-    """One line for people."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 class _Tally:

@@ -30,7 +30,7 @@ def install() -> None:
     # A batch parses each statement to look at it, and again to execute it.
     dynamodb._parse_partiql = parsing_again_at_once(need(dynamodb, "_parse_partiql", "PartiQL parsed once"))
     check_number = need(dynamodb, "_partiql_number_param_error", "numbers checked once")
-    dynamodb._partiql_number_param_error = checking_once(check_number)
+    dynamodb._partiql_number_param_error = kept_for_texts(check_number)
     check_parameter = need(dynamodb, "_partiql_parameter_error", "parameters checked quickly")
     dynamodb._partiql_parameter_error = checking_plainly(
         check_parameter, dynamodb._partiql_number_param_error, need(dynamodb, "_DDB_MAX_NESTING_DEPTH", "parameters")
@@ -67,11 +67,6 @@ def parsing_again_at_once(parse: Callable[..., Any]) -> Callable[..., Any]:
         return found
 
     return parse_again
-
-
-def checking_once(check: Callable[[object], str | None]) -> Callable[[object], str | None]:
-    """The same result as ``check(text)``, but quicker for a repeated text."""
-    return kept_for_texts(check)
 
 
 def kept_for_texts[Found](work: Callable[[Any], Found]) -> Callable[[Any], Found]:
