@@ -123,9 +123,9 @@ fuzz: setup ## Try EXAMPLES (10,000) generated answers of each of Azure's APIs
 differential: setup ## Compare EXAMPLES (10,000) random histories, merged, with a plain model of the merge
 	@.venv/bin/python -m tests.functional.differential $(if $(EXAMPLES),--examples "$$EXAMPLES") $(if $(SEED),--seed "$$SEED")
 
-# Half an hour with the default sample. SEED=7 tries the same changes again, SAMPLE=0 all 23,000, MODULE='stores.*' a part.
+# Half an hour for each seed. SEED='7 8' tries the same changes again, SAMPLE=0 all 23,000, MODULE='stores.*' a part.
 mutants: setup .tools/mutants/.ready ## Change the library in small ways: do the quick tests notice? (SAMPLE of each module: 12)
-	@.tools/mutants/bin/python -m tests.mutants $(if $(SAMPLE),--sample "$$SAMPLE") $(if $(SEED),--seed "$$SEED") $(if $(MODULE),--module "$$MODULE")
+	@.tools/mutants/bin/python -m tests.mutants $(if $(SAMPLE),--sample "$$SAMPLE") $(if $(SEED),--seed $$SEED) $(if $(MODULE),--module "$$MODULE")
 
 tests: setup chromium ## Every test, without lint and types
 	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake

@@ -31,16 +31,20 @@ def main() -> int:
         "--sample", type=partial(whole_number, least=0), default=12, help="mutants of each module; 0 tries all of them"
     )
     parser.add_argument(
-        "--seed", type=partial(whole_number, least=0), default=None, help="the same seed tries the same mutants"
+        "--seed",
+        type=partial(whole_number, least=0),
+        nargs="+",
+        help="the same seeds try the same mutants: a sample for each, judged together",
     )
     parser.add_argument("--module", action="append", default=[], help="this one alone, as stores.objects or merge.*")
     given = parser.parse_args()
-    seed = seed_of(given.seed)
+    seeds: list[int] = given.seed or [seed_of(None)]
+    drawn = " ".join(map(str, seeds))
     workspace = Path(__file__).parents[2] / "build" / "mutants"
     survivors = workspace / "survivors.txt"
     verdicts: list[Verdict] = []
-    stop_quietly(lambda: f"stopped: {tried(verdicts)}; SEED={seed} tries the same changes again")
-    say(f"seed {seed}")
+    stop_quietly(lambda: f"stopped: {tried(verdicts)}; SEED='{drawn}' tries the same changes again")
+    say(f"seed {drawn}")
     say("writing the changes")
     prepare(workspace)
     os.chdir(workspace)
@@ -50,7 +54,7 @@ def main() -> int:
     if wrong := nothing_called(given.module, trials.modules):
         parser.error(f"argument --module: {wrong}")
     say("looking which tests reach what: minutes at first and after a change of the library, else seconds")
-    names = trials.sample(modules=given.module, most=given.sample, seed=seed)
+    names = trials.sample(modules=given.module, most=given.sample, seeds=seeds)
     if not trials.pass_unchanged(names):
         say("tests fail on the library as it is (above): no verdict would mean anything")
         return 1

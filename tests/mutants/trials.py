@@ -63,16 +63,17 @@ class Trials:
                 mutants[module], paths[module] = sorted(data.exit_code_by_key), path
         return cls(mutants, paths)
 
-    def sample(self, *, modules: Sequence[str], most: int, seed: int) -> list[str]:
-        """At most ``most`` mutants of each module (0: all), chosen by ``seed``; the quickest to try come first."""
+    def sample(self, *, modules: Sequence[str], most: int, seeds: Sequence[int]) -> list[str]:
+        """At most ``most`` mutants of each module (0: all) for each seed; the quickest to try come first."""
         _learn_reach()
-        chosen: list[str] = []
+        chosen: set[str] = set()
         for module, names in self._mutants.items():
             if modules and not any(fnmatchcase(module, wanted) for wanted in modules):
                 continue
-            order = random.Random(f"{seed} {module}").sample(names, len(names))  # noqa: S311 - not for secrecy
-            chosen += order[: most or None]
-        return sorted(chosen, key=lambda name: _tests(name)[1])
+            for seed in seeds:
+                order = random.Random(f"{seed} {module}").sample(names, len(names))  # noqa: S311 - not for secrecy
+                chosen.update(order[: most or None])
+        return sorted(chosen, key=lambda name: (_tests(name)[1], name))
 
     def pass_unchanged(self, names: Sequence[str]) -> bool:
         """Whether the tests that will try these mutants pass, in a fork too, on the library as it is.
