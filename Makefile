@@ -125,7 +125,7 @@ differential: setup ## Compare EXAMPLES (10,000) random histories, merged, with 
 
 # Half an hour for each seed. SEED='7 8' tries the same changes again, SAMPLE=0 all 23,000, MODULE='stores.*' a part.
 mutants: setup .tools/mutants/.ready ## Change the library in small ways: do the quick tests notice? (SAMPLE of each module: 12)
-	@.tools/mutants/bin/python -m tests.mutants $(if $(SAMPLE),--sample "$$SAMPLE") $(if $(SEED),--seed $$SEED) $(if $(MODULE),--module "$$MODULE")
+	@set -f; .tools/mutants/bin/python -m tests.mutants $(if $(SAMPLE),--sample "$$SAMPLE") $(if $(SEED),--seed $$SEED) $(if $(MODULE),--module "$$MODULE")
 
 tests: setup chromium ## Every test, without lint and types
 	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-import aws_cdk as cdk
 import pytest
 
-from cdk.app import build
 from spotlake_local.aws.launcher import EmulatedAws
 from spotlake_local.cli import main
 from spotlake_local.workspace import ROOT, host_architecture
+from tests.support.assembly import synthesise_here
 from tests.support.emulator import start_emulator
 
 if TYPE_CHECKING:
@@ -51,9 +49,7 @@ class Cli:
         """
         assembly = self.folder / settings
         if not assembly.exists():
-            app = cdk.App(outdir=str(assembly), context=context(settings))
-            build(app)
-            app.synth()
+            synthesise_here(assembly, SETTINGS[settings])
         return self.type(command, *words, "--app", str(assembly))
 
     def type(self, *words: str) -> str:
@@ -72,12 +68,6 @@ class Cli:
 
     def deploy(self, stack: str = STACK, *, settings: str = "plain") -> str:
         return self.run("deploy", stack, "--require-approval", "never", settings=settings)
-
-
-def context(settings: str) -> dict[str, Any]:
-    """As the CLI makes it of cdk.json and -c."""
-    defaults = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return {**defaults, "architecture": host_architecture(), **SETTINGS[settings]}
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +105,7 @@ def test_deploy_says_how_to_start_by_hand_where_to_look_and_what_full_runs_need(
 
 def test_a_second_deploy_changes_nothing(cli: Cli, deployed: str) -> None:
     assert "Number of stacks with differences: 0" in cli.run("diff", STACK)
-    assert "(no changes)" in make(cli, "deploy", "--require-approval", "never")
+    assert "(no changes)" in cli.deploy()
 
 
 def test_a_schedule_that_was_never_on_is_not_paused_and_resume_does_not_start_it(

@@ -12,12 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from spotlake.settings import Settings
-from spotlake_local.assembly import synthesise
 from spotlake_local.aws.deploy import deploy_assembly
 from spotlake_local.aws.launcher import REGION, EmulatedAws
 from spotlake_local.aws.roles import credentials_of_role
 from spotlake_local.aws.seed import seed_credentials, seed_production
-from spotlake_local.workspace import host_architecture
+from tests.support.assembly import synthesise_here
 from tests.support.emulator import start_emulator
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAws]:
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        synthesise(folder / "cdk.out", {"architecture": host_architecture(), "image_uri": "local/full-run:not-built"})
+        synthesise_here(folder / "cdk.out", {"image_uri": "local/full-run:not-built"})
         deploy_assembly(aws, folder / "cdk.out", STACK)
         yield aws
 

@@ -8,6 +8,7 @@ import gzip
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -351,8 +352,11 @@ def started(state: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_killing_it_leaves_no_process_and_the_next_run_ends_well(tmp_path: Path) -> None:
-    state = tmp_path / "state"
+def test_killing_it_leaves_no_process_and_the_next_run_ends_well(
+    state: Path, second: dict[str, Any], tmp_path: Path
+) -> None:
+    state = shutil.copytree(state, tmp_path / "state")  # with its synthesised stack
+    (state / "last_slot.json").unlink()
     for number in (signal.SIGINT, signal.SIGKILL):
         with started(state) as process:
             assert wait_for((state / "last_slot.json").exists)  # deployed, the execution is about to start

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from spotlake.settings import Settings
-from spotlake_local.assembly import synthesise
 from spotlake_local.aws.deploy import deploy_assembly
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
 from spotlake_local.aws.seed import seed_credentials, seed_production
 from spotlake_local.azure.simulated import SimulatedAzure
 from spotlake_local.workspace import ROOT, host_architecture
+from tests.support.assembly import synthesise_here
 from tests.support.emulator import wait_for
 
 if TYPE_CHECKING:
@@ -83,13 +83,12 @@ def start_site(folder: Path, **context: str) -> Iterator[Site]:
         ) as aws,
     ):
         small = {
-            "architecture": architecture,
             "image_uri": "local/full-run:not-built",  # the emulator starts the entry point itself
             "plan_effort_seconds": "0",
             "regions": "westcentralus",
             "instance_types": "Standard_D2*",
         }
-        synthesise(folder / "cdk.out", {**small, **azure.settings(), **context})
+        synthesise_here(folder / "cdk.out", {**small, **azure.settings(), **context})
         seed_production(aws, Settings(), {})
         seed_credentials(
             aws,
