@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,7 @@ OTHER = {
     "auth_region": "eu-west-1",
     "azure_sign_in": "federation",
 }
+STACKS = ("spotlake-azure-test", "spotlake-azure-other")
 
 
 def _build(app: cdk.App, **context: str) -> CollectorStack:
@@ -47,17 +49,16 @@ def _build(app: cdk.App, **context: str) -> CollectorStack:
 
 
 @pytest.fixture(scope="session")
-def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    folder = tmp_path_factory.mktemp("cdk.out")
-    app = cdk.App(outdir=str(folder), context=json.loads((ROOT / "cdk.json").read_text())["context"])
-    stacks = [_build(app), _build(app, **OTHER)]
-    cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
-    try:
-        app.synth()
-    except RuntimeError as error:
-        if "ValidationFailed" not in str(error):
-            raise  # findings have a test of their own
-    test, other = (Template(json.loads((folder / f"{stack.stack_name}.template.json").read_text())) for stack in stacks)
+def synthesised(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Synthesised:
+    """Both stacks, checked by cdk-nag. The first process that asks makes them, for every process of this call."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "infra" / "cdk.out"
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "validation-report.json").exists():
+            _synthesise(folder)
+    test, other = (Template(json.loads((folder / f"{name}.template.json").read_text())) for name in STACKS)
     report = json.loads((folder / "validation-report.json").read_text())
     findings = [
         (violation["ruleName"], construct["constructPath"])
@@ -66,6 +67,17 @@ def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
         for construct in violation["violatingConstructs"]
     ]
     return Synthesised(folder, test, other, findings)
+
+
+def _synthesise(folder: Path) -> None:
+    app = cdk.App(outdir=str(folder), context=json.loads((ROOT / "cdk.json").read_text())["context"])
+    assert tuple(_build(app, **context).stack_name for context in ({}, OTHER)) == STACKS
+    cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
+    try:
+        app.synth()
+    except RuntimeError as error:
+        if "ValidationFailed" not in str(error):
+            raise  # findings have a test of their own
 
 
 @pytest.fixture(scope="session")
