@@ -95,7 +95,6 @@ class _Search:
 
     def run(self, steps: int, report: Callable[[int], None]) -> int:
         """Step until no pair is uncovered or the steps are used up; return the number of steps taken."""
-        open_sizes = [size for size, mask in self.none.items() if mask]
         for step in range(steps):
             if not self.uncovered:
                 return step
