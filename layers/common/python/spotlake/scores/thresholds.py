@@ -57,7 +57,7 @@ def threshold(last_seen: Mapping[int, Mapping[int, int]], least_score: int) -> i
     for count, scores in last_seen.items():
         for score, slot in scores.items():
             seen[0, DESIRED_COUNTS.index(count), score - 1] = slot
-    return int(thresholds(seen, least_score)[0])
+    return int(thresholds(seen, least_score).item())
 
 
 def thresholds(seen: Seen, least_score: int) -> Counts:
