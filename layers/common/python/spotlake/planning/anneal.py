@@ -73,14 +73,11 @@ class _Search:
         self._count_all()
 
     def packing(self) -> Packing:
-        return list(zip(self.sizes, self.masks, strict=True))
+        return [(sizes, self.masks[call]) for call, sizes in enumerate(self.sizes)]
 
     def drop_one(self) -> None:
         """Remove the call that alone covers the fewest pairs."""
-        alone = [
-            sum((self.once[size] & mask).bit_count() for size in sizes)
-            for sizes, mask in zip(self.sizes, self.masks, strict=True)
-        ]
+        alone = [sum((self.once[size] & mask).bit_count() for size in sizes) for sizes, mask in self.packing()]
         worst = alone.index(min(alone))
         del self.sizes[worst], self.masks[worst]
         self._count_all()
