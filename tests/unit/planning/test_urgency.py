@@ -151,7 +151,9 @@ def test_what_failed_is_owed_first_at_whichever_count() -> None:
 def test_a_block_with_priority_is_asked_between_sweeps_at_half_the_age(
     age: float, priorities: Priorities, between: bool
 ) -> None:
-    sweep = a_sweep({1: {"A": 20, "B": 200, "C": 150}, 5: {"A": 300}, 50: {"A": age}}, desired_count=1, began_at=ago(100))
+    sweep = a_sweep(
+        {1: {"A": 20, "B": 200, "C": 150}, 5: {"A": 300}, 50: {"A": age}}, desired_count=1, began_at=ago(100)
+    )
     owed, _ = in_sweep(sweep, priorities, (A, B, C, A))
     assert ("A", 50) in owed if between else ("A", 50) not in owed
     assert ("A", 1) not in owed
@@ -167,7 +169,9 @@ def test_nothing_is_asked_between_sweeps_while_the_sweep_has_no_age() -> None:
 
 
 def test_a_run_never_wants_more_calls_than_there_are_blocks() -> None:
-    sweep = a_sweep(failed={count: {"A": (1, 10), "B": (1, 10)} for count in (10, 20)}, desired_count=1, began_at=ago(100))
+    sweep = a_sweep(
+        failed={count: {"A": (1, 10), "B": (1, 10)} for count in (10, 20)}, desired_count=1, began_at=ago(100)
+    )
     assert in_sweep(sweep) == ([("A", 10), ("A", 20), ("B", 10)], [])
 
 
