@@ -131,10 +131,13 @@ def test_odd_findings_have_their_first_and_last_slot() -> None:
     later = to_iso(AT + timedelta(hours=1))
     memory = PriceMemory(
         told={
-            UNKNOWN_KIND: {"plus spot": Told(first=ago(days=2), last=ago(days=1)), "batch": Told(first=later, last=later)},
+            UNKNOWN_KIND: {
+                "plus spot": Told(first=ago(days=2), last=ago(days=1)),
+                "batch": Told(first=later, last=later),
+            },
             "an older kind": {"x": Told(first=ago(days=2), last=ago(days=1))},
         }
-    )  # fmt: skip
+    )
     one = listing(unknown_kinds=({"kind": "plus spot"}, {"kind": "batch"}, {"kind": None}, {}))
     two = listing("westus", disagreeing_sizes=("spot A", "ondemand B"), unknown_kinds=({"kind": "new"},))
     found = folded(memory, one, two)
@@ -202,8 +205,11 @@ def test_the_worst_region_is_that_with_the_largest_share() -> None:
 
 def test_those_that_wait_longest_are_compared_and_none_twice_a_day() -> None:
     witnessed = {
-        "a": compared(ago(hours=30)), "b": compared(ago(hours=24)), "c": compared(ago(hours=23.9)), "d": compared(ago(hours=40)),
-    }  # fmt: skip
+        "a": compared(ago(hours=30)),
+        "b": compared(ago(hours=24)),
+        "c": compared(ago(hours=23.9)),
+        "d": compared(ago(hours=40)),
+    }
     memory = PriceMemory(witnessed=witnessed)
     assert memory.witnesses_due("abcd", AT) == {"d"}
     assert memory.witnesses_due("bca", AT) == {"a"}

@@ -40,13 +40,9 @@ def by_block(ages: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]
 
 def a_sweep(answered: Any = None, failed: Any = None, **fields: Any) -> Sweep:
     """A sweep whose times are told in minutes before now."""
-    return Sweep(
-        answered=by_block({count: {one: ago(at) for one, at in own.items()} for count, own in (answered or {}).items()}),
-        failed=by_block(
-            {count: {one: (times, ago(at)) for one, (times, at) in own.items()} for count, own in (failed or {}).items()}
-        ),
-        **fields,
-    )  # fmt: skip
+    got = {count: {one: ago(at) for one, at in own.items()} for count, own in (answered or {}).items()}
+    lost = {count: {one: (times, ago(at)) for one, (times, at) in own.items()} for count, own in (failed or {}).items()}
+    return Sweep(answered=by_block(got), failed=by_block(lost), **fields)
 
 
 def told(wanted: Sequence[Wanted]) -> list[tuple[str, int, float | None, float]]:
@@ -95,9 +91,8 @@ def test_blocks_of_equal_urgency_keep_their_order() -> None:
 
 
 def test_what_failed_at_other_counts_is_wanted_again_until_it_failed_four_times() -> None:
-    sweep = a_sweep(
-        {5: {"A": 30, "B": 60}}, {1: {"A": (1, 10)}, 5: {"A": (1, 10), "B": (3, 10), "C": (4, 10)}, 10: {}, 50: {"C": (2, 10)}}
-    )  # fmt: skip
+    failed = {1: {"A": (1, 10)}, 5: {"A": (1, 10), "B": (3, 10), "C": (4, 10)}, 10: {}, 50: {"C": (2, 10)}}
+    sweep = a_sweep({5: {"A": 30, "B": 60}}, failed)
     found = failed_at_other_counts((A, B, C), (1,), sweep, NOW_AT, NONE)
     assert told(found) == [
         ("C", 50, None, 3 * NEVER),
@@ -211,7 +206,7 @@ def test_without_a_collector_or_quota_everything_waits() -> None:
     for free, collectors in (({"a": 9}, ()), ({"a": 0}, ("a",)), ({}, ("a",))):
         found = scheduled(free, collectors=collectors, sweep=sweep)
         assert (found.planned, found.waiting, found.oldest_age_minutes, found.blocks) == (0, 3, 40.0, {})
-        assert found.calls == {region: () for region in collectors}
+        assert found.calls == dict.fromkeys(collectors, ())
 
 
 def test_a_resumed_attempt_asks_what_it_is_given_and_nothing_else() -> None:

@@ -126,7 +126,7 @@ def test_a_refusal_of_a_whole_pair_goes_where_another_answer_of_the_pair_came() 
 def test_rows_are_counted_by_what_they_say() -> None:
     rows = [
         row(), row("Low", zone="2"), row(RESTRICTED, zone="3"), row(STALE, region="r2"), row(STALE, region="r3"),
-        row(NO_QUOTA, region="r4"), row("Strange", region="r5"), row("Strange", region="r6"), row("Strange", region="r7"),
+        row(NO_QUOTA, region="r4"), *(row("Strange", region=region) for region in ("r5", "r6", "r7")),
         row(zone=None), row("Strange", zone=None), row(subscription="b"), row("Medium", subscription="c"),
     ]  # fmt: skip
     kept = unique_rows(rows)
