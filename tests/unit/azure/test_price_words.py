@@ -91,6 +91,7 @@ def test_a_product_is_a_machines_only_if_every_word_is_known(name: str, read: Pr
         ("D2s v3 Spot2", "D2s v3 Spot2", "Standard_D2s_v3", Meter.UNKNOWN),
         ("D2s v3 Priority2", "D2s v3 Priority2", "Standard_D2s_v3", Meter.UNKNOWN),
         ("Spot", "Spot", "Standard_D2s_v3", Meter.UNKNOWN),
+        ("D2s v3 2spo t3", "D2s v3 2spo t3", "Standard_D2s_v3", Meter.UNKNOWN),  # "spot" over two words
         ("", "", "Standard_D2s_v3", Meter.UNKNOWN),
         ("D2s v3 Spot D4s", "D2s v3 Spot D4s", "Standard_D2s_v3", Meter.UNKNOWN),
         ("D2s v3 Spot Standard", "D2s v3 Spot", "Standard_D2s_v3", Meter.UNKNOWN),

@@ -81,6 +81,12 @@ def test_an_unlisted_pair_stays_for_so_many_listings(
     assert found.pairs == ({"west": {"A_1": last} | fresh} if stays else {"west": fresh} if fresh else {})
 
 
+def test_a_closed_region_has_no_days_of_its_own_unless_they_are_given() -> None:
+    found = fold_listing(BEFORE, DAY, {"west": []}, {}, keep_days=0)
+    assert found.pairs == {"asia": {"A_1": YESTERDAY}}
+    assert found.listed["west"] == (TODAY,)
+
+
 def test_a_size_has_one_spelling_the_first_of_the_catalogue() -> None:
     before = Catalogue(
         pairs={

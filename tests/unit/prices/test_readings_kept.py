@@ -38,10 +38,21 @@ def test_odd_names_too(names: tuple[str, str, str], monkeypatch: pytest.MonkeyPa
 
 
 def test_long_names_are_read_and_not_kept() -> None:
-    before = price_names._known_product.cache_info().currsize, price_names._usual_names.cache_info().currsize
+    kept = price_names._known_product, price_names._usual_names, price_names._known_letter
+    before = [one.cache_info().currsize for one in kept]
     for number in range(50):
         assert read_product(f"Virtual Machines {'x' * 1000}{number} Series").kind is Product.UNKNOWN
         read_meter("D2s v3", "D2s v3", f"Standard_{'x' * 1000}{number}")
         assert letter_of_family(f"standard_d2{'x' * 1000}{number}") is None
-    after = price_names._known_product.cache_info().currsize, price_names._usual_names.cache_info().currsize
-    assert after == before
+    assert [one.cache_info().currsize for one in kept] == before
+
+
+def test_a_name_of_a_hundred_characters_is_kept() -> None:
+    size, product = f"Standard_D2{'x' * 89}", f"Virtual Machines D{'x' * 82}"
+    assert (len(size), len(product)) == (100, 100)
+    kept = price_names._known_product, price_names._usual_names, price_names._known_letter
+    before = [one.cache_info().currsize for one in kept]
+    read_product(product)
+    read_meter("D2s v3", "D2s v3", size)
+    letter_of_family(size)
+    assert [one.cache_info().currsize for one in kept] == [number + 1 for number in before]

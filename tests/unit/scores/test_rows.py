@@ -98,6 +98,7 @@ def test_of_answers_for_one_zone_the_lowest_score_and_the_most_passing_reason_st
     for order in permutations(same):
         assert unique_rows(order) == same[:1]
     assert unique_rows([row(NO_QUOTA), row("Strange", subscription="b")]) == [row(NO_QUOTA)]
+    assert unique_rows([row("Strange"), row("Odd")]) == [row("Strange")]  # an answer that names a zone twice
 
 
 def test_one_row_stays_of_each_count_region_size_and_zone_in_that_order() -> None:
