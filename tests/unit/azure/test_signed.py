@@ -73,6 +73,7 @@ def test_both_requests_are_the_one_that_was_asked_for() -> None:
 
     client = Noting(refused(401))
     anything: Any = client
-    assert send_signed(anything, Tokens(), "POST", "https://x/y", json={"a": 1}, timeout=7) == "answer"
+    answer: Any = send_signed(anything, Tokens(), "POST", "https://x/y", json={"a": 1}, timeout=7)
+    assert answer == "answer"
     assert client.requests == [("POST", "https://x/y", {"json": {"a": 1}, "timeout": 7})] * 2
     assert client.tokens == ["Bearer 1", "Bearer 2"]

@@ -81,7 +81,7 @@ def test_a_failure_as_json() -> None:
 
 
 def given(**fields: Any) -> RunInput:
-    usual = {
+    usual: dict[str, Any] = {
         "slot_at": AT, "floored": False, "mode": "auto", "regions": (), "instance_types": (), "desired_counts": (),
         "resume": False,
     }  # fmt: skip

@@ -111,7 +111,8 @@ NOTHING = RunInput(
 
 
 def test_an_empty_input_asks_for_all_of_the_present_slot() -> None:
-    for raw in ({}, {"timestamp": None}, {"past": True}, {"desired_count": None, "regions": [], "instance_types": []}):
+    raws: list[Any] = [{}, {"timestamp": None}, {"past": True}, {"desired_count": None, "regions": []}, {"regions": []}]
+    for raw in raws:
         assert parse_input(raw, now_at=NOW_AT) == parse_input(raw, now_at=None) == NOTHING
 
 

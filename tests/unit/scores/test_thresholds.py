@@ -76,7 +76,8 @@ def test_many_workloads_at_once_are_what_each_is_alone(workloads: int) -> None:
         seen[place, count, 2] = 7
         expected[place] = DESIRED_COUNTS[count]
     found = thresholds(seen, 3)
-    assert (found.dtype, found.tolist()) == (np.int16, expected.tolist())
+    assert found.dtype == np.int16
+    assert found.tolist() == expected.tolist()
     assert not seen[:, :, :2].any()  # as it was given
 
 
