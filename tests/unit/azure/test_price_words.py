@@ -49,6 +49,7 @@ def linux(family: str, extra_words: int) -> ProductName:
         ("Virtual Machines HBrsv2 Series", linux("hbrsv2", 0)),
         ("Virtual Machines Dsv2 Promo Series", ProductName(Product.PROMO, "dsv2", 1)),
         ("Virtual Machines Dsv2 Series Promo", ProductName(Product.PROMO, "dsv2", 1)),
+        ("Virtual Machines Dsv2 Series Linux Promo", ProductName(Product.PROMO, "dsv2", 2)),
         ("Dsv3 Series CloudServices", ProductName(Product.CLOUD_SERVICES, rejected="cloud_services")),
         ("Dsv3 Series Cloud Services Windows", ProductName(Product.CLOUD_SERVICES, rejected="cloud_services")),
         ("Dsv3 Series DedicatedHost", ProductName(Product.DEDICATED_HOST, rejected="dedicated_host")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from itertools import product
 from random import Random
 
@@ -43,14 +44,16 @@ class Model:
     def calls(self) -> list[tuple[list[int], set[int]]]:
         return list(zip(self.sizes, self.regions, strict=True))
 
-    def times(self, size: int, region: int) -> int:
-        return sum(size in sizes and region in regions for sizes, regions in self.calls())
+    def times(self, size: int) -> Counter[int]:
+        """Region -> number of calls that ask the size there."""
+        return Counter(region for sizes, regions in self.calls() if size in sizes for region in regions)
 
     def missing(self, size: int) -> set[int]:
-        return {region for region in self.need[size] if self.times(size, region) == 0}
+        return self.need[size] - self.times(size).keys()
 
     def alone(self, size: int) -> set[int]:
-        return {region for region in self.need[size] if self.times(size, region) == 1}
+        times = self.times(size)
+        return {region for region in self.need[size] if times[region] == 1}
 
     def run(self, steps: int) -> int:
         for step in range(steps):
@@ -97,8 +100,9 @@ class Model:
         sizes, regions = self.sizes[call], self.regions[call]
         if len(regions) == 8:
             least, old = 99, -1
+            lonely = [self.alone(size) for size in sizes]
             for one in sorted(regions):
-                loss = sum(one in self.alone(size) for size in sizes)
+                loss = sum(one in own for own in lonely)
                 if loss < least or (loss == least and self.rng.random() < 0.5):
                     least, old = loss, one
             if not self.accepts(sum(region in self.missing(size) for size in sizes) - least):
@@ -125,11 +129,11 @@ def by_model(
 
 def a_cover(chance: Random) -> tuple[dict[int, int], Packing]:
     """Sizes with their regions, and a cover that wastes some calls: of each call fewer sizes than it could hold."""
-    regions = chance.choice((6, 9, 14))
-    some = max(1, regions // chance.choice((1, 2, 3)))
+    regions = chance.choice((6, 12, 14))
+    some = max(1, regions // chance.choice((1, 1, 2, 3)))
     need = {
         size: sum(1 << region for region in chance.sample(range(regions), chance.randint(1, some)))
-        for size in range(chance.choice((7, 12, 19)))
+        for size in range(chance.choice((7, 10, 13)))
     }
     order, packing = chance.sample(sorted(need), len(need)), list[tuple[list[int], int]]()
     while order:
@@ -140,15 +144,15 @@ def a_cover(chance: Random) -> tuple[dict[int, int], Packing]:
     return need, packing
 
 
-@pytest.mark.parametrize(("seed", "draws"), [*product(range(24), (FewDraws,)), *product(range(8), (Random,))])
+@pytest.mark.parametrize(("seed", "draws"), [*product(range(36), (FewDraws,)), *product(range(6), (Random,))])
 def test_every_step_is_that_of_the_model(seed: int, draws: type[Random], monkeypatch: pytest.MonkeyPatch) -> None:
     need, packing = a_cover(Random(seed))  # noqa: S311 - the same cover every time
     monkeypatch.setattr(anneal, "Random", draws)
     monkeypatch.setattr(anneal, "_TELL_STEPS", 32)
-    for target, steps in ((1, 150), (len(packing) - 1, 40), (1, 17)):
-        told: list[float] = []
-        found = improve(packing, need, target=target, steps=steps, seed=seed, on_progress=told.append)
-        assert (found, told) == by_model(packing, need, target=target, steps=steps, rng=draws(seed))
+    target, steps = ((1, 120), (len(packing) - 1, 40), (len(packing) - 2, 70))[seed % 3]
+    told: list[float] = []
+    found = improve(packing, need, target=target, steps=steps, seed=seed, on_progress=told.append)
+    assert (found, told) == by_model(packing, need, target=target, steps=steps, rng=draws(seed))
 
 
 FULL = 0b1111_1111

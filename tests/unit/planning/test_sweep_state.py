@@ -200,6 +200,8 @@ def test_a_pair_is_as_young_as_its_last_answer_and_a_block_as_old_as_its_oldest_
         failed={1: {IDS[2]: (2, iso(9))}},
     )  # fmt: skip
     assert move_to_plan(sweep, OLD, OLD, {}) is sweep
+    whole = Block(("r1", "r2"), ("s1", "s2"))  # exactly the pairs that were answered at count 1
+    assert move_to_plan(sweep, OLD, [whole], PAIRS).answered == {1: {block_id(whole): iso(1)}, 5: {}, 10: {}}
     # No pair of the new blocks is wanted any more: they have no age.
     assert move_to_plan(sweep, OLD, NEW, {}).answered == {1: {}, 5: {}, 10: {}}
 

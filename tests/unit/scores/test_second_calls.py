@@ -191,6 +191,8 @@ def test_a_call_has_eight_regions_at_most_the_first_of_them() -> None:
     rows = [row(f"r{n}", "B") for n in range(9)] + [row("r0", "A"), row("x", "C")]
     # B has eight places; A has one inside; C has no room. What is left of B goes with C.
     assert asked(rows) == [("r0 r1 r2 r3 r4 r5 r6 r7", "A B", 1, "a"), ("r8 x", "B C", 1, "a")]
+    late = [row("r0", "A"), *(row(f"r{n}", "B") for n in range(1, 9))]
+    assert asked(late) == [("r1 r2 r3 r4 r5 r6 r7 r8", "B", 1, "a"), ("r0", "A", 1, "a")]  # B has more
     full = [row(f"r{n}", "B") for n in range(8)] + [row("r7", "C"), row("r8", "C"), row("r9", "C")]
     assert asked(full) == [("r0 r1 r2 r3 r4 r5 r6 r7", "B C", 1, "a"), ("r8 r9", "C", 1, "a")]
 

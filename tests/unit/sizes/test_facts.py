@@ -89,7 +89,8 @@ def test_a_price_is_shared_by_the_usable_vcpus() -> None:
 
 def test_the_file_has_plain_lines_and_the_places_that_a_list_told() -> None:
     offer = Offer(facts=SizeFacts(instance_type="A", retires_on=date(2027, 1, 2), source="live", memory_gib=3.5))
-    known = Sizes(regions={"uksouth": RegionSizes(asked_at=AT, offers={"a": offer})})
+    last = Offer(facts=SizeFacts(instance_type="Z"))
+    known = Sizes(regions={"uksouth": RegionSizes(asked_at=AT, offers={"a": offer, "z": last})})
     pairs = {"uksouth": ["A", "Size_B", "SIZE_B"], "eastus9": ["A"], "mars": []}
     listed = {"uksouth": Geography("United Kingdom", "Europe"), "eastus9": Geography("United States", "US")}
     lines = gzip.decompress(sizes_csv(known, pairs, listed)).decode().split("\n")
@@ -97,10 +98,11 @@ def test_the_file_has_plain_lines_and_the_places_that_a_list_told() -> None:
         "eastus9,A,,3.5,,,,,,,,2027-01-02,live,,,,,,United States,US",  # as another region says
         "uksouth,A,,3.5,,,,,,,,2027-01-02,live,,,false,,2026-11-23T10:00:00Z,United Kingdom,Europe",
         "uksouth,SIZE_B,,,,,,,,,,,name,,,,,,United Kingdom,Europe",
+        "uksouth,Z,,,,,,,,,,,name,,,false,,2026-11-23T10:00:00Z,United Kingdom,Europe",
         "",
     ]
     usual = list(csv.reader(io.StringIO(gzip.decompress(sizes_csv(known, {})).decode())))
-    assert [line[-2:] for line in usual] == [["Geography", "GeographyGroup"], ["United Kingdom", "UK"]]
+    assert [line[-2:] for line in usual] == [["Geography", "GeographyGroup"], *[["United Kingdom", "UK"]] * 2]
 
 
 @pytest.mark.parametrize(

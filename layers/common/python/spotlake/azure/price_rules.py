@@ -165,7 +165,6 @@ def choose_prices(
     for (is_spot, size), ranked in candidates.items():
         best = ranked[0][1] if len(ranked) == 1 else _best_of(ranked, chosen, is_spot=is_spot)
         (chosen.spot if is_spot else chosen.ondemand)[size] = best
-    chosen.rejected += Counter()  # drops kinds with a count of 0
     return chosen
 
 

@@ -207,8 +207,7 @@ def _moved(
     for name, pairs in old:
         slot = answered.get(name, "")
         at.update((pair, slot) for pair in pairs if slot > at.get(pair, ""))
-    ages = ((name, min((at.get(pair, "") for pair in pairs), default="")) for name, pairs in new)
-    return {name: slot for name, slot in ages if slot}
+    return {name: min(at[pair] for pair in pairs) for name, pairs in new if pairs and at.keys() >= set(pairs)}
 
 
 def slots_of_window(window_minutes: int) -> int:

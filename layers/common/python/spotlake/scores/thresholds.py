@@ -53,7 +53,7 @@ def threshold(last_seen: Mapping[int, Mapping[int, int]], least_score: int) -> i
     >>> threshold({20: {1: 1}}, 3), threshold({1: {1: 1}}, 3)
     (-1, 0)
     """
-    seen = np.zeros((1, len(DESIRED_COUNTS), 3), np.uint32)
+    seen = np.zeros((1, len(DESIRED_COUNTS), _SCORES), np.uint32)
     for count, scores in last_seen.items():
         for score, slot in scores.items():
             seen[0, DESIRED_COUNTS.index(count), score - 1] = slot
