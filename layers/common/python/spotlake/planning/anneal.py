@@ -68,7 +68,7 @@ class _Search:
         self.sizes = [list(sizes) for sizes, _ in packing]
         self.masks = [mask for _, mask in packing]
         self.none = dict(need)
-        self.once = dict.fromkeys(need, 0)
+        self.once: dict[int, int] = {}
         self.uncovered = sum(mask.bit_count() for mask in need.values())
         self._count_all()
 
