@@ -153,6 +153,7 @@ def test_plainness_then_start_then_meter_then_price_decide(other: dict[str, Any]
         ([{"meterId": "z", "retailPrice": 1.002}], 1),
         ([{"meterId": "z", "retailPrice": 1.001}], 0),  # a thousandth of the winner's price
         ([{"meterId": "z", "retailPrice": 0.5}], 1),
+        ([{"meterId": "z", "retailPrice": 1000.0}, {"meterId": "y", "retailPrice": 1001.0}], 1),  # exactly: the first
         ([{"retailPrice": 2.0}], 1),  # the same meter says two prices from the same day on
         ([{"retailPrice": 2.0, "effectiveStartDate": "2026-07-01T00:00:00Z"}], 0),  # an older tier
         ([{"meterId": "y", "retailPrice": 2.0}, {"meterId": "z", "retailPrice": 3.0}], 2),

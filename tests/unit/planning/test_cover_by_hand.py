@@ -146,11 +146,13 @@ class Asked:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[tuple[int, int, int, int]] = []
+        self.packings: list[list[Any]] = []
         monkeypatch.setattr(cover, "improve", self.improve)
 
     def improve(self, packing: list[Any], need: dict[int, int], **how: Any) -> list[Any]:
         assert set().union(*(sizes for sizes, _ in packing)) == set(need)
         self.calls.append((len(packing), how["target"], how["steps"], how["seed"]))
+        self.packings.append(packing)
         if how["on_progress"] is not None:
             how["on_progress"](0.5)
         return packing
@@ -208,3 +210,13 @@ def test_a_start_that_meets_the_bound_needs_no_effort(monkeypatch: pytest.Monkey
     start = (Block(("eastus", "westus"), ("a", "b")),)
     assert cover_pairs({"eastus": ["a"], "westus": ["b"]}, start=start).blocks == start
     assert asked.calls == []
+
+
+def test_fives_that_need_most_calls_stand_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order decides what annealing draws, so it is the same in every version."""
+    asked = Asked(monkeypatch)
+    pairs = {f"r{number}": ["w0", "w1", "w2", "w3", "w4"] for number in range(9)}
+    pairs |= {f"s{number}": [f"n{number}", f"w{number}"] for number in range(5)} | {"t": ["x"]}
+    cover_pairs(pairs, effort_seconds=1.0)
+    # n0 to n4 and x have one region each, and are numbers 0 to 4 and 10; w0 to w4 have ten each.
+    assert [sizes for sizes, _ in asked.packings[1]] == [[5, 6, 7, 8, 9], [5, 6, 7, 8, 9], [0, 1, 2, 3, 4], [10]]

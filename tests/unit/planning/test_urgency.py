@@ -274,8 +274,8 @@ def test_calls_are_spread_one_by_one(free: dict[str, int], health: dict[str, flo
 
 def test_six_fallbacks_the_healthiest_then_those_with_the_most_left() -> None:
     free = {"h": 1, "g": 2, "f": 2, "e": 9, "d": 9, "c": 9, "b": 9}
-    found = scheduled(free, health={"e": 0.5, "d": 0.6, "c": 0.4, "b": 0.3})
-    assert found.fallbacks == ("f", "g", "h", "d", "e", "c")
+    found = scheduled(free, health={"e": 0.5, "d": 0.6, "c": 0.4, "b": 1.0})
+    assert found.fallbacks == ("b", "f", "g", "h", "d", "e")
 
 
 def test_an_age_counts_from_the_slot() -> None:

@@ -60,5 +60,10 @@ def test_a_subscription_is_known_by_its_zones_or_as_the_reference() -> None:
     assert zones.place(C, "koreacentral", None) == PlacedZone("Single", None, None)
 
 
+def test_two_buildings_without_a_name_are_not_one() -> None:
+    zones = ZoneMap({A: {"r": {"1": ""}}, B: {"r": {"2": ""}}}, reference=A)
+    assert zones.place(B, "r", "2") == PlacedZone(None, "2", "")
+
+
 def test_a_digest_is_the_beginning_of_the_sha_256() -> None:
     assert subscription_digest("abc") == "ba7816bf"  # the example of FIPS 180

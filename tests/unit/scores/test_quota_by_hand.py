@@ -22,6 +22,7 @@ USE = RouteUse(entries=((NOW - 3720, 1), (NOW - 3719, 2), (NOW, 3), (NOW + 60, 1
         (10, 62, 100, QuotaRules(calls=10, window_seconds=3720)),
         (10, 60, 1, QuotaRules(calls=1, window_seconds=3600)),
         (10, 1, 99, QuotaRules(calls=9, window_seconds=60)),
+        (500, 62, 0, QuotaRules(calls=500, window_seconds=3720)),
         (200, 62, 1, QuotaRules(calls=2, window_seconds=3720)),
     ],
 )

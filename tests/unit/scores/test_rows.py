@@ -183,6 +183,8 @@ def test_what_is_restricted_for_one_and_answered_for_another() -> None:
     assert restricted_for([whole, row(zone="2", desired_count=5), row(zone="2", subscription="b")]) == {
         "a": [("r1", "A")]
     }
+    more = [row(RESTRICTED, instance_type="B"), row(instance_type="B", subscription="b")]
+    assert restricted_for([whole, row(zone="2"), row(zone="2", subscription="b"), *more]) == {"a": [("r1", "B")]}
     zoned = row(RESTRICTED, zone="1")
     assert restricted_for([zoned, row(zone="2"), row(zone="1", subscription="b")]) == {"a": [("r1", "A")]}
 

@@ -19,6 +19,7 @@ SEED = 1  # of those tried, the one that finds the optimum of the real catalogue
 _REFRESH_STEPS, _TELL_STEPS = 16, 65536
 _TEMPERATURE = 0.42  # in pairs; on the real catalogue colder ones get stuck, hotter ones never settle
 _REGION_SHARE = 0.4  # of the steps that put a region into a call that has its size
+_NONE_YET = MAX_CALL_INSTANCE_TYPES + 1, 0  # more sizes than a call has, and no region
 _LOOKS = 12  # calls looked at for one that has an uncovered region of the size
 
 
@@ -152,7 +153,7 @@ class _Search:
 
         Ties are broken freely.
         """
-        least, bit = MAX_CALL_INSTANCE_TYPES + 1, 0
+        least, bit = _NONE_YET
         onces = [self.once[size] for size in self.sizes[call]]
         remaining = self.masks[call]
         while remaining:

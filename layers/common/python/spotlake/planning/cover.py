@@ -11,7 +11,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
 
 from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
 from spotlake.planning.anneal import SEED, Packing, improve
@@ -153,7 +152,8 @@ class _Problem:
         rest: dict[int, int] = {}
         for mask, sizes in groups.items():
             whole = len(sizes) - len(sizes) % MAX_CALL_INSTANCE_TYPES
-            for five in batched(sizes[:whole], MAX_CALL_INSTANCE_TYPES, strict=True):
+            for begin in range(0, whole, MAX_CALL_INSTANCE_TYPES):
+                five = sizes[begin : begin + MAX_CALL_INSTANCE_TYPES]
                 fixed.extend((list(five), part) for part in region_parts(mask))
             rest.update((size, mask) for size in sizes[whole:])
         return fixed, rest

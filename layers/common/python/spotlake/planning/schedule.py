@@ -84,10 +84,11 @@ def schedule_calls(
     owners = owners_of(sorted(free), collectors)
     calls: dict[str, list[ScoreCall]] = {region: [] for region in collectors}
     named: dict[str, str] = {}
-    for number, (one, location) in enumerate(zip(sent, spread(free, health, len(sent)), strict=True)):
-        call = _call(number, one, location)
+    locations = spread(free, health, len(sent))
+    for number, one in enumerate(sent):
+        call = _call(number, one, locations[number])
         named[call.call_id] = one.block_id
-        calls[owners[location]].append(call)
+        calls[owners[call.location]].append(call)
     return Schedule(
         calls={region: tuple(own) for region, own in calls.items()},
         desired_counts=counts,

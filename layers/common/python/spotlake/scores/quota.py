@@ -146,13 +146,11 @@ def choose_subscriptions(free: Mapping[str, int], wanted: int) -> list[tuple[str
     [('b', 10), ('a', 3)]
     """
     chosen: list[tuple[str, int]] = []
-    left = dict(free)
-    while wanted > 0:
+    left = {name: calls for name, calls in free.items() if calls > 0}
+    while wanted > 0 and left:
         enough = [name for name, calls in left.items() if calls >= wanted]
-        name = min(enough, key=left.__getitem__) if enough else max(left, key=left.__getitem__, default="")
-        calls = min(left.pop(name, 0), wanted)
-        if calls <= 0:
-            break
+        name = min(enough, key=left.__getitem__) if enough else max(left, key=left.__getitem__)
+        calls = min(left.pop(name), wanted)
         chosen.append((name, calls))
         wanted -= calls
     return chosen
