@@ -84,11 +84,10 @@ def schedule_calls(
     owners = owners_of(sorted(free), collectors)
     calls: dict[str, list[ScoreCall]] = {region: [] for region in collectors}
     named: dict[str, str] = {}
-    locations = spread(free, health, len(sent))
-    for number, one in enumerate(sent):
-        call = _call(number, one, locations[number])
-        named[call.call_id] = one.block_id
-        calls[owners[call.location]].append(call)
+    for number, location in enumerate(spread(free, health, len(sent))):
+        call = _call(number, sent[number], location)
+        named[call.call_id] = sent[number].block_id
+        calls[owners[location]].append(call)
     return Schedule(
         calls={region: tuple(own) for region, own in calls.items()},
         desired_counts=counts,
