@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from spotlake.planning import cover
-from spotlake.planning.cover import Block, cover_pairs, lower_bound
+from spotlake.planning.cover import Block, CallPlan, cover_pairs, lower_bound
 
 type Sets = dict[str, set[str]]  # size -> regions
 
@@ -150,6 +150,7 @@ class Asked:
         monkeypatch.setattr(cover, "improve", self.improve)
 
     def improve(self, packing: list[Any], need: dict[int, int], **how: Any) -> list[Any]:
+        assert type(how["steps"]) is int
         assert set().union(*(sizes for sizes, _ in packing)) == set(need)
         self.calls.append((len(packing), how["target"], how["steps"], how["seed"]))
         self.packings.append(packing)
@@ -208,7 +209,7 @@ def test_all_effort_goes_to_the_whole_where_near_fives_would_cost_a_call(monkeyp
 def test_a_start_that_meets_the_bound_needs_no_effort(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Asked(monkeypatch)
     start = (Block(("eastus", "westus"), ("a", "b")),)
-    assert cover_pairs({"eastus": ["a"], "westus": ["b"]}, start=start).blocks == start
+    assert cover_pairs({"eastus": ["a"], "westus": ["b"]}, start=start) == CallPlan(start, 1)
     assert asked.calls == []
 
 

@@ -45,7 +45,7 @@ def test_a_run_without_findings_leaves_everything_as_it_was() -> None:
 
 @pytest.mark.parametrize("name", ["regions", "instance_types"])
 def test_a_refused_name_has_its_last_run_and_ends_with_a_later_answer(name: str) -> None:
-    known = Learnt(invalid=InvalidNames(**{name: {"old": OLD, "new": NEW, "other": OLD}}))
+    known = Learnt(invalid=InvalidNames(**{name: {"old": OLD, "new": NEW, "other": OLD, "same": NOW}}))
     refused, answered = f"invalid_{name}", f"answered_{name}"
 
     def left(*reports: CollectorReport) -> dict[str, str]:
@@ -56,20 +56,21 @@ def test_a_refused_name_has_its_last_run_and_ends_with_a_later_answer(name: str)
         return found
 
     one, two = report(**{refused: ("fresh", "new")}), report(**{refused: ("old",)})
-    assert left(one, two) == {"fresh": NOW, "new": NEW, "old": NOW, "other": OLD}
-    got, more = report(**{answered: ("old", "new", "unknown")}), report(**{answered: ("other",)})
+    assert left(one, two) == {"fresh": NOW, "new": NEW, "old": NOW, "other": OLD, "same": NOW}
+    got, more = report(**{answered: ("old", "new", "same", "unknown")}), report(**{answered: ("other",)})
     assert left(got) == {"new": NEW, "other": OLD}
     assert left(got, more) == {"new": NEW}
     assert left(got, two) == {"new": NEW, "old": NOW, "other": OLD}  # one was refused, another got through
 
 
 def test_restricted_pairs_have_their_last_run_and_end_with_a_later_answer() -> None:
-    known = Learnt(restricted={("r2", "Size_A"): OLD, ("r1", "Size_A"): OLD, ("r1", "Size_B"): NEW})
+    known = Learnt(restricted={("r2", "Size_A"): OLD, ("r1", "Size_A"): OLD, ("r1", "Size_B"): NEW, ("r0", "C"): NOW})
     found = report(restricted_pairs=(("r2", "Size_A"), ("r3", "Size_C"), ("r1", "Size_B")))
     assert list(folded(known, found).restricted.items()) == [
-        (("r1", "Size_A"), OLD), (("r1", "Size_B"), NEW), (("r2", "Size_A"), NOW), (("r3", "Size_C"), NOW),
+        (("r0", "C"), NOW), (("r1", "Size_A"), OLD), (("r1", "Size_B"), NEW), (("r2", "Size_A"), NOW),
+        (("r3", "Size_C"), NOW),
     ]  # fmt: skip
-    opened = report(unrestricted_pairs=(("r1", "size_a"), ("r1", "size_b"), ("r9", "size_a")))
+    opened = report(unrestricted_pairs=(("r1", "size_a"), ("r1", "size_b"), ("r9", "size_a"), ("r0", "c")))
     assert folded(known, opened).restricted == {("r2", "Size_A"): OLD, ("r1", "Size_B"): NEW}
     assert folded(known, opened, found).restricted == {
         ("r2", "Size_A"): NOW, ("r1", "Size_B"): NEW, ("r3", "Size_C"): NOW,

@@ -36,6 +36,7 @@ LAST_HOUR = (
     ("raw", "field", "value", "allowed"),
     [
         (None, "input", None, "a JSON object, {} for a run of the present slot"),
+        (["x"], "input", ["x"], "a JSON object, {} for a run of the present slot"),
         ({"dry_run": True}, "dry_run", True, FIELDS),
         ({7: True}, "7", True, FIELDS),
         ({"timestamp": "soon"}, "timestamp", "soon", FORMS),

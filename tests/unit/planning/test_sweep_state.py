@@ -65,6 +65,11 @@ def test_blocks_that_the_plan_lacks_are_dropped() -> None:
     assert (found.answered, found.failed) == ({1: {"a": iso(5), "b": iso(0)}}, {1: {"c": (1, iso(5))}})
 
 
+def test_a_late_run_makes_no_answer_older_and_a_new_one_makes_it_younger() -> None:
+    before = Sweep(began_at=iso(0), answered={1: {"a": iso(5)}})
+    assert [after(before, number, "a").answered_at("a", 1) for number in (4, 5, 6)] == [iso(5), iso(5), iso(6)]
+
+
 @pytest.mark.parametrize(
     ("number", "failed"),
     [
@@ -162,6 +167,8 @@ def asked(**slots: int) -> Sweep:
         (asked(c5=0, c10=-1, c50=0), 10),  # the one that waits longest
         (asked(c5=0, c10=0), 5),
         (asked(), None),
+        (Sweep(failed={5: dict.fromkeys("abc", (1, iso(0)))}), 5),
+        (Sweep(failed={5: dict.fromkeys("abc", (1, iso(1)))}), None),
         (Sweep(answered={5: {"a": iso(0), "b": iso(0), "c": iso(9)}}), 5),  # most of its blocks
         (Sweep(answered={5: {"a": iso(0), "b": iso(9), "c": iso(9)}}), None),
         (Sweep(answered={5: {"a": iso(0), "b": iso(0)}}), 5),

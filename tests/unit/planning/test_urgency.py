@@ -126,9 +126,12 @@ def test_what_was_asked_ahead_is_not_asked_again() -> None:
 
 def test_what_failed_is_owed_first_at_whichever_count() -> None:
     sweep = a_sweep(
-        {5: {"A": 20, "B": 200}}, {5: {"A": (1, 10)}, 10: {"C": (1, 30)}}, desired_count=5, began_at=ago(100)
+        {5: {"A": 20, "B": 200}, 10: {"C": 300}},
+        {5: {"A": (1, 10)}, 10: {"C": (1, 30)}},
+        desired_count=5,
+        began_at=ago(100),
     )
-    # C at 10 was never answered; A failed in this sweep, and goes first again. C at 10 is owed, so it is not ahead.
+    # C at 10 waits longer than A; A failed in this sweep, and goes first again. C at 10 is owed, so it is not ahead.
     assert in_sweep(sweep) == ([("C", 10), ("A", 5), ("C", 5)], [])
     done = a_sweep({5: dict.fromkeys("ABC", 20)}, {10: {"C": (1, 30)}}, desired_count=5, began_at=ago(100))
     assert in_sweep(done) == ([("C", 10)], [("A", 10), ("B", 10)])
@@ -231,7 +234,7 @@ def test_a_score_that_was_never_asked_has_no_age() -> None:
 def test_after_an_outage_a_tenth_of_the_blocks_is_asked_again_at_other_counts() -> None:
     blocks = [Block((f"r{number:02}",), ("s",)) for number in range(20)]
     lost = {block_id(block): (1, ago(10)) for block in blocks}
-    sweep = Sweep(failed={5: lost})
+    sweep = Sweep(failed={5: lost}, answered={5: dict.fromkeys(lost, ago(50))})
     found = scheduled({"a": 99}, blocks=blocks, sweep=sweep)
     assert (found.planned, found.waiting, found.desired_counts) == (22, 0, (1, 5))
     assert [call.desired_count for call in found.calls["a"]][:3] == [5, 5, 1]

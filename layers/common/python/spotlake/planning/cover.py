@@ -9,6 +9,7 @@ effort is used up.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -263,12 +264,12 @@ def _best_sizes(open_masks: dict[int, int], mask: int, seed: int) -> list[int]:
 
 def _best_regions(masks: list[int]) -> int:
     """The 8 regions that are open for the most of these sizes. Regions of the first mask come first."""
-    counts: dict[int, int] = {}
+    counts: Counter[int] = Counter()
     for place, mask in enumerate(masks):
         remaining = mask
         while remaining:
             lowest = remaining & -remaining
-            counts[lowest] = counts.get(lowest, 0) + (2 if place == 0 else 1)
+            counts[lowest] += 2 if place == 0 else 1
             remaining ^= lowest
     best = sorted(counts, key=lambda bit: (-counts[bit], bit))[:MAX_CALL_REGIONS]
     return sum(best)

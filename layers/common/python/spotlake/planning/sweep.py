@@ -152,6 +152,8 @@ def lost_count(sweep: Sweep, plan: Collection[str], count: int, slot_at: datetim
     Returns:
         Of several, the one that waits longest. None when no turn was lost; a count never asked has lost none.
     """
+    if not plan:
+        return None
     cycle_began = to_iso(slot_at - timedelta(minutes=SLOT_MINUTES * len(DESIRED_COUNTS)))
     asked = {other: _asked_at(sweep, plan, other) for other in DESIRED_COUNTS if other != count}
     lost = {other: at for other, at in asked.items() if "" < at <= cycle_began}
@@ -162,7 +164,7 @@ def _asked_at(sweep: Sweep, plan: Collection[str], count: int) -> str:
     """Slot (ISO) before which half of the blocks were last asked at a count, "" for never."""
     answered, failed = sweep.answered.get(count, {}), sweep.failed.get(count, {})
     runs = sorted(max(answered.get(block, ""), failed.get(block, _NEVER_FAILED)[1]) for block in plan)
-    return runs[(len(runs) - 1) // 2] if runs else ""
+    return runs[(len(runs) - 1) // 2]
 
 
 def move_to_plan(

@@ -131,9 +131,9 @@ class LocationUse:
 
     def expires_at(self, rules: QuotaRules) -> int:
         """Epoch seconds after which no part of this item counts."""
-        last = max((at for use in self.routes.values() for at, _ in use.entries), default=0)
-        rest = max((use.rest_until for use in self.routes.values()), default=0)
-        return max(last + rules.window_seconds, rest) + 1
+        counted = [at + rules.window_seconds for use in self.routes.values() for at, _ in use.entries]
+        rests = [use.rest_until for use in self.routes.values()]
+        return max(counted + rests, default=0) + 1
 
 
 def choose_subscriptions(free: Mapping[str, int], wanted: int) -> list[tuple[str, int]]:
