@@ -151,6 +151,7 @@ def test_what_makes_a_kind_unknown_is_told_without_the_size() -> None:
     assert words_of_kind(plain, "E4as v5 Extra Spot2 x9", "E4as v5", size) == "extra spot2"
     assert words_of_kind("Virtual Machines Easv5 Batch Series Linux Basic", "E4as v5", "E4as v5", size) == "batch"
     assert words_of_kind("Odd Srs Standard 7", "E4as v5", "E4as v5", size) == "odd"
+    assert words_of_kind("Virtual Machines Easv5 Batch Series", "E4as v5 Plus", "E4as v5", size) == "batch plus"
 
 
 def test_the_linux_product_beside_a_windows_one() -> None:

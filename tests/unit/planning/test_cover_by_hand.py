@@ -221,3 +221,24 @@ def test_fives_that_need_most_calls_stand_first(monkeypatch: pytest.MonkeyPatch)
     cover_pairs(pairs, effort_seconds=1.0)
     # n0 to n4 and x have one region each, and are numbers 0 to 4 and 10; w0 to w4 have ten each.
     assert [sizes for sizes, _ in asked.packings[1]] == [[5, 6, 7, 8, 9], [5, 6, 7, 8, 9], [0, 1, 2, 3, 4], [10]]
+
+
+@pytest.mark.parametrize("seed", [1036, 1280, 2221, 2242])
+def test_greed_looks_three_times_for_better_regions(seed: int) -> None:
+    """With a fourth look these four plans would be others."""
+    chance = Random(seed)  # noqa: S311 - the same pairs every time
+    regions = [f"r{number:02}" for number in range(chance.choice((10, 14, 20)))]
+    need = {
+        f"s{number:02}": set(chance.sample(regions, chance.randint(1, len(regions))))
+        for number in range(chance.choice((7, 10, 14)))
+    }
+    masks = {number: sum(1 << regions.index(region) for region in own) for number, own in enumerate(need.values())}
+    found = [
+        Block(
+            tuple(one for bit, one in enumerate(regions) if mask >> bit & 1),
+            tuple(f"s{size:02}" for size in sorted(sizes)),
+        )
+        for sizes, mask in cover.greedy(masks)
+    ]
+    assert in_order(found) == in_order(greedily(need))
+    assert masks == {}
