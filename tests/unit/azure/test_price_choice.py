@@ -153,6 +153,7 @@ def test_plainness_then_start_then_meter_then_price_decide(other: dict[str, Any]
         ([{"meterId": "z", "retailPrice": 1.002}], 1),
         ([{"meterId": "z", "retailPrice": 1.001}], 0),  # a thousandth of the winner's price
         ([{"meterId": "z", "retailPrice": 0.5}], 1),
+        ([{"meterId": "z", "retailPrice": 1000.0}, {"meterId": "y", "retailPrice": 1001.0}], 1),  # exactly: the first
         ([{"retailPrice": 2.0}], 1),  # the same meter says two prices from the same day on
         ([{"retailPrice": 2.0, "effectiveStartDate": "2026-07-01T00:00:00Z"}], 0),  # an older tier
         ([{"meterId": "y", "retailPrice": 2.0}, {"meterId": "z", "retailPrice": 3.0}], 2),
@@ -228,3 +229,26 @@ def test_a_narrow_answer_adds_what_is_missing_alone() -> None:
     }  # fmt: skip
     assert (mine.disagreements, mine.disagreeing) == (1, {"spot Standard_D2s_v3"})
     assert set(mine.unknown) == {"Savings spot"}
+
+
+def doubted(size: str) -> list[dict[str, Any]]:
+    """Two meters of a size that say two prices each, and a row without a price."""
+    return [of_size(size, meterId=meter, retailPrice=price) for meter, price in (("a", 1.0), ("b", 2.0), ("c", 0.0))]
+
+
+def test_what_is_counted_is_counted_over_all_sizes() -> None:
+    found = chosen(*doubted("Standard_E8s_v5"), *doubted("Standard_E4s_v5"))
+    assert found.rejected == {"losing_candidate": 2, "zero_price": 2}
+    assert (found.disagreements, len(found.disagreeing), len(found.unpriced)) == (2, 2, 2)
+
+
+def test_a_narrow_answer_adds_to_every_count() -> None:
+    mine, narrow = chosen(*doubted("Standard_E8s_v5")), chosen(*doubted("Standard_E4s_v5"), ondemand())
+    assert mine.add_missing(narrow) == 2  # one has a spot price, the other an on-demand price
+    assert (mine.disagreements, mine.unpriced) == (2, {"standard_e8s_v5", "standard_e4s_v5"})
+    assert mine.disagreeing == {"spot Standard_E8s_v5", "spot Standard_E4s_v5"}
+    assert mine.rejected == {"losing_candidate": 2, "zero_price": 2}
+
+
+def test_words_of_the_size_itself_say_nothing_of_the_meter() -> None:
+    assert set(chosen(of_size("Standard_D2_flex")).spot) == {"standard_d2_flex"}

@@ -49,6 +49,7 @@ def linux(family: str, extra_words: int) -> ProductName:
         ("Virtual Machines HBrsv2 Series", linux("hbrsv2", 0)),
         ("Virtual Machines Dsv2 Promo Series", ProductName(Product.PROMO, "dsv2", 1)),
         ("Virtual Machines Dsv2 Series Promo", ProductName(Product.PROMO, "dsv2", 1)),
+        ("Virtual Machines Dsv2 Series Linux Promo", ProductName(Product.PROMO, "dsv2", 2)),
         ("Dsv3 Series CloudServices", ProductName(Product.CLOUD_SERVICES, rejected="cloud_services")),
         ("Dsv3 Series Cloud Services Windows", ProductName(Product.CLOUD_SERVICES, rejected="cloud_services")),
         ("Dsv3 Series DedicatedHost", ProductName(Product.DEDICATED_HOST, rejected="dedicated_host")),
@@ -91,6 +92,7 @@ def test_a_product_is_a_machines_only_if_every_word_is_known(name: str, read: Pr
         ("D2s v3 Spot2", "D2s v3 Spot2", "Standard_D2s_v3", Meter.UNKNOWN),
         ("D2s v3 Priority2", "D2s v3 Priority2", "Standard_D2s_v3", Meter.UNKNOWN),
         ("Spot", "Spot", "Standard_D2s_v3", Meter.UNKNOWN),
+        ("D2s v3 2spo t3", "D2s v3 2spo t3", "Standard_D2s_v3", Meter.UNKNOWN),  # "spot" over two words
         ("", "", "Standard_D2s_v3", Meter.UNKNOWN),
         ("D2s v3 Spot D4s", "D2s v3 Spot D4s", "Standard_D2s_v3", Meter.UNKNOWN),
         ("D2s v3 Spot Standard", "D2s v3 Spot", "Standard_D2s_v3", Meter.UNKNOWN),
@@ -149,6 +151,7 @@ def test_what_makes_a_kind_unknown_is_told_without_the_size() -> None:
     assert words_of_kind(plain, "E4as v5 Extra Spot2 x9", "E4as v5", size) == "extra spot2"
     assert words_of_kind("Virtual Machines Easv5 Batch Series Linux Basic", "E4as v5", "E4as v5", size) == "batch"
     assert words_of_kind("Odd Srs Standard 7", "E4as v5", "E4as v5", size) == "odd"
+    assert words_of_kind("Virtual Machines Easv5 Batch Series", "E4as v5 Plus", "E4as v5", size) == "batch plus"
 
 
 def test_the_linux_product_beside_a_windows_one() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -61,3 +61,19 @@ def test_a_second_refusal_and_any_other_error_is_final(errors: tuple[Exception, 
     with pytest.raises(type(errors[-1])):
         sent(client)
     assert len(client.tokens) == asked
+
+
+def test_both_requests_are_the_one_that_was_asked_for() -> None:
+    class Noting(Client):
+        requests: ClassVar[list[Any]] = []
+
+        def send(self, method: str, url: str, *, headers: Callable[[], Mapping[str, str]], **request: Any) -> str:
+            self.requests.append((method, url, request))
+            return super().send(method, url, headers=headers)
+
+    client = Noting(refused(401))
+    anything: Any = client
+    answer: Any = send_signed(anything, Tokens(), "POST", "https://x/y", json={"a": 1}, timeout=7)
+    assert answer == "answer"
+    assert client.requests == [("POST", "https://x/y", {"json": {"a": 1}, "timeout": 7})] * 2
+    assert client.tokens == ["Bearer 1", "Bearer 2"]

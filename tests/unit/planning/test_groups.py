@@ -48,3 +48,6 @@ def test_a_region_without_a_call_is_work_too() -> None:
     assert group_regions({}, 3) == [[]]
     assert group_regions({"a": 1, "b": 1}, 5) == [["a"], ["b"]]
     assert group_regions({"a": 1, "b": 1}, 0) == [["a", "b"]]
+    # A listing weighs as much as one call, no more: after b and c the second group still has less work.
+    assert group_regions({"a": 2, "b": 0, "c": 0, "d": 0}, 2) == [["a"], ["b", "c", "d"]]
+    assert group_regions({"b": 7, "a": 7, "c": 8}, 3) == [["c"], ["a"], ["b"]]

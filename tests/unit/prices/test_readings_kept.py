@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from spotlake.azure import price_names
+from spotlake.azure import price_names, price_rules
 from spotlake.azure.price_names import Product, letter_of_family, read_meter, read_product
+from spotlake.azure.price_rules import choose_prices
 from tests.support.capture import REGIONS, captured_rows
+from tests.unit.usecases.rows import REGION, spot
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -38,10 +42,32 @@ def test_odd_names_too(names: tuple[str, str, str], monkeypatch: pytest.MonkeyPa
 
 
 def test_long_names_are_read_and_not_kept() -> None:
-    before = price_names._known_product.cache_info().currsize, price_names._usual_names.cache_info().currsize
+    kept = price_names._known_product, price_names._usual_names, price_names._known_letter
+    before = [one.cache_info().currsize for one in kept]
     for number in range(50):
         assert read_product(f"Virtual Machines {'x' * 1000}{number} Series").kind is Product.UNKNOWN
         read_meter("D2s v3", "D2s v3", f"Standard_{'x' * 1000}{number}")
         assert letter_of_family(f"standard_d2{'x' * 1000}{number}") is None
-    after = price_names._known_product.cache_info().currsize, price_names._usual_names.cache_info().currsize
-    assert after == before
+    assert [one.cache_info().currsize for one in kept] == before
+
+
+def test_the_moments_of_short_texts_are_kept() -> None:
+    """As Azure could write them with nanoseconds, of 40 characters and of 41."""
+    kept, at = price_rules._short_moment, "2026-06-01T00:00:00.12345678901+00:00:00"
+    for text, number in ((at, 1), (at.replace("1+", "11+"), 0)):
+        assert len(text) == 41 - number
+        before = kept.cache_info().currsize
+        found = choose_prices([spot(effectiveStartDate=text)], region=REGION, now_at=datetime(2026, 11, 23, tzinfo=UTC))
+        assert len(found.spot) == 1
+        assert kept.cache_info().currsize == before + number
+
+
+def test_a_name_of_a_hundred_characters_is_kept() -> None:
+    size, product = f"Standard_D2{'x' * 89}", f"Virtual Machines D{'x' * 82}"
+    assert (len(size), len(product)) == (100, 100)
+    kept = price_names._known_product, price_names._usual_names, price_names._known_letter
+    before = [one.cache_info().currsize for one in kept]
+    read_product(product)
+    read_meter("D2s v3", "D2s v3", size)
+    letter_of_family(size)
+    assert [one.cache_info().currsize for one in kept] == [number + 1 for number in before]

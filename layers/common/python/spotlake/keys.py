@@ -141,7 +141,7 @@ def region_and_attempt(shard_key: str) -> tuple[str, int]:
     >>> region_and_attempt("rawdata/azure/sps/2025/12/15/10-00/eastus.jsonl.gz")
     ('eastus', 0)
     """
-    region, _, number = shard_key.rsplit("/", 1)[-1].removesuffix(".jsonl.gz").partition(".")
+    region, _, number = shard_key.rpartition("/")[2].removesuffix(".jsonl.gz").partition(".")
     return region, int(number or 0)
 
 

@@ -127,7 +127,7 @@ def _machine(words: tuple[str, ...], joined: str) -> ProductName:
     if len(tails) > 1 or (not tails and rest == joined):
         return ProductName(Product.UNKNOWN)  # "series" twice; or neither "Virtual Machines" nor "Series"
     tail = tails[0] if tails else ""
-    promo = "promo" in (head[-5:], tail[-5:])
+    promo = head.endswith("promo") or tail.endswith("promo")
     head, tail = head.removesuffix("promo"), tail.removesuffix("promo")
     family = _MEMORY.sub("", head)
     if not _FAMILY.fullmatch(family) or tail not in _PLAIN_TAILS:

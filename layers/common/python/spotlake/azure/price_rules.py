@@ -53,6 +53,7 @@ _IDENTIFYING = (
     *("meterId", "armSkuName", "armRegionName", "skuName", "productName"),
     *("effectiveStartDate", "effectiveEndDate"),
 )
+_USUAL_TERMS = ("Virtual Machines", "USD", "1 Hour")  # service, currency and unit of nearly every row
 # USD per hour. The table keeps six digits, and the dearest machine of 2026 costs some hundreds.
 _SMALLEST_PRICE, _LARGEST_PRICE = 1e-6, 1e5
 _LONGEST_MOMENT = 40  # characters of a date whose moment is kept
@@ -143,28 +144,27 @@ def choose_prices(
     candidates: dict[tuple[bool, str], list[tuple[_Rank, Price]]] = {}
     seen: set[tuple[str | float, ...]] = set()
     for item in items:
-        reason, is_spot = _judge(item, region, now_at)
-        identity = _identity(item) if reason is None else ()
-        if identity in seen:
-            reason = "duplicate"
-        if reason is not None:
-            chosen.rejected[reason] += 1
-            if reason == "unknown_kind":
+        judged = _judge(item, region, now_at)
+        if not isinstance(judged, str):
+            identity = _identity(item)
+            judged = "duplicate" if identity in seen else judged
+        if isinstance(judged, str):
+            chosen.rejected[judged] += 1
+            if judged == "unknown_kind":
                 keep_sample(chosen.unknown, item)
-            elif reason == "windows" and keep_windows:
+            elif judged == "windows" and keep_windows:
                 chosen.windows.append(item)
-            elif reason == "zero_price":
+            elif judged == "zero_price":
                 chosen.unpriced.add(join_key(str(item["armSkuName"])))
             continue
         seen.add(identity)
         chosen.respelt_regions += item["armRegionName"] != region
         price = _price_of(item)
-        same = candidates.setdefault((is_spot, join_key(price.instance_type)), [])
+        same = candidates.setdefault((judged, join_key(price.instance_type)), [])
         same.append((_rank_of(item, price), price))
     for (is_spot, size), ranked in candidates.items():
         best = ranked[0][1] if len(ranked) == 1 else _best_of(ranked, chosen, is_spot=is_spot)
         (chosen.spot if is_spot else chosen.ondemand)[size] = best
-    chosen.rejected += Counter()  # drops kinds with a count of 0
     return chosen
 
 
@@ -189,18 +189,17 @@ def windows_spot(chosen: ChosenPrices, *, region: str, now_at: datetime) -> dict
 type _Rank = tuple[int, datetime, str, float]
 
 
-def _judge(item: RetailItem, region: str, now_at: datetime) -> tuple[str | None, bool]:
-    """The first rule that rejects a row (None: no rule does), and whether the row is a spot price."""
+def _judge(item: RetailItem, region: str, now_at: datetime) -> str | bool:
+    """The first rule that rejects a row; or else whether the row is a spot price."""
     try:
-        reason = _reject_by_kind(item, region) or _reject_by_product(item)
-        if reason is not None:
-            return reason, False
+        if reason := _reject_by_kind(item, region) or _reject_by_product(item):
+            return reason
         meter = read_meter(str(item["skuName"]), str(item["meterName"]), str(item["armSkuName"]))
         if meter is not Meter.PLAIN and meter is not Meter.SPOT:
-            return ("unknown_kind" if meter is Meter.UNKNOWN else meter.value), False
-        return _reject_by_value(item, now_at), meter is Meter.SPOT
+            return "unknown_kind" if meter is Meter.UNKNOWN else meter.value
+        return _reject_by_value(item, now_at) or meter is Meter.SPOT
     except (KeyError, TypeError, ValueError, OverflowError):
-        return "unreadable", False  # a field is missing or of another type; when all rows are, no price is left
+        return "unreadable"  # a field is missing or of another type; when all rows are, no price is left
 
 
 def _reject_by_kind(item: RetailItem, region: str) -> str | None:
@@ -217,16 +216,18 @@ def _reject_by_kind(item: RetailItem, region: str) -> str | None:
 
 def _reject_by_terms(item: RetailItem) -> str | None:
     """Check the service, the currency, the unit and the tier of a row."""
-    service = item["serviceName"]
-    if service != "Virtual Machines" and str(service).strip().lower() != "virtual machines":
-        return "other_service"
-    currency = item["currencyCode"]
-    if currency != "USD" and str(currency).strip().upper() != "USD":
-        return "other_currency"
-    unit = item["unitOfMeasure"]
-    if unit != "1 Hour" and "".join(str(unit).lower().split()) != "1hour":
-        return "other_unit"
+    terms = item["serviceName"], item["currencyCode"], item["unitOfMeasure"]
+    if terms != _USUAL_TERMS and (reason := _reject_by_words(*map(str, terms))):
+        return reason
     return None if number_of(item["tierMinimumUnits"]) == 0.0 else "higher_tier"
+
+
+def _reject_by_words(service: str, currency: str, unit: str) -> str | None:
+    if service.strip().lower() != "virtual machines":
+        return "other_service"
+    if currency.strip().upper() != "USD":
+        return "other_currency"
+    return None if "".join(unit.lower().split()) == "1hour" else "other_unit"
 
 
 def _reject_by_product(item: RetailItem) -> str | None:

@@ -19,6 +19,7 @@ SEED = 1  # of those tried, the one that finds the optimum of the real catalogue
 _REFRESH_STEPS, _TELL_STEPS = 16, 65536
 _TEMPERATURE = 0.42  # in pairs; on the real catalogue colder ones get stuck, hotter ones never settle
 _REGION_SHARE = 0.4  # of the steps that put a region into a call that has its size
+_NONE_YET = MAX_CALL_INSTANCE_TYPES + 1, 0  # more sizes than a call has, and no region
 _LOOKS = 12  # calls looked at for one that has an uncovered region of the size
 
 
@@ -68,19 +69,16 @@ class _Search:
         self.sizes = [list(sizes) for sizes, _ in packing]
         self.masks = [mask for _, mask in packing]
         self.none = dict(need)
-        self.once = dict.fromkeys(need, 0)
+        self.once: dict[int, int] = {}
         self.uncovered = sum(mask.bit_count() for mask in need.values())
         self._count_all()
 
     def packing(self) -> Packing:
-        return list(zip(self.sizes, self.masks, strict=True))
+        return [(sizes, self.masks[call]) for call, sizes in enumerate(self.sizes)]
 
     def drop_one(self) -> None:
         """Remove the call that alone covers the fewest pairs."""
-        alone = [
-            sum((self.once[size] & mask).bit_count() for size in sizes)
-            for sizes, mask in zip(self.sizes, self.masks, strict=True)
-        ]
+        alone = [sum((self.once[size] & mask).bit_count() for size in sizes) for sizes, mask in self.packing()]
         worst = alone.index(min(alone))
         del self.sizes[worst], self.masks[worst]
         self._count_all()
@@ -95,7 +93,6 @@ class _Search:
 
     def run(self, steps: int, report: Callable[[int], None]) -> int:
         """Step until no pair is uncovered or the steps are used up; return the number of steps taken."""
-        open_sizes = [size for size, mask in self.none.items() if mask]
         for step in range(steps):
             if not self.uncovered:
                 return step
@@ -156,7 +153,7 @@ class _Search:
 
         Ties are broken freely.
         """
-        least, bit = MAX_CALL_INSTANCE_TYPES + 1, 0
+        least, bit = _NONE_YET
         onces = [self.once[size] for size in self.sizes[call]]
         remaining = self.masks[call]
         while remaining:

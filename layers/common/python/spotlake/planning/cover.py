@@ -9,9 +9,9 @@ effort is used up.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
 
 from spotlake.models import MAX_CALL_INSTANCE_TYPES, MAX_CALL_REGIONS
 from spotlake.planning.anneal import SEED, Packing, improve
@@ -153,7 +153,8 @@ class _Problem:
         rest: dict[int, int] = {}
         for mask, sizes in groups.items():
             whole = len(sizes) - len(sizes) % MAX_CALL_INSTANCE_TYPES
-            for five in batched(sizes[:whole], MAX_CALL_INSTANCE_TYPES, strict=True):
+            for begin in range(0, whole, MAX_CALL_INSTANCE_TYPES):
+                five = sizes[begin : begin + MAX_CALL_INSTANCE_TYPES]
                 fixed.extend((list(five), part) for part in region_parts(mask))
             rest.update((size, mask) for size in sizes[whole:])
         return fixed, rest
@@ -263,12 +264,12 @@ def _best_sizes(open_masks: dict[int, int], mask: int, seed: int) -> list[int]:
 
 def _best_regions(masks: list[int]) -> int:
     """The 8 regions that are open for the most of these sizes. Regions of the first mask come first."""
-    counts: dict[int, int] = {}
+    counts: Counter[int] = Counter()
     for place, mask in enumerate(masks):
         remaining = mask
         while remaining:
             lowest = remaining & -remaining
-            counts[lowest] = counts.get(lowest, 0) + (2 if place == 0 else 1)
+            counts[lowest] += 2 if place == 0 else 1
             remaining ^= lowest
     best = sorted(counts, key=lambda bit: (-counts[bit], bit))[:MAX_CALL_REGIONS]
     return sum(best)

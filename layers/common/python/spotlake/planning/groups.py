@@ -27,9 +27,7 @@ def group_regions(calls: Mapping[str, int], most: int) -> list[list[str]]:
     [['eastus'], ['westus', 'koreacentral']]
     """
     groups: list[list[str]] = [[] for _ in range(max(1, min(most, len(calls))))]
-    loads = [0] * len(groups)
     for region in sorted(calls, key=lambda one: (-calls[one], one)):
-        place = loads.index(min(loads))
-        groups[place].append(region)
-        loads[place] += calls[region] + 1
+        least = min(groups, key=lambda group: sum(calls[one] + 1 for one in group))
+        least.append(region)
     return groups

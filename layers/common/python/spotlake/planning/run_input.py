@@ -117,7 +117,7 @@ def require_known_regions(regions: Collection[str], known: Collection[str]) -> N
     """Refuse a region that is not known; the error names the most similar regions."""
     for region in regions:
         if region not in known:
-            near = difflib.get_close_matches(region, known, n=3, cutoff=0.5) or sorted(known)[:5]
+            near = difflib.get_close_matches(region, known, cutoff=0.5) or sorted(known)[:5]
             raise InvalidInputError(
                 "regions", region, f"ARM codes of the {len(known)} known regions, such as {', '.join(near)}"
             )
@@ -149,18 +149,20 @@ def _flag(raw: Mapping[str, Any], name: str) -> bool:
 
 def _regions(given: object) -> tuple[str, ...]:
     allowed = "a list of ARM codes of public regions, such as koreacentral"
-    for region in _strings("regions", given, allowed):
+    regions = _strings("regions", given, allowed)
+    for region in regions:
         if not is_collected_region(region):
             raise InvalidInputError("regions", region, allowed)
-    return tuple(dict.fromkeys(_strings("regions", given, allowed)))
+    return tuple(dict.fromkeys(regions))
 
 
 def _instance_types(given: object) -> tuple[str, ...]:
     allowed = "a list of ARM sizes or globs, such as Standard_D*s_v5"
-    for glob in _strings("instance_types", given, allowed):
+    globs = _strings("instance_types", given, allowed)
+    for glob in globs:
         if not _SIZE_GLOB.fullmatch(glob):
             raise InvalidInputError("instance_types", glob, allowed)
-    return tuple(dict.fromkeys(_strings("instance_types", given, allowed)))
+    return tuple(dict.fromkeys(globs))
 
 
 def _strings(field: str, given: object, allowed: str) -> list[str]:

@@ -84,9 +84,9 @@ def schedule_calls(
     owners = owners_of(sorted(free), collectors)
     calls: dict[str, list[ScoreCall]] = {region: [] for region in collectors}
     named: dict[str, str] = {}
-    for number, (one, location) in enumerate(zip(sent, spread(free, health, len(sent)), strict=True)):
-        call = _call(number, one, location)
-        named[call.call_id] = one.block_id
+    for number, location in enumerate(spread(free, health, len(sent))):
+        call = _call(number, sent[number], location)
+        named[call.call_id] = sent[number].block_id
         calls[owners[location]].append(call)
     return Schedule(
         calls={region: tuple(own) for region, own in calls.items()},

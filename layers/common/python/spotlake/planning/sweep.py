@@ -19,6 +19,7 @@ from spotlake.models import DESIRED_COUNTS, SLOT_MINUTES, from_iso, to_iso
 from spotlake.planning.cover import Block
 from spotlake.planning.rotation import next_count
 
+_NEVER_FAILED = (0, "")  # failures, slot of the last one
 _GOES_FIRST = 3  # failures after which a call waits for the next sweep
 
 
@@ -87,12 +88,12 @@ class Sweep:
     def is_open(self, block: str, count: int) -> bool:
         """Whether a block is still to be asked in the current sweep, or in the next one."""
         began_at = self.began_at if count == self.desired_count else self.next_began_at
-        _, failed_at = self.failed.get(count, {}).get(block, (0, ""))
+        _, failed_at = self.failed.get(count, {}).get(block, _NEVER_FAILED)
         return began_at is None or max(self.answered_at(block, count), failed_at) < began_at
 
     def goes_first(self, block: str, count: int) -> bool:
         """Whether a block failed at a count, but not so often that the block must wait for the next sweep."""
-        failures, _ = self.failed.get(count, {}).get(block, (0, ""))
+        failures, _ = self.failed.get(count, {}).get(block, _NEVER_FAILED)
         return 0 < failures <= _GOES_FIRST
 
 
@@ -115,7 +116,7 @@ def record_answers(
         known[block] = max(at, known.get(block, ""))
     failures = dict(sweep.failed.get(count, {}))
     for block in failed:
-        number, last = failures.get(block, (0, ""))
+        number, last = failures.get(block, _NEVER_FAILED)
         if at > last:
             failures[block] = (number + 1, at)
     after = replace(
@@ -151,6 +152,8 @@ def lost_count(sweep: Sweep, plan: Collection[str], count: int, slot_at: datetim
     Returns:
         Of several, the one that waits longest. None when no turn was lost; a count never asked has lost none.
     """
+    if not plan:
+        return None
     cycle_began = to_iso(slot_at - timedelta(minutes=SLOT_MINUTES * len(DESIRED_COUNTS)))
     asked = {other: _asked_at(sweep, plan, other) for other in DESIRED_COUNTS if other != count}
     lost = {other: at for other, at in asked.items() if "" < at <= cycle_began}
@@ -160,8 +163,8 @@ def lost_count(sweep: Sweep, plan: Collection[str], count: int, slot_at: datetim
 def _asked_at(sweep: Sweep, plan: Collection[str], count: int) -> str:
     """Slot (ISO) before which half of the blocks were last asked at a count, "" for never."""
     answered, failed = sweep.answered.get(count, {}), sweep.failed.get(count, {})
-    runs = sorted(max(answered.get(block, ""), failed.get(block, (0, ""))[1]) for block in plan)
-    return runs[(len(runs) - 1) // 2] if runs else ""
+    runs = sorted(max(answered.get(block, ""), failed.get(block, _NEVER_FAILED)[1]) for block in plan)
+    return runs[(len(runs) - 1) // 2]
 
 
 def move_to_plan(
@@ -207,8 +210,7 @@ def _moved(
     for name, pairs in old:
         slot = answered.get(name, "")
         at.update((pair, slot) for pair in pairs if slot > at.get(pair, ""))
-    ages = ((name, min((at.get(pair, "") for pair in pairs), default="")) for name, pairs in new)
-    return {name: slot for name, slot in ages if slot}
+    return {name: min(at[pair] for pair in pairs) for name, pairs in new if pairs and at.keys() >= set(pairs)}
 
 
 def slots_of_window(window_minutes: int) -> int:

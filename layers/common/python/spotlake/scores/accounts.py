@@ -71,7 +71,7 @@ class Accountant:
         """Note the answer to a second call. The answer may improve the first one; no pair of the call is owed."""
         best = _best(rows)
         for region, size in self._pairs(call):
-            known = self._without[region, call.desired_count]
+            known = self._without.get((region, call.desired_count), {})
             if size in known and (region, join_key(size)) in best:
                 known[size] = _better(known[size], best[region, join_key(size)])
 
@@ -129,7 +129,7 @@ class SlotAccount:
     ) -> Self:
         """Make the account from the plans, the rows and the collectors' accounts.
 
-        The first reason for a pair counts.
+        Of two answers without a score the later one is the reason; of two failures the first one.
         """
         without: dict[Key, dict[str, str]] = defaultdict(dict)
         unanswered: dict[Key, dict[str, str]] = defaultdict(dict)

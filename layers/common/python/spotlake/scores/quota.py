@@ -131,9 +131,9 @@ class LocationUse:
 
     def expires_at(self, rules: QuotaRules) -> int:
         """Epoch seconds after which no part of this item counts."""
-        last = max((at for use in self.routes.values() for at, _ in use.entries), default=0)
-        rest = max((use.rest_until for use in self.routes.values()), default=0)
-        return max(last + rules.window_seconds, rest) + 1
+        counted = [at + rules.window_seconds for use in self.routes.values() for at, _ in use.entries]
+        rests = [use.rest_until for use in self.routes.values()]
+        return max(counted + rests, default=0) + 1
 
 
 def choose_subscriptions(free: Mapping[str, int], wanted: int) -> list[tuple[str, int]]:
@@ -146,13 +146,11 @@ def choose_subscriptions(free: Mapping[str, int], wanted: int) -> list[tuple[str
     [('b', 10), ('a', 3)]
     """
     chosen: list[tuple[str, int]] = []
-    left = dict(free)
-    while wanted > 0:
+    left = {name: calls for name, calls in free.items() if calls > 0}
+    while wanted > 0 and left:
         enough = [name for name, calls in left.items() if calls >= wanted]
-        name = min(enough, key=left.__getitem__) if enough else max(left, key=left.__getitem__, default="")
-        calls = min(left.pop(name, 0), wanted)
-        if calls <= 0:
-            break
+        name = min(enough, key=left.__getitem__) if enough else max(left, key=left.__getitem__)
+        calls = min(left.pop(name), wanted)
         chosen.append((name, calls))
         wanted -= calls
     return chosen

@@ -17,6 +17,7 @@ type Pair = tuple[str, str]  # region, size
 # Of two answers for one zone, a score beats no score, the lower score beats the higher, and a passing reason beats a
 # lasting one. T2 and T3 use the lower score. The order of arrival does not matter.
 _RANK = {3: 2, 2: 1, 1: 0}
+_REASON_RANK, _OTHER_REASON = {STALE: 3, RESTRICTED: 5}, 4
 _KNOWN_REASONS = (RESTRICTED, STALE, INSUFFICIENT_QUOTA)
 
 
@@ -88,8 +89,7 @@ def unique_rows(rows: Iterable[ScoreRow]) -> list[ScoreRow]:
 
 
 def _preference(row: ScoreRow) -> tuple[int, str, str]:
-    reasons = {STALE: 3, RESTRICTED: 5}
-    rank = _RANK[row.score] if row.score is not None else reasons.get(row.score_text, 4)
+    rank = _RANK[row.score] if row.score is not None else _REASON_RANK.get(row.score_text, _OTHER_REASON)
     return rank, row.subscription, row.call_id
 
 

@@ -65,7 +65,7 @@ def _by_subscription(doubtful: Mapping[Pair, set[str]], digests: Sequence[str]) 
     """Groups of pairs that can share a call. All pairs form one group if some subscription has refused none of them."""
     everyone = frozenset[str]().union(*doubtful.values())
     if set(digests) - everyone:
-        return {everyone: sorted(doubtful)} if doubtful else {}
+        return {everyone: sorted(doubtful)}
     groups: defaultdict[frozenset[str], list[Pair]] = defaultdict(list)
     for pair, said in sorted(doubtful.items()):
         if set(digests) - said:

@@ -53,11 +53,11 @@ def threshold(last_seen: Mapping[int, Mapping[int, int]], least_score: int) -> i
     >>> threshold({20: {1: 1}}, 3), threshold({1: {1: 1}}, 3)
     (-1, 0)
     """
-    seen = np.zeros((1, len(DESIRED_COUNTS), 3), np.uint32)
+    seen = np.zeros((1, len(DESIRED_COUNTS), _SCORES), np.uint32)
     for count, scores in last_seen.items():
         for score, slot in scores.items():
             seen[0, DESIRED_COUNTS.index(count), score - 1] = slot
-    return int(thresholds(seen, least_score)[0])
+    return int(thresholds(seen, least_score).item())
 
 
 def thresholds(seen: Seen, least_score: int) -> Counts:
@@ -81,12 +81,12 @@ def _thresholds(seen: Seen, least_score: int) -> Counts:
         np.maximum(succeeded[last - place - 1], succeeded[last - place], out=succeeded[last - place - 1])
     # Both are monotonic in the count, so the number of reached counts gives the largest one.
     reached = np.zeros(len(seen), np.int8)
-    for success, failure in zip(succeeded, failed, strict=True):
-        reached += success > failure
+    for place in range(last + 1):
+        reached += succeeded[place] > failed[place]
     return np.where((reached > 0) | smallest_failed, _COUNTS[reached], np.int16(UNKNOWN))
 
 
 def _by_count(seen: Seen, scores: Iterable[int]) -> Seen:
     """By count and workload: the last slot in which any of the scores was seen."""
     latest = functools.reduce(np.maximum, (seen[:, :, score - 1] for score in scores))
-    return np.array(latest.T, order="C")  # a copy, with each count's workloads side by side
+    return latest.T.copy()  # with each count's workloads side by side

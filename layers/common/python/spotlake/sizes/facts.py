@@ -129,8 +129,10 @@ class Sizes:
 
 def _most_common(facts: list[SizeFacts]) -> SizeFacts:
     """The facts that stand there most often. Regions mostly share one object, which is quicker seen than counted."""
-    first = facts[0]
-    return first if all(one is first for one in facts) else Counter(facts).most_common(1)[0][0]
+    if all(one is facts[0] for one in facts):
+        return facts[0]
+    told = Counter(facts)
+    return max(told, key=told.__getitem__)
 
 
 def facts_of(instance_type: str) -> SizeFacts:

@@ -44,20 +44,19 @@ def sizes_csv(
 def _lines(sizes: Sizes, region: str, in_catalogue: Iterable[str]) -> Iterator[tuple[object, ...]]:
     known = sizes.regions.get(region)
     offers = known.offers if known else {}
-    asked_at = to_iso(known.asked_at) if known else ""
     untold = {join_key(size): size for size in in_catalogue if join_key(size) not in offers}
     for key in sorted({*offers, *untold}):
-        offer = offers.get(key)
-        if offer is None:
+        if known is None or key not in offers:
             yield *_fields(sizes.facts_of(untold[key])), "", "", "", "", ""
             continue
+        offer = offers[key]
         yield (
             *_fields(offer.facts),
             " ".join(offer.zones),
             " ".join(offer.restricted_zones),
             _truth(offer.is_restricted),
             offer.reason,
-            asked_at,
+            to_iso(known.asked_at),
         )
 
 
