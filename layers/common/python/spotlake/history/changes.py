@@ -119,7 +119,8 @@ def _in_last_look(confirmed: Column, slot: int) -> Column:
     """
     older = confirmed[confirmed != slot]
     last = older.max(initial=0)
-    return (confirmed == last) & (last > 0) if last else np.zeros(len(confirmed), bool)
+    in_it: Column = (confirmed == last) & (last > 0)
+    return in_it
 
 
 def _looks(guess: Block, after: Block, slot: int) -> Block:
