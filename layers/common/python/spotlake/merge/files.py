@@ -153,7 +153,7 @@ class Files:
 
     def _answered(self, count: int) -> Column:
         """By live workload: the last slot with a score at a count, 0 for never."""
-        return self._of_row(self._state.workloads["seen"][:, DESIRED_COUNTS.index(count), :].max(axis=1, initial=0))
+        return self._of_row(self._state.workloads["seen"][:, DESIRED_COUNTS.index(count), :].max(axis=1))
 
     def selector(self) -> bytes:
         """JSON array of the distinct tier, size and region of live workloads, in order."""
