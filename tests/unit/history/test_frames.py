@@ -71,6 +71,7 @@ def test_the_view_of_a_frame_shows_its_workloads() -> None:
     assert made.regions == {"r": "R"}
     assert made.pairs() == [("a", "A"), ("r", "A"), ("r", "B")]
     assert (view.pair.tolist(), view.row.tolist(), view.live.tolist()) == ([0, 1, 1, 2], [-1, 1, 2, 3], [True] * 4)
+    assert view.live.dtype == bool
     zones = (*ZONES, "N/A")
     assert [zones[code] for code in view.zone.tolist()] == ["N/A", "1", "Single", "2"]
     assert (view.t2.tolist(), view.t3.tolist()) == ([-1, -1, 5, 1], [-1, -1, 5, 0])

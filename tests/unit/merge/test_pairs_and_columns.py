@@ -73,6 +73,13 @@ def test_the_first_pair_of_a_region_and_join_key_counts() -> None:
     assert PairNumbers().first_spelt(np.empty(0, np.int64), 0).tolist() == []
 
 
+def test_of_many_spellings_the_first_counts() -> None:
+    sizes = [f"S{number}" for number in range(300)]
+    found, _ = numbered(*(("r", size) for size in sizes))
+    keys = [number * 7 % 3 for number in range(300)]
+    assert found.first_spelt(np.array(keys), 3).tolist() == [keys.index(key) for key in keys]
+
+
 def test_equal_neighbours_and_distinct_values() -> None:
     ordered = np.array([1, 1, 2, 3, 3])
     assert first_of_each(ordered).tolist() == [True, False, True, True, False]

@@ -200,6 +200,15 @@ def test_a_lost_or_damaged_index_is_made_again_from_the_keys() -> None:
     assert files.index() == (Index(), objects.etag(keys.HISTORY_INDEX))
 
 
+def test_days_that_name_no_slot_have_no_first_and_last() -> None:
+    objects = MemoryObjects("archive", {})
+    files = HistoryFiles(objects)
+    files.write_day(files.day(DAY_ON), changes(), {}, {})
+    index, _ = files.index()
+    assert index is not None
+    assert (index.first_slot_at, index.last_slot_at, index.days) == (None, None, ((DAY_ON, DAY_ON),))
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [

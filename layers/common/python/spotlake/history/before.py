@@ -45,7 +45,7 @@ def before_parquet(region: str, prices: Iterable[PriceBefore]) -> bytes:
         "source": [RESOURCE_GRAPH] * len(ordered),
     }
     sink = io.BytesIO()
-    pq.write_table(pa.table(columns, SCHEMA), sink, compression="zstd", version="2.6", store_schema=False)
+    pq.write_table(pa.table(columns, SCHEMA), sink, compression="zstd", store_schema=False)
     return sink.getvalue()
 
 

@@ -35,7 +35,7 @@ def _by_slot(block: Block, until: int) -> dict[int, Block]:
 def _slots(block: Block) -> Iterator[tuple[int, Block]]:
     order = np.argsort(block["slot"], kind="stable")
     slots = block["slot"][order]
-    bounds = [*np.flatnonzero(first_of_each(slots)).tolist(), len(slots)] if len(slots) else []
+    bounds = [*np.flatnonzero(first_of_each(slots)).tolist(), len(slots)]
     for begin, end in itertools.pairwise(bounds):
         yield int(slots[begin]), block.take(order[begin:end])
 
