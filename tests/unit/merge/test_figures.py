@@ -243,3 +243,11 @@ def test_a_view_is_compared_with_the_one_before() -> None:
     assert (first["left"], first["regions"]["s"]["moves"]) == (0, {"workload": {"appeared": 2}})
     gone = view_figures(none, after, 5, str.strip)
     assert (gone["left"], gone["regions"], gone["desired_count"]) == (4, {}, None)
+
+
+def test_pairs_without_a_scored_zone_have_figures_too() -> None:
+    plain = View.of(state(pairs=[("r", "S_A"), ("r", "S_B")]), 14)
+    found: Any = view_figures(plain, plain, 1, str.strip)
+    region = found["regions"]["r"]
+    assert (region["scores"], region["t3"], region["moves"]) == ([0, 0, 0, 2], at(COUNTS), {})
+    assert (found["left"], found["held"]["sps"]) == (0, [0] * 6)

@@ -97,6 +97,12 @@ def test_of_two_scores_of_one_slot_the_lower_counts_alone() -> None:
     assert of_rows(folded((10, turned)))["eastus", A, "1"] == ("", 10, 2, 10, 0, 10, 0)
 
 
+@pytest.mark.parametrize("value", [1, 2, 3])
+def test_any_score_shows_that_a_pair_is_there(value: int) -> None:
+    made = folded((10, read(shard(SPS, score(A, "1", value)))), (11, read(shard(SPS, score(A, "1", None)))))
+    assert of_pairs(made, "listed") == {("eastus", A): (10,)}
+
+
 def test_no_score_makes_no_pair_and_without_a_zone_no_workload() -> None:
     assert folded((10, read(shard(SPS, score(A, "1", None), score(A, "Single", None))))).pairs() == []
     known = (10, read(shard(PRICE, price(A, 0.5))))

@@ -132,6 +132,7 @@ def test_pairs_workloads_and_texts_are_appended_without_values() -> None:
     made = MergedState()
     assert (made.slot, made.regions, made.texts, made.pairs()) == (0, {}, [""], [])
     assert made.text_numbers(["b", "a", "b", ""]).tolist() == [1, 2, 1, 0]
+    assert made.text_numbers([]).dtype == np.int64
     made.add_pairs([("r", "S"), ("a", "S")])
     assert (made.pairs(), made.texts) == ([("r", "S"), ("a", "S")], ["", "b", "a", "r", "S"])
     assert np.isnan(made.pair["spot"]).all()
@@ -198,6 +199,12 @@ def test_the_95th_percentile_leaves_the_oldest_twentieth_out() -> None:
     made.slot = NOW
     made.workloads["seen"][:, 0, 0] = NOW - np.arange(41)
     assert ages(View.of(made, 14)) == [entry(None, 41, 0, 200, 380, 400), entry(1, 41, 0, 200, 380, 400)]
+
+
+def test_a_score_of_any_slot_but_0_is_a_score() -> None:
+    made = state(("r", "S_A", "1"), ("r", "S_A", "2"))
+    made.slot, made.workloads["seen"][0, 0, 0] = 3, 1
+    assert ages(View.of(made, 14)) == [entry(None, 1, 1, 20, 20, 20), entry(1, 1, 1, 20, 20, 20)]
 
 
 def test_scores_of_what_is_not_live_have_no_age() -> None:

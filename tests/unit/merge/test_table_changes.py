@@ -213,6 +213,8 @@ def test_what_a_begun_merge_may_have_written_is_written_again_whole() -> None:
 
 def test_after_too_many_begun_merges_every_item_that_may_exist_is_written_whole() -> None:
     assert told(Changes(view(), view(), WRITING, rewrite=True)) == dict.fromkeys((A1, A2, BN), (False, None))
+    silent = view(put("answered", 0))  # its first workload is not live, before and after
+    assert told(Changes(silent, silent, WRITING, rewrite=True)) == dict.fromkeys((A2, BN), (False, None))
     # The pairs' workloads of no zone have come since the table was written, so they may have items too.
     came = Changes(view(zones=("1",), other=False), view(), WRITING, rewrite=True)
     assert told(came) == {A1: (False, None), A2: (True, None), BN: (True, None)}
