@@ -124,6 +124,21 @@ def test_large_files_have_groups_of_rows_of_their_layout_s_size() -> None:
     assert [found.row_group(number).num_rows for number in range(found.num_row_groups)] == [2, 2, 1]
 
 
+def test_files_are_packed_better_than_by_default() -> None:
+    """The sizes vary by some percents: the prices and times here follow no simple rule."""
+    rows = [
+        {
+            "region": f"r{number // 40 % 7}", "instance_type": f"Standard_D{number // 8}s_v{number % 5}",
+            "zone": "123"[number % 3], "slot": SLOT + number * 7 % 144, "live": True,
+            SPOT: number * number % 977 / 1000, "score_1": number * number % 4,
+        }
+        for number in range(2000)
+    ]  # fmt: skip
+    many, sink = block(CHANGES, *rows), io.BytesIO()
+    pq.write_table(to_table(many, DAY), sink, compression="zstd", store_schema=False)
+    assert len(to_parquet(many, DAY)) < 0.98 * len(sink.getvalue())
+
+
 def test_what_is_told_about_a_file_stands_in_its_footer_in_order_of_names() -> None:
     body = to_parquet(changes(), DAY, {"b": [1], "a": "é"})
     assert written(body).metadata == {b"spotlake": '{"a":"é","b":[1]}'.encode()}

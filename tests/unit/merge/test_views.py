@@ -53,6 +53,7 @@ def test_a_pair_without_a_scored_zone_is_one_workload_of_no_zone() -> None:
     assert live(view) == [*WORKLOADS, ("r", "S_B", "N/A")]
     assert (view.live_count, view.row.tolist()) == (4, [0, 1, 2, -1, -1, -1])
     assert (len(view.t2), view.t2.dtype.str, view.t3.dtype.str) == (6, "<i2", "<i2")
+    assert [column.dtype.str for column in (view.pair, view.row, view.zone, view.live)] == ["<i8", "<i8", "|i1", "|b1"]
     assert view.t2.tolist()[3:] == view.t3.tolist()[3:] == [-1, -1, -1]
     assert (PLAIN_ZONE, view.zone.tolist()[3:]) == (4, [4, 4, 4])
 
