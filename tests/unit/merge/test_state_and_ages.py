@@ -73,7 +73,8 @@ def test_a_state_comes_back_from_its_bytes() -> None:
 
 
 def test_a_state_longer_than_one_reading_comes_back() -> None:
-    made = state(pairs=[("r", f"S_{number}") for number in range(140_000)])
+    made = MergedState()
+    made.pair = {name: np.zeros(140_000, spec[0]) for name, spec in PAIR_COLUMNS.items()}
     made.pair["spot"][:] = np.arange(140_000)
     assert np.array_equal(decode(made.encode(), "k").pair["spot"], np.arange(140_000))
 
