@@ -24,7 +24,10 @@ def before() -> pa.Table:
     file = pq.ParquetFile(io.BytesIO(before_parquet("eastus", prices)))
     assert file.metadata.metadata is None  # no schema of Arrow's own
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
-    return file.read()
+    table = file.read()
+    text, moment = pa.string(), pa.timestamp("ms", tz="UTC")
+    assert table.schema.types == [text, text, moment, pa.float64(), text]
+    return table
 
 
 def own(*times: datetime | None) -> pa.Table:

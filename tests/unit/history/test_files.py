@@ -132,7 +132,7 @@ def test_files_are_packed_better_than_by_default() -> None:
             "zone": "123"[number % 3], "slot": SLOT + number * 7 % 144, "live": True,
             SPOT: number * number % 977 / 1000, "score_1": number * number % 4,
         }
-        for number in range(2000)
+        for number in range(300)
     ]  # fmt: skip
     many, sink = block(CHANGES, *rows), io.BytesIO()
     pq.write_table(to_table(many, DAY), sink, compression="zstd", store_schema=False)
