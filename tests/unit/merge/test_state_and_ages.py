@@ -195,11 +195,27 @@ def test_scores_have_ages_by_count_and_together() -> None:
     assert ages(aged(z1=(0, 0, 0), z2=(0, 0, 0))) == [entry(None, 0, 2, None, None, None)]
 
 
-def test_the_95th_percentile_leaves_the_oldest_twentieth_out() -> None:
-    made = state(*(("r", f"S_{number}", "1") for number in range(41)))
+@pytest.mark.parametrize(
+    ("number", "median", "p95"),
+    [
+        (1, 0, 0),
+        (2, 1, 1),
+        (3, 1, 2),
+        (19, 9, 18),
+        (20, 10, 19),
+        (21, 10, 19),
+        (39, 19, 37),
+        (40, 20, 38),
+        (41, 20, 38),
+    ],
+)
+def test_the_95th_percentile_leaves_the_oldest_twentieth_out(number: int, median: int, p95: int) -> None:
+    """One score of each age from this slot on: of 21 scores one is above the 95th percentile, of 41 two."""
+    made = state(*(("r", f"S_{one}", "1") for one in range(number)))
     made.slot = NOW
-    made.workloads["seen"][:, 0, 0] = NOW - np.arange(41)
-    assert ages(View.of(made, 14)) == [entry(None, 41, 0, 200, 380, 400), entry(1, 41, 0, 200, 380, 400)]
+    made.workloads["seen"][:, 0, 0] = NOW - np.arange(number)
+    told = (10 * median, 10 * p95, 10 * (number - 1))
+    assert ages(View.of(made, 14)) == [entry(None, number, 0, *told), entry(1, number, 0, *told)]
 
 
 def test_a_score_of_any_slot_but_0_is_a_score() -> None:
