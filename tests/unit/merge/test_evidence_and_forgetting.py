@@ -162,9 +162,17 @@ def test_what_was_retired_five_days_ago_is_forgotten_with_its_texts() -> None:
 def test_nothing_is_forgotten_before_its_day() -> None:
     made = at_day(retired(), RETIRED + 4)
     assert (len(made.pairs()), len(made.workloads["pair"]), len(made.texts)) == (3, 4, 10)
+    assert set(made.regions) == {"r", "s", "t"}  # names too stay until something is forgotten
     never = retired()
     never.pair["unseen_days"][:], never.workloads["unseen_days"][:] = 1, 1  # absent, and not retired
     assert len(at_day(never, RETIRED + 999).pairs()) == 3
+
+
+def test_a_pair_that_never_had_a_workload_is_forgotten() -> None:
+    made = state(pairs=[("r", "S_A"), ("s", "S_B")])
+    made.pair["unseen_days"][0], made.pair["unseen_day"][0] = 2, RETIRED
+    assert at_day(made, RETIRED + 5).pairs() == [("s", "S_B")]
+    assert made.texts == ["", "s", "S_B"]
 
 
 def test_a_pair_or_a_workload_alone_may_be_forgotten() -> None:
