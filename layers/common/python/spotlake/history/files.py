@@ -194,5 +194,5 @@ def _numbers(column: pa.ChunkedArray, name: str) -> Column:
     if name == "live":
         flags: Column = column.to_numpy()
         return flags
-    values: Column = column.fill_null(unknown if kind.startswith("<f") else int(unknown)).to_numpy()
+    values: Column = column.fill_null(unknown).to_numpy()
     return values.astype(kind)
