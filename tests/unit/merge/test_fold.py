@@ -75,6 +75,23 @@ def test_rates_are_of_known_pairs_alone_and_unknown_ones_replace_nothing() -> No
     assert C not in made.texts
 
 
+def bands(made: MergedState) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """By pair: its rate and the rate's band."""
+    return {pair: (rate_, made.texts[band]) for pair, (rate_, band) in of_pairs(made, "frequency", "band").items()}
+
+
+def test_a_rate_of_a_size_that_nobody_sells_is_nobody_s() -> None:
+    prices = read(shard(PRICE, price(A, 0.5), price(B, 0.5)))
+    made = folded((10, prices), (11, read(shard(RATE, rate(C, "20+", 1.0)))))
+    assert bands(made) == {("eastus", A): (None, ""), ("eastus", B): (None, "")}
+
+
+def test_an_unknown_rate_takes_no_band_away() -> None:
+    known = read(shard(PRICE, price(A, 0.5)), shard(RATE, rate(A, "0-5", 3.0)))
+    made = folded((10, known), (11, read(shard(RATE, rate(A, "odd", None)))))
+    assert bands(made) == {("eastus", A): (3.0, "0-5")}
+
+
 def test_scores_are_kept_by_zone_and_count_with_their_times() -> None:
     made = folded(
         (10, read(shard(SPS, score(A, "2", 3, building="az2"), score(A, "1", 1), score(A, "1", 2, 5)))),
