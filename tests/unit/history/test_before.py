@@ -21,7 +21,13 @@ def before() -> pa.Table:
     prices = [PriceBefore(A, AT - hours * HOUR, 0.1 * hours) for hours in (1, 3, 2)] + [
         PriceBefore(B, AT - 9 * HOUR, 9.0)
     ]
-    return pq.read_table(io.BytesIO(before_parquet("eastus", prices)))
+    file = pq.ParquetFile(io.BytesIO(before_parquet("eastus", prices)))
+    assert file.metadata.metadata is None  # no schema of Arrow's own
+    assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+    table = file.read()
+    text, moment = pa.string(), pa.timestamp("ms", tz="UTC")
+    assert table.schema.types == [text, text, moment, pa.float64(), text]
+    return table
 
 
 def own(*times: datetime | None) -> pa.Table:

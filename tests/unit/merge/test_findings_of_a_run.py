@@ -10,6 +10,14 @@ import pytest
 
 from spotlake.events import MergeResult
 from spotlake.merge.findings import LASTING, NAMES, Finding, Findings, fold_findings, looked_at, of_one_run
+from spotlake.merge.manifest import collected
+from spotlake.merge.price_findings import price_findings
+from spotlake.merge.slot import AttemptRead, SlotRead
+from spotlake.models import Dataset, Mode, Run, WorkItem
+from spotlake.planning.attempt import AttemptRecord, Work
+from spotlake.planning.scope import Scope
+from spotlake.reports import CollectorReport
+from spotlake.reports import Findings as CollectorFindings
 from spotlake.settings import Settings
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -105,3 +113,27 @@ def test_what_the_price_memory_reports_is_new_each_time() -> None:
 def test_a_run_of_a_part_tells_what_the_others_have_not() -> None:
     found = of_one_run(folded({"rows": True}), AT - SLOT, {"rows": True, "coverage": True, "items_left": True})
     assert (found.at, found.new()) == (iso(-1), ("coverage",))
+
+
+def test_shares_and_counts_that_a_collector_did_not_tell() -> None:
+    run = Run(
+        run_id="20261123T1000Z", attempt=1, mode=Mode.INCREMENTAL, desired_counts=(1,), started_at=AT, owner="me"
+    )  # fmt: skip
+    sizes = tuple(f"Standard_S{number}" for number in range(3))
+    work = Work(run=run, items={"eastus": WorkItem(region="eastus", instance_types=sizes)})
+    reports = [
+        CollectorReport(
+            dataset=Dataset.PRICE, region="eastus", status="complete", rows=2,
+            found=CollectorFindings(unconfirmed_sizes=sizes[:1]),
+        ),
+        CollectorReport(dataset=Dataset.SPS, region="eastus", status="complete", rows=0),
+    ]  # fmt: skip
+    one = AttemptRead(record=AttemptRecord(run=run, scope=Scope()), work=work, failures=(), reports=reports)
+    slot = SlotRead(slot_at=AT, attempts=[one])
+    found = price_findings(slot)
+    assert found["unconfirmed_percent"] == 33.33
+    assert (found["unknown_kinds"]["rows"], found["price_disagreements"]["rows"], found["unconfirmed"]["healed"]) == (
+        0, 0, 0,
+    )  # fmt: skip
+    told = collected(slot)
+    assert (told["sps_calls"], told["calls_unsent"], told["throttled_calls"]) == (0, 0, 0)

@@ -243,6 +243,12 @@ def test_pairs_without_a_score_name_the_error_of_their_sender() -> None:
     assert scores(lost, reason="timeout") == ("AzureError", said.replace("no_report", "timeout"))
 
 
+def test_a_region_that_lacks_scores_at_two_counts_is_one_entry() -> None:
+    accounts = [PairAccount(region="westus", desired_count=n, unanswered={"timeout": (A,)}, scored=n) for n in (5, 10)]
+    (found,) = [one for one in stale_parts(slot(attempt(1)), accounts) if one.dataset == "sps"]
+    assert found.cause == "2 of 17 pairs have no answer at desired count 5, 10 (2 timeout)"
+
+
 def test_odd_findings_of_the_newest_whole_listings_are_counted_and_some_named() -> None:
     def listing(region: str, *, kinds: tuple[str, ...] = (), **counts: int) -> CollectorReport:
         found = Findings(

@@ -12,7 +12,7 @@ from spotlake.errors import StoreError
 from spotlake.models import Dataset, Mode, Run
 from spotlake.reports import CollectorReport, Findings, PairAccount
 from spotlake.state.figures import NOT_COUNTED, encode_figures, read_figures
-from spotlake.state.full_runs import FullRuns, note_full_run, read_full_runs
+from spotlake.state.full_runs import FULL_RUNS, FullRuns, note_full_run, read_full_runs
 from spotlake.state.health import HEALTH, note_reported
 from spotlake.state.last_good import note_last_good, read_last_good
 from spotlake.state.lessons import INVALID
@@ -88,6 +88,13 @@ def test_full_runs_are_noted_and_an_older_slot_changes_nothing() -> None:
     note_full_run(objects, AT + HOUR, done=True)
     note_full_run(objects, AT, done=True)
     assert read_full_runs(objects) == FullRuns(begun_at=AT + HOUR, done_at=AT + HOUR)
+
+
+def test_a_full_run_that_was_done_before_its_beginning_was_noted_is_kept() -> None:
+    objects = MemoryObjects("archive", {})
+    for past in (FullRuns(done_at=AT), FullRuns(begun_at=AT), FullRuns()):
+        FULL_RUNS.change(objects, lambda _, past=past: past)  # type: ignore[misc]
+        assert read_full_runs(objects) == past
 
 
 def test_the_twenty_newest_failures_of_a_kind_are_kept_and_a_recovery_clears_them() -> None:

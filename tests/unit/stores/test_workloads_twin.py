@@ -55,6 +55,13 @@ def test_only_a_newer_version_is_written_and_those_after_it_are_too(version: int
     assert table.items["Standard_D1", "westus#1"]["Version"] == 1
 
 
+def test_every_item_that_a_newer_version_overtook_is_counted() -> None:
+    table = MemoryWorkloads()
+    changes = [ItemChange({**change(5).item, "Workload": f"eastus#{n}"}, is_new=True, only=None) for n in range(3)]
+    assert table.upsert(changes, deadline=HOUR) == Upserted(written=3, write_units=3.0, done=3)
+    assert table.upsert(changes, deadline=HOUR) == Upserted(overtaken=3, write_units=0.0, done=3)
+
+
 def test_time_that_runs_out_leaves_the_rest() -> None:
     left = iter([1.0, 0.5, 0.0])
     changes = [ItemChange({**change(1).item, "Workload": f"eastus#{n}"}, is_new=True, only=None) for n in range(5)]

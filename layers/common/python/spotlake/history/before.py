@@ -45,7 +45,7 @@ def before_parquet(region: str, prices: Iterable[PriceBefore]) -> bytes:
         "source": [RESOURCE_GRAPH] * len(ordered),
     }
     sink = io.BytesIO()
-    pq.write_table(pa.table(columns, SCHEMA), sink, compression="zstd", version="2.6", store_schema=False)
+    pq.write_table(pa.table(columns, SCHEMA), sink, compression="zstd", store_schema=False)
     return sink.getvalue()
 
 
@@ -65,21 +65,21 @@ def with_before(
     """
     result = own.append_column("source", pa.array([OWN] * len(own), pa.string()))
     times = own["changed_at"]
-    begins = pc.min(times).as_py() if len(own) and not times.null_count else None
+    begins = pc.min(times).as_py()  # None for no rows
     if before is None or times.null_count or (since is not None and begins is not None and begins <= since):
         return result
     rows = before.filter(pc.equal(before["instance_type"], instance_type)).sort_by("changed_at")
-    rows = rows.filter(pc.less_equal(rows["changed_at"], pa.scalar(until, _TIME)))
+    rows = rows.filter(pc.less_equal(rows["changed_at"], until))
     if begins is not None:
-        rows = rows.filter(pc.less(rows["changed_at"], pa.scalar(begins, _TIME)))
+        rows = rows.filter(pc.less(rows["changed_at"], begins))
     if since is not None:
         held = sum(1 for at in rows["changed_at"].to_pylist() if at <= since)
         rows = rows.slice(max(0, held - 1))
-    rows = rows.append_column("live", pa.array([True] * len(rows), pa.bool_()))
+    rows = rows.append_column("live", pa.array([True] * len(rows)))
     columns = {
         field.name: rows[field.name].cast(field.type)
         if field.name in rows.column_names
         else pa.nulls(len(rows), field.type)
         for field in result.schema
     }
-    return pa.concat_tables([pa.table(columns, result.schema), result])
+    return pa.concat_tables([pa.table(columns), result])

@@ -11,6 +11,7 @@ slot:
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ from spotlake.history.fields import (
     differs,
     is_known,
 )
-from spotlake.merge.growing_columns import Column
+from spotlake.merge.growing_columns import Column, first_of_each
 
 _WHOLE_REGION = -1  # the zone of a note of a whole region
 _REGION_SHARE = 0.5  # of the workloads that the last look confirmed; below it each has a note of its own
@@ -119,14 +120,15 @@ def _in_last_look(confirmed: Column, slot: int) -> Column:
     """
     older = confirmed[confirmed != slot]
     last = older.max(initial=0)
-    return (confirmed == last) & (last > 0) if last else np.zeros(len(confirmed), bool)
+    in_it: Column = (confirmed == last) & (last > 0)
+    return in_it
 
 
 def _looks(guess: Block, after: Block, slot: int) -> Block:
     """Notes for the regions in which this slot confirmed a field of most of those that the last look confirmed."""
     regions, fields = [], []
-    bounds = np.flatnonzero(np.diff(after["region"], prepend=-1, append=-1))
-    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+    bounds = [*np.flatnonzero(first_of_each(after["region"])).tolist(), len(after)]
+    for begin, end in itertools.pairwise(bounds):
         for name in CONFIRMED.values():
             confirmed = after[name][begin:end] == slot
             if not confirmed.any():

@@ -66,7 +66,6 @@ def to_parquet(block: Block, layout: Layout, about: Mapping[str, object] | None 
     with pq.ParquetWriter(
         sink,
         table.schema,
-        version="2.6",
         compression="zstd",
         compression_level=6,
         use_dictionary=[name for name in names if name not in times],
@@ -183,7 +182,7 @@ def _dictionaries(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _filled(indices: pa.Array, null: int) -> Column:
-    filled: Column = indices.fill_null(null).to_numpy(zero_copy_only=False)
+    filled: Column = indices.fill_null(null).to_numpy()
     return filled
 
 
@@ -195,5 +194,5 @@ def _numbers(column: pa.ChunkedArray, name: str) -> Column:
     if name == "live":
         flags: Column = column.to_numpy()
         return flags
-    values: Column = column.fill_null(unknown if kind.startswith("<f") else int(unknown)).to_numpy()
+    values: Column = column.fill_null(unknown).to_numpy()
     return values.astype(kind)

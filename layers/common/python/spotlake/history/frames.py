@@ -16,7 +16,6 @@ from spotlake.history.fields import (
     NO_ZONE_CODE,
     PRICES,
     SCORES,
-    THRESHOLDS,
     ZONE_NAMES,
 )
 from spotlake.merge.columns import ZONES
@@ -37,7 +36,7 @@ def frame_of(view: View) -> Block:
     rows = state.workloads
 
     def of_row(column: Column) -> Column:
-        return np.where(row >= 0, column[row], 0) if len(column) else np.zeros(len(row), column.dtype)
+        return np.where(row >= 0, column[row] if len(column) else 0, 0)
 
     columns: dict[str, Column] = {
         "region": state.pair["region"][pair],
@@ -53,9 +52,8 @@ def frame_of(view: View) -> Block:
     for place, name in enumerate(SCORES):
         columns[name] = of_row(rows["score"][:, place])
         columns[BEGAN[name]] = of_row(rows["score_began"][:, place])
-        columns[CONFIRMED[name]] = of_row(rows["seen"][:, place, :].max(axis=1, initial=0))
-    for name, values in zip(THRESHOLDS, (view.t2, view.t3), strict=True):
-        columns[name] = values[live]
+        columns[CONFIRMED[name]] = of_row(rows["seen"][:, place, :].max(axis=1))
+    columns |= {"t2": view.t2[live], "t3": view.t3[live]}
     typed = {name: columns[name].astype(KINDS[name][0]) for name in FRAME}
     block = Block.of([*state.texts, *state.regions.values()], typed)
     return block.take(np.argsort(block.keys()))

@@ -28,14 +28,14 @@ _NO_ROW = np.empty(0, np.int64)
 
 
 def _by_slot(block: Block, until: int) -> dict[int, Block]:
-    """The rows of each slot, in their order."""
+    """The rows of each slot."""
     return dict(_slots(block.take(block["slot"] <= until)))
 
 
 def _slots(block: Block) -> Iterator[tuple[int, Block]]:
-    order = np.argsort(block["slot"], kind="stable")
+    order = np.argsort(block["slot"])
     slots = block["slot"][order]
-    bounds = [*np.flatnonzero(first_of_each(slots)).tolist(), len(slots)] if len(slots) else []
+    bounds = [*np.flatnonzero(first_of_each(slots)).tolist(), len(slots)]
     for begin, end in itertools.pairwise(bounds):
         yield int(slots[begin]), block.take(order[begin:end])
 

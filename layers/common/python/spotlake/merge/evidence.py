@@ -91,7 +91,7 @@ def shown_confirmed(state: MergedState, part: str) -> Column:
 
 def _pairs_in(state: MergedState, regions: Collection[str]) -> Column:
     """Mask of the pairs in these regions."""
-    wanted = np.array([text in regions for text in state.texts], bool) if regions else np.zeros(len(state.texts), bool)
+    wanted = np.fromiter((text in regions for text in state.texts), bool)
     return wanted[state.pair["region"]]
 
 

@@ -155,7 +155,7 @@ def _counted(region: Column, regions: int, values: Column, kinds: Sequence[int])
 
 def _quantiles(region: Column, values: Column, regions: int) -> list[list[float] | None]:
     """By region: the known values at ``QUANTILES`` (nearest rank); None when there are none."""
-    by_region = values[np.argsort(region, kind="stable")]
+    by_region = values[np.argsort(region)]
     ends = np.cumsum(np.bincount(region, minlength=regions)).tolist()
     parts = (by_region[begin:end] for begin, end in zip([0, *ends], ends, strict=False))
     return [quantiles(np.sort(part[~np.isnan(part)]).tolist()) for part in parts]

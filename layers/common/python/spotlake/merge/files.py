@@ -153,7 +153,7 @@ class Files:
 
     def _answered(self, count: int) -> Column:
         """By live workload: the last slot with a score at a count, 0 for never."""
-        return self._of_row(self._state.workloads["seen"][:, DESIRED_COUNTS.index(count), :].max(axis=1, initial=0))
+        return self._of_row(self._state.workloads["seen"][:, DESIRED_COUNTS.index(count), :].max(axis=1))
 
     def selector(self) -> bytes:
         """JSON array of the distinct tier, size and region of live workloads, in order."""
@@ -170,7 +170,7 @@ class Files:
         """JSON array of one object: by size the regions of its live workloads, ``{"D2s_v5": {"Region": [...]}}``."""
         pair, texts = self._state.pair, self._state.texts
         pairs = self._pairs_in_order()
-        by_size = pairs[np.argsort(pair["size"][pairs], kind="stable")]
+        by_size = pairs[np.argsort(pair["size"][pairs])]
         numbers = pair["size"][by_size]
         begins = np.flatnonzero(first_of_each(numbers)).tolist()
         names = np.array([self._shown(text) for text in texts], object)

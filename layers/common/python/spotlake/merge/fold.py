@@ -128,7 +128,7 @@ def _fold_scores(state: MergedState, pairs: _Pairs, columns: Columns, texts: Col
     state.workloads["answered"][at] = slot
     state.pair["listed"][numbers[scores > 0]] = slot
     # Of two answers for one count and slot the lower score counts alone, so the highest score is written first.
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)
     order = order[scores[order] > 0]
     at, places, scores = at[order], columns.scores["place"][wanted][order], scores[order]
     before = state.workloads["score"][at, places]

@@ -25,7 +25,7 @@ def places_in(before: View, after: View) -> Column:
 def texts_in(before: MergedState, after: MergedState) -> Column:
     """Numbers in ``after`` of the texts of ``before``; -1 for a text that ``after`` does not have."""
     numbers = {text: number for number, text in enumerate(after.texts)}
-    return np.array([numbers.get(text, -1) for text in before.texts], np.int64)
+    return np.fromiter((numbers.get(text, -1) for text in before.texts), np.int64)
 
 
 def _keys(view: View, texts: Column) -> Column:

@@ -48,13 +48,13 @@ class View:
         scored[row_pair[row_live]] = True
         # A pair that got its first scored zone has a retired N/A workload. A pair that always had one never had an N/A
         # workload.
-        plain = np.arange(len(pair_live), dtype=np.int64)
+        plain = np.arange(len(pair_live))
         seen = state.workloads["seen"]
         none = np.full(len(plain), UNKNOWN, np.int16)
         return cls(
             state=state,
             pair=np.concatenate([row_pair, plain]),
-            row=np.concatenate([np.arange(len(row_pair), dtype=np.int64), np.full(len(plain), UNKNOWN, np.int64)]),
+            row=np.concatenate([np.arange(len(row_pair)), np.full(len(plain), UNKNOWN)]),
             zone=np.concatenate([state.workloads["zone"], np.full(len(plain), PLAIN_ZONE, np.int8)]),
             live=np.concatenate([row_live, pair_live & ~scored]),
             t2=np.concatenate([thresholds(seen, 2), none]),

@@ -12,18 +12,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
-import orjson
-
 from spotlake import keys
 from spotlake.errors import DamagedStateError, StoreError
 from spotlake.models import Mode, Run, RunJson, from_iso, run_id_of
-from spotlake.packing import unpack
 from spotlake.planning.attempt import FIRST_FORM, AttemptRecord, Failure, Work
 from spotlake.planning.scope import Scope, ScopeJson
 from spotlake.run_files import parse_manifest
 from spotlake.state.first_form import read_first_form
 from spotlake.state.work_content import parsed_work, work_content
-from spotlake.stores.documents import encode_json, put_once, read_json
+from spotlake.stores.documents import decode_json, encode_json, put_once, read_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
 RECORD_SCHEMA = WORK_SCHEMA = END_SCHEMA = 1
@@ -46,7 +43,7 @@ def write_record(objects: ObjectStore, record: AttemptRecord) -> AttemptRecord:
     content: RecordJson = {"run": run.to_dict(), "scope": record.scope.to_dict(), "includes": record.includes}
     body = encode_json(key, content, schema=RECORD_SCHEMA)
     stored = put_once(objects, key, body, content_type=_CONTENT_TYPE)
-    return record if stored == body else _record(_content(stored, key, RECORD_SCHEMA), key)
+    return record if stored == body else _record(decode_json(stored, key, schema=RECORD_SCHEMA), key)
 
 
 def read_record(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> AttemptRecord:
@@ -120,7 +117,7 @@ def write_work(objects: ObjectStore, work: Work) -> Work:
     key = keys.work(work.run.slot_at, work.run.attempt)
     body = encode_json(key, work_content(work), schema=WORK_SCHEMA)
     stored = put_once(objects, key, body, content_type=_CONTENT_TYPE)
-    return work if stored == body else parsed_work(_content(stored, key, WORK_SCHEMA), key)
+    return work if stored == body else parsed_work(decode_json(stored, key, schema=WORK_SCHEMA), key)
 
 
 def read_work(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> Work | None:
@@ -143,7 +140,7 @@ def write_end(objects: ObjectStore, run: Run, failures: Sequence[Failure]) -> tu
     key = keys.attempt_end(run.slot_at, run.attempt)
     body = encode_json(key, {"failures": [one.to_dict() for one in failures]}, schema=END_SCHEMA)
     stored = put_once(objects, key, body, content_type=_CONTENT_TYPE)
-    return tuple(Failure.from_dict(one) for one in _content(stored, key, END_SCHEMA)["failures"])
+    return _failures(decode_json(stored, key, schema=END_SCHEMA), key)
 
 
 def has_ended(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> bool:
@@ -159,10 +156,7 @@ def known_end(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> tupl
 def _find_end(objects: ReadOnlyObjects, slot_at: datetime, attempt: int) -> tuple[Failure, ...] | None:
     key = keys.attempt_end(slot_at, attempt)
     content, _ = read_json(objects, key, schema=END_SCHEMA)
-    try:
-        return None if content is None else tuple(Failure.from_dict(one) for one in content["failures"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise DamagedStateError(f"{key}: damaged ({type(error).__name__}: {error})") from error
+    return None if content is None else _failures(content, key)
 
 
 def _readable[T](
@@ -188,13 +182,6 @@ def attempts_of(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[int, ...]:
     return tuple(sorted(numbered))
 
 
-def _content(body: bytes, key: str, schema: int) -> Any:
-    content = orjson.loads(unpack(body))
-    if content["schema"] != schema:
-        raise StoreError(f"{key}: schema {content['schema']!r}, this code reads {schema}")
-    return content
-
-
 def _record(content: RecordJson, key: str) -> AttemptRecord:
     try:
         return AttemptRecord(
@@ -203,4 +190,11 @@ def _record(content: RecordJson, key: str) -> AttemptRecord:
             includes=tuple(content["includes"]),
         )
     except (KeyError, ValueError, TypeError) as error:
+        raise DamagedStateError(f"{key}: damaged ({type(error).__name__}: {error})") from error
+
+
+def _failures(content: Any, key: str) -> tuple[Failure, ...]:
+    try:
+        return tuple(Failure.from_dict(one) for one in content["failures"])
+    except (KeyError, TypeError, AttributeError) as error:
         raise DamagedStateError(f"{key}: damaged ({type(error).__name__}: {error})") from error

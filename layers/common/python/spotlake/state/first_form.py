@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from spotlake import keys
+from spotlake.errors import DamagedStateError
 from spotlake.models import Dataset, Run, WorkItem
 from spotlake.planning.attempt import FIRST_FORM
 from spotlake.planning.scope import Scope
@@ -18,17 +19,21 @@ SCHEMA = 1
 def read_first_form(objects: ReadOnlyObjects, slot_at: datetime) -> tuple[Run, Scope, Mapping[str, WorkItem]] | None:
     """Attempt 0 of a slot: the run, its scope, and the data sets that each region should have written.
 
-    This form does not say what the calls asked, so the scores have rows and no account.
+    This form does not say what the calls asked, so the scores have rows and no account. Raises DamagedStateError that
+    names the key.
     """
-    content, _ = read_json(objects, keys.first_form_record(slot_at), schema=SCHEMA)
+    key = keys.first_form_record(slot_at)
+    content, _ = read_json(objects, key, schema=SCHEMA)
     if content is None:
         return None
-    run = Run.from_dict(content["run"] | {"attempt": FIRST_FORM})
-    shards = content.get("shards", {})
-    items = {
-        region: WorkItem(region=region, datasets=_datasets(shards, region)) for region in content.get("regions", [])
-    }
-    return run, Scope.from_dict(content["asked"]), items
+    try:
+        shards = content.get("shards", {})
+        items = {
+            region: WorkItem(region=region, datasets=_datasets(shards, region)) for region in content.get("regions", ())
+        }
+        return Run.from_dict(content["run"] | {"attempt": FIRST_FORM}), Scope.from_dict(content["asked"]), items
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise DamagedStateError(f"{key}: damaged ({type(error).__name__}: {error})") from error
 
 
 def _datasets(shards: Mapping[str, Sequence[str]], region: str) -> tuple[Dataset, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypedDict
 
 from spotlake import keys
@@ -73,5 +73,5 @@ def note_full_run(objects: ObjectStore, slot_at: datetime, *, done: bool) -> Non
     FULL_RUNS.change(objects, note)
 
 
-def _hour(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
+def _hour(moment: datetime) -> tuple[date, int]:
+    return moment.date(), moment.hour

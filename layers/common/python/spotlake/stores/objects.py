@@ -60,10 +60,10 @@ class ObjectStore(ReadOnlyObjects, Protocol):
         key: str,
         body: bytes,
         *,
-        content_type: str = "application/octet-stream",
-        content_encoding: str | None = None,
-        if_absent: bool = False,
-        if_etag: str | None = None,
+        content_type: str = ...,
+        content_encoding: str | None = ...,
+        if_absent: bool = ...,
+        if_etag: str | None = ...,
     ) -> str:
         """Write a whole object. Readers see the old or the new object, never a part.
 
@@ -89,9 +89,9 @@ class ObjectStore(ReadOnlyObjects, Protocol):
         key: str,
         packed: bytes,
         *,
-        content_type: str = "application/octet-stream",
-        if_absent: bool = False,
-        if_etag: str | None = None,
+        content_type: str = ...,
+        if_absent: bool = ...,
+        if_etag: str | None = ...,
     ) -> str:
         """Write the content of a gzip, as ``put``. It is unpacked while it is sent, and never in memory as a whole."""
         ...
@@ -225,7 +225,7 @@ class MemoryObjects:
         key: str,
         body: bytes,
         *,
-        content_type: str = "application/octet-stream",
+        content_type: str = "",
         content_encoding: str | None = None,
         if_absent: bool = False,
         if_etag: str | None = None,
@@ -243,7 +243,7 @@ class MemoryObjects:
         key: str,
         packed: bytes,
         *,
-        content_type: str = "application/octet-stream",
+        content_type: str = "",
         if_absent: bool = False,
         if_etag: str | None = None,
     ) -> str:

@@ -216,7 +216,7 @@ class DynamoDbWorkloads:
         if number == 1:  # one of them says where to look
             _LOG.warning("table %s cannot hold %.200r: %s", self._table, [change.item[one] for one in KEY], code)
 
-    def _count(self, *, written: int = 0, overtaken: int = 0, throttles: int = 0, units: float = 0.0) -> None:
+    def _count(self, *, throttles: int, written: int = 0, overtaken: int = 0, units: float = 0.0) -> None:
         with self._lock:
             self._written += written
             self._overtaken += overtaken
