@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -246,7 +247,7 @@ def test_the_lane_that_is_claimed(wanted: dict[str, Any], lane: str) -> None:
 def test_without_a_catalogue_all_regions_of_the_subscription_are_candidates() -> None:
     regions = ["eastus", "swedensouth", "westus"]  # the second sells spot, and is no routing location
     office = Office(listed=())
-    assert sorted(sum(office.plan(mode="incremental")["groups"], [])) == regions
+    assert sorted(chain.from_iterable(office.plan(mode="incremental")["groups"])) == regions
     listed = Office(listed=("eastus",))
     assert listed.plan(mode="incremental")["groups"] == [["eastus"]]
     named = Office(listed=(), settings=Settings(regions=("westus",)))
