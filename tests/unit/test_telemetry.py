@@ -25,7 +25,7 @@ from tests.support.scripted import made, wired
 def _loggers_of_this_test() -> Iterator[None]:
     """Powertools keeps a logger of each name, which writes where the test that made it wrote: each makes its own."""
     yield
-    Telemetry.of.cache_clear()  # type: ignore[attr-defined]
+    Telemetry.of.cache_clear()
     known = logging.Logger.manager.loggerDict
     for name in [name for name, one in known.items() if hasattr(one, "init")]:
         del known[name]
