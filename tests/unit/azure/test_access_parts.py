@@ -65,11 +65,16 @@ def azure_of(**settings: Any) -> tuple[AzureAccess, AuthTable]:
     ],
 )  # fmt: skip
 def test_the_token_source_gets_credentials_endpoint_and_assertion(
-    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], options: dict[str, Any]
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], options: dict[str, Any]
 ) -> None:
     signed: list[tuple[Any, ...]] = []
     monkeypatch.setattr(azure_access, "TokenSource", Signing)
-    monkeypatch.setattr(azure_access, "signed_assertion", lambda *given: signed.append(given) or "statement")
+
+    def sign(*given: Any) -> str:
+        signed.append(given)
+        return "statement"
+
+    monkeypatch.setattr(azure_access, "signed_assertion", sign)
     azure, table = azure_of(**settings)
     source: Any = azure.tokens(run(1))
     assertion = source.options.pop("assertion")
@@ -100,7 +105,8 @@ def test_locations_are_asked_with_everything_that_they_need(asked: Asked) -> Non
     (((client, url), named),) = asked
     assert isinstance(client, HttpClient)
     assert (client.api, client.policy.most_bytes, client.policy.attempts) == ("locations", 2 * 1024 * 1024, 4)
-    assert client.session.get_adapter("https://a.example").poolmanager.connection_pool_kw["maxsize"] == 8
+    adapter: Any = client.session.get_adapter("https://a.example")
+    assert adapter.poolmanager.connection_pool_kw["maxsize"] == 8
     assert url == "https://127.0.0.1:7"
     assert named == {
         "tokens": azure.tokens(run(1)), "subscriptions": (SUB_A, SUB_B), "now_at": NOW_AT, "previous": None
