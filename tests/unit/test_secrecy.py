@@ -43,6 +43,30 @@ def test_every_spelling_is_hidden(form: str) -> None:
     assert text.endswith(" after")
 
 
+@pytest.mark.parametrize("secret", [SECRET, "äö-üß-é", "a/b c+d~é\t", "plain-and-long"])
+def test_every_spelling_is_hidden_to_its_first_and_last_character(secret: str) -> None:
+    keep_secret(secret)
+    assert scrubbed(f"<{secret}>") == "<(hidden)>"
+    for ascii_only in (True, False):
+        assert scrubbed(json.dumps([secret], ensure_ascii=ascii_only)) == '["(hidden)"]'
+    for quote in (urllib.parse.quote, urllib.parse.quote_plus):
+        assert scrubbed(f"x={quote(secret)}&") == "x=(hidden)&"
+    assert scrubbed(f"x={urllib.parse.quote(secret, safe='')}&") == "x=(hidden)&"
+
+
+@pytest.mark.parametrize("secret", ["??>>??>>??>>", "~~~???>>>", "an-ordinary-secret"])
+@pytest.mark.parametrize("before", range(4))
+@pytest.mark.parametrize("after", range(4))
+def test_of_base64_all_is_hidden_that_holds_nothing_but_the_secret(secret: str, before: int, after: int) -> None:
+    keep_secret(secret)
+    content = b"\0" * before + secret.encode() + b"\0" * after
+    # Characters of six bits each: those whose bits are all of the secret.
+    first, end = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(content).decode()
+        assert scrubbed(text) == f"{text[:first]}(hidden){text[end:]}"
+
+
 @given(before=st.binary(max_size=7), after=st.binary(max_size=7))
 def test_base64_is_hidden_wherever_the_secret_stands_in_the_bytes(before: bytes, after: bytes) -> None:
     secret = "another-canary-of-some-length"
