@@ -15,7 +15,7 @@ from spotlake.errors import StoreError
 from spotlake.models import run_id_of
 from spotlake.settings import Settings
 from spotlake.state.attempts import write_end
-from spotlake.state.merged_states import Head, MergedRun, MergedStates
+from spotlake.state.merged_states import Cut, Head, MergedRun, MergedStates
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.rebuild.rebuild import RebuildDeps, Rebuilt, rebuild
 from tests.functional.merge.conftest import FIRST, SIZE, World
@@ -158,6 +158,7 @@ def test_a_table_whose_state_is_lost_is_written_whole_though_all_slots_are_there
     world = merged(2)
     gone = f"state/azure/merged/{run_id(0)}-9-9.gz"
     changes: dict[str, Any] = {"table_key": gone} if lost == "table" else {"begun": (gone,)}
+    changes["cut"] = Cut(key=gone, begin=1, next=2)
     before = MergedStates(world.objects).replace_head(replace(head(world), **changes))
     made = rebuild(deps(world))
     assert made == Rebuilt(newest_run=run_id(1), is_table_whole=True)
