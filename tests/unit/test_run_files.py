@@ -25,6 +25,11 @@ class File(TypedDict):
     by_region: dict[str, int]
 
 
+class Xes(TypedDict):
+    Xs: list[int]
+    X: dict[str, int]
+
+
 @dataclass
 class Point:
     x: int
@@ -59,6 +64,19 @@ def test_a_fault_is_told_with_its_place_and_its_value(content: Any, said: str) -
     with says(StoreError, f"runs/x.json is damaged: {said}") as raised:
         checked(content, File, key="runs/x.json")
     assert type(raised.value.__cause__).__name__ == "ValidationError"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"X": {}}, "Xs is missing"),
+        ({"Xs": [], "X": {"a": "b"}}, "X[...]: Expected `int`, got `str`"),
+        ({"Xs": [1, "two"], "X": {}}, "Xs[1] is 'two': Expected `int`, got `str`"),
+    ],
+)
+def test_names_of_fields_are_told_whole(content: Any, said: str) -> None:
+    with says(StoreError, f"k is damaged: {said}"):
+        checked(content, Xes, key="k")
 
 
 ENTRY = {"oldest_score_age_minutes": 5.0, "coverage_percent": 99.0, "status": "complete", "sps_calls": 0}
