@@ -21,7 +21,7 @@ from spotlake.planning.attempt import AttemptRecord
 from spotlake.planning.scope import Scope
 from spotlake.settings import Settings
 from spotlake.state.attempts import write_end, write_record
-from spotlake.state.merged_states import Cut, Head, MergedRun, MergedStates
+from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.stores.objects import MemoryObjects, StoredObject
 from spotlake.stores.workloads import MemoryWorkloads, SizedIterable, Upserted
 from spotlake.usecases.merge.merge_run import MergeDeps, attempts_to_merge, merge_run
@@ -307,47 +307,6 @@ def test_a_table_that_a_newer_merge_has_finished_is_left(world: World) -> None:
     world.merge(collected(world, 0))
     table(world).error = ConflictError("a state is gone")
     assert world.merge(run)["changed_rows"] == 0
-
-
-# -- an upsert that runs out of time -----------------------------------------------------------------
-
-
-def test_an_upsert_that_is_cut_off_goes_on_where_it_ended(world: World) -> None:
-    table(world).room = 2
-    run = collected(world, 0)
-    manifest = world.merge(run)
-    assert (manifest["status"], manifest["items_left"], manifest["changed_rows"]) == ("partial", 1, 3)
-    key = head(world).runs[0].key
-    assert head(world).cut == Cut(key=key, begin=0, next=2)
-    assert (head(world).begun, head(world).table_key) == ((key,), "")
-    table(world).room = 1000
-    manifest = world.merge(run)
-    assert table(world).written == [[SIZE, OTHER], [THIRD]]
-    assert (manifest["status"], manifest["items_left"], manifest["changed_rows"]) == ("complete", 0, 3)
-    assert (head(world).cut, head(world).begun, head(world).table_key) == (None, (), key)
-
-
-def test_a_newer_state_begins_where_the_older_one_was_cut_off(world: World) -> None:
-    table(world).room = 1
-    world.merge(collected(world, 0))
-    world.merge(collected(world, 1))
-    old, new = (one.key for one in head(world).runs)
-    assert head(world).cut == Cut(key=new, begin=1, next=2)
-    assert head(world).begun == (old, new)
-    table(world).room = 1000
-    world.merge(collected(world, 2))
-    assert table(world).written == [[SIZE], [OTHER], [THIRD, SIZE, OTHER]]
-    assert (head(world).cut, head(world).begun) == (None, ())
-
-
-def test_the_first_try_of_a_cut_state_begins_where_it_began(world: World) -> None:
-    table(world).room = 1
-    run = collected(world, 0)
-    for end in (1, 2):
-        world.merge(run)
-        assert head(world).cut == Cut(key=head(world).runs[0].key, begin=0, next=end)
-    world.merge(run)
-    assert (table(world).written, head(world).cut) == ([[SIZE], [OTHER], [THIRD]], None)
 
 
 # -- a slot that is older than the chain -------------------------------------------------------------
