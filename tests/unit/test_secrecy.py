@@ -43,7 +43,7 @@ def test_every_spelling_is_hidden(form: str) -> None:
     assert text.endswith(" after")
 
 
-@pytest.mark.parametrize("secret", [SECRET, "äö-üß-é", "a/b c+d~é\t", "plain-and-long"])
+@pytest.mark.parametrize("secret", [SECRET, "äö-üß-é", "a/b c+d~é\t", "plain-and-long", "percent%", "backslash\\"])
 def test_every_spelling_is_hidden_to_its_first_and_last_character(secret: str) -> None:
     keep_secret(secret)
     assert scrubbed(f"<{secret}>") == "<(hidden)>"
@@ -113,6 +113,7 @@ def test_core_dumps_are_forbidden_with_the_first_secret(monkeypatch: pytest.Monk
     limits: list[tuple[int, tuple[int, int]]] = []
     monkeypatch.setattr(resource, "setrlimit", lambda *given: limits.append(given))
     keep_secret("first-secret")
+    assert len(limits) == 1
     keep_secret("second-secret")
     assert limits == [(resource.RLIMIT_CORE, (0, 0))]
 
@@ -122,3 +123,34 @@ def test_old_tokens_are_forgotten() -> None:
         keep_secret(f"token-number-{number}")
     assert scrubbed("token-number-99") == "(hidden)"
     assert scrubbed("token-number-1x") == "token-number-1x"
+
+
+def test_errors_that_caused_each_other_are_scrubbed_once() -> None:
+    keep_secret(SECRET)
+    first, second = ValueError(f"first {SECRET}"), KeyError(f"second {SECRET}")
+    first.__cause__, second.__cause__ = second, first
+    scrub_error(first)
+    assert (first.args, second.args) == (("first (hidden)",), ("second (hidden)",))
+
+
+def test_the_error_before_is_scrubbed_too_and_what_is_no_text_stays() -> None:
+    keep_secret(SECRET)
+    before, error = ValueError(7, SECRET), SignInError("refused", part=SECRET)
+    error.__context__ = before
+    scrub_error(error)
+    assert (before.args, error.part) == ((7, "(hidden)"), "(hidden)")
+
+
+def test_the_shortest_secret_has_six_characters() -> None:
+    keep_secret("12345")
+    keep_secret("abcdef")
+    assert scrubbed("12345 abcdef") == "12345 (hidden)"
+
+
+def test_the_newest_64_secrets_are_remembered_and_one_that_is_told_again_is_new() -> None:
+    for number in range(64):
+        keep_secret(f"<secret-{number:02}>")
+    keep_secret("<secret-00>")
+    keep_secret("<secret-64>")
+    shown = [number for number in range(65) if "hidden" not in scrubbed(f"<secret-{number:02}>")]
+    assert shown == [1]
