@@ -53,7 +53,8 @@ def with_days(first: int, last: int, **changes: Any) -> Index:
 
 def test_finished_days_are_put_into_the_files_of_their_regions_in_order() -> None:
     files = Files({december(15): "aab", december(16): "b", december(17): "a"})
-    index, one = compacted(with_days(15, 17), files, 17, {15: "tag-15", 16: "tag-16", 17: "tag-17"})
+    known = with_days(15, 17, regions=("a", "b", "z"))
+    index, one = compacted(known, files, 17, {15: "tag-15", 16: "tag-16", 17: "tag-17"})
     assert files.put == [
         (december(15), "a", 2, [december(15)]),
         (december(15), "b", 1, [december(15)]),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
@@ -50,9 +52,17 @@ class Noting(MemoryObjects):
 def world_of(*numbers: int) -> World:
     """Slots of the 15th (0 to 83), the 16th (84 to 227) and the 17th; each has another price."""
     world = World(Noting())
+    store(world).objects.update(_merged(numbers))
+    return world
+
+
+@cache
+def _merged(numbers: tuple[int, ...]) -> dict[str, bytes]:
+    """What the merges of these slots leave; made once."""
+    world = World(Noting())
     for number in numbers:
         merge(world, number)
-    return world
+    return store(world).objects
 
 
 def merge(world: World, number: int, **changes: Any) -> None:
@@ -238,7 +248,7 @@ def test_the_manifest_of_the_slot_that_was_just_merged_is_read_though_the_slot_i
 
 
 def test_the_package_names_the_days_and_states_of_the_index() -> None:
-    world = world_of(0, 1, 84)
+    world = world_of(0, 84, 85)
     keep(world.objects)
     stored = world.objects.get(keys.DATA_PACKAGE)
     assert stored is not None
@@ -265,3 +275,25 @@ def test_the_package_names_the_days_and_states_of_the_index() -> None:
         **paths, "before": ["history/azure/before/eastus.parquet"]
     }  # fmt: skip
     assert orjson.loads(again.body)["version"] != package["version"]
+
+
+def test_the_table_of_the_newest_slot_says_which_slot_it_is() -> None:
+    world = world_of(0, 1)
+    keep(world.objects)
+    stored = world.objects.get(keys.LATEST_TABLE)
+    assert stored is not None
+    rows, about = from_parquet(stored.body, ("spot_price_usd_per_hour",), "")
+    assert (about["slot_at"], rows["spot_price_usd_per_hour"].tolist()) == ("2025-12-15T10:10:00Z", [0.011, 0.011])
+
+
+def test_a_slot_whose_state_before_the_chain_has_forgotten_follows_from_the_history() -> None:
+    world = world_of(0, 1)
+    keep(world.objects)
+    merge(world, 2)
+    states = MergedStates(world.objects)
+    states.replace_head(replace(states.head(), runs=states.head().runs[-1:]))
+    assert keep(world.objects) == KeptHistory(slots=1, rows=2)
+    files = HistoryFiles(world.objects).day(DAYS[0])
+    key = states.head().runs[0].key
+    assert files.rows.kept[states.head().runs[0].run_id] == Kept("", digest(key))
+    assert index_of(world).first_slot_at == FIRST

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from hashlib import blake2b
 from itertools import count
 from typing import Any
@@ -79,8 +80,22 @@ class Workloads(MemoryWorkloads):
         return replace(done, left=len(changes) - len(found), overtaken=done.overtaken + self.overtaken)
 
 
-def new_world() -> World:
-    return World(Objects(), Workloads())
+def new_world(*numbers: int) -> World:
+    """A world in which these slots are merged; their merges are made once for all tests."""
+    world = World(Objects(), Workloads())
+    if numbers:
+        stored, items = _merged(numbers)
+        objects(world).objects.update(stored)
+        table(world).items.update({key: dict(item) for key, item in items.items()})
+    return world
+
+
+@cache
+def _merged(numbers: tuple[int, ...]) -> tuple[dict[str, bytes], dict[tuple[str, str], dict[str, Any]]]:
+    world = new_world()
+    for number in numbers:
+        world.merge(collected(world, number))
+    return objects(world).objects, table(world).items
 
 
 @pytest.fixture
@@ -141,9 +156,8 @@ def test_the_chain_after_slots_and_a_second_attempt(world: World) -> None:
     assert set(world.objects.keys(keys.MERGED_STATES_PREFIX)) == {runs[0].key, again.key}
 
 
-def test_a_late_slot_gives_all_later_slots_states_of_one_version(world: World) -> None:
-    for number in (0, 2, 3):
-        world.merge(collected(world, number))
+def test_a_late_slot_gives_all_later_slots_states_of_one_version() -> None:
+    world = new_world(0, 2, 3)
     before = head(world)
     manifest = world.merge(collected(world, 1))
     version = MILLISECONDS + 1_800_001  # the clock is at slot 1, and slot 3 was merged before
@@ -159,9 +173,12 @@ def test_a_late_slot_gives_all_later_slots_states_of_one_version(world: World) -
     ]  # fmt: skip
 
 
-def test_a_merge_done_again_changes_nothing_but_its_manifest(world: World) -> None:
-    run = collected(world, 0)
-    first = world.merge(run)
+def test_a_merge_done_again_changes_nothing_but_its_manifest() -> None:
+    world = new_world(0)
+    run = world.run(0)
+    stored = world.objects.get(keys.manifest(run.slot_at))
+    assert stored is not None
+    first = orjson.loads(stored.body)
     before = head(world)
     written = len(table(world).written)
     second = world.merge(run)
@@ -171,9 +188,8 @@ def test_a_merge_done_again_changes_nothing_but_its_manifest(world: World) -> No
     assert {name: value for name, value in second.items() if name != "seconds"} == same
 
 
-def test_each_state_is_read_once_by_a_merge_of_a_newer_slot(world: World) -> None:
-    world.merge(collected(world, 0))
-    world.merge(collected(world, 1))
+def test_each_state_is_read_once_by_a_merge_of_a_newer_slot() -> None:
+    world = new_world(0, 1)
     key = head(world).runs[-1].key
     objects(world).reads.clear()
     world.merge(collected(world, 2))
@@ -228,29 +244,27 @@ def test_an_attempt_of_the_first_form_counts_though_it_has_no_end(world: World) 
     assert attempts_to_merge(world.objects, run) == (0, 2)
 
 
-def test_attempts_that_the_chain_has_stay_though_their_ends_are_gone(world: World) -> None:
-    world.merge(collected(world, 0, attempt=2))
+def test_attempts_that_the_chain_has_stay_though_their_ends_are_gone() -> None:
+    world = new_world(0)
     for key in list(world.objects.keys(keys.WORK_PREFIX)):
         world.objects.delete(key)
     world.merge(collected(world, 0, attempt=5))
-    assert head(world).runs[0].attempts == (2, 5)
+    assert head(world).runs[0].attempts == (1, 5)
 
 
 # -- others at the same time -------------------------------------------------------------------------
 
 
 def test_a_quicker_merge_of_another_slot_is_folded_before() -> None:
-    world, calm = new_world(), new_world()
-    for one in (world, calm):
-        one.merge(collected(one, 0))
+    world, calm = new_world(0), new_world(0, 1, 2)
     other, run = collected(world, 1), collected(world, 2)
     objects(world).quicker = [lambda: world.merge(other)]
     manifest = world.merge(run)
-    for number in (1, 2):
-        told = calm.merge(collected(calm, number))
+    stored = calm.objects.get(keys.manifest(run.slot_at))
+    assert stored is not None
     assert [one.digest for one in head(world).runs] == [one.digest for one in head(calm).runs]
     assert [one.attempts for one in head(world).runs] == [(1,), (2,), (3,)]
-    assert manifest["rows"] == told["rows"]
+    assert manifest["rows"] == orjson.loads(stored.body)["rows"]
     assert table(world).items == table(calm).items
 
 
@@ -289,8 +303,8 @@ def test_items_that_an_earlier_try_wrote_are_no_foreign_writers(world: World) ->
     assert (after.begun, after.table_key, after.table_version) == ((), after.runs[0].key, after.version)
 
 
-def test_items_that_a_newer_merge_wrote_meanwhile_are_no_foreign_writers(world: World) -> None:
-    world.merge(collected(world, 0))
+def test_items_that_a_newer_merge_wrote_meanwhile_are_no_foreign_writers() -> None:
+    world = new_world(0)
     newer = collected(world, 2)
     table(world).overtaken = 2
     table(world).meanwhile = lambda: world.merge(newer)
@@ -302,9 +316,9 @@ def test_items_that_a_newer_merge_wrote_meanwhile_are_no_foreign_writers(world: 
     assert orjson.loads(stored.body)["overtaken_items"] == 2
 
 
-def test_a_table_that_a_newer_merge_has_finished_is_left(world: World) -> None:
+def test_a_table_that_a_newer_merge_has_finished_is_left() -> None:
+    world = new_world(0)
     run = collected(world, 1)
-    world.merge(collected(world, 0))
     table(world).error = ConflictError("a state is gone")
     assert world.merge(run)["changed_rows"] == 0
 

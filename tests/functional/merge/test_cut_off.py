@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from spotlake.state.merged_states import Cut
+from dataclasses import replace
+
+import pytest
+
+from spotlake.state.merged_states import Cut, MergedStates
 from tests.functional.merge.conftest import SIZE, World
-from tests.functional.merge.test_committed import OTHER, THIRD, collected, head, table, world
+from tests.functional.merge.test_committed import OTHER, THIRD, collected, head, new_world, table, world
 
 __all__ = ["world"]
 
@@ -22,6 +26,30 @@ def test_an_upsert_that_is_cut_off_goes_on_where_it_ended(world: World) -> None:
     assert table(world).written == [[SIZE, OTHER], [THIRD]]
     assert (manifest["status"], manifest["items_left"], manifest["changed_rows"]) == ("complete", 0, 3)
     assert (head(world).cut, head(world).begun, head(world).table_key) == (None, (), key)
+
+
+def test_an_upsert_that_is_cut_off_says_where(world: World) -> None:
+    table(world).room = 2
+    manifest = world.merge(collected(world, 0))
+    assert (manifest["status"], manifest["items_left"], manifest["changed_rows"]) == ("partial", 1, 3)
+    assert head(world).cut == Cut(key=head(world).runs[0].key, begin=0, next=2)
+    assert (head(world).begun, head(world).table_key, head(world).table_version) == ((head(world).runs[0].key,), "", 0)
+
+
+@pytest.mark.parametrize(("cut_key", "written"), [("own", [OTHER]), ("other", [OTHER, THIRD, SIZE])])
+def test_a_merge_goes_on_after_the_last_cut(cut_key: str, written: list[str]) -> None:
+    """The chain says that workloads from 2 around to 1 are written, of this state or of another one."""
+    world = new_world(0)
+    states = MergedStates(world.objects)
+    key = states.head().runs[0].key
+    cut = Cut(key=key if cut_key == "own" else "another", begin=2, next=1)
+    states.replace_head(replace(states.head(), table_version=0, table_key="", begun=(), cut=cut))
+    table(world).items.clear()
+    world.merge(world.run(0))
+    assert table(world).written == [written]
+    assert replace(head(world), etag=None) == replace(
+        states.head(), table_version=states.head().version, table_key=key, begun=(), cut=None, rewrite=False, etag=None
+    )
 
 
 def test_a_newer_state_begins_where_the_older_one_was_cut_off(world: World) -> None:

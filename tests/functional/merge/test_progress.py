@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from spotlake.state.merged_states import Head, MergedRun, MergedStates, Refoldin
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
-from tests.functional.merge.conftest import FIRST, World, snapshot
+from tests.functional.merge.conftest import FIRST, World, items, snapshot
 from tests.functional.merge.test_committed import SLOT, entry
 
 LATE = 1
@@ -41,11 +42,27 @@ class Slow(MemoryObjects):
 @pytest.fixture
 def world() -> World:
     """Slots 0, 2, 3 and 4 are merged; slot 1 is collected."""
-    world = World(Slow(), MemoryWorkloads())
-    for number in (0, 2, 3, 4):
-        world.merge(collected(world, number))
+    world = merged(0, 2, 3, 4)
     collected(world, LATE)
     return world
+
+
+def merged(*numbers: int) -> World:
+    """A world in which these slots are merged in order; their merges are made once for all tests."""
+    stored, items = _merged(numbers)
+    workloads = MemoryWorkloads()
+    workloads.items.update({key: dict(item) for key, item in items.items()})
+    world = World(Slow(), workloads)
+    slow(world).objects.update(stored)
+    return world
+
+
+@cache
+def _merged(numbers: tuple[int, ...]) -> tuple[dict[str, bytes], dict[tuple[str, str], dict[str, Any]]]:
+    world = World(Slow(), MemoryWorkloads())
+    for number in numbers:
+        world.merge(collected(world, number))
+    return slow(world).objects, items(world)
 
 
 def collected(world: World, number: int, **changes: Any) -> Run:
@@ -123,10 +140,7 @@ def test_a_fold_begins_with_twice_what_the_slowest_took(world: World, left: floa
 
 
 def test_the_next_try_folds_the_rest_alone_under_a_newer_version(world: World) -> None:
-    calm = World(Slow(), MemoryWorkloads())
-    for number in (0, 2, 3, 4):
-        calm.merge(collected(calm, number))
-    calm.merge(collected(calm, LATE))
+    calm = merged(0, 2, 3, 4, LATE)
     stopped(world, 21.0)
     first = head(world).refolding[0].entries
     assert attempt(world, 1000.0) == 2

@@ -79,8 +79,13 @@ def test_a_machine_that_is_taken_away_writes_no_shard() -> None:
     assert [key for key in bench.objects.objects if key.startswith("rawdata/")] == []
 
 
-@pytest.mark.parametrize(("calls", "most"), [(1, 2), (9, 2), (10, 3), (19, 3), (100, 12)])
-def test_second_calls_are_two_and_a_tenth_of_the_calls(monkeypatch: pytest.MonkeyPatch, calls: int, most: int) -> None:
+@pytest.mark.parametrize(
+    ("calls", "percent", "most"), [(1, 10, 2), (9, 10, 2), (10, 10, 3), (19, 10, 3), (10, 1000, 102)]
+)
+def test_second_calls_are_two_and_a_tenth_of_the_calls(
+    monkeypatch: pytest.MonkeyPatch, calls: int, percent: int, most: int
+) -> None:
+    monkeypatch.setattr(placement_scores, "_SECOND_CALLS_PERCENT", percent)
     asked: list[dict[str, Any]] = []
 
     def second_calls(rows: Any, **given: Any) -> list[Any]:

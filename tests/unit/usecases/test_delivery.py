@@ -22,6 +22,11 @@ def test_answers_are_slow_after_more_than_twenty_seconds() -> None:
     assert health.answers() == LocationAnswers(sent=5, failed=2, slow=2, median_seconds=20.001)
 
 
+@pytest.mark.parametrize(("seconds", "median"), [([3.0], 3.0), ([9.0, 1.0, 2.0], 2.0), ([1.0, 9.0], 5.0)])
+def test_the_median_of_a_few_answers(seconds: list[float], median: float) -> None:
+    assert LocationHealth(seconds=seconds).answers().median_seconds == median
+
+
 @pytest.mark.parametrize(
     ("sent", "failed", "is_bad"), [(4, 4, True), (3, 3, False), (8, 4, True), (9, 4, False), (10, 5, True)]
 )
