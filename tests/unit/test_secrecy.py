@@ -43,7 +43,9 @@ def test_every_spelling_is_hidden(form: str) -> None:
     assert text.endswith(" after")
 
 
-@pytest.mark.parametrize("secret", [SECRET, "äö-üß-é", "a/b c+d~é\t", "plain-and-long", "percent%", "backslash\\"])
+@pytest.mark.parametrize(
+    "secret", [SECRET, "äö-üß-é", "a/b c+d~é\t", "plain-and-long", "percent%", "backslash\\", "\\leading"]
+)
 def test_every_spelling_is_hidden_to_its_first_and_last_character(secret: str) -> None:
     keep_secret(secret)
     assert scrubbed(f"<{secret}>") == "<(hidden)>"
@@ -154,3 +156,31 @@ def test_the_newest_64_secrets_are_remembered_and_one_that_is_told_again_is_new(
     keep_secret("<secret-64>")
     shown = [number for number in range(65) if "hidden" not in scrubbed(f"<secret-{number:02}>")]
     assert shown == [1]
+
+
+@pytest.mark.parametrize("error", [OSError("no"), ValueError("no")])
+def test_a_system_that_refuses_the_limit_hides_secrets_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    keep_secret("a-long-secret")
+    assert scrubbed("a-long-secret") == "(hidden)"
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("Bearer abcdefgh", "Bearer (hidden)"),
+        ("bearer abcdefg", "bearer abcdefg"),
+        ("client_secret=canary", "client_secret=(hidden)"),
+        ('{"access_token": "canary"}', '{"access_token": "(hidden)"}'),
+        ("refresh_token : 'canary', x", "refresh_token : '(hidden)', x"),
+        ("eyJhbGciOiJSUzI1.eyJzdWIiOiJj.abc rest", "(hidden) rest"),
+        ("x -----BEGIN RSA PRIVATE KEY-----\nabc", "x (hidden)"),
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_and_its_name_stays(text: str, hidden: str) -> None:
+    assert scrubbed(text) == hidden

@@ -219,3 +219,13 @@ def test_a_message_of_a_run_without_a_name_and_of_a_long_error() -> None:
     notify({**RECOVERY, "run": {}}, inbox.deps())
     assert inbox.messages[1] == ("SpotLake Azure: no run is well again", "https://console/arn:execution:3")
     assert len(one_line_cause("x" * 301)) == 300
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, "sent"), (299, "sent"), (300, "failed"), (500, "failed")])
+def test_slack_took_a_message_if_it_says_so(monkeypatch: pytest.MonkeyPatch, status: int, outcome: str) -> None:
+    answer = requests.Response()
+    answer.status_code = status
+    monkeypatch.setattr(requests, "post", lambda *_, **__: answer)
+    found = notify(FAILURE, Inbox().deps(webhook_url=lambda: "https://hooks", publish=None))
+    problems = [] if outcome == "sent" else [f"SpotlakeError: Slack: HTTP {status}"]
+    assert found == {"status": outcome, "problems": problems}

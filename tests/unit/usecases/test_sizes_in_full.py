@@ -14,6 +14,7 @@ from spotlake.clock import Deadline, ManualClock
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.settings import Settings
 from spotlake.sizes.facts import Sizes
+from spotlake.sizes.geography import Geography
 from spotlake.state.sizes import SIZES, read_sizes
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.collect import sizes
@@ -231,3 +232,10 @@ def test_a_day_is_told_in_one_line(
     days.collect(monotonic=lambda: 5.0, tokens=Tokens(), clock=ManualClock(DAY_AT))
     record = caplog.records[-1]
     assert (record.levelno, record.getMessage()) == (level, told)
+
+
+def test_the_file_has_the_geographies_that_were_handed_over() -> None:
+    days = Days()
+    days.collect(geographies={"koreacentral": Geography("Elsewhere", "Far Away")})
+    line = days.lines()["koreacentral", "Standard_D2s_v3"]
+    assert (line["Geography"], line["GeographyGroup"]) == ("Elsewhere", "Far Away")
