@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from spotlake.errors import ReclaimedError
 from spotlake.models import Dataset, Mode
 from spotlake.reports import CollectorReport, Findings, LocationAnswers, PairAccount
+from spotlake.scores.accounts import AnsweredCall
 from spotlake.scores.zones import ZoneMap, subscription_digest
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.collect import placement_scores
@@ -182,3 +184,25 @@ def test_the_time_of_the_shard_is_the_clocks_and_its_source_the_settings() -> No
     _, rows = bench.collect(item(1), run=replace(RUN, mode=Mode.FULL), objects=bench.objects)
     assert {row["source"] for row in rows} == {"simulated"}
     assert isinstance(bench.objects, MemoryObjects)
+
+
+def test_the_time_of_a_collector_is_told_to_the_millisecond() -> None:
+    ticks = chain([1.0], repeat(2.23456))
+    report, _ = Bench().collect(item(1), monotonic=lambda: next(ticks))
+    assert report.seconds == 1.235
+
+
+def test_calls_of_an_earlier_start_are_answered_and_second_calls_are_rows_alone() -> None:
+    bench = Bench()
+    answered: list[AnsweredCall] = []
+    bench.collect(item(2), on_call_done=answered.append)
+    sent = len(bench.azure.seen)
+    already = {one.call_id: one for one in answered}
+    already["again-1"] = replace(answered[0], call_id="again-1")
+    report, rows = bench.collect(item(3), already=already)
+    assert len(bench.azure.seen) - sent == 1
+    assert [report.counts[name] for name in ("calls_planned", "calls_answered", "calls_already", "calls_sent")] == [
+        3, 3, 2, 1
+    ]  # fmt: skip
+    assert len(rows) == 36
+    assert sum(one.scored for one in report.accounts) == 12
