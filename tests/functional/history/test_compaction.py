@@ -78,6 +78,15 @@ def test_a_day_that_changed_is_compacted_again_for_every_region_that_is_known() 
     assert index.compacted == {december(14): "tag-14", december(15): "tag-15"}  # the chain has forgotten the other
 
 
+def test_the_first_day_that_was_not_compacted_is_not_compacted_again() -> None:
+    files = Files({december(day): "a" for day in (14, 15)})
+    known = with_days(
+        14, 15, compacted_until=december(15), regions=("a", "z"), compacted={december(14): "tag-14"}
+    )  # fmt: skip
+    compacted(known, files, 16, {14: "tag-14", 15: "tag-15"})
+    assert files.put == [(december(15), "a", 1, [december(14), december(15)])]
+
+
 def test_days_that_come_too_late_are_counted_and_nothing_is_said_of_them() -> None:
     files = Files({december(day): "a" for day in (14, 15, 16)})
     tags = {14: "tag-14", 15: "tag-15", 16: "tag-16"}
