@@ -13,6 +13,7 @@ from spotlake.merge.evidence import Patience
 from spotlake.models import run_id_of
 from spotlake.settings import Settings
 from spotlake.state.merged_states import Head, MergedStates
+from spotlake.usecases.merge import refold
 from spotlake.usecases.merge.read_shards import read_slot
 from spotlake.usecases.merge.refold import Folded, Refold
 from tests.functional.merge.conftest import FIRST, World
@@ -158,3 +159,15 @@ def test_what_is_due_already_stays_due_first() -> None:
     ids = [run_id_of(FIRST + number * SLOT) for number in range(3)]
     folded = Folding(world, 1).fold(replace(head(world), due=(ids[2], ids[0])))
     assert folded.head.due == (ids[2], ids[0], ids[1])
+
+
+@pytest.mark.parametrize(("remembered", "pairs"), [(2, 2), (3, 1)], ids=["a full chain", "room in the chain"])
+def test_the_oldest_slot_of_a_full_chain_is_folded_into_its_own_state(
+    monkeypatch: pytest.MonkeyPatch, remembered: int, pairs: int
+) -> None:
+    monkeypatch.setattr(refold, "REMEMBERED_RUNS", remembered)
+    world = merged(0, 2)
+    collected(world, 0, attempt=40, sizes=("Standard_E4s_v5",))
+    folding = Folding(world, 0, 40)
+    folded = folding.fold()
+    assert len(folding.states.load(folded.head.runs[0].key).pair["region"]) == pairs

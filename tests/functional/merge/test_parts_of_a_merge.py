@@ -67,6 +67,7 @@ def test_a_slot_older_than_a_full_chain_is_seen_alone(monkeypatch: pytest.Monkey
     assert (committed.head, head(world)) == (before, before)
     assert committed.own is not None
     assert (committed.own.live_count, committed.merged, committed.newest.live_count) == (2, 2, 3)
+    assert committed.newest.state.slot == committed.own.state.slot + 2
     monkeypatch.setattr(merge_run, "REMEMBERED_RUNS", 3)
     assert len(part(world, 0)._commit_once(before, read(world, 0)).head.runs) == 3  # the chain has room
 
@@ -76,6 +77,7 @@ def test_a_newer_slot_is_committed_and_is_its_own_newest() -> None:
     collected(world, 2, sizes=(SIZE,))
     committed = part(world, 2)._commit_once(head(world), read(world, 2))
     assert committed.head == head(world)
+    assert objects(world).reads[head(world).runs[2].key] == 0  # it is in memory
     assert committed.own is committed.newest
     assert [one.attempts for one in committed.head.runs] == [(1,), (2,), (3,)]
 
