@@ -184,3 +184,14 @@ def test_a_system_that_refuses_the_limit_hides_secrets_all_the_same(
 )
 def test_what_looks_like_a_secret_is_hidden_and_its_name_stays(text: str, hidden: str) -> None:
     assert scrubbed(text) == hidden
+
+
+def test_an_attribute_that_cannot_be_set_stops_nothing() -> None:
+    class FixedError(Exception):
+        part = property(lambda _: "fixed")
+
+    keep_secret(SECRET)
+    error: Any = FixedError(SECRET)
+    vars(error).update(part=SECRET, text=SECRET)
+    scrub_error(error)
+    assert (error.args, error.text) == (("(hidden)",), "(hidden)")

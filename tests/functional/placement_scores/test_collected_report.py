@@ -10,6 +10,7 @@ import pytest
 
 from spotlake.errors import ReclaimedError
 from spotlake.models import Dataset, Mode
+from spotlake.planning.lessons import Restrictions
 from spotlake.reports import CollectorReport, Findings, LocationAnswers, PairAccount
 from spotlake.scores.accounts import AnsweredCall
 from spotlake.scores.zones import ZoneMap, subscription_digest
@@ -206,3 +207,12 @@ def test_calls_of_an_earlier_start_are_answered_and_second_calls_are_rows_alone(
     ]  # fmt: skip
     assert len(rows) == 36
     assert sum(one.scored for one in report.accounts) == 12
+
+
+def test_a_pair_that_is_known_to_be_restricted_is_not_found_again() -> None:
+    bench = Bench()
+    bench.azure.restricted = {"sub-a": {B}, "sub-b": {B}}
+    known = Restrictions(frozenset({("eastus", "standard_e4s_v5"), ("eastus", "standard_d2s_v5")}), {})
+    report, _ = bench.collect(item(1, regions=("eastus",)), restrictions=lambda _: known)
+    assert report.found.restricted_pairs == ()
+    assert report.found.unrestricted_pairs == (("eastus", "standard_d2s_v5"),)

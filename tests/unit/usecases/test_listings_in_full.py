@@ -60,3 +60,27 @@ def test_a_listing_that_shrinks_names_what_the_catalogue_has() -> None:
         listed.Collector(answered(prices.page())).collect(item)
     half = listed.Collector(answered(prices.page(*map(prices.of_size, listed.SIZES[:4]))))
     assert half.collect(item).rows == 4
+
+
+def test_the_counts_of_rates_in_full() -> None:
+    many = [rates.rate(f"standard_d{number}s_v3") for number in (2, 4, 8, 16, 32, 48, 64)]
+    rows = [*many, many[0], rates.rate("standard_e4s_v5", "7-9"), {"skuName": "odd"}]
+    report = rates.Collector(answered(rates.page(*rows, total=10))).collect()
+    assert report.counts == {
+        "requests": 1, "retries": 0, "throttles": 0, "pages": 1, "listed_rows": 10, "doubled_rows": 1,
+        "missing_rows": 1, "invalid_rows": 1, "contradicted_sizes": 0, "believed_falls": 0, "believed_jumps": 0,
+        "unknown_bands": 1, "unknown_sizes": 6,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "is_believed"), [(7, True), (6, False)])
+def test_three_tenths_fewer_rates_are_believed(found: int, *, is_believed: bool) -> None:
+    item = replace(rates.ITEM, last_good_rows={"spot_if": 10})
+    collector = rates.Collector(
+        answered(rates.page(*(rates.rate(f"standard_d{number}s_v3") for number in range(found))))
+    )
+    if is_believed:
+        assert collector.collect(item).rows == 7
+    else:
+        with says(UntrustedAnswerError, "resource graph: koreacentral: 6 rows, the last good run had 10"):
+            collector.collect(item)
