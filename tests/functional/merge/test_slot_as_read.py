@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -14,6 +15,7 @@ from spotlake.models import Dataset, Mode, ScoreCall, WorkItem
 from spotlake.planning.attempt import AttemptRecord, Failure, Work
 from spotlake.planning.scope import Scope
 from spotlake.state.attempts import write_end, write_record, write_work
+from spotlake.usecases.merge import read_shards
 from spotlake.usecases.merge.read_shards import read_slot
 from tests.functional.merge.conftest import FIRST, REGION, SIZE, World
 
@@ -135,3 +137,18 @@ def test_two_attempts_that_ask_the_same_pair_are_settled() -> None:
     alone: Any = read_slot(world.objects, FIRST, [1]).columns.counts()
     both: Any = read_slot(world.objects, FIRST, [1, 2]).columns.counts()
     assert alone == both == {"sps": 1, "price": 1, "eviction": 1}
+
+
+def test_sixteen_shards_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, *given: Any) -> None:
+            asked.append(given)
+            super().__init__(*given)
+
+    monkeypatch.setattr(read_shards, "ThreadPoolExecutor", Pool)
+    world = World()
+    world.collected(0)
+    read_slot(world.objects, FIRST, [1])
+    assert asked == [(16,)]
