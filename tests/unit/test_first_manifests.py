@@ -34,6 +34,16 @@ def test_what_the_first_schema_lacks_is_unknown_or_nothing() -> None:
         ({"sps_calls": 0, "rows": {"sps": 0, "price": 2, "eviction": 1}, "status": "failed"}, "failed", None, 50.0),
         ({"sps_calls": 0, "rows": {"sps": 0, "price": 0, "eviction": 0}}, "failed", None, 50.0),
         ({"rows": {"sps": 0, "price": 0, "eviction": 0}}, "failed", 100.0, 83.33),
+        (
+            {
+                "sps_calls": 0,
+                "rows": {"sps": 0, "price": 2, "eviction": 1},
+                "coverage": {"sps": 100.0, "price": 99.0, "eviction": 1.01},
+            },
+            "partial",
+            None,
+            33.34,
+        ),
         ({"rows": {"sps": 0, "price": 0, "eviction": 1}}, "complete", 100.0, 83.33),
     ],
 )

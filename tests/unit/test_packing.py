@@ -70,9 +70,11 @@ def test_a_damaged_body_is_a_value_error_that_says_something(body: bytes) -> Non
     with pytest.raises(ValueError, match=r"\w") as raised:
         unpack(body)
     assert type(raised.value) is ValueError
+    assert str(raised.value) == str(raised.value.__cause__ or "cut off")
     with pytest.raises(ValueError, match=r"\w") as raised, unpacked(body) as file:
         file.read()
     assert type(raised.value) is ValueError
+    assert str(raised.value) == str(raised.value.__cause__)
 
 
 @pytest.mark.parametrize("body", CUT_OFF.values(), ids=CUT_OFF)

@@ -43,6 +43,32 @@ def test_every_spelling_is_hidden(form: str) -> None:
     assert text.endswith(" after")
 
 
+@pytest.mark.parametrize(
+    "secret", [SECRET, "äö-üß-é", "a/b c+d~é\t", "plain-and-long", "percent%", "backslash\\", "\\leading"]
+)
+def test_every_spelling_is_hidden_to_its_first_and_last_character(secret: str) -> None:
+    keep_secret(secret)
+    assert scrubbed(f"<{secret}>") == "<(hidden)>"
+    for ascii_only in (True, False):
+        assert scrubbed(json.dumps([secret], ensure_ascii=ascii_only)) == '["(hidden)"]'
+    for quote in (urllib.parse.quote, urllib.parse.quote_plus):
+        assert scrubbed(f"x={quote(secret)}&") == "x=(hidden)&"
+    assert scrubbed(f"x={urllib.parse.quote(secret, safe='')}&") == "x=(hidden)&"
+
+
+@pytest.mark.parametrize("secret", ["??>>??>>??>>", "~~~???>>>", "an-ordinary-secret"])
+@pytest.mark.parametrize("before", range(4))
+@pytest.mark.parametrize("after", range(4))
+def test_of_base64_all_is_hidden_that_holds_nothing_but_the_secret(secret: str, before: int, after: int) -> None:
+    keep_secret(secret)
+    content = b"\0" * before + secret.encode() + b"\0" * after
+    # Characters of six bits each: those whose bits are all of the secret.
+    first, end = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(content).decode()
+        assert scrubbed(text) == f"{text[:first]}(hidden){text[end:]}"
+
+
 @given(before=st.binary(max_size=7), after=st.binary(max_size=7))
 def test_base64_is_hidden_wherever_the_secret_stands_in_the_bytes(before: bytes, after: bytes) -> None:
     secret = "another-canary-of-some-length"
@@ -89,6 +115,7 @@ def test_core_dumps_are_forbidden_with_the_first_secret(monkeypatch: pytest.Monk
     limits: list[tuple[int, tuple[int, int]]] = []
     monkeypatch.setattr(resource, "setrlimit", lambda *given: limits.append(given))
     keep_secret("first-secret")
+    assert len(limits) == 1
     keep_secret("second-secret")
     assert limits == [(resource.RLIMIT_CORE, (0, 0))]
 
@@ -98,3 +125,73 @@ def test_old_tokens_are_forgotten() -> None:
         keep_secret(f"token-number-{number}")
     assert scrubbed("token-number-99") == "(hidden)"
     assert scrubbed("token-number-1x") == "token-number-1x"
+
+
+def test_errors_that_caused_each_other_are_scrubbed_once() -> None:
+    keep_secret(SECRET)
+    first, second = ValueError(f"first {SECRET}"), KeyError(f"second {SECRET}")
+    first.__cause__, second.__cause__ = second, first
+    scrub_error(first)
+    assert (first.args, second.args) == (("first (hidden)",), ("second (hidden)",))
+
+
+def test_the_error_before_is_scrubbed_too_and_what_is_no_text_stays() -> None:
+    keep_secret(SECRET)
+    before, error = ValueError(7, SECRET), SignInError("refused", part=SECRET)
+    error.__context__ = before
+    scrub_error(error)
+    assert (before.args, error.part) == ((7, "(hidden)"), "(hidden)")
+
+
+def test_the_shortest_secret_has_six_characters() -> None:
+    keep_secret("12345")
+    keep_secret("abcdef")
+    assert scrubbed("12345 abcdef") == "12345 (hidden)"
+
+
+def test_the_newest_64_secrets_are_remembered_and_one_that_is_told_again_is_new() -> None:
+    for number in range(64):
+        keep_secret(f"<secret-{number:02}>")
+    keep_secret("<secret-00>")
+    keep_secret("<secret-64>")
+    shown = [number for number in range(65) if "hidden" not in scrubbed(f"<secret-{number:02}>")]
+    assert shown == [1]
+
+
+@pytest.mark.parametrize("error", [OSError("no"), ValueError("no")])
+def test_a_system_that_refuses_the_limit_hides_secrets_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    keep_secret("a-long-secret")
+    assert scrubbed("a-long-secret") == "(hidden)"
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("Bearer abcdefgh", "Bearer (hidden)"),
+        ("bearer abcdefg", "bearer abcdefg"),
+        ("client_secret=canary", "client_secret=(hidden)"),
+        ('{"access_token": "canary"}', '{"access_token": "(hidden)"}'),
+        ("refresh_token : 'canary', x", "refresh_token : '(hidden)', x"),
+        ("eyJhbGciOiJSUzI1.eyJzdWIiOiJj.abc rest", "(hidden) rest"),
+        ("x -----BEGIN RSA PRIVATE KEY-----\nabc", "x (hidden)"),
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_and_its_name_stays(text: str, hidden: str) -> None:
+    assert scrubbed(text) == hidden
+
+
+def test_an_attribute_that_cannot_be_set_stops_nothing() -> None:
+    class FixedError(Exception):
+        part = property(lambda _: "fixed")
+
+    keep_secret(SECRET)
+    error: Any = FixedError(SECRET)
+    vars(error).update(part=SECRET, text=SECRET)
+    scrub_error(error)
+    assert (error.args, error.text) == (("(hidden)",), "(hidden)")

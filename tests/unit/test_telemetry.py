@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,16 @@ from spotlake.azure.http import HttpClient
 from spotlake.errors import ConfigurationError, SignInError
 from spotlake.telemetry import Telemetry, observed
 from tests.support.scripted import made, wired
+
+
+@pytest.fixture(autouse=True)
+def _loggers_of_this_test() -> Iterator[None]:
+    """Powertools keeps a logger of each name, which writes where the test that made it wrote: each makes its own."""
+    yield
+    Telemetry.of.cache_clear()
+    known = logging.Logger.manager.loggerDict
+    for name in [name for name, one in known.items() if hasattr(one, "init")]:
+        del known[name]
 
 
 class Context:

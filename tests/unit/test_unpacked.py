@@ -34,6 +34,11 @@ def test_it_is_read_as_a_file_of_the_content_would_be(steps: list[tuple[str, int
         assert found.tell() == expected.tell()
 
 
+def test_it_says_what_it_can() -> None:
+    file = Unpacked(pack(CONTENT))
+    assert (file.readable(), file.seekable(), file.writable()) == (True, True, False)
+
+
 def _exactly(file: io.RawIOBase, amount: int) -> bytes:
     """Read so many bytes, however few come at a time."""
     parts: list[bytes] = []

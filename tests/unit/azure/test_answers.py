@@ -197,3 +197,30 @@ def test_a_wait_until_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=50), usegmt=True)
     error: Any = error_of("api", answer(429, "", Retry_After=later))
     assert 40.0 < error.retry_after_seconds <= 50.0
+
+
+@pytest.mark.parametrize(
+    ("size", "values", "is_read"),
+    [
+        (2 * 1024 * 1024, 550_000, True),  # a body of two MB may hold whatever it likes
+        (2 * 1024 * 1024 + 1, 550_000, False),
+        (2 * 1024 * 1024 + 1, 499_999, True),  # their commas, the list and the object are 500,000
+        (2 * 1024 * 1024 + 1, 500_000, False),
+    ],
+)
+def test_a_large_body_of_too_many_values_is_not_parsed(size: int, values: int, *, is_read: bool) -> None:
+    body = b'{"a":[' + b"1," * (values - 1) + b"1]}"
+    answer = HttpAnswer(status_code=200, headers={}, body=body + b" " * (size - len(body)))
+    if is_read:
+        assert json_of("api", answer) == {"a": [1] * values}
+    else:
+        with says(UntrustedAnswerError, "api: the answer is not JSON, or too much of it"):
+            json_of("api", answer)
+
+
+@pytest.mark.parametrize("part", [b"[],", b"{},"])
+def test_lists_and_objects_are_values_too(part: bytes) -> None:
+    """Each of these has a comma and a bracket: 300,000 of them are 600,000."""
+    body = b'{"a":[' + part * 300_000 + b"1]" + b" " * 1_300_000 + b"}"
+    with says(UntrustedAnswerError, "api: the answer is not JSON, or too much of it"):
+        json_of("api", HttpAnswer(status_code=200, headers={}, body=body))

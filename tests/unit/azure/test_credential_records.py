@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from spotlake import secrecy
 from spotlake.azure.credentials import AzureCredentials, SignInMethod, credentials_of
 from spotlake.errors import ConfigurationError
 from spotlake.secrecy import scrubbed
@@ -21,6 +22,12 @@ RECORD = {
     "client_secret": " value-4711 ",
     "subscriptions": f"{SUB_A},{SUB_B}",
 }
+
+
+@pytest.fixture(autouse=True)
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No secret is known from an earlier test."""
+    monkeypatch.setattr(secrecy, "_known", {})
 
 
 def test_a_record_in_full() -> None:

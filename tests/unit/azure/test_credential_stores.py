@@ -212,3 +212,42 @@ def test_a_statement_that_aws_does_not_sign_names_the_way_out(
     with unreachable("sts") as client, says(ConfigurationError, said):
         lost: Any = Session(client)
         signed_assertion(lost, settings, CONFIG)
+
+
+def test_a_field_that_is_no_text_is_lacking() -> None:
+    data: dict[str, Any] = {name: {"S": text} for name, text in RECORD.items()} | {"client_secret": {"N": "5"}}
+    said = "item 'login_auth_az_true' of table 'AzureAuth' lacks client_secret"
+    with (
+        Stubbed("dynamodb").answers("get_item", GET_ITEM, {"Item": {"data": {"M": data}}}) as stub,
+        says(ConfigurationError, said),
+    ):
+        read(stub, TABLE)
+
+
+@pytest.mark.parametrize(("settings", "options"), [(SECRETS, {}), (SSM, {"decrypt": True})])
+def test_a_value_is_kept_for_a_minute(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, options: dict[str, Any]
+) -> None:
+    asked: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    class Provider:
+        def get(self, *given: Any, **named: Any) -> str:
+            asked.append((given, named))
+            return json.dumps(RECORD)
+
+    monkeypatch.setattr(credential_stores, "_provider", Counted(Provider()))
+    read(None, settings)
+    assert asked == [((settings.auth_name,), {"max_age": 60, **options})]
+
+
+class Counted:
+    """Stands for the cached maker of providers."""
+
+    def __init__(self, provider: Any) -> None:
+        self.provider = provider
+
+    def __call__(self, *_: Any) -> Any:
+        return self.provider
+
+    def cache_clear(self) -> None:
+        return

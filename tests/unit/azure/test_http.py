@@ -195,3 +195,11 @@ def test_a_session_has_a_connection_for_every_thread(tmp_path: Any) -> None:
     assert adapter._pool_maxsize == 24  # type: ignore[attr-defined]
     assert session.verify == str(tmp_path / "ca.pem")
     assert new_session().verify is True
+
+
+def test_a_policy_without_an_attempt_is_a_fault_of_this_program() -> None:
+    session, _ = scripted_session(made(200))
+    client = HttpClient("api", session, RetryPolicy(attempts=0), Deadline(lambda: 100.0))
+    with pytest.raises(AssertionError) as raised:
+        client.send("GET", "https://azure.example")
+    assert str(raised.value) == "unreachable: the last attempt returns or raises"

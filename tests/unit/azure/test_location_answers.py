@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from spotlake.azure import locations
 from spotlake.azure.http import HttpClient, RetryPolicy
 from spotlake.azure.locations import fetch_locations
 from spotlake.errors import AzureRefusedError, SignInError, UntrustedAnswerError
@@ -193,3 +195,16 @@ def test_nobody_is_asked_without_a_sign_in() -> None:
             HttpClient("locations", session), "https://x", tokens=NoToken(), subscriptions=("a",), now_at=NOW_AT
         )
     assert script.sent == []
+
+
+def test_eight_subscriptions_are_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made_with: list[dict[str, Any]] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, **options: Any) -> None:
+            made_with.append(options)
+            super().__init__(**options)
+
+    monkeypatch.setattr(locations, "ThreadPoolExecutor", Pool)
+    fetched(listed(entry()))
+    assert made_with == [{"max_workers": 8}]

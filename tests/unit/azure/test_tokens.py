@@ -212,3 +212,15 @@ def test_an_assertion_that_cannot_be_had_keeps_its_own_name() -> None:
     source = TokenSource(ours, assertion=no_assertion, make_credential=Asking)
     with pytest.raises(ConfigurationError, match="signs no statement"):
         source.headers()
+
+
+@pytest.mark.parametrize("name", ["azure", "msal"])
+def test_the_libraries_own_lines_are_silenced(name: str) -> None:
+    logger = logging.getLogger(name)
+    before = logger.level
+    try:
+        logger.setLevel(logging.DEBUG)
+        source_of().headers()
+        assert logger.level == logging.CRITICAL
+    finally:
+        logger.setLevel(before)

@@ -12,8 +12,10 @@ import requests
 from spotlake import keys
 from spotlake.azure.price_history import price_history_query
 from spotlake.errors import StoreError
+from spotlake.packing import unpack
 from spotlake.state.price_histories import read_price_history, write_price_history
 from spotlake.stores.objects import MemoryObjects
+from spotlake.usecases.collect.price_history import collect_price_history
 from tests.support.scripted import Scripted, answered, made
 from tests.unit.usecases.rows import ONDEMAND, SPOT
 from tests.unit.usecases.rows import page as price_page
@@ -131,3 +133,22 @@ def test_windows_spot_prices_are_taken_by_the_same_rules_where_the_witness_is_as
     assert report.found.windows_spot_usd_per_hour == found
     assert report.rows == 1
     assert PriceCollector(listed).collect(PRICE_ITEM).found.windows_spot_usd_per_hour == {}
+
+
+def test_by_itself_it_says_whether_the_history_is_stored_and_of_what_source() -> None:
+    class Pages:
+        def rows(self, region: str) -> list[dict[str, str]]:
+            if region != REGION:
+                raise StoreError("no such region")
+            return [past()]
+
+    objects, pages = MemoryObjects(), Pages()
+    told: dict[str, Any] = {"source": "simulated", "collected_at": SLOT_AT}
+    assert collect_price_history(RUN, REGION, pages, objects, **told)  # type: ignore[arg-type]
+    header = json.loads(unpack(objects.objects[HISTORY_KEY]).splitlines()[0])
+    assert header == {
+        "schema": 1, "run_id": RUN.run_id, "attempt": RUN.attempt, "region": REGION, "source": "simulated",
+        "collected_at": f"{SLOT_AT:%Y-%m-%dT%H:%M:%SZ}", "rows": 1,
+    }  # fmt: skip
+    assert not collect_price_history(RUN, "nowhere", pages, objects, **told)  # type: ignore[arg-type]
+    assert [*objects.objects] == [HISTORY_KEY]

@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 
 from spotlake.errors import UntrustedAnswerError
-from spotlake.models import run_id_of
+from spotlake.models import Dataset, WorkItem, run_id_of
 from spotlake.stores.objects import MemoryObjects
+from spotlake.usecases.collect.jumps import refuse_jump
+from tests.support.errors import says
 from tests.support.scripted import Scripted, answered
 from tests.unit.usecases import test_collect_eviction_rates as rates
 from tests.unit.usecases.rows import of_size, page
@@ -89,3 +91,24 @@ def test_a_jump_of_rates_is_as_little_believed_as_a_fall(found: int, before: int
     with pytest.raises(UntrustedAnswerError, match=said):
         collector.collect(item)
     assert not [key for key in collector.objects.objects if key.startswith("rawdata/")]
+
+
+@pytest.mark.parametrize(
+    ("found", "before", "sizes", "filtered", "said"),
+    [
+        (5001, 9, 0, True, ""),
+        (5000, 0, 0, False, ""),
+        (5001, 0, 0, False, "eastus: 5001 sizes, more than is ever believed of a region (5000)"),
+        (701, 200, 0, False, "eastus: 701 sizes, the last good run had 200"),
+        (701, 100, 200, False, "eastus: 701 sizes, the last good run had 200"),  # the catalogue has more
+        (701, 300, 200, False, ""),
+    ],
+)
+def test_what_is_refused_and_in_which_words(found: int, before: int, sizes: int, said: str, *, filtered: bool) -> None:
+    rows = {"spot_price": before} if before else {}
+    item = WorkItem(region="eastus", instance_types=KNOWN[:sizes], last_good_rows=rows, filtered=filtered)
+    if not said:
+        assert refuse_jump(MemoryObjects(), RUN, item, Dataset.PRICE, found=found, api="prices") == 0
+        return
+    with says(UntrustedAnswerError, f"prices: {said}"):
+        refuse_jump(MemoryObjects(), RUN, item, Dataset.PRICE, found=found, api="prices")

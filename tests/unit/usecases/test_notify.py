@@ -171,6 +171,7 @@ def test_words_of_others_call_nobody_in_slack(monkeypatch: pytest.MonkeyPatch) -
     assert "<" not in kwargs["json"]["text"]
     assert "\x1b" not in kwargs["json"]["text"]
     assert kwargs["allow_redirects"] is False
+    assert kwargs["timeout"] == 5.0
 
 
 def test_a_webhook_that_leads_elsewhere_was_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,3 +180,52 @@ def test_a_webhook_that_leads_elsewhere_was_not_told(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(requests, "post", lambda *_, **__: moved)
     outcome = notify(FAILURE, Inbox().deps(webhook_url=lambda: "https://hooks", publish=None))
     assert outcome["status"] == "failed"
+
+
+def test_a_claim_that_cannot_be_given_back_is_a_problem_and_the_message_goes_out() -> None:
+    class Broken(MemoryClaims):
+        def release(self, *, owner: str) -> bool:
+            raise StoreError(f"claim of {owner}")
+
+    inbox, problem = Inbox(), "StoreError: claim of arn:execution:1"
+    assert notify(FAILURE, inbox.deps(claims=Broken())) == {"status": "sent", "problems": [problem]}
+    assert notify(FAILURE, inbox.deps(claims=Broken())) == {"status": "known", "problems": [problem]}
+
+
+def test_a_memory_that_fails_makes_a_message_rather_twice_than_never() -> None:
+    class Broken(MemoryObjects):
+        def get(self, key: str) -> Any:
+            raise StoreError("down")
+
+    inbox = Inbox()
+    for _ in range(2):
+        assert notify(FAILURE, inbox.deps(objects=Broken())) == {"status": "sent", "problems": ["StoreError: down"] * 2}
+    assert len(inbox.messages) == 2
+
+
+def test_where_nobody_is_to_be_told_a_failure_counts_as_told() -> None:
+    inbox = Inbox()
+    nobody: dict[str, Any] = {"publish": None}
+    assert notify(FAILURE, inbox.deps(**nobody)) == {"status": "sent", "problems": []}
+    assert notify(FAILURE, inbox.deps()) == {"status": "known", "problems": []}
+
+
+def test_a_message_of_a_run_without_a_name_and_of_a_long_error() -> None:
+    inbox = Inbox()
+    notify({**FAILURE, "run": None, "error": "E" * 200}, inbox.deps())
+    ((subject, text),) = inbox.messages
+    assert subject == f"SpotLake Azure: no run failed ({'E' * 200})"[:100]
+    assert text == "State: Merge\nReason: cannot write s3://b/k\nExecution: https://console/arn:execution:1"
+    notify({**RECOVERY, "run": {}}, inbox.deps())
+    assert inbox.messages[1] == ("SpotLake Azure: no run is well again", "https://console/arn:execution:3")
+    assert len(one_line_cause("x" * 301)) == 300
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, "sent"), (299, "sent"), (300, "failed"), (500, "failed")])
+def test_slack_took_a_message_if_it_says_so(monkeypatch: pytest.MonkeyPatch, status: int, outcome: str) -> None:
+    answer = requests.Response()
+    answer.status_code = status
+    monkeypatch.setattr(requests, "post", lambda *_, **__: answer)
+    found = notify(FAILURE, Inbox().deps(webhook_url=lambda: "https://hooks", publish=None))
+    problems = [] if outcome == "sent" else [f"SpotlakeError: Slack: HTTP {status}"]
+    assert found == {"status": outcome, "problems": problems}

@@ -159,3 +159,9 @@ def test_a_run_whose_steps_say_little_is_reported_all_the_same(rows: Any) -> Non
         0.0, [], 0, 0,
     )  # fmt: skip
     assert (found["status"], found["merge_seconds"], found["secret_days_left"]) == (None, None, None)
+
+
+def test_rows_that_are_no_number_are_not_told_of_a_collector() -> None:
+    collector = step(1.0, 1.0, dataset="sps", region="a", rows={"merged": 1})
+    event = cast("ReportEvent", {**EVENT, "collectors": [collector]})
+    assert reported(job=None, event=event)[2]["collectors"][0]["rows"] is None

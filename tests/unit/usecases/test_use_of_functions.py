@@ -57,6 +57,20 @@ def test_invocations_of_a_function_are_added_up() -> None:
     ]
 
 
+def test_what_an_older_record_does_not_count_costs_nothing() -> None:
+    old: Any = {"invocations": 2, "memory_limit_mb": 512, "seconds": 1.0}
+    assert used_by([old], None) == [{"invocations": 2, "gb_seconds": 0.0, "init_gb_seconds": 0.0, "requests": NOTHING}]
+    unlimited: Any = {**old, "memory_limit_mb": None, "init_seconds": 2.0, "gb_seconds": 1.5}
+    assert used_by([unlimited], None)[0] == {
+        "invocations": 2, "gb_seconds": 1.5, "init_gb_seconds": 0.0, "requests": NOTHING
+    }  # fmt: skip
+
+
+def test_a_peak_of_zero_is_a_peak() -> None:
+    functions = by_function([entry("sps", 1.0, peak_memory_mb=0.0), entry("sps", 1.0)])
+    assert functions["sps"]["peak_memory_mb"] == 0.0
+
+
 def test_figures_without_moves_keep_all_else() -> None:
     told: Any = {
         "desired_count": 1, "regions": {"a": {"name": "A", "moves": {"spot": {"up": 1}}}}, "left": 3,

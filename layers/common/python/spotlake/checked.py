@@ -7,7 +7,7 @@ from typing import Any
 
 from spotlake.errors import StoreError
 
-_PATH = re.compile(r"^(?P<fault>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+_AT = " - at `$"
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*)`$")
 _ANY_KEY = "[...]"  # a value of a mapping: msgspec does not say of which key
@@ -41,8 +41,8 @@ def _sentence(text: str, content: Any) -> str:
     >>> _sentence("Object missing required field `rows` - at `$.jobs[0]`", {"jobs": [{}]})
     'jobs[0].rows is missing'
     """
-    found = _PATH.match(text)
-    fault, path = (found["fault"], found["path"] or "") if found else (text, "")
+    fault, _, place = text.partition(_AT)
+    path = place.removesuffix("`")
     missing = _MISSING.match(fault)
     if missing:
         return f"{path}.{missing['name']} is missing".lstrip(".")

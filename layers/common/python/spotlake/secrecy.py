@@ -61,8 +61,8 @@ def _forms(text: str) -> tuple[str, ...]:
     found |= {urllib.parse.quote(text), urllib.parse.quote(text, safe=""), urllib.parse.quote_plus(text)}
     # Base64 of a longer text holds the secret at one of three offsets; the ends depend on the neighbours.
     for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + text.encode()).decode()
-        inner = encoded[-(-offset * 8 // 6) : len(text.encode()) * 8 // 6]
+        content = b"\0" * offset + text.encode()
+        inner = base64.b64encode(content).decode()[-(-offset * 8 // 6) : len(content) * 8 // 6]
         if len(inner) >= _SHORTEST:
             found |= {inner, inner.replace("+", "-").replace("/", "_")}
     return tuple(sorted(found, key=len, reverse=True))

@@ -255,7 +255,6 @@ class _Collection:
             "calls_unsent": len(self.unsent),
             "calls_sent": self.http.requests,
             "calls_already": len(self.item.calls) - len(self.todo),
-            "pairs_unanswered": missing,
             **self.http.to_dict(),
             **self.sender.counts,
             **{f"unsent_{reason}": number for reason, number in self.reasons.items()},

@@ -103,7 +103,7 @@ class _Planning:
         deps = self.deps.prepare(record.run)
         candidates = () if self.scope.regions or self.catalogue.pairs else regions_to_collect(deps.routing)
         prepared = prepare_collection(record, self.catalogue, deps, candidates=candidates, answers=answers)
-        result = self._result(record.run, prepared, start_full_run=self._full_run_is_due())
+        result = self._result(prepared.work.run, prepared, start_full_run=self._full_run_is_due())
         if deps.secret_days_left is not None:
             result["secret_days_left"] = deps.secret_days_left
             result["secret_ends_soon"] = deps.secret_days_left < self.deps.settings.secret_expiry_alarm_days
@@ -117,7 +117,7 @@ class _Planning:
         )
         result = PlanResult(
             status="planned",
-            run=(prepared.work.run if prepared else run).to_dict(),
+            run=run.to_dict(),
             groups=self._groups(prepared.work) if prepared else [],
             notes=[*notes, *(prepared.notes if prepared else ())],
             start_full_run=start_full_run,

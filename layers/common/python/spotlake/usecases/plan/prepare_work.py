@@ -272,7 +272,7 @@ class _Preparation:
         return WorkItem(
             region=region,
             instance_types=sizes,
-            calls=schedule.calls.get(region, ()),
+            calls=schedule.calls[region],
             datasets=tuple(one for one in Dataset if one not in {*self.answers.whole.get(region, ()), *later}),
             later=later,
             fallback_locations=schedule.fallbacks,

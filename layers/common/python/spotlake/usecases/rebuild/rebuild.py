@@ -202,7 +202,7 @@ class _Rebuild:
             self._progress(slot, done, total)
             self._fold(folding, slot)
         self.older = base, folding
-        return _Folding(folding.state.copy(), list(folding.slots))
+        return _Folding(folding.state.copy())
 
     def _fold(self, folding: _Folding, slot: MergedSlot) -> tuple[str, int]:
         """Fold a slot; returns the digest of its shards, and the desired count that its snapshot shows."""
