@@ -139,6 +139,7 @@ def test_a_damaged_document_is_named_and_a_merge_goes_on_without_it(caplog: pyte
 @pytest.mark.parametrize(
     ("body", "why"),
     [(gzip.compress(b'{"schema": 2}'), "schema 2, this code reads 1"), (b"x", "damaged (BadGzipFile)")],
+    ids=["another schema", "no gzip"],
 )
 def test_a_document_that_is_no_document_of_ours_is_not_taken_for_one(key: str, body: bytes, why: str) -> None:
     objects = MemoryObjects("archive", {key: body})
