@@ -156,6 +156,7 @@ class Compared:
 
 @pytest.fixture
 def changes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    two_slots()  # merged once for all tests, by the true changes
     Compared.made = []
     monkeypatch.setattr(merge_run, "Changes", Compared)
     return Compared.made
