@@ -106,6 +106,13 @@ def test_a_new_item_is_inserted_and_a_known_one_is_updated_by_version() -> None:
     assert table.upsert(new(2), change) == Upserted(written=2, write_units=3.3, done=2)
 
 
+@pytest.mark.parametrize("codes", [[""], ["", "", ""]])
+def test_an_answer_of_another_length_says_nothing_of_any_statement(codes: list[str]) -> None:
+    table = Table().sent(insert(1), insert(2), codes=codes)
+    with says(StoreError, f"table azure-test: {len(codes)} answers to 2 statements"):
+        table.upsert(new(1), new(2))
+
+
 @pytest.mark.parametrize(
     ("change", "first", "code", "second"),
     [

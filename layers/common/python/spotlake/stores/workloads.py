@@ -167,9 +167,12 @@ class DynamoDbWorkloads:
         except BotoCoreError as error:
             raise StoreError(f"table {self._table}: {type(error).__name__}") from error
         units = sum(one.get("CapacityUnits", 0.0) for one in answer.get("ConsumedCapacity", []))
+        responses = answer["Responses"]
+        if len(responses) != len(waiting):
+            raise StoreError(f"table {self._table}: {len(responses)} answers to {len(waiting)} statements")
         again: list[_Waiting] = []
         throttled = written = overtaken = 0
-        for one, response in zip(waiting, answer["Responses"], strict=True):
+        for one, response in zip(waiting, responses, strict=True):
             change, is_second = one
             code = response.get("Error", {}).get("Code", "")
             if not code:
