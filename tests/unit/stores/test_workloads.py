@@ -106,6 +106,14 @@ def test_a_new_item_is_inserted_and_a_known_one_is_updated_by_version() -> None:
     assert table.upsert(new(2), change) == Upserted(written=2, write_units=3.3, done=2)
 
 
+def test_items_of_another_writer_are_counted_over_all_answers() -> None:
+    table = Table().sent(insert(1), insert(2), codes=["DuplicateItem", "ThrottlingError"])
+    table.sent(update(1, removes=ALL_REMOVED), insert(2), codes=["ConditionalCheckFailed", "DuplicateItem"])
+    table.sent(update(2, removes=ALL_REMOVED), codes=["ConditionalCheckFailed"])
+    done = table.upsert(new(1), new(2))
+    assert (done.overtaken, done.written, done.done) == (2, 0, 2)
+
+
 @pytest.mark.parametrize("codes", [[""], ["", "", ""]])
 def test_an_answer_of_another_length_says_nothing_of_any_statement(codes: list[str]) -> None:
     table = Table().sent(insert(1), insert(2), codes=codes)
