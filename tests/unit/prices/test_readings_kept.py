@@ -13,6 +13,14 @@ from tests.support.capture import REGIONS, captured_rows
 from tests.unit.usecases.rows import REGION, spot
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_kept_yet() -> None:
+    """Other tests of the same process may have filled what is kept, and a full one grows no more."""
+    for kept in (price_names._known_product, price_names._usual_names, price_names._known_letter):
+        kept.cache_clear()
+    price_rules._short_moment.cache_clear()
+
+
 @pytest.mark.parametrize("region", REGIONS)
 def test_the_usual_names_of_a_size_are_read_as_the_words_say(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
     names = sorted({(row["skuName"], row["meterName"], row["armSkuName"]) for row in captured_rows(region)})
