@@ -21,6 +21,7 @@ from spotlake.reports import CollectorReport, PairAccount
 from spotlake.settings import Settings
 from spotlake.shards import ShardHeader, encode_shard
 from spotlake.state.attempts import write_record, write_work
+from spotlake.state.merged_states import Head, MergedStates
 from spotlake.stores.objects import MemoryObjects, ObjectStore
 from spotlake.stores.workloads import MemoryWorkloads, WorkloadTable
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
@@ -169,6 +170,10 @@ def latest(world: World) -> list[dict[str, Any]]:
     assert stored is not None
     rows: list[dict[str, Any]] = orjson.loads(stored.body)
     return rows
+
+
+def head(world: World) -> Head:
+    return MergedStates(world.objects).head()
 
 
 def items(world: World) -> dict[tuple[str, str], dict[str, Any]]:

@@ -26,7 +26,7 @@ from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.stores.objects import MemoryObjects, StoredObject
 from spotlake.stores.workloads import MemoryWorkloads, SizedIterable, Upserted
 from spotlake.usecases.merge.merge_run import MergeDeps, attempts_to_merge, merge_run
-from tests.functional.merge.conftest import FIRST, REGION, SIZE, World, snapshot
+from tests.functional.merge.conftest import FIRST, REGION, SIZE, World, head, snapshot
 from tests.support.errors import says
 
 OTHER, THIRD = "Standard_E4s_v5", "Standard_F2s_v2"
@@ -111,10 +111,6 @@ def objects(world: World) -> Objects:
 def table(world: World) -> Workloads:
     assert isinstance(world.workloads, Workloads)
     return world.workloads
-
-
-def head(world: World) -> Head:
-    return MergedStates(world.objects).head()
 
 
 def collected(world: World, number: int, *, attempt: int | None = None, **changes: Any) -> Run:

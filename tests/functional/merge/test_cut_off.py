@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from spotlake.state.merged_states import Cut, MergedStates
-from tests.functional.merge.conftest import SIZE, World
-from tests.functional.merge.test_committed import OTHER, THIRD, collected, head, new_world, table, world
+from tests.functional.merge.conftest import SIZE, World, head
+from tests.functional.merge.test_committed import OTHER, THIRD, collected, new_world, table, world
 
 __all__ = ["world"]
 

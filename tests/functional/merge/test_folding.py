@@ -16,9 +16,9 @@ from spotlake.state.merged_states import Head, MergedStates
 from spotlake.usecases.merge import refold
 from spotlake.usecases.merge.read_shards import read_slot
 from spotlake.usecases.merge.refold import Folded, Refold
-from tests.functional.merge.conftest import FIRST, World
+from tests.functional.merge.conftest import FIRST, World, head
 from tests.functional.merge.test_committed import SLOT
-from tests.functional.merge.test_progress import LATE, VERSION, collected, head, made, merged, slow, stopped
+from tests.functional.merge.test_progress import LATE, VERSION, collected, made, merged, slow, stopped
 
 
 class Folding:

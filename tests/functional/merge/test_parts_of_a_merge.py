@@ -17,8 +17,8 @@ from spotlake.usecases.merge import merge_run
 from spotlake.usecases.merge.merge_run import _Merge
 from spotlake.usecases.merge.read_shards import read_slot
 from spotlake.usecases.merge.write_files import Committed
-from tests.functional.merge.conftest import FIRST, SIZE, World
-from tests.functional.merge.test_committed import SLOT, collected, deps, head, new_world, objects, table
+from tests.functional.merge.conftest import FIRST, SIZE, World, head
+from tests.functional.merge.test_committed import SLOT, collected, deps, new_world, objects, table
 
 
 @cache

@@ -14,11 +14,11 @@ from spotlake.errors import DeadlineError
 from spotlake.models import Run, run_id_of
 from spotlake.settings import Settings
 from spotlake.state.attempts import write_end
-from spotlake.state.merged_states import Head, MergedRun, MergedStates, Refolding
+from spotlake.state.merged_states import MergedRun, MergedStates, Refolding
 from spotlake.stores.objects import MemoryObjects
 from spotlake.stores.workloads import MemoryWorkloads
 from spotlake.usecases.merge.merge_run import MergeDeps, merge_run
-from tests.functional.merge.conftest import FIRST, World, items, snapshot
+from tests.functional.merge.conftest import FIRST, World, head, items, snapshot
 from tests.functional.merge.test_committed import SLOT, entry
 
 LATE = 1
@@ -72,10 +72,6 @@ def collected(world: World, number: int, **changes: Any) -> Run:
 def slow(world: World) -> Slow:
     assert isinstance(world.objects, Slow)
     return world.objects
-
-
-def head(world: World) -> Head:
-    return MergedStates(world.objects).head()
 
 
 def attempt(world: World, left: float, number: int = LATE, fold_seconds: float = 0.0, **run: Any) -> int:

@@ -13,8 +13,8 @@ from spotlake.settings import Settings
 from spotlake.stores.workloads import Upserted
 from spotlake.usecases.merge import merge_run, read_shards
 from spotlake.usecases.merge.write_files import Committed
-from tests.functional.merge.conftest import FIRST, REGION, SIZE
-from tests.functional.merge.test_committed import OTHER, SLOT, THIRD, collected, head, new_world, objects
+from tests.functional.merge.conftest import FIRST, REGION, SIZE, head
+from tests.functional.merge.test_committed import OTHER, SLOT, THIRD, collected, new_world, objects
 from tests.functional.merge.test_parts_of_a_merge import part, read, two_slots, view
 from tests.support.errors import says
 

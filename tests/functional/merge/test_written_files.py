@@ -14,8 +14,8 @@ from spotlake.models import run_id_of
 from spotlake.settings import Settings
 from spotlake.state.merged_states import Head, MergedRun, MergedStates
 from spotlake.usecases.merge.write_files import Committed, FilesWriting
-from tests.functional.merge.conftest import FIRST, World, snapshot
-from tests.functional.merge.test_committed import SLOT, head, new_world
+from tests.functional.merge.conftest import FIRST, World, head, snapshot
+from tests.functional.merge.test_committed import SLOT, new_world
 
 NEWEST = list(keys.NEWEST_FILES)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -17,12 +16,9 @@ from spotlake.state.merged_states import Head, MergedRun
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.rebuild.merged_slots import MergedSlot, find_merged_slots, merged_attempts
 from tests.functional.merge.conftest import FIRST, World
+from tests.functional.rebuild.stores import Listed, at
 
 UNTIL = FIRST + timedelta(days=3)
-
-
-def at(number: int) -> datetime:
-    return FIRST + number * timedelta(minutes=10)
 
 
 def entry(number: int, *attempts: int) -> MergedRun:
@@ -111,24 +107,14 @@ def test_a_slot_is_found_by_any_of_its_shards(folder: str) -> None:
     assert find_merged_slots(world.objects, Head(), since=None, until=UNTIL) == [MergedSlot(at(1), (2,))]
 
 
-class Listed(MemoryObjects):
-    def __init__(self) -> None:
-        super().__init__()
-        self.listed: list[str] = []
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        self.listed.append(prefix)
-        return super().keys(prefix)
-
-
 def test_of_a_long_archive_only_the_days_since_are_listed() -> None:
     objects = Listed()
     since = datetime(2025, 12, 30, 23, 50, tzinfo=UTC)
     find_merged_slots(objects, Head(), since=since, until=datetime(2026, 1, 1, 0, 10, tzinfo=UTC))
-    days = ("2025/12/30/", "2025/12/31/", "2026/01/01/")
-    folders = [f"rawdata/azure/{one.value}/" for one in Dataset]
-    folders += ["work/azure/", "state/azure/work/", "runs/azure/"]
-    assert sorted(objects.listed) == sorted(folder + day for folder in folders for day in days)
+    days = ("2025/12/30", "2025/12/31", "2026/01/01")
+    folders = [f"rawdata/azure/{one.value}" for one in Dataset]
+    folders += ["work/azure", "state/azure/work", "runs/azure"]
+    assert sorted(objects.listed) == sorted(f"{folder}/{day}/" for folder in folders for day in days)
     objects.listed.clear()
     find_merged_slots(objects, Head(), since=None, until=since)
-    assert objects.listed == folders
+    assert objects.listed == [f"{folder}/" for folder in folders]

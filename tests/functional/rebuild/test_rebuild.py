@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from zipfile import ZipFile
 
@@ -21,6 +21,7 @@ from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.rebuild.rebuild import RebuildDeps, Rebuilt, rebuild
 from spotlake_local.workspace import ROOT
 from tests.functional.merge.conftest import FIRST, SIZE, World, items, latest, snapshot
+from tests.functional.rebuild.stores import MergedMeanwhile, at
 
 OTHER = "Standard_E2s_v5"
 SIZES = (SIZE, OTHER, "Standard_F2s_v2")
@@ -48,10 +49,6 @@ def made_again(world: World, since: int | None = None, *, table: bool = False, *
         **changes,
     }
     return rebuild(RebuildDeps(**deps), None if since is None else at(since), table=table)
-
-
-def at(number: int) -> datetime:
-    return FIRST + number * timedelta(minutes=10)
 
 
 def merge(world: World, run: Run) -> dict[str, Any]:
@@ -249,21 +246,6 @@ def test_a_table_that_shows_a_lost_state_is_written_whole(world: World) -> None:
     made_again(world)
     merge(world, world.collected(2, spot=2, scores={"1": 3}, sizes=SIZES))
     assert {one["SpotPrice"] for one in table(world).values()} == {2}
-
-
-class MergedMeanwhile(MemoryObjects):
-    """While the rebuild reads raw shards, merges are quicker, so many times."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.quicker: list[Callable[[], object]] = []
-
-    def put(self, key: str, body: bytes, **options: Any) -> str:
-        if key == keys.MERGED_CHAIN and self.quicker:
-            quicker, self.quicker = self.quicker, []
-            quicker.pop(0)()
-            self.quicker = quicker
-        return super().put(key, body, **options)
 
 
 def test_a_merge_at_the_same_time_loses_nothing() -> None:

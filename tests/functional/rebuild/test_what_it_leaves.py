@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,8 @@ from spotlake.state.attempts import write_end
 from spotlake.state.merged_states import Cut, Head, MergedRun, MergedStates
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.rebuild.rebuild import RebuildDeps, Rebuilt, rebuild
-from tests.functional.merge.conftest import FIRST, SIZE, World
+from tests.functional.merge.conftest import FIRST, SIZE, World, head
+from tests.functional.rebuild.stores import Listed, MergedMeanwhile
 from tests.support.errors import says
 
 OTHER = "Standard_E2s_v5"
@@ -49,10 +50,6 @@ def merge(world: World, number: int) -> None:
     sizes = (SIZE, OTHER) if number % 2 else (SIZE,)
     count = 5 if number == 1 else 1
     world.merge(world.collected(number, count=count, spot=0.1 + number, scores={"1": 3, "2": 1}, sizes=sizes))
-
-
-def head(world: World) -> Head:
-    return MergedStates(world.objects).head()
 
 
 def deps(world: World, **changes: Any) -> RebuildDeps:
@@ -216,18 +213,6 @@ def test_without_a_chain_and_since_a_slot_it_is_said_that_items_may_stay() -> No
     )  # fmt: skip
 
 
-class Listed(MemoryObjects):
-    """Notes which folders are listed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.listed: list[str] = []
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        self.listed.append(prefix)
-        return super().keys(prefix)
-
-
 @pytest.mark.parametrize("ahead", [False, True], ids=["wall clock", "slots ahead of the clock"])
 def test_days_are_listed_up_to_the_day_after_the_newest_slot_or_today(*, ahead: bool) -> None:
     store = Listed()
@@ -241,21 +226,6 @@ def test_days_are_listed_up_to_the_day_after_the_newest_slot_or_today(*, ahead: 
     assert days == expected
 
 
-class Overtaken(MemoryObjects):
-    """Before the chain is written, a merge is quicker, so many times."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.quicker: list[Callable[[], object]] = []
-
-    def put(self, key: str, body: bytes, **options: Any) -> str:
-        if key == keys.MERGED_CHAIN and self.quicker:
-            now, self.quicker, later = self.quicker[0], [], self.quicker[1:]
-            now()
-            self.quicker = later
-        return super().put(key, body, **options)
-
-
 def touched(world: World) -> Callable[[], object]:
     """Another merge's commit: the chain is replaced, and has another version."""
 
@@ -267,7 +237,7 @@ def touched(world: World) -> Callable[[], object]:
 
 
 def test_three_quicker_merges_are_borne_and_the_fourth_is_named() -> None:
-    store = Overtaken()
+    store = MergedMeanwhile()
     world = merged(2, store)
     lose(world, 0)
     store.quicker = [touched(world)] * 3
@@ -330,7 +300,7 @@ def test_a_kept_slot_is_forgotten_where_the_chain_would_remember_too_many() -> N
 def test_older_slots_are_folded_again_only_as_far_as_they_changed(
     collected: dict[str, Any], second_round: list[int]
 ) -> None:
-    store = Overtaken()
+    store = MergedMeanwhile()
     world = merged(4, store)
     lose(world, 2, 3)
 

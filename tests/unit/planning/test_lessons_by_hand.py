@@ -12,6 +12,7 @@ from spotlake.planning.lessons import InvalidNames, Learnt, LocationScore, Restr
 from spotlake.planning.score_knowledge import ScoreKnowledge, not_refused
 from spotlake.reports import CollectorReport, Findings, LocationAnswers
 from spotlake.scores.zones import subscription_digest
+from tests.unit.planning.test_lessons import health
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 OLD, NOW, NEW = "20261123T0950Z", "20261123T1000Z", "20261123T1010Z"
@@ -103,23 +104,19 @@ def test_restrictions_of_a_subscription_add_up() -> None:
     assert known.restricted_for["b"] == {("r2", "A"): OLD, ("r1", "B"): NEW}  # as it was given
 
 
-def answers(sent: int, failed: int = 0, slow: int = 0) -> LocationAnswers:
-    return LocationAnswers(sent=sent, failed=failed, slow=slow, median_seconds=1.0)
-
-
 @pytest.mark.parametrize(
     ("samples", "weight"),
     [
-        ([answers(10)], 1.0),
-        ([answers(10, failed=10)], 0.5),
-        ([answers(10, slow=4)], 0.9),  # 0.8 of the answers, beside a health of 1
-        ([answers(10, failed=2, slow=4)], 0.8),
-        ([answers(10, failed=10, slow=10)], 0.5),  # not below nothing
-        ([answers(4, failed=1), answers(4, failed=3)], 0.75),
-        ([answers(0)], 1.0),
-        ([answers(0, failed=3)], 1.0),  # nothing was sent
-        ([answers(1, failed=1)], 0.5),
-        ([answers(3, failed=1)], 0.8333),  # four digits
+        ([health(10)], 1.0),
+        ([health(10, failed=10)], 0.5),
+        ([health(10, slow=4)], 0.9),  # 0.8 of the answers, beside a health of 1
+        ([health(10, failed=2, slow=4)], 0.8),
+        ([health(10, failed=10, slow=10)], 0.5),  # not below nothing
+        ([health(4, failed=1), health(4, failed=3)], 0.75),
+        ([health(0)], 1.0),
+        ([health(0, failed=3)], 1.0),  # nothing was sent
+        ([health(1, failed=1)], 0.5),
+        ([health(3, failed=1)], 0.8333),  # four digits
     ],
 )
 def test_health_is_half_the_last_run_and_half_what_was_before(samples: list[LocationAnswers], weight: float) -> None:
@@ -141,7 +138,7 @@ def test_health_recovers_with_rest_and_no_run_counts_twice(
     before: LocationScore, failed: int, after: LocationScore
 ) -> None:
     known = Learnt(health={"westus": before, "asia": LocationScore(weight=0.3, run_id=OLD)})
-    sample = {"westus": answers(10, failed=failed), "eastus": answers(10)}
+    sample = {"westus": health(10, failed=failed), "eastus": health(10)}
     found = folded(known, report(locations=sample))
     assert list(found.health.items()) == [
         ("asia", LocationScore(weight=0.3, run_id=OLD)),

@@ -1,28 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-
 import orjson
 
 from spotlake.planning.cover import Block
 from spotlake.planning.sweep import Sweep, block_id, cycle_minutes, move_to_plan, record_answers
-
-FIRST_AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
-
-
-def slot(number: int) -> datetime:
-    return FIRST_AT + timedelta(minutes=10 * number)
-
-
-def iso(number: int) -> str:
-    return slot(number).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def fold(
-    sweep: Sweep, number: int, answered: Iterable[str], failed: Iterable[str] = (), *, count: int = 1, plan: str = "abc"
-) -> Sweep:
-    return record_answers(sweep, slot_at=slot(number), count=count, answered=answered, failed=failed, plan=plan)
+from tests.unit.planning.sweeps import fold, iso, slot
 
 
 def test_a_sweep_ends_when_every_block_was_asked_since_it_began() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,29 +13,13 @@ from spotlake.planning.sweep import (
     cycle_minutes,
     lost_count,
     move_to_plan,
-    record_answers,
     slots_of_window,
 )
-
-FIRST_AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
-
-
-def slot(number: int) -> datetime:
-    return FIRST_AT + timedelta(minutes=10 * number)
-
-
-def iso(number: int) -> str:
-    return slot(number).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def after(
-    sweep: Sweep, number: int, answered: str = "", failed: str = "", *, count: int = 1, plan: str = "abc"
-) -> Sweep:
-    return record_answers(sweep, slot_at=slot(number), count=count, answered=answered, failed=failed, plan=plan)
+from tests.unit.planning.sweeps import fold, iso, slot
 
 
 def test_the_first_run_begins_the_sweep() -> None:
-    assert after(Sweep(), 3, "ab", "c", plan="abcd") == Sweep(
+    assert fold(Sweep(), 3, "ab", "c", plan="abcd") == Sweep(
         desired_count=1,
         began_at=iso(3),
         answered={1: {"a": iso(3), "b": iso(3)}},
@@ -51,7 +34,7 @@ def test_answers_and_failures_of_other_counts_and_blocks_stay() -> None:
         answered={1: {"a": iso(0)}, 10: {"b": iso(0)}},
         failed={1: {"b": (2, iso(0))}, 10: {"c": (1, iso(0))}},
     )
-    assert after(before, 5, "c", "b") == Sweep(
+    assert fold(before, 5, "c", "b") == Sweep(
         desired_count=5,  # a was asked in slot 0 already, with which the sweep began
         began_at=iso(5),
         answered={1: {"a": iso(0), "c": iso(5)}, 10: {"b": iso(0)}},
@@ -61,13 +44,13 @@ def test_answers_and_failures_of_other_counts_and_blocks_stay() -> None:
 
 def test_blocks_that_the_plan_lacks_are_dropped() -> None:
     before = Sweep(began_at=iso(0), answered={1: {"x": iso(0), "b": iso(0)}}, failed={1: {"y": (1, iso(0))}})
-    found = after(before, 5, "az", "cv", plan="abc")
+    found = fold(before, 5, "az", "cv", plan="abc")
     assert (found.answered, found.failed) == ({1: {"a": iso(5), "b": iso(0)}}, {1: {"c": (1, iso(5))}})
 
 
 def test_a_late_run_makes_no_answer_older_and_a_new_one_makes_it_younger() -> None:
     before = Sweep(began_at=iso(0), answered={1: {"a": iso(5)}})
-    assert [after(before, number, "a").answered_at("a", 1) for number in (4, 5, 6)] == [iso(5), iso(5), iso(6)]
+    assert [fold(before, number, "a").answered_at("a", 1) for number in (4, 5, 6)] == [iso(5), iso(5), iso(6)]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +63,7 @@ def test_a_late_run_makes_no_answer_older_and_a_new_one_makes_it_younger() -> No
 )
 def test_a_failure_counts_once_a_slot(number: int, failed: dict[str, Any]) -> None:
     before = Sweep(began_at=iso(0), failed={1: {"a": (1, iso(5))}})
-    assert after(before, number, "", "a").failed == {1: failed}
+    assert fold(before, number, "", "a").failed == {1: failed}
 
 
 @pytest.mark.parametrize(
@@ -97,20 +80,20 @@ def test_an_answer_ends_failures_up_to_its_slot(
     for runs in (((answered, "a", ""), (failed, "", "a")), ((failed, "", "a"), (answered, "a", ""))):
         sweep = Sweep(began_at=iso(0))
         for number, got, lost in runs:
-            sweep = after(sweep, number, got, lost)
+            sweep = fold(sweep, number, got, lost)
         assert (sweep.answered[1], sweep.failed[1]) == ({"a": known}, failures)
 
 
 def test_the_next_sweep_begins_with_what_was_asked_ahead_or_with_the_last_answer() -> None:
-    sweep = after(after(Sweep(), 0, "ab"), 1, "c", count=5)
+    sweep = fold(fold(Sweep(), 0, "ab"), 1, "c", count=5)
     assert (sweep.began_at, sweep.next_began_at) == (iso(0), iso(1))
-    sweep = after(sweep, 2, "b", count=5)
+    sweep = fold(sweep, 2, "b", count=5)
     assert sweep.next_began_at == iso(1)  # the first slot stays
-    sweep = after(sweep, 3, "c")
+    sweep = fold(sweep, 3, "c")
     assert (sweep.desired_count, sweep.began_at, sweep.next_began_at) == (5, iso(1), None)
-    sweep = after(sweep, 4, "a", count=5)
+    sweep = fold(sweep, 4, "a", count=5)
     assert (sweep.desired_count, sweep.began_at, sweep.next_began_at) == (10, iso(4), None)
-    beside = after(sweep, 5, "abc", count=50)
+    beside = fold(sweep, 5, "abc", count=50)
     assert (beside.desired_count, beside.began_at, beside.next_began_at) == (10, iso(4), None)
 
 

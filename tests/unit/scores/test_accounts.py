@@ -10,28 +10,13 @@ from spotlake.models import ScoreCall
 from spotlake.reports import PairAccount
 from spotlake.scores.accounts import Accountant, AnsweredCall, SlotAccount
 from spotlake.shard_rows import ScoreRow
+from tests.unit.scores import rows
 
 RESTRICTED, STALE, NO_QUOTA = "RestrictedSkuNotAvailable", "DataNotFoundOrStale", "InsufficientQuota"
 
 
 def row(region: str, size: str, word: str = "High", *, zone: str | None = "1") -> ScoreRow:
-    return ScoreRow(
-        run_id="20261123T1000Z",
-        source="simulated",
-        observed_at="2026-11-23T10:00:00Z",
-        region=region,
-        instance_type=size,
-        desired_count=1,
-        zone=zone,
-        logical_zone="1",
-        physical_zone=None,
-        score={"High": 3, "Medium": 2, "Low": 1}.get(word),
-        score_text=word,
-        is_quota_available=True,
-        location="eastus",
-        subscription="a",
-        call_id="c0",
-    )
+    return rows.row(word, region=region, instance_type=size, zone=zone)
 
 
 def call(regions: str = "r1", sizes: str = "A", count: int = 1) -> ScoreCall:

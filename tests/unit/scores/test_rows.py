@@ -22,19 +22,10 @@ from spotlake.scores.rows import (
 from spotlake.scores.score import Score, score_of_word
 from spotlake.scores.zones import ZoneMap
 from spotlake.shard_rows import ScoreRow
+from tests.unit.scores.rows import row
 
 RESTRICTED, STALE, NO_QUOTA = "RestrictedSkuNotAvailable", "DataNotFoundOrStale", "InsufficientQuota"
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-
-
-def row(word: str = "High", **fields: Any) -> ScoreRow:
-    usual: dict[str, Any] = {
-        "run_id": "20261123T1000Z", "source": "simulated", "observed_at": "2026-11-23T10:00:01Z", "region": "r1",
-        "instance_type": "A", "desired_count": 1, "zone": "1", "logical_zone": "1", "physical_zone": None,
-        "score": {"High": 3, "Medium": 2, "Low": 1}.get(word), "score_text": word, "is_quota_available": True,
-        "location": "eastus", "subscription": "a", "call_id": "c0",
-    }  # fmt: skip
-    return ScoreRow(**(usual | fields))
 
 
 @pytest.mark.parametrize(

@@ -12,26 +12,11 @@ from spotlake.scores.rows import restricted_for, restrictions, unique_rows
 from spotlake.scores.score import RESTRICTED
 from spotlake.scores.second_calls import SecondCall, second_calls
 from spotlake.shard_rows import ScoreRow
+from tests.unit.scores import rows
 
 
 def row(region: str, size: str, *, zone: str = "1", subscription: str = "a", text: str = RESTRICTED) -> ScoreRow:
-    return ScoreRow(
-        run_id="20261123T1000Z",
-        source="simulated",
-        observed_at="2026-11-23T10:00:00Z",
-        region=region,
-        instance_type=size,
-        desired_count=1,
-        zone=zone,
-        logical_zone=zone,
-        physical_zone=None,
-        score={"High": 3, "Medium": 2, "Low": 1}.get(text),
-        score_text=text,
-        is_quota_available=True,
-        location="eastus",
-        subscription=subscription,
-        call_id="c0",
-    )
+    return rows.row(text, region=region, instance_type=size, zone=zone, logical_zone=zone, subscription=subscription)
 
 
 def calls_for(rows: list[ScoreRow], digests: tuple[str, ...] = ("a", "b"), most: int = 99) -> list[SecondCall]:
