@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 # Python 3.13 must be on the machine: uv is told to use it, and never to download one.
 export UV_PYTHON_PREFERENCE := only-system
+# Python keeps what it has compiled: else each of hundreds of processes would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
 SPOTLAKE := .venv/bin/spotlake

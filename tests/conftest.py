@@ -14,6 +14,11 @@ settings.load_profile("house")
 _CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AZURE_AUTHORITY_HOST", "SLACK_WEBHOOK_URL")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a case of packed bytes by its length: gzip writes the second of its making, and processes must agree on names."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) and not val.isascii() else None
+
+
 @pytest.fixture(autouse=True)
 def _dummy_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [*_CLEARED, *(name for name in os.environ if name.startswith("SPOTLAKE_"))]:
