@@ -15,7 +15,7 @@ _CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AZURE_AUTHO
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name a case of packed bytes by its length: gzip writes the second of its making, and processes must agree on names."""
+    """Name a case of packed bytes by its length: gzip writes the second of its making; all processes need one name."""
     return f"{len(val)} bytes" if isinstance(val, bytes) and not val.isascii() else None
 
 
