@@ -22,6 +22,7 @@ from typing import Any
 
 import orjson
 
+from spotlake.checked import converted
 from spotlake.errors import ShardRefusedError
 from spotlake.models import Dataset, to_iso
 from spotlake.packing import TooLargeError, unpack
@@ -82,8 +83,7 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
     Raises:
         ShardRefusedError: The shard cannot be used; see the class for reasons.
     """
-    import msgspec  # collectors only write shards, and must start quickly
-    import numpy as np
+    import numpy as np  # collectors only write shards, and must start quickly
 
     if not body.startswith(_GZIP_MAGIC):
         raise ShardRefusedError(key, "not_gzip")
@@ -101,7 +101,7 @@ def open_shard(body: bytes, *, key: str, dataset: Dataset, run_id: str, region: 
             raise ShardRefusedError(key, "wrong_schema", f"this code reads schemas {_FIRST_SCHEMA} and {SCHEMA}")
         if head["schema"] == _FIRST_SCHEMA:
             head = _of_first_schema(head)
-        header = msgspec.convert(head, ShardHeader)  # checks every type: the manifest adds the numbers up
+        header = converted(head, ShardHeader)  # checks every type: the manifest adds the numbers up
     except (ValueError, KeyError, AttributeError) as error:
         raise ShardRefusedError(key, "not_json", "header") from error
     for name, found, expected in (
