@@ -62,14 +62,14 @@ endif
 
 # Variables are data, from the command line and from the environment: make never expands what they hold, and the shell
 # reads it from its environment.
-DATA := $(RUN_VARIABLES) RUNS REPOSITORY CDK_ARGS EXAMPLES SEED SAMPLE MODULE
+DATA := $(RUN_VARIABLES) RUNS REPOSITORY CDK_ARGS EXAMPLES SEED SAMPLE MODULE REST
 $(foreach name,$(DATA),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
 export $(DATA)
 # Variables of `make run` become flags of `spotlake run`.
 run_flag = $(if $(filter RESUME,$(1)),$(if $(filter 1,$(RESUME)),--resume),$(if $($(1)),--$(shell echo $(1) | tr 'A-Z_' 'a-z-') "$$$(1)"))
-ifneq ($(filter-out 0 1,$(RESUME)),)
-$(if $(filter run,$(MAKECMDGOALS)),$(error RESUME: '$(RESUME)' is not allowed; give 1 (on) or 0 (off)))
-endif
+switched = $(if $(filter-out 0 1,$($(2))),$(if $(filter $(1),$(MAKECMDGOALS)),$(error $(2): '$($(2))' is not allowed; give 1 (on) or 0 (off))))
+$(call switched,run,RESUME)
+$(call switched,mutants,REST)
 
 run: setup ## Collect one slot, end to end, on this machine (variables: README)
 	@$(SPOTLAKE) run $(foreach name,$(RUN_VARIABLES),$(call run_flag,$(name)))
@@ -125,9 +125,10 @@ fuzz: setup ## Try EXAMPLES (10,000) generated answers of each of Azure's APIs
 differential: setup ## Compare EXAMPLES (10,000) random histories, merged, with a plain model of the merge
 	@.venv/bin/python -m tests.functional.differential $(if $(EXAMPLES),--examples "$$EXAMPLES") $(if $(SEED),--seed "$$SEED")
 
-# Half an hour for each seed. SEED='7 8' tries the same changes again, SAMPLE=0 all 23,000, MODULE='stores.*' a part.
+# Half an hour for each seed. SEED='7 8' tries the same changes again, SAMPLE=0 all 23,000, MODULE='stores.*' a part;
+# REST=1 makes the changes that mutmut never makes (constants, f-strings, dropped statements and conditions, order).
 mutants: setup .tools/mutants/.ready ## Change the library in small ways: do the quick tests notice? (SAMPLE of each module: 12)
-	@set -f; .tools/mutants/bin/python -m tests.mutants $(if $(SAMPLE),--sample "$$SAMPLE") $(if $(SEED),--seed $$SEED) $(if $(MODULE),--module "$$MODULE")
+	@set -f; .tools/mutants/bin/python -m tests.mutants $(if $(SAMPLE),--sample "$$SAMPLE") $(if $(SEED),--seed $$SEED) $(if $(MODULE),--module "$$MODULE") $(if $(filter 1,$(REST)),--rest)
 
 tests: setup chromium ## Every test, without lint and types
 	@.venv/bin/pytest -q --doctest-modules --pyargs spotlake

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tests.mutants.forks import Forks
 from tests.mutants.scores import Verdict, below_their_floors, nothing_called, table
 from tests.mutants.trials import Trials
 from tests.mutants.workspace import prepare
@@ -37,6 +38,9 @@ def main() -> int:
         help="the same seeds try the same mutants: a sample for each, judged together",
     )
     parser.add_argument("--module", action="append", default=[], help="this one alone, as stores.objects or merge.*")
+    parser.add_argument(
+        "--rest", action="store_true", help="what mutmut never changes: constants, f-strings, dropped statements, order"
+    )
     given = parser.parse_args()
     seeds: list[int] = given.seed or [seed_of(None)]
     drawn = " ".join(map(str, seeds))
@@ -45,15 +49,16 @@ def main() -> int:
     verdicts: list[Verdict] = []
     stop_quietly(lambda: f"stopped: {tried(verdicts)}; SEED='{drawn}' tries the same changes again")
     say(f"seed {drawn}")
-    say("writing the changes")
-    prepare(workspace)
-    os.chdir(workspace)
     os.environ["TZ"] = "Asia/Kathmandu"  # a change from UTC to the machine's own time must show
     time.tzset()
-    trials = Trials.generate(workspace)
+    prepare(workspace)
+    if given.rest:
+        _in_fork(lambda: _generated(workspace).learn())
+        trials: Trials | Forks = Forks(workspace.parents[1], workspace / "mutants/mutmut-stats.json")
+    else:
+        trials = _generated(workspace)
     if wrong := nothing_called(given.module, trials.modules):
         parser.error(f"argument --module: {wrong}")
-    say("looking which tests reach what: minutes at first and after a change of the library, else seconds")
     names = trials.sample(modules=given.module, most=given.sample, seeds=seeds)
     if not trials.pass_unchanged(names):
         say("tests fail on the library as it is (above): no verdict would mean anything")
@@ -76,6 +81,28 @@ def main() -> int:
     for line in below:
         say(f"BELOW ITS FLOOR: {line}")
     return 1 if below else 0
+
+
+def _generated(workspace: Path) -> Trials:
+    os.chdir(workspace)
+    say("writing the changes")
+    trials = Trials.generate(workspace)
+    say("looking which tests reach what: minutes at first and after a change of the library, else seconds")
+    return trials
+
+
+def _in_fork(act: Callable[[], None]) -> None:
+    """Let a fork do this: mutmut imports the library, and later forks must import it anew."""
+    process = os.fork()
+    if not process:
+        code = 1
+        try:
+            act()
+            code = 0
+        finally:
+            os._exit(code)
+    if code := os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]):
+        sys.exit(code)
 
 
 def tried(verdicts: list[Verdict]) -> str:

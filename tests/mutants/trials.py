@@ -63,9 +63,14 @@ class Trials:
                 mutants[module], paths[module] = sorted(data.exit_code_by_key), path
         return cls(mutants, paths)
 
+    def learn(self) -> None:
+        """Let mutmut run the quick tests once, and note which functions each reaches; only what changed runs again."""
+        mutmut.collect_or_load_stats(mutmut.get_mutant_runner(_CHILDREN))
+        set_mutant_under_test("")
+
     def sample(self, *, modules: Sequence[str], most: int, seeds: Sequence[int]) -> list[str]:
         """At most ``most`` mutants of each module (0: all) for each seed; the quickest to try come first."""
-        _learn_reach()
+        self.learn()
         chosen: set[str] = set()
         for module, names in self._mutants.items():
             if modules and not any(fnmatchcase(module, wanted) for wanted in modules):
@@ -112,12 +117,6 @@ def _submit(runner: mutmut.MutantRunner, name: str) -> None:
         if os.getpid() == parent:
             raise
         os._exit(_NOT_TRIED)  # the fork must not go on as a second parent
-
-
-def _learn_reach() -> None:
-    """Let mutmut run the quick tests once, and note which functions each reaches; only what changed is run again."""
-    mutmut.collect_or_load_stats(mutmut.get_mutant_runner(_CHILDREN))
-    set_mutant_under_test("")
 
 
 def _tests(mutant: str) -> tuple[list[str], float]:

@@ -1,0 +1,94 @@
+"""Which quick tests can show a change that mutmut never makes.
+
+mutmut has noted which functions each test reaches. A change in a function is shown by them. A constant has no such
+note: the functions that name it show it, and those that name what is made of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutants.changes import Change
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Tests by function (as ``stores.objects:S3Objects.get``), seconds by test, and who names a word."""
+
+    tests: Mapping[str, frozenset[str]]
+    seconds: Mapping[str, float]
+    functions_naming: Mapping[str, frozenset[str]]
+    constants_naming: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def read(cls, statistics: Path, sources: Mapping[str, bytes]) -> Reach:
+        """What mutmut noted, and the sources of all modules."""
+        noted = json.loads(statistics.read_bytes())
+        tests = {_function(name): frozenset(found) for name, found in noted["tests_by_mangled_function_name"].items()}
+        functions: dict[str, set[str]] = {}
+        constants: dict[str, set[str]] = {}
+        for module, source in sources.items():
+            for name, text in _functions_of(ast.parse(source)):
+                for word in set(_WORD.findall(text)):
+                    functions.setdefault(word, set()).add(f"{module}:{name}")
+            for made, text in _constants_of(ast.parse(source)):
+                for word in set(_WORD.findall(text)):
+                    constants.setdefault(word, set()).add(made)
+        return cls(tests, noted["duration_by_test"], _frozen(functions), _frozen(constants))
+
+    def of(self, change: Change) -> Sequence[str]:
+        """Every quick test that can show this change, the quickest first."""
+        if change.function and not change.names:
+            shown_by = {f"{change.module}:{change.function}"}
+        else:
+            words, new = set[str](), set(change.names)
+            while new:
+                words |= new
+                new = {made for word in new for made in self.constants_naming.get(word, ())} - words
+            shown_by = {function for word in words for function in self.functions_naming.get(word, ())}
+        found = {test for function in shown_by for test in self.tests.get(function, ())}
+        return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
+
+
+def _function(mangled: str) -> str:
+    """A function as this house writes it.
+
+    >>> _function("spotlake.stores.objects.xǁS3Objectsǁget"), _function("spotlake.keys.x_raw_key")
+    ('stores.objects:S3Objects.get', 'keys:raw_key')
+    """
+    module, _, name = mangled.removeprefix("spotlake.").rpartition(".")
+    return f"{module}:{name.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
+
+
+def _functions_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in tree.body:
+        if isinstance(node, _FUNCTIONS):
+            yield node.name, ast.unparse(node)
+        elif isinstance(node, ast.ClassDef):
+            yield from (
+                (f"{node.name}.{one.name}", ast.unparse(one)) for one in node.body if isinstance(one, _FUNCTIONS)
+            )
+
+
+def _constants_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in tree.body:
+        inside = node.body if isinstance(node, ast.ClassDef) else [node]
+        for one in inside:
+            if isinstance(one, ast.Assign | ast.AnnAssign) and one.value is not None:
+                targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+                for target in targets:
+                    yield from (
+                        (name.id, ast.unparse(one.value)) for name in ast.walk(target) if isinstance(name, ast.Name)
+                    )
+
+
+def _frozen(found: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
+    return {word: frozenset(names) for word, names in found.items()}
