@@ -33,8 +33,8 @@ _CHILDREN = os.cpu_count() or 2
 _PRELOADED = ("boto3", "hypothesis", "numpy", "orjson", "requests", "yaml", "aws_lambda_powertools", "azure.identity")
 _QUICKEST_SECONDS, _ALL_SECONDS = 4.0, 60.0  # of tests: at first, and for a change that survived those
 _STARTING_SECONDS = 60  # until a fork on a busy machine has imported everything
-_OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.mutants.quick")
-_OPTIONS += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # what is preloaded is not rewritten
+# What is preloaded cannot be rewritten, which pytest would tell.
+_OPTIONS = "-q -x -p no:cacheprovider -p no:xdist -p tests.mutants.quick -W ignore::pytest.PytestAssertRewriteWarning"
 _STATUS = {
     pytest.ExitCode.OK: "survived",
     pytest.ExitCode.NO_TESTS_COLLECTED: "no tests",
@@ -152,8 +152,8 @@ def _try(changed: tuple[Change, Path, bytes] | None, tests: Sequence[str]) -> No
                 os.dup2(nowhere, stream)
             changed_code = compile(change.applied(source), path, "exec", dont_inherit=True)
             sys.meta_path.insert(0, _Changed(change.module, path, changed_code))
-        code = int(pytest.main([*_OPTIONS, *tests]))
-    except BaseException:
+        code = int(pytest.main([*_OPTIONS.split(), *tests]))
+    except BaseException:  # noqa: BLE001 - whatever it is, it is told, and the fork ends
         traceback.print_exc()
     finally:
         sys.stdout.flush()
