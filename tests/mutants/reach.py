@@ -46,15 +46,19 @@ class Reach:
 
     def of(self, change: Change) -> Sequence[str]:
         """Every quick test that can show this change, the quickest first."""
-        if change.function and not change.names:
-            shown_by = {f"{change.module}:{change.function}"}
-        else:
-            words, new = set[str](), set(change.names)
-            while new:
-                words |= new
-                new = {made for word in new for made in self.constants_naming.get(word, ())} - words
-            shown_by = {function for word in words for function in self.functions_naming.get(word, ())}
-        found = {test for function in shown_by for test in self.tests.get(function, ())}
+        inside = change.function and not change.names
+        functions = {f"{change.module}:{change.function}"} if inside else set[str]()
+        words = {_named(function) for function in functions if not self.tests.get(function)} | set(change.names)
+        looked: set[str] = set()
+        while words:
+            word = words.pop()
+            looked.add(word)
+            naming = self.functions_naming.get(word, frozenset())
+            functions |= naming
+            # mutmut notes nothing of a function in which it changes nothing: what names that one shows the change.
+            silent = {_named(function) for function in naming if not self.tests.get(function)}
+            words |= (silent | self.constants_naming.get(word, frozenset())) - looked
+        found = {test for function in functions for test in self.tests.get(function, ())}
         return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
 
 
@@ -66,6 +70,16 @@ def _function(mangled: str) -> str:
     """
     module, _, name = mangled.removeprefix("spotlake.").rpartition(".")
     return f"{module}:{name.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
+
+
+def _named(function: str) -> str:
+    """The word by which others call a function: its class, if Python calls it.
+
+    >>> _named("keys:raw_key"), _named("stores.objects:S3Objects.get"), _named("stores.objects:S3Objects.__init__")
+    ('raw_key', 'get', 'S3Objects')
+    """
+    owner, _, name = function.rpartition(":")[2].rpartition(".")
+    return owner if name.startswith("__") else name
 
 
 def _functions_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
