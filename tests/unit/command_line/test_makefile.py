@@ -47,6 +47,7 @@ def test_a_misspelt_variable_is_refused_before_the_wrong_run_begins() -> None:
         ("SEED", "fuzz"),
         ("SAMPLE", "mutants"),
         ("MODULE", "mutants"),
+        ("REST", "mutants"),
         ("EXAMPLES", "differential"),
     ],
 )
@@ -56,8 +57,17 @@ def test_what_a_variable_holds_is_data(tmp_path: Path, variable: str, target: st
         given = {variable: word} if where == "environment" else {}
         said = make("-n", target, *(() if given else (f"{variable}={word}",)), path=os.environ["PATH"], **given)
         assert word not in said.stdout  # the shell gets it as a variable, not as text of the command
-        assert said.returncode == 0 or variable == "RESUME", said.stderr
+        assert said.returncode == 0 or variable in ("RESUME", "REST"), said.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("target", "variable"), [("run", "RESUME"), ("mutants", "REST")])
+def test_a_switch_is_on_or_off(target: str, variable: str) -> None:
+    for word in ("", "0", "1"):
+        assert make("-n", target, f"{variable}={word}", path=os.environ["PATH"]).returncode == 0
+    said = make("-n", target, f"{variable}=yes", path=os.environ["PATH"])
+    assert (said.returncode, f"{variable}: 'yes' is not allowed; give 1 (on) or 0 (off)" in said.stderr) == (2, True)
+    assert make("-n", "lint", f"{variable}=yes", path=os.environ["PATH"]).returncode == 0
 
 
 def test_the_command_gets_what_a_variable_holds_as_it_is(tmp_path: Path) -> None:
