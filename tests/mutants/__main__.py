@@ -52,13 +52,11 @@ def main() -> int:
     os.environ["TZ"] = "Asia/Kathmandu"  # a change from UTC to the machine's own time must show
     time.tzset()
     prepare(workspace)
-    if given.rest:
-        _in_fork(lambda: _generated(workspace).learn())
-        trials: Trials | Forks = Forks(workspace.parents[1], workspace / "mutants/mutmut-stats.json")
-    else:
-        trials = _generated(workspace)
+    trials = _forks(workspace) if given.rest else Trials.generate(workspace)
     if wrong := nothing_called(given.module, trials.modules):
         parser.error(f"argument --module: {wrong}")
+    say("looking which tests reach what: minutes at first and after a change of the library, else seconds")
+    trials.learn()
     names = trials.sample(modules=given.module, most=given.sample, seeds=seeds)
     if not trials.pass_unchanged(names):
         say("tests fail on the library as it is (above): no verdict would mean anything")
@@ -83,26 +81,12 @@ def main() -> int:
     return 1 if below else 0
 
 
-def _generated(workspace: Path) -> Trials:
-    os.chdir(workspace)
-    say("writing the changes")
-    trials = Trials.generate(workspace)
-    say("looking which tests reach what: minutes at first and after a change of the library, else seconds")
-    return trials
-
-
-def _in_fork(act: Callable[[], None]) -> None:
-    """Let a fork do this: mutmut imports the library, and later forks must import it anew."""
-    process = os.fork()
-    if not process:
-        code = 1
-        try:
-            act()
-            code = 0
-        finally:
-            os._exit(code)
-    if code := os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]):
-        sys.exit(code)
+def _forks(workspace: Path) -> Forks:
+    return Forks(
+        workspace.parents[1],
+        statistics=workspace / "mutants/mutmut-stats.json",
+        note=lambda: Trials.generate(workspace).learn(),
+    )
 
 
 def tried(verdicts: list[Verdict]) -> str:

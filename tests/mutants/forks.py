@@ -6,12 +6,11 @@ Nothing is written: the fork compiles the changed source when the module is impo
 from __future__ import annotations
 
 import os
-import random
 import signal
 import sys
 import tomllib
 import traceback
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from importlib import import_module
 from importlib.abc import MetaPathFinder
@@ -26,6 +25,7 @@ import pytest
 
 from tests.mutants.changes import Change, changes_of
 from tests.mutants.reach import Reach
+from tests.mutants.samples import drawn
 from tests.mutants.scores import UNTRIED, Verdict
 
 _CHILDREN = os.cpu_count() or 2
@@ -45,33 +45,38 @@ _STATUS = {
 class Forks:
     """All changes of the library that mutmut never makes, by module (as ``stores.objects``)."""
 
-    def __init__(self, house: Path, statistics: Path) -> None:
-        self._paths = paths = _tried(house)
-        self._sources = {module: path.read_bytes() for module, path in paths.items()}
-        self._reach = Reach.read(statistics, self._sources)
+    def __init__(self, house: Path, *, statistics: Path, note: Callable[[], None]) -> None:
+        """``note`` lets mutmut note in ``statistics`` which functions each quick test reaches."""
+        self._statistics, self._note = statistics, note
+        self._paths = _tried(house)
+        self._sources = {module: path.read_bytes() for module, path in self._paths.items()}
+        self._reach: Reach | None = None
         self._changes: dict[str, Change] = {}
         self._names: dict[str, list[str]] = {}
         for module, source in self._sources.items():
             named = {f"{one.place} {one.kind} {number}": one for number, one in enumerate(changes_of(module, source))}
             self._changes |= named
             self._names[module] = list(named)
-        for name in _PRELOADED:
-            import_module(name)
 
     @property
     def modules(self) -> Collection[str]:
         """Every module that is tried."""
         return self._paths.keys()
 
+    def learn(self) -> None:
+        """Learn which functions each quick test reaches: in a fork, because it imports the library."""
+        process = os.fork()
+        if not process:
+            _end_with(self._note)
+        if os.waitpid(process, 0)[1]:
+            sys.exit(1)
+        self._reach = Reach.read(self._statistics, self._sources)
+        for name in _PRELOADED:
+            import_module(name)
+
     def sample(self, *, modules: Sequence[str], most: int, seeds: Sequence[int]) -> list[str]:
         """The names of at most ``most`` changes of each module (0: all) for each seed."""
-        chosen: set[str] = set()
-        for module, names in self._names.items():
-            if modules and not any(fnmatchcase(module, wanted) for wanted in modules):
-                continue
-            for seed in seeds:
-                order = random.Random(f"{seed} {module}").sample(names, len(names))  # noqa: S311 - not for secrecy
-                chosen.update(order[: most or None])
+        chosen = drawn(self._names, modules=modules, most=most, seeds=seeds)
         return [name for name in self._changes if name in chosen]
 
     def pass_unchanged(self, names: Sequence[str]) -> bool:
@@ -104,6 +109,7 @@ class Forks:
         return Verdict(change.module, name, status, change.diff(self._sources[change.module]))
 
     def _quickest(self, name: str, seconds: float) -> Sequence[str]:
+        assert self._reach is not None, "learn first"
         tests = self._reach.of(self._changes[name])
         ends = accumulate(self._reach.seconds.get(test, 0.0) for test in tests)
         return [test for test, end in zip(tests, ends, strict=True) if end <= seconds] or tests[:1]
@@ -115,7 +121,8 @@ class Forks:
         process = os.fork()
         if not process:
             change = self._changes.get(name)
-            _try((change, self._paths[change.module], self._sources[change.module]) if change else None, tests)
+            changed = (change, self._paths[change.module], self._sources[change.module]) if change else None
+            _end_with(lambda: _try(changed, tests))
         return process
 
 
@@ -140,25 +147,30 @@ def _status(code: int) -> str:
     )
 
 
-def _try(changed: tuple[Change, Path, bytes] | None, tests: Sequence[str]) -> NoReturn:
-    """Let pytest try this change in this process, without a word, and end with pytest's code."""
-    code = int(pytest.ExitCode.INTERNAL_ERROR)
+def _try(changed: tuple[Change, Path, bytes] | None, tests: Sequence[str]) -> int:
+    """Let pytest try this change in this process, without a word. Returns pytest's code."""
+    if changed:
+        change, path, source = changed
+        signal.alarm(_STARTING_SECONDS + int(_ALL_SECONDS))
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+        code = compile(change.applied(source), path, "exec", dont_inherit=True)
+        sys.meta_path.insert(0, _Changed(change.module, path, code))
+    functions = dict.fromkeys(test.partition("[")[0] for test in tests)  # a change can rename its cases
+    return int(pytest.main([*_OPTIONS.split(), *functions]))
+
+
+def _end_with(act: Callable[[], int | None]) -> NoReturn:
+    """Do this, and end this process with its code: a fork must not go on as a second parent."""
+    code: int | None = int(pytest.ExitCode.INTERNAL_ERROR)
     try:
-        if changed:
-            change, path, source = changed
-            signal.alarm(_STARTING_SECONDS + int(_ALL_SECONDS))
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            for stream in (1, 2):
-                os.dup2(nowhere, stream)
-            changed_code = compile(change.applied(source), path, "exec", dont_inherit=True)
-            sys.meta_path.insert(0, _Changed(change.module, path, changed_code))
-        functions = dict.fromkeys(test.partition("[")[0] for test in tests)  # a change can rename its cases
-        code = int(pytest.main([*_OPTIONS.split(), *functions]))
+        code = act()
     except BaseException:  # noqa: BLE001 - whatever it is, it is told, and the fork ends
         traceback.print_exc()
     finally:
         sys.stdout.flush()
-        os._exit(code)
+        os._exit(code or 0)
 
 
 class _Changed(MetaPathFinder):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import sys
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from fnmatch import fnmatchcase
 from itertools import accumulate
 from pathlib import Path
 
@@ -21,7 +19,9 @@ from mutmut.utils.file_utils import copy_also_copy_files, copy_src_dir, setup_so
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
 from mutmut.workers.isolation import MutantResult, run_in_fork
 
+from tests.mutants.samples import drawn
 from tests.mutants.scores import NOTICED, Verdict
+from tests.support.words import say
 
 _CHILDREN = os.cpu_count() or 2
 _NOT_TRIED = 4  # pytest's code for words that it does not know; mutmut calls it suspicious
@@ -43,7 +43,9 @@ class Trials:
 
     @classmethod
     def generate(cls, workspace: Path) -> Trials:
-        """Write every mutant of every module that changed since the last call; the folder must be the current one."""
+        """Write every mutant of every module that changed since the last call, and work in that folder from now on."""
+        os.chdir(workspace)
+        say("writing the changes")
         set_mutant_under_test("mutant_generation")
         (workspace / "mutants").mkdir(exist_ok=True)
         if not sys.stdout.isatty():
@@ -70,14 +72,7 @@ class Trials:
 
     def sample(self, *, modules: Sequence[str], most: int, seeds: Sequence[int]) -> list[str]:
         """At most ``most`` mutants of each module (0: all) for each seed; the quickest to try come first."""
-        self.learn()
-        chosen: set[str] = set()
-        for module, names in self._mutants.items():
-            if modules and not any(fnmatchcase(module, wanted) for wanted in modules):
-                continue
-            for seed in seeds:
-                order = random.Random(f"{seed} {module}").sample(names, len(names))  # noqa: S311 - not for secrecy
-                chosen.update(order[: most or None])
+        chosen = drawn(self._mutants, modules=modules, most=most, seeds=seeds)
         return sorted(chosen, key=lambda name: (_tests(name)[1], name))
 
     def pass_unchanged(self, names: Sequence[str]) -> bool:
