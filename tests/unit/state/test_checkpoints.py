@@ -33,6 +33,13 @@ def checkpoint(objects: MemoryObjects, *, stopping: bool = False, region: str = 
     return Checkpoint.load(objects, RUN, region, lambda: stopping)
 
 
+def call_key() -> str:
+    objects = MemoryObjects("archive", {})
+    checkpoint(objects).note(ANSWER)
+    (key,) = objects.objects
+    return key
+
+
 def test_an_answered_call_is_kept_and_known_to_the_next_start_of_the_same_region() -> None:
     objects = MemoryObjects("archive", {})
     first = checkpoint(objects)
