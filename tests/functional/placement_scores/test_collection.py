@@ -60,6 +60,22 @@ def test_quota_of_other_locations_is_used_when_its_own_is_short() -> None:
     assert sum(seen.location != "koreacentral" for seen in bench.azure.seen) == 4
 
 
+@pytest.mark.parametrize(("seconds_left", "sent"), [(16.0, 0), (16.1, 1)])
+def test_the_last_fifteen_seconds_are_kept_for_the_shard(seconds_left: float, sent: int) -> None:
+    bench = Bench(seconds_left=seconds_left)  # and no call begins in the second before
+    report, rows = bench.collect(item(1))
+    assert (len(bench.azure.seen), report.status, bool(rows)) == (sent, "complete" if sent else "failed", bool(sent))
+
+
+@pytest.mark.parametrize(("calls", "second_calls"), [(9, 2), (10, 3), (19, 3), (20, 4)])
+def test_a_tenth_of_the_calls_and_two_more_may_ask_again(calls: int, second_calls: int) -> None:
+    bench, work = Bench(), item(calls)
+    every = {size for call in work.calls for size in call.instance_types}
+    bench.azure.restricted = {"sub-a": every, "sub-b": every}
+    report, _ = bench.collect(work)
+    assert report.counts["second_calls"] == second_calls
+
+
 def test_half_the_quota_beside_production() -> None:
     bench = Bench(subscriptions=("sub-a",))
     report, _ = bench.collect(replace(item(14, fallback=()), quota_share_percent=50))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from spotlake.errors import AzureUnavailableError, UntrustedAnswerError
 from spotlake.models import WorkItem
+from spotlake.shard_rows import PriceRow
 from tests.support.errors import says
 from tests.support.scripted import answered, made
 from tests.unit.usecases import rows as prices
@@ -84,3 +86,15 @@ def test_three_tenths_fewer_rates_are_believed(found: int, *, is_believed: bool)
     else:
         with says(UntrustedAnswerError, "resource graph: koreacentral: 6 rows, the last good run had 10"):
             collector.collect(item)
+
+
+def test_who_waits_for_spot_prices_is_told_them_before_the_shard_is_written() -> None:
+    on_demand = {**prices.ONDEMAND, "armSkuName": "Standard_D8s_v3", "meterName": "D8s v3", "skuName": "D8s v3"}
+    collector = listed.Collector(answered(prices.page(prices.SPOT, on_demand)))
+    told: list[tuple[str, list[str], bool]] = []
+
+    def on_listed(region: str, rows: Sequence[PriceRow]) -> None:
+        told.append((region, [row.instance_type for row in rows], listed.KEY in collector.objects.objects))
+
+    assert collector.collect(replace(listed.ITEM, ondemand=True), on_listed=on_listed).rows == 2
+    assert told == [("eastus", ["Standard_D2s_v3"], False)]
