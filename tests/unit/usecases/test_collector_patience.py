@@ -9,6 +9,7 @@ import pytest
 from spotlake.errors import AzureThrottledError, AzureUnavailableError
 from spotlake.state.sizes import read_sizes
 from tests.support.scripted import answered, made, scripted_session
+from tests.support.skus import CAPTURED
 from tests.unit.usecases import rows as prices
 from tests.unit.usecases import test_collect_sizes as sizes
 from tests.unit.usecases.test_collect_eviction_rates import Collector as RateCollector
@@ -55,7 +56,7 @@ def test_prices_that_fail_are_tried_six_times() -> None:
 
 @pytest.mark.parametrize(("asked", "waited", "is_told"), [(30, [30.0], True), (31, [], False)])
 def test_facts_of_sizes_are_waited_for_up_to_half_a_minute(asked: int, waited: list[float], is_told: bool) -> None:
-    session, script = scripted_session(made(429, Retry_After=str(asked)), answered({"value": sizes.CAPTURED}))
+    session, script = scripted_session(made(429, Retry_After=str(asked)), answered({"value": CAPTURED}))
     days, waits = sizes.Days(pairs={"eastus2": ("Standard_D2s_v3",)}), list[float]()
     days.collect(session=session, sleep=waits.append)
     assert (waits, "eastus2" in read_sizes(days.objects).regions) == (waited, is_told)
