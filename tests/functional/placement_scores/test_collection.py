@@ -321,3 +321,24 @@ def test_a_deadline_of_its_own_can_stop_it() -> None:
     report, _ = bench.collect(item(9), deadline=Deadline(lambda: next(left, 0.0)))
     assert report.status == "partial"
     assert report.unsent_call_ids
+
+
+def test_a_second_call_that_fails_costs_no_answer() -> None:
+    bench, work = Bench(threads=1), item(3)
+    bench.azure.restricted = {name: {"Standard_D2s_v5"} for name in bench.subscriptions}
+    bench.azure.fault = lambda seen: answer(500, "down") if seen.number >= 3 else None
+    report, rows = bench.collect(work)
+    assert (report.status, report.counts["second_calls"], report.counts["second_calls_answered"]) == ("complete", 1, 0)
+    assert {row["call_id"] for row in rows} == {"c0000", "c0001", "c0002"}
+
+
+def test_a_second_call_that_an_earlier_start_stored_is_not_sent_again_though_it_has_no_rows() -> None:
+    stored: list[AnsweredCall] = []
+    bench, work = Bench(threads=1), item(3)
+    bench.azure.restricted = {name: {"Standard_D2s_v5"} for name in bench.subscriptions}
+    first, _ = bench.collect(work, on_call_done=stored.append)
+    assert (first.counts["second_calls"], len(stored)) == (1, 4)
+    asked = len(bench.azure.seen)
+    known = {one.call_id: one if one.call_id.startswith("c0") else replace(one, rows=()) for one in stored}
+    again, _ = bench.collect(work, already=known)
+    assert (len(bench.azure.seen), again.counts["second_calls"]) == (asked, 0)

@@ -79,3 +79,13 @@ def test_the_job_s_record_is_replaced_and_checked() -> None:
     objects.objects[key] = gzip.compress(b'{"schema": 1, "attempts": "x"}')
     with pytest.raises(StoreError, match="job"):
         read_job_record(objects, RUN)
+
+
+def test_a_call_that_expires_while_the_job_starts_is_asked_again() -> None:
+    class Expiring(MemoryObjects):
+        def get(self, key: str) -> None:
+            return None
+
+    objects = Expiring("archive", {})
+    checkpoint(objects).note(ANSWER)
+    assert checkpoint(objects).already == {}

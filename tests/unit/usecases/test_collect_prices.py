@@ -60,10 +60,13 @@ class Collector:
             objects=self.objects,
             session=self.session,
             clock=ManualClock(SLOT_AT),
-            settings=Settings(azure_source="simulated"),
             sleep=self.sleep,
             monotonic=lambda: 0.0,
-            **{"deadline": Deadline(lambda: self.seconds_left), **changes},
+            **{
+                "deadline": Deadline(lambda: self.seconds_left),
+                "settings": Settings(azure_source="simulated"),
+                **changes,
+            },
         )
         return collect_prices(run, item, deps)
 
