@@ -281,9 +281,9 @@ def _acts(statement: ast.stmt) -> bool:
     match statement:
         case ast.Expr(value=ast.Call() as call):
             return not _is_for_people(call)
-        case ast.AugAssign() | ast.Delete():
+        case ast.AugAssign():
             return True
-        case ast.Assign(targets=targets):
+        case ast.Assign(targets=targets) | ast.Delete(targets=targets):  # no mere name, as `del unused`
             return any(isinstance(one, ast.Attribute | ast.Subscript) for one in targets)
         case _:
             return False

@@ -37,6 +37,8 @@ CHANGES = {
         "def f():\n  a[1] = b()\n  pass",
     ],
     "def f():\n  _LOG.info('a')": [],
+    "def f(a):\n  del a": [],
+    "def f(a):\n  del a[b], a.b": ["def f(a):\n  pass"],
     "def f():\n  if a:\n    return b": ["def f():\n  if False:\n    return b"],
     "def f():\n  return a and b": ["def f():\n  return ((a))", "def f():\n  return ((b))"],
     "def f():\n  return [a for a in b if c]": ["def f():\n  return [a for a in b if True]"],

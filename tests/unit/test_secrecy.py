@@ -195,3 +195,12 @@ def test_an_attribute_that_cannot_be_set_stops_nothing() -> None:
     vars(error).update(part=SECRET, text=SECRET)
     scrub_error(error)
     assert (error.args, error.text) == (("(hidden)",), "(hidden)")
+
+
+def test_what_an_error_holds_beside_texts_stays_as_it_is() -> None:
+    error = SignInError("no", code="AADSTS7000215")
+    error.status, error.tried = 401, ["a"]  # type: ignore[attr-defined]
+    for _ in range(2):
+        scrub_error(error)
+        assert vars(error) == {"part": "", "code": "AADSTS7000215", "status": 401, "tried": ["a"]}
+        keep_secret(SECRET)

@@ -60,6 +60,22 @@ def test_quota_of_other_locations_is_used_when_its_own_is_short() -> None:
     assert sum(seen.location != "koreacentral" for seen in bench.azure.seen) == 4
 
 
+@pytest.mark.parametrize(("seconds_left", "sent"), [(16.0, 0), (16.1, 1)])
+def test_the_last_fifteen_seconds_are_kept_for_the_shard(seconds_left: float, sent: int) -> None:
+    bench = Bench(seconds_left=seconds_left)  # and no call begins in the second before
+    report, rows = bench.collect(item(1))
+    assert (len(bench.azure.seen), report.status, bool(rows)) == (sent, "complete" if sent else "failed", bool(sent))
+
+
+@pytest.mark.parametrize(("calls", "second_calls"), [(9, 2), (10, 3), (19, 3), (20, 4)])
+def test_a_tenth_of_the_calls_and_two_more_may_ask_again(calls: int, second_calls: int) -> None:
+    bench, work = Bench(), item(calls)
+    every = {size for call in work.calls for size in call.instance_types}
+    bench.azure.restricted = {"sub-a": every, "sub-b": every}
+    report, _ = bench.collect(work)
+    assert report.counts["second_calls"] == second_calls
+
+
 def test_half_the_quota_beside_production() -> None:
     bench = Bench(subscriptions=("sub-a",))
     report, _ = bench.collect(replace(item(14, fallback=()), quota_share_percent=50))
@@ -305,3 +321,24 @@ def test_a_deadline_of_its_own_can_stop_it() -> None:
     report, _ = bench.collect(item(9), deadline=Deadline(lambda: next(left, 0.0)))
     assert report.status == "partial"
     assert report.unsent_call_ids
+
+
+def test_a_second_call_that_fails_costs_no_answer() -> None:
+    bench, work = Bench(threads=1), item(3)
+    bench.azure.restricted = {name: {"Standard_D2s_v5"} for name in bench.subscriptions}
+    bench.azure.fault = lambda seen: answer(500, "down") if seen.number >= 3 else None
+    report, rows = bench.collect(work)
+    assert (report.status, report.counts["second_calls"], report.counts["second_calls_answered"]) == ("complete", 1, 0)
+    assert {row["call_id"] for row in rows} == {"c0000", "c0001", "c0002"}
+
+
+def test_a_second_call_that_an_earlier_start_stored_is_not_sent_again_though_it_has_no_rows() -> None:
+    stored: list[AnsweredCall] = []
+    bench, work = Bench(threads=1), item(3)
+    bench.azure.restricted = {name: {"Standard_D2s_v5"} for name in bench.subscriptions}
+    first, _ = bench.collect(work, on_call_done=stored.append)
+    assert (first.counts["second_calls"], len(stored)) == (1, 4)
+    asked = len(bench.azure.seen)
+    known = {one.call_id: one if one.call_id.startswith("c0") else replace(one, rows=()) for one in stored}
+    again, _ = bench.collect(work, already=known)
+    assert (len(bench.azure.seen), again.counts["second_calls"]) == (asked, 0)

@@ -33,6 +33,10 @@ class Busy(MemoryObjects):
         return found
 
 
+def refuse(*_: object, **__: object) -> str:
+    raise AssertionError
+
+
 def grow(head: Head) -> Head:
     return replace(head, version=head.version + 1)
 
@@ -43,7 +47,8 @@ def test_a_change_is_made_again_until_nobody_is_quicker() -> None:
     states = MergedStates(objects)
     found = states.change_head(grow)
     assert (found.version, states.head(), objects.reads) == (4, found, 5)
-    assert states.change_head(lambda head: head) == found
+    objects.put = refuse  # type: ignore[method-assign]
+    assert states.change_head(lambda head: head) == found  # nothing is written
     assert states.head() == found
 
 

@@ -33,6 +33,13 @@ def checkpoint(objects: MemoryObjects, *, stopping: bool = False, region: str = 
     return Checkpoint.load(objects, RUN, region, lambda: stopping)
 
 
+def call_key() -> str:
+    objects = MemoryObjects("archive", {})
+    checkpoint(objects).note(ANSWER)
+    (key,) = objects.objects
+    return key
+
+
 def test_an_answered_call_is_kept_and_known_to_the_next_start_of_the_same_region() -> None:
     objects = MemoryObjects("archive", {})
     first = checkpoint(objects)
@@ -72,3 +79,13 @@ def test_the_job_s_record_is_replaced_and_checked() -> None:
     objects.objects[key] = gzip.compress(b'{"schema": 1, "attempts": "x"}')
     with pytest.raises(StoreError, match="job"):
         read_job_record(objects, RUN)
+
+
+def test_a_call_that_expires_while_the_job_starts_is_asked_again() -> None:
+    class Expiring(MemoryObjects):
+        def get(self, key: str) -> None:
+            return None
+
+    objects = Expiring("archive", {})
+    checkpoint(objects).note(ANSWER)
+    assert checkpoint(objects).already == {}

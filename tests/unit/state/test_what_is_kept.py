@@ -166,6 +166,7 @@ def test_ondemand_prices_and_listings_have_their_turns(hours: int, is_due: bool)
     [
         (0, 30, False), (10, 30, False), (20, 30, True), (-20, 30, True), (10, 10, True), (10, 11, True),
         (10, 20, True), (-10, 60, True), (40, 60, False), (50, 60, True),
+        (60, 70, False), (70, 70, True),  # since 1970 began: date +%s of 10:10 is 427,483 times 70 minutes
     ],
 )  # fmt: skip
 def test_a_listing_is_due_once_a_turn_and_turns_begin_at_fixed_slots(minutes: int, every: int, is_due: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from spotlake.stores.aws_clients import BOTO, AwsSession
 
@@ -35,3 +36,13 @@ def test_clients_wait_and_try_again_alike() -> None:
     config = AwsSession().client("sqs", config=BOTO).meta.config
     assert (config.retries, config.connect_timeout) == ({"mode": "standard", "total_max_attempts": 5}, 5)
     assert config.max_pool_connections == 32
+
+
+def test_who_listens_to_the_session_hears_every_client_made_after() -> None:
+    session, heard = AwsSession(), list[str]()
+    session.events.register("before-parameter-build", lambda event_name, **_: heard.append(event_name))
+    client = session.client("sqs", config=BOTO)
+    with Stubber(client) as stub:
+        stub.add_response("list_queues", {})
+        client.list_queues()
+    assert heard == ["before-parameter-build.sqs.ListQueues"]

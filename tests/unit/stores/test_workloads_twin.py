@@ -48,7 +48,8 @@ def test_only_a_newer_version_is_written_and_those_after_it_are_too(version: int
     table = MemoryWorkloads()
     table.upsert([change(5, is_new=True, T2=1)], deadline=HOUR)
     other = ItemChange({**change(1).item, "Workload": "westus#1"}, is_new=False, only=())
-    found = table.upsert([change(version, is_new=is_new, T3=1), other], deadline=HOUR)
+    only = ("T3",) if is_new else None  # of an item that is new all is written, whatever has changed
+    found = table.upsert([change(version, is_new=is_new, only=only, T3=1), other], deadline=HOUR)
     assert found == Upserted(written=1 + wins, overtaken=1 - wins, write_units=1.0 + wins, done=2)
     stored = table.items["Standard_D1", "eastus#1"]
     assert ("T3" in stored, "T2" in stored, stored["Version"]) == (wins, not wins, max(version, 5))

@@ -220,3 +220,9 @@ def test_calls_that_were_refused_together_rest_once(
     until_at = AT + timedelta(seconds=later + second)
     expected = [("eastus", "a", until_at)] if is_written else []
     assert desk.ledger.rested[1:] == [*expected, ("westus", "a", until_at), ("eastus", "b", until_at)]
+
+
+def test_a_dry_location_stays_dry_whatever_a_single_call_asks_for() -> None:
+    desk = Desk(ledger=Ledger(has={"a": 0, "b": 0}))
+    assert [desk.take(), desk.take(avoid={"a"}), desk.take(only="b"), desk.take()] == [None] * 4
+    assert [wanted for _, wanted, _ in desk.ledger.reserved] == [3]

@@ -8,7 +8,7 @@ import pytest
 
 from spotlake.azure.placement import Answer, Outcome, Question
 from spotlake.clock import Deadline
-from spotlake.errors import DeadlineError, StoreError
+from spotlake.errors import DeadlineError, SignInError, SignInUnavailableError, StoreError
 from tests.unit.usecases.test_call_sender import CALL, FAILED, REFUSED, SCORED, A, B, Make, bad, desk, score
 
 __all__ = ["desk"]
@@ -19,7 +19,7 @@ def test_nobody_waits_for_a_throttle_beyond_the_deadline(desk: Make, left: float
     throttled = bad(Outcome.THROTTLED, wait_seconds=5.0)
     one = desk(throttled, SCORED, deadline=Deadline(lambda: left))
     delivery = one.sender.deliver(CALL)
-    assert (delivery.answer is not None) == is_sent
+    assert (delivery.answer is not None, one.waited) == (is_sent, [5.0] if is_sent else [])
     if not is_sent:
         said = "waiting for placement scores: 6.0 s left, needs 6.0 s"
         assert (delivery.reason, type(delivery.error), str(delivery.error)) == ("deadline", DeadlineError, said)
@@ -56,6 +56,16 @@ def test_a_store_that_fails_stops_all(desk: Make) -> None:
     delivery = one.sender.deliver(CALL)
     assert (delivery.reason, delivery.error, one.sender.fatal) == ("stopped", one.rights.error, one.rights.error)
     assert delivery.answer is None
+
+
+@pytest.mark.parametrize("error", [SignInError("no"), SignInUnavailableError("sign-in", "HTTP 503")], ids=["no", "503"])
+def test_without_a_token_no_other_call_is_begun_and_what_was_answered_stays(desk: Make, error: Exception) -> None:
+    one = desk(SCORED, error)
+    assert one.sender.deliver(CALL).answer is not None
+    for _ in range(2):
+        delivery = one.sender.deliver(CALL)
+        assert (delivery.answer, delivery.reason, delivery.error) == (None, "stopped", error)
+    assert (one.sender.fatal, one.places()) == (error, ["eastus", "eastus"])
 
 
 def test_a_sender_that_was_stopped_sends_nothing(desk: Make) -> None:

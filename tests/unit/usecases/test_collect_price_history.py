@@ -54,6 +54,31 @@ def test_the_history_is_asked_after_the_rates_in_turns_of_its_own_and_stored_as_
     assert read_price_history(collector.objects, SLOT_AT, REGION, RUN.attempt) == rows
 
 
+@pytest.mark.parametrize(("turn", "is_stored"), [(43.9, True), (44.0, False)])
+def test_it_gets_45_seconds_of_which_the_last_is_no_use(turn: float, *, is_stored: bool) -> None:
+    collector = Collector(RATES, answered(page(past())), turn=turn)
+    collector.collect(ASKED)
+    assert (HISTORY_KEY in collector.objects.objects) == is_stored
+
+
+@pytest.mark.parametrize(
+    ("answer", "waited"),
+    [
+        (made(503), [1.0, 2.0]),  # three tries
+        (made(429, retry_after="10"), [10.0, 10.0]),
+        (made(429, retry_after="11"), []),
+    ],
+    ids=["503", "ten seconds", "eleven seconds"],
+)
+def test_it_is_tried_three_times_and_not_waited_for_long(answer: Scripted, waited: list[float]) -> None:
+    collector = Collector(RATES, answer)
+    collector.collect(ASKED)
+    assert collector.waited == waited
+    assert len(collector.script.sent) == 2 + len(waited)
+    # An answer may take a minute, and one of the side input half a minute.
+    assert [timeout for _, timeout in collector.script.sent[:2]] == [(5.0, 60.0), (5.0, 30.0)]
+
+
 def test_it_is_asked_only_where_planned() -> None:
     collector = Collector(RATES)
     collector.collect(ITEM)

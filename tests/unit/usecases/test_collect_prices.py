@@ -55,15 +55,18 @@ class Collector:
         self.waited.append(seconds)
         self.seconds_left -= seconds
 
-    def collect(self, item: WorkItem = ITEM, run: Run = RUN) -> CollectorReport:
+    def collect(self, item: WorkItem = ITEM, run: Run = RUN, **changes: Any) -> CollectorReport:
         deps = PriceDeps(
             objects=self.objects,
             session=self.session,
             clock=ManualClock(SLOT_AT),
-            deadline=Deadline(lambda: self.seconds_left),
-            settings=Settings(azure_source="simulated"),
             sleep=self.sleep,
             monotonic=lambda: 0.0,
+            **{
+                "deadline": Deadline(lambda: self.seconds_left),
+                "settings": Settings(azure_source="simulated"),
+                **changes,
+            },
         )
         return collect_prices(run, item, deps)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from spotlake.errors import AzureUnavailableError, UntrustedAnswerError
 from spotlake.models import WorkItem
+from spotlake.settings import Settings
+from spotlake.shard_rows import PriceRow
 from tests.support.errors import says
 from tests.support.scripted import answered, made
 from tests.unit.usecases import rows as prices
@@ -84,3 +87,37 @@ def test_three_tenths_fewer_rates_are_believed(found: int, *, is_believed: bool)
     else:
         with says(UntrustedAnswerError, "resource graph: koreacentral: 6 rows, the last good run had 10"):
             collector.collect(item)
+
+
+def test_who_waits_for_spot_prices_is_told_them_before_the_shard_is_written() -> None:
+    on_demand = {**prices.ONDEMAND, "armSkuName": "Standard_D8s_v3", "meterName": "D8s v3", "skuName": "D8s v3"}
+    collector = listed.Collector(answered(prices.page(prices.SPOT, on_demand)))
+    told: list[tuple[str, list[str], bool]] = []
+
+    def on_listed(region: str, rows: Sequence[PriceRow]) -> None:
+        told.append((region, [row.instance_type for row in rows], listed.KEY in collector.objects.objects))
+
+    assert collector.collect(replace(listed.ITEM, ondemand=True), on_listed=on_listed).rows == 2
+    assert told == [("eastus", ["Standard_D2s_v3"], False)]
+
+
+def test_an_ondemand_price_that_nobody_asked_for_is_not_stored() -> None:
+    collector = listed.Collector(answered(prices.page(prices.SPOT, prices.ONDEMAND)))
+    collector.collect()
+    (row,) = collector.rows()
+    told = {name: value for name, value in row.items() if name.startswith("ondemand")}
+    assert (row["spot_price_usd_per_hour"], set(told.values())) == (0.018816, {None})
+
+
+def test_no_setting_lets_a_region_without_any_price_be_believed_at_once() -> None:
+    collector = listed.Collector(answered(prices.page()))
+    with says(UntrustedAnswerError, "retail prices: eastus: no spot prices, the catalogue has 1 sizes"):
+        collector.collect(settings=Settings(price_max_fall_percent=100))
+
+
+def test_few_rates_of_a_region_without_prices_are_too_few() -> None:
+    """No rate at all is believed there. Some rates say that it sells, and then all of them are owed."""
+    item = replace(rates.ITEM, last_good_rows={"spot_price": 0, "spot_if": 100})
+    collector = rates.Collector(answered(rates.page(rates.rate())))
+    with says(UntrustedAnswerError, "resource graph: koreacentral: 1 rows, the last good run had 100"):
+        collector.collect(item)

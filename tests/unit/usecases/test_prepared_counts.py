@@ -7,17 +7,20 @@ from typing import Any
 import pytest
 
 from spotlake import keys
+from spotlake.errors import StoreError
 from spotlake.models import Mode
 from spotlake.planning.cover import Block
 from spotlake.planning.lessons import LocationScore
 from spotlake.planning.scope import Scope
 from spotlake.planning.sweep import Sweep, block_id
 from spotlake.scores.quota import QuotaRules
+from spotlake.state.call_plan import CALL_PLAN, StoredPlan
 from spotlake.state.lessons import LOCATION_HEALTH
 from spotlake.state.sweep import SWEEP
 from spotlake.stores.objects import MemoryObjects
 from spotlake.usecases.plan.slot_answers import SlotAnswers
-from tests.unit.usecases.test_prepared_work import ALONE, A, B, Desk, ago, asked, sizes
+from tests.support.errors import says
+from tests.unit.usecases.test_prepared_work import ALONE, A, B, Desk, Refusing, ago, asked, sizes
 
 BLOCK = block_id(Block(("eastus", "westus"), (A, B)))
 SHORT = "the quota is short: desired count 1 until its sweep is finished"
@@ -141,6 +144,17 @@ def test_a_location_that_failed_lately_is_asked_last() -> None:
     work, _ = desk.prepare()
     assert work.calls()[0].location == "westus"
     assert work.items["eastus"].fallback_locations == ("westus", "eastus")
+
+
+def test_a_plan_whose_sweep_cannot_be_moved_is_not_kept() -> None:
+    """Otherwise the next run would find the plan as its own, and every block of it as never asked."""
+    objects, old = Refusing(), Block(("eastus",), (A,))
+    CALL_PLAN.write(objects, StoredPlan(pairs_digest="another", blocks=(old,)))
+    SWEEP.change(objects, lambda _: Sweep(answered={20: {block_id(old): ago(110)}}))
+    objects.refused = keys.SWEEP
+    with says(StoreError, f"{keys.SWEEP}: SlowDown"):
+        Desk(objects=objects).prepare()
+    assert CALL_PLAN.read(objects).pairs_digest == "another"
 
 
 # -- a count that lost its turn ----------------------------------------------------------------------

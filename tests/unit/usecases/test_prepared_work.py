@@ -207,7 +207,8 @@ def test_ondemand_prices_are_refreshed_when_they_are_a_day_old(hours: int, *, is
 def test_listings_wait_for_their_turn_only_in_whole_runs(changes: dict[str, Any], later: tuple[Dataset, ...]) -> None:
     desk = Desk(**{"settings": {"price_every_minutes": 40}, **changes})
     listed = {"spot_price": ago(10), "spot_if": ago(0)}
-    slots = {"spot_price": ago(0), "spot_if": ago(0)} if later else listed
+    whole = {"spot_price": ago(0), "spot_if": ago(0)}
+    slots = whole if later or "settings" not in changes else listed
     LAST_GOOD.change(desk.objects, lambda _: LastGood(collected_at={"eastus": slots, "westus": slots}))
     item = desk.prepare()[0].items["eastus"]
     assert item.later == later

@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 import pytest
 import requests
 
+from spotlake.clock import Deadline
 from spotlake.reports import Findings
 from tests.support.scripted import answered, made
 from tests.unit.usecases.rows import of_size, ondemand, page, spot
@@ -53,6 +54,23 @@ def test_a_narrow_request_that_fails_costs_nothing_of_what_is_known(answer: requ
     report = collector.collect(HALF)
     assert (report.status, report.rows, report.counts["narrow_failures"]) == ("complete", 5, 1)
     assert report.found.unconfirmed_sizes == tuple(SIZES[5:])
+
+
+def test_time_that_runs_out_before_a_narrow_request_costs_nothing_of_what_is_known() -> None:
+    collector = Collector(answered(listed(*SIZES[:5])))
+    late = Deadline(lambda: 0.5 if collector.script.sent else 600.0)
+    report = collector.collect(HALF, deadline=late)
+    assert (report.status, report.rows, report.counts["narrow_failures"]) == ("complete", 5, 1)
+    assert len(collector.script.sent) == 1
+
+
+def test_no_more_than_twenty_narrow_requests_are_sent() -> None:
+    sizes = [f"Standard_D{number}s_v5" for number in range(1000, 1700)]
+    parts = [sizes[start : start + 15] for start in range(380, 700, 15)]
+    collector = Collector(answered(listed(*sizes[:380])), *(answered(listed(*part)) for part in parts))
+    report = collector.collect(replace(ITEM, instance_types=tuple(sizes)))
+    assert narrow_questions(collector) == parts[:20]
+    assert report.counts["unconfirmed_sizes"] == 20
 
 
 def test_two_narrow_requests_that_find_nothing_end_the_asking() -> None:

@@ -107,3 +107,12 @@ def test_halves_of_an_even_call_are_equal() -> None:
     deliver: Callable[[ScoreCall], Delivery] = (azure := Azure("a")).deliver
     RefusedParts(deliver, 2).split(call("x", "abcd"))
     assert azure.sent == ["x/ab", "x/cd"]
+
+
+def test_each_split_has_the_answers_of_its_own_call_and_all_share_the_budget() -> None:
+    parts = RefusedParts(Azure(bad="e").deliver, 24)
+    first, _, _ = parts.split(call())
+    left = parts.budget
+    second, _, _ = parts.split(call(sizes="ef"))
+    assert [one.call_id for one in second] == ["xy/f"]
+    assert (len(first) > 1, left - parts.budget) == (True, 2)

@@ -19,7 +19,7 @@ from spotlake.run_files import JobRecord
 from spotlake.state.checkpoints import write_job_record
 from spotlake.stores.claims import MemoryClaims
 from spotlake.stores.objects import MemoryObjects
-from spotlake.usecases.report.report_run import ReportDeps, memory_csv, report_run
+from spotlake.usecases.report.report_run import ReportDeps, _collection_seconds, memory_csv, report_run
 
 AT = datetime(2025, 12, 15, 10, 0, tzinfo=UTC)
 RUN = Run(
@@ -165,3 +165,16 @@ def test_rows_that_are_no_number_are_not_told_of_a_collector() -> None:
     collector = step(1.0, 1.0, dataset="sps", region="a", rows={"merged": 1})
     event = cast("ReportEvent", {**EVENT, "collectors": [collector]})
     assert reported(job=None, event=event)[2]["collectors"][0]["rows"] is None
+
+
+def test_collectors_that_never_began_or_never_ended_do_not_lengthen_the_collection() -> None:
+    told = [
+        ("eastus", "2026-11-23T10:00:10+00:00", 30.0),
+        ("westus", "2026-11-23T10:00:05+00:00", 20.5),
+        ("japaneast", None, 500.0),
+        ("koreacentral", "2026-11-23T09:00:00+00:00", None),
+        (None, "2026-11-23T09:00:00+00:00", 9000.0),  # a step of the whole run
+    ]
+    entries: Any = [{"region": region, "began_at": at, "seconds": seconds} for region, at, seconds in told]
+    assert _collection_seconds(entries) == 35.0
+    assert _collection_seconds(entries[2:]) == 0.0

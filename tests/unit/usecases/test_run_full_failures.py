@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
+from typing import Any
+
 import pytest
 
 from spotlake import keys
@@ -18,6 +22,7 @@ from spotlake.planning.scope import Scope
 from spotlake.state.attempts import read_work
 from spotlake.state.price_memory import PRICE_MEMORY
 from spotlake.usecases.collect.stored_shards import stored_report
+from spotlake.usecases.full_run import run_full
 from tests.support.errors import says
 from tests.unit.usecases.test_run_full import AT, RUN, A, B, Job
 
@@ -71,6 +76,34 @@ def test_what_would_fail_everywhere_ends_the_job(error: Exception, dataset: Data
         job.start()
     assert raised.value is error
     assert stored_report(job.objects, dataset, RUN, "eastus") is None
+
+
+def test_after_such_an_error_no_further_collector_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    regions = tuple(f"region{number}" for number in range(5))
+    job = Job(regions=regions, sells={region: [A] for region in regions})
+    job.fails[Dataset.EVICTION, "region0"] = StoreError("down")
+    cancelled, last = list[object](), threading.Event()
+
+    class Waiting(dict[str, Any]):
+        """Whoever begins after the failed one goes on when all the others have been called off."""
+
+        def __setitem__(self, region: str, item: Any) -> None:
+            super().__setitem__(region, item)
+            assert region == "region0" or last.wait(timeout=1.0)
+
+    def cancel(future: Future[Any]) -> bool:
+        cancelled.append(future)
+        done = real(future)
+        if len(cancelled) == 2 * len(regions):  # each region has scores and rates
+            last.set()
+        return done
+
+    real, job.rates = Future.cancel, Waiting()
+    monkeypatch.setattr(Future, "cancel", cancel)
+    monkeypatch.setattr(run_full, "_EVICTION_THREADS", 1)
+    with says(StoreError, "down"):
+        job.start()
+    assert job.rates.keys() <= {"region0", "region1"}
 
 
 def test_sizes_stop_nothing() -> None:

@@ -11,7 +11,6 @@ from spotlake.errors import ReclaimedError
 from spotlake.models import Run
 from spotlake.run_files import JobRecord
 from spotlake.scores.accounts import AnsweredCall
-from spotlake.shard_rows import ScoreRow
 from spotlake.stores.documents import read_json, write_json
 from spotlake.stores.objects import ObjectStore, ReadOnlyObjects
 
@@ -38,14 +37,17 @@ class Checkpoint:
 
     @classmethod
     def load(cls, objects: ObjectStore, run: Run, region: str, stopping: Callable[[], bool]) -> Checkpoint:
-        """Read the calls of the region that earlier starts of the job have stored."""
+        """Read the calls of the region that earlier starts of the job have stored.
+
+        Raises:
+            StoreError: A call cannot be read, or is damaged.
+        """
         already = {}
         prefix = keys.checkpoint(run.slot_at, run.attempt, f"scores/{region}/").removesuffix(".json.gz")
         for key in objects.keys(prefix):
             content, _ = read_json(objects, key, schema=SCHEMA)
             if content is not None:
-                rows = tuple(ScoreRow(**row) for row in content["rows"])
-                call = AnsweredCall(call_id=content["call_id"], rows=rows, invalid=tuple(content["invalid"]))
+                call = checked(content, AnsweredCall, key=key)
                 already[call.call_id] = call
         return cls(objects, run, region, stopping, already)
 

@@ -92,7 +92,7 @@ class Memory[Content]:
             return self.parse(content), found.etag
         except DamagedStateError as error:
             note(f"{error}; started empty")
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
             note(f"{self.key}: damaged ({type(error).__name__}: {error}); started empty")
         return self.empty(), found.etag
 

@@ -80,9 +80,7 @@ def collect_prices(run: Run, item: WorkItem, deps: PriceDeps) -> CollectorReport
         may_be_empty=True,  # Azure lists a region before it sells anything there, and a region may close
     )
     chosen = choose_prices(pages.rows(), region=item.region, now_at=run.slot_at, keep_windows=item.witness)
-    believed_falls = 0
-    if item.instance_types or pages.rows_read:
-        believed_falls = _require_enough(chosen, run, item, deps)
+    believed_falls = _require_enough(chosen, run, item, deps)
     sizes = len(chosen.spot.keys() | chosen.ondemand.keys())
     believed_jumps = refuse_jump(deps.objects, run, item, Dataset.PRICE, found=sizes, api=API)
     narrow = _ask_narrowly(chosen, item, pages, run)

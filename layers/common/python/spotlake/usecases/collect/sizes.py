@@ -103,7 +103,6 @@ class _Collection:
     def __post_init__(self) -> None:
         end = self.deps.monotonic() + _SECONDS
         deadline = Deadline(lambda: min(self.deps.deadline.seconds_left(), end - self.deps.monotonic()))
-        self.deadline = deadline
         self.client = HttpClient(API, self.deps.session, _POLICY, deadline, self.http, self.deps.sleep)
         self.subscriptions = list(self.deps.subscriptions)
 

@@ -94,16 +94,13 @@ def run_full(run: Run, deps: FullRunDeps) -> list[CollectorReport]:
 
 @dataclass
 class _Listing:
-    """The price listings of this attempt: sizes with a spot price, billing names of regions, and failed listings."""
+    """The price listings of this attempt: sizes with a spot price, and failed listings."""
 
     sizes: dict[str, list[str]] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
     failed: dict[str, CollectorReport] = field(default_factory=dict)
 
     def note(self, region: str, rows: Sequence[PriceRow]) -> None:
         self.sizes[region] = [row.instance_type for row in rows if is_spot_eligible(row.instance_type)]
-        if rows and rows[0].region_name:
-            self.names[region] = rows[0].region_name
 
 
 class _FullRun:
@@ -155,7 +152,7 @@ class _FullRun:
         PRICE_MEMORY.change(self.deps.objects, lambda one: _without_prices(one, slot_at, unsold))
         day, settings = slot_at.date(), self.deps.prepare.settings
         catalogue = fold_listing(
-            before, day, self.listing.sizes, self.listing.names,
+            before, day, self.listing.sizes, {},
             keep_days=settings.catalogue_days, keep_closed_days=settings.retire_after_days,
         )  # fmt: skip
         self._require_known_sizes(catalogue)
