@@ -274,6 +274,37 @@ def test_a_machine_that_is_taken_away_keeps_what_it_has_and_its_successor_goes_o
     assert [region for _, region in days.azure.asked] == ["koreacentral"]
 
 
+class Killed(BaseException):
+    """The machine is gone."""
+
+
+class DyingObjects(MemoryObjects):
+    """A bucket whose writer dies before its next write, once it has written ``left`` times."""
+
+    left = 99
+
+    def put(self, *given: Any, **options: Any) -> str:
+        if not self.left:
+            raise Killed
+        self.left -= 1
+        return super().put(*given, **options)
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_job_that_dies_between_two_writes_leaves_what_one_start_leaves(written: int) -> None:
+    objects = DyingObjects()
+    undisturbed, days = Days(), Days(objects=objects)
+    undisturbed.collect()
+    undisturbed.next_day()
+    days.collect()
+    objects.left = written
+    with pytest.raises(Killed):
+        days.next_day()
+    objects.left = 99
+    assert days.collect()
+    assert objects.objects == undisturbed.objects.objects
+
+
 @pytest.mark.parametrize(
     "body", [b"x", b'{"schema":1}', b'{"schema":1,"facts":[],"regions":{"eastus2":5},"failed":{}}']
 )

@@ -108,22 +108,16 @@ class _Collection:
 
     def collect(self) -> bool:
         key = keys.sizes_file(self.run.slot_at, self.run.attempt)
-        if self.deps.objects.get(key) is not None:  # of an earlier start of this job
+        stored = self.deps.objects.get(key)
+        if stored is not None:  # an earlier start of this job may have ended before it wrote the newest file
+            self.deps.objects.put(keys.LATEST_SIZES, stored.body, content_type="application/gzip")
             return True
         before = SIZES.read(self.deps.objects)
         began = self.deps.monotonic()
         due = self._due(before)
-        if not due:
+        if not due and not self._has_asked(before):
             return False
-        self.deps.tokens.headers()  # without a sign-in no region would answer
-        for region in due:
-            try:
-                self._ask(region, before.regions.get(region))
-            except DeadlineError as error:
-                self.failed[region] = str(error)
-            except SpotlakeError as error:
-                self.failed[region] = f"{type(error).__name__}: {error}"
-        known = SIZES.change(self.deps.objects, self._with_answers)
+        known = self._asked(due, before) if due else before
         if self.deps.stopping():
             return False
         body = sizes_csv(known, self.pairs, self.deps.geographies)
@@ -147,6 +141,22 @@ class _Collection:
             if region not in last_at or now_at - last_at[region] >= DUE
         ]
         return sorted(due, key=lambda one: (last_at[one].isoformat() if one in last_at else "", one))
+
+    def _has_asked(self, before: Sizes) -> bool:
+        """Whether an earlier start of this job asked a region, and ended before it wrote the day's file."""
+        return any(one.asked_at >= self.run.started_at for one in before.regions.values())
+
+    def _asked(self, due: Sequence[str], before: Sizes) -> Sizes:
+        """Ask these regions, and keep what they told."""
+        self.deps.tokens.headers()  # without a sign-in no region would answer
+        for region in due:
+            try:
+                self._ask(region, before.regions.get(region))
+            except DeadlineError as error:
+                self.failed[region] = str(error)
+            except SpotlakeError as error:
+                self.failed[region] = f"{type(error).__name__}: {error}"
+        return SIZES.change(self.deps.objects, self._with_answers)
 
     def _ask(self, region: str, before: RegionSizes | None) -> None:
         """Ask one region. A subscription that refuses is not asked again; the last one's refusal counts for all."""
