@@ -47,7 +47,7 @@ class Forks:
 
     def __init__(self, house: Path, *, statistics: Path, note: Callable[[], None]) -> None:
         """``note`` lets mutmut note in ``statistics`` which functions each quick test reaches."""
-        self._statistics, self._note = statistics, note
+        self._house, self._statistics, self._note = house, statistics, note
         self._paths = _tried(house)
         self._sources = {module: path.read_bytes() for module, path in self._paths.items()}
         self._reach: Reach | None = None
@@ -70,7 +70,7 @@ class Forks:
             _end_with(self._note)
         if os.waitpid(process, 0)[1]:
             sys.exit(1)
-        self._reach = Reach.read(self._statistics, self._sources)
+        self._reach = Reach.read(self._statistics, self._sources, self._house)
         for name in _PRELOADED:
             import_module(name)
 

@@ -1,7 +1,7 @@
 """Which quick tests can show a change that mutmut never makes.
 
 mutmut has noted which functions each test reaches. A change in a function is shown by them. A constant has no such
-note: the functions that name it show it, and those that name what is made of it.
+note: the functions that name it show it, and those that name what is made of it; so do tests that name it themselves.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,16 +21,17 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Tests by function (as ``stores.objects:S3Objects.get``), seconds by test, and who names a word."""
+    """Tests by function (as ``stores.objects:S3Objects.get``) and by word, seconds by test, and who names a word."""
 
     tests: Mapping[str, frozenset[str]]
     seconds: Mapping[str, float]
     functions_naming: Mapping[str, frozenset[str]]
     constants_naming: Mapping[str, frozenset[str]]
+    tests_naming: Mapping[str, frozenset[str]]
 
     @classmethod
-    def read(cls, statistics: Path, sources: Mapping[str, bytes]) -> Reach:
-        """What mutmut noted, and the sources of all modules."""
+    def read(cls, statistics: Path, sources: Mapping[str, bytes], house: Path) -> Reach:
+        """What mutmut noted, the sources of all modules, and the folder in which its names of tests begin."""
         noted = json.loads(statistics.read_bytes())
         tests = {_function(name): frozenset(found) for name, found in noted["tests_by_mangled_function_name"].items()}
         functions: dict[str, set[str]] = {}
@@ -42,7 +43,8 @@ class Reach:
             for made, text in _constants_of(ast.parse(source)):
                 for word in set(_WORD.findall(text)):
                     constants.setdefault(word, set()).add(made)
-        return cls(tests, noted["duration_by_test"], _frozen(functions), _frozen(constants))
+        seconds: dict[str, float] = noted["duration_by_test"]
+        return cls(tests, seconds, _frozen(functions), _frozen(constants), _frozen(_by_word(seconds, house)))
 
     def of(self, change: Change) -> Sequence[str]:
         """Every quick test that can show this change, the quickest first."""
@@ -59,6 +61,7 @@ class Reach:
             silent = {_named(function) for function in naming if not self.tests.get(function)}
             words |= (silent | self.constants_naming.get(word, frozenset())) - looked
         found = {test for function in functions for test in self.tests.get(function, ())}
+        found |= {test for word in change.names for test in self.tests_naming.get(word, ())}
         return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
 
 
@@ -102,6 +105,19 @@ def _constants_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
                     yield from (
                         (name.id, ast.unparse(one.value)) for name in ast.walk(target) if isinstance(name, ast.Name)
                     )
+
+
+def _by_word(tests: Iterable[str], house: Path) -> dict[str, set[str]]:
+    """The tests whose file names a word."""
+    by_file: dict[str, set[str]] = {}
+    for test in tests:
+        by_file.setdefault(test.partition("::")[0], set()).add(test)
+    found: dict[str, set[str]] = {}
+    for name, inside in by_file.items():
+        text = (house / name).read_text(encoding="utf-8") if (house / name).is_file() else ""
+        for word in set(_WORD.findall(text)):
+            found.setdefault(word, set()).update(inside)
+    return found
 
 
 def _frozen(found: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:

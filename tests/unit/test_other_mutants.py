@@ -91,7 +91,7 @@ NOTED = {
         "spotlake.rules.x_few": ["t::slow", "t::quick"],
         "spotlake.uses.x_told": ["t::told"],
     },
-    "duration_by_test": {"t::slow": 2.0, "t::quick": 0.5, "t::told": 1.0},
+    "duration_by_test": {"t::slow": 2.0, "t::quick": 0.5, "t::told": 1.0, "test_a.py::named": 0.1},
 }
 
 
@@ -103,6 +103,7 @@ NOTED = {
         ("rules", "name", (), ["t::told"]),  # mutmut watches it not: what calls it shows the change
         ("rules", "A.__init__", (), ["t::told"]),
         ("limits", "", ("UNUSED",), []),
+        ("limits", "", ("TESTED",), ["test_a.py::named"]),  # by a test that names it
     ],
 )
 def test_which_tests_can_show_a_change(
@@ -110,8 +111,9 @@ def test_which_tests_can_show_a_change(
 ) -> None:
     noted = tmp_path / "noted.json"
     noted.write_text(json.dumps(NOTED))
+    (tmp_path / "test_a.py").write_text("assert TESTED == 3")
     change = Change(module, "constant", function, names, 0, 0, "")
-    assert Reach.read(noted, SOURCES).of(change) == tests
+    assert Reach.read(noted, SOURCES, tmp_path).of(change) == tests
 
 
 def test_a_fork_imports_one_module_with_other_code(tmp_path: Path) -> None:
