@@ -24,7 +24,8 @@ _REGION_SECONDS = 10.0  # kept for one region, which takes 0.2
 def keep_past(objects: ObjectStore, regions: tuple[str, ...], slot_at: datetime, deadline: Deadline) -> list[str]:
     """Write the past of regions that have none yet and whose price history came with this slot.
 
-    A region that is left, for want of time or because its history cannot be read, is tried again with its next history.
+    A region that is left, for want of time or because its history has no price that can be read, is tried again with
+    its next history.
 
     Args:
         objects: The write bucket.
@@ -61,6 +62,8 @@ def keep_past(objects: ObjectStore, regions: tuple[str, ...], slot_at: datetime,
             for past in told
             if system == "linux" and past.effective_at <= slot_at
         ]
+        if not prices:
+            continue  # an empty file would stand for good
         try:
             objects.put(
                 keys.history_before(region), before_parquet(region, prices), content_type=CONTENT_TYPE, if_absent=True
