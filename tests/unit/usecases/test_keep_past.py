@@ -108,6 +108,19 @@ def test_a_history_without_a_price_is_no_past_and_the_next_one_is(rows: list[dic
     assert past(objects, "eastus") == [("eastus", "standard_x1", AT, 0.3, "resource_graph")]
 
 
+class Expiring(MemoryObjects):
+    """A history ends its days after it was listed, and before it is read."""
+
+    def get(self, key: str) -> Any:
+        return None if key.startswith("rawdata/azure/price_history/") else super().get(key)
+
+
+def test_a_history_that_is_gone_when_it_is_read_stops_nothing() -> None:
+    objects = Expiring("archive", {})
+    asked(objects, "eastus", row("standard_x1", (AT, 0.3)))
+    assert keep_past(objects, ("eastus",), AT, Deadline.after(60)) == []
+
+
 class Raced(MemoryObjects):
     """Another execution writes each file a moment earlier."""
 
