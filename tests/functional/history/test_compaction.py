@@ -97,6 +97,19 @@ def test_days_that_come_too_late_are_counted_and_nothing_is_said_of_them() -> No
     assert (one.days, one.days_left, index.compacted_until) == (0, 2, None)
 
 
+@pytest.mark.parametrize(
+    ("newest", "late"),
+    [(18, (False, True)), (15, ())],
+    ids=["no time is left for the day that follows", "the chain ends earlier now"],
+)
+def test_days_that_are_compacted_stay_so_when_an_older_one_changes(newest: int, late: tuple[bool, ...]) -> None:
+    files = Files({december(day): "a" for day in range(14, 19)})
+    known = with_days(14, 18, compacted_until=december(17), compacted={december(14): "old"})
+    index, _ = compacted(known, files, newest, {14: "tag-14"}, late=late)
+    assert [day.day for day, *_ in files.put] == [14]
+    assert index.compacted_until == december(17)
+
+
 def test_a_new_history_without_a_finished_day_is_compacted_up_to_now() -> None:
     index, one = compacted(with_days(16, 16), Files({december(16): "a"}), 16, {16: "tag-16"})
     assert (one.days, index.compacted_until, index.compacted) == (0, december(16), {})
