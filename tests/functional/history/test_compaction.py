@@ -134,6 +134,17 @@ def test_files_of_a_month_have_the_days_of_their_month_alone() -> None:
     ]  # fmt: skip
 
 
+def test_a_day_of_a_month_that_is_over_has_no_day_of_the_next_month() -> None:
+    last = date(2025, 11, 30)
+    files = Files({last: "a", december(1): "a"})
+    index = Index(
+        first_slot_at=datetime(2025, 11, 30, tzinfo=UTC), days=((last, december(2)),), compacted_until=december(2)
+    )  # fmt: skip
+    one = Compaction(files, index, lambda: False)  # type: ignore[arg-type]
+    one.compact(december(2), {last: "changed"})
+    assert files.put == [(last, "a", 1, [last])]
+
+
 @pytest.mark.parametrize("regions", ["", "a", "ab", "aabbb", "abbc", "bbbd"])
 def test_the_regions_of_rows(regions: str) -> None:
     block = Files({december(1): regions}).day(december(1)).rows.block
