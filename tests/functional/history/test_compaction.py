@@ -97,6 +97,19 @@ def test_days_that_come_too_late_are_counted_and_nothing_is_said_of_them() -> No
     assert (one.days, one.days_left, index.compacted_until) == (0, 2, None)
 
 
+@pytest.mark.parametrize(
+    ("newest", "late"),
+    [(18, (False, True)), (15, ())],
+    ids=["no time is left for the day that follows", "the chain ends earlier now"],
+)
+def test_days_that_are_compacted_stay_so_when_an_older_one_changes(newest: int, late: tuple[bool, ...]) -> None:
+    files = Files({december(day): "a" for day in range(14, 19)})
+    known = with_days(14, 18, compacted_until=december(17), compacted={december(14): "old"})
+    index, _ = compacted(known, files, newest, {14: "tag-14"}, late=late)
+    assert [day.day for day, *_ in files.put] == [14]
+    assert index.compacted_until == december(17)
+
+
 def test_a_new_history_without_a_finished_day_is_compacted_up_to_now() -> None:
     index, one = compacted(with_days(16, 16), Files({december(16): "a"}), 16, {16: "tag-16"})
     assert (one.days, index.compacted_until, index.compacted) == (0, december(16), {})
@@ -119,6 +132,17 @@ def test_files_of_a_month_have_the_days_of_their_month_alone() -> None:
     assert [days for *_, days in files.put] == [
         [date(2025, 11, 30)], [december(1)], [december(1), december(2)]
     ]  # fmt: skip
+
+
+def test_a_day_of_a_month_that_is_over_has_no_day_of_the_next_month() -> None:
+    last = date(2025, 11, 30)
+    files = Files({last: "a", december(1): "a"})
+    index = Index(
+        first_slot_at=datetime(2025, 11, 30, tzinfo=UTC), days=((last, december(2)),), compacted_until=december(2)
+    )  # fmt: skip
+    one = Compaction(files, index, lambda: False)  # type: ignore[arg-type]
+    one.compact(december(2), {last: "changed"})
+    assert files.put == [(last, "a", 1, [last])]
 
 
 @pytest.mark.parametrize("regions", ["", "a", "ab", "aabbb", "abbc", "bbbd"])

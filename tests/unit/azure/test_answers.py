@@ -179,7 +179,8 @@ def test_a_large_answer_may_hold_500000_values() -> None:
         ({}, "after 3601 seconds", 3600.0),
         ({}, "after 1234567890 seconds", None),
         ({}, "11 seconds", None),
-        ({"Retry_After": "1" * 9 + "7"}, "", 3600.0),
+        ({"Retry_After": "9" * 400}, "", 3600.0),
+        ({"Retry_After": "0" * 9 + "7"}, "", 7.0),
         ({"Retry_After": "³"}, "", None),
         ({"Retry_After": "٣"}, "", None),  # decimal, and no digit of HTTP's
         ({"Retry_After": f"1 Jan {'9' * 30} 00:00:00 GMT"}, "in 11 seconds", 11.0),

@@ -84,7 +84,7 @@ def test_a_score_that_is_no_word_costs_its_row(score: object) -> None:
 @pytest.mark.parametrize(
     ("zone", "kept"),
     [("1", "1"), (1, "1"), ("3 ", "3"), ("zone-2", "2"), ("Zone 2", "2"), ("az1", "1"), ("AZ-3", "3"), ("01", "1")]
-    + [(word, None) for word in (None, "", " ", "False", "false", "none", "Regional")],
+    + [(word, None) for word in (None, "", " ", "False", "false", "none", "null", "Regional")],
 )
 def test_zones_in_any_spelling(zone: object, kept: str | None) -> None:
     assert parsed(availabilityZone=zone)[0] == kept

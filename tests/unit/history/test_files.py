@@ -200,6 +200,42 @@ def test_a_damaged_file_or_one_that_lacks_a_column_is_named() -> None:
         from_parquet(body, ("region", "zone"), "k/c")
 
 
+def table_of(**columns: Any) -> bytes:
+    """A sound file of one row, with some other columns than ours."""
+    sink = io.BytesIO()
+    plain = {"region": ["r"], "zone": ["1"], "changed_at": [AT], "score_1": pa.array([3], pa.int8())}
+    pq.write_table(pa.table({**plain, **columns}), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        table_of(zone=["9"]), table_of(score_1=["high"]), table_of(changed_at=[[1]]), table_of(region=[[1]]),
+        to_parquet(changes(), DAY, {}).replace(b"{}", b"{x"),
+        to_parquet(changes(), DAY).replace(b"(\xb5/\xfd", b"zstd"),
+    ],
+    ids=["zone", "number", "time", "text", "footer", "page"],
+)  # fmt: skip
+def test_whatever_is_wrong_in_a_file_it_is_named_as_damaged(body: bytes) -> None:
+    with pytest.raises(DamagedStateError, match=r"^k/d: damaged \(\w+\)$"):
+        from_parquet(body, ("region", "zone", "slot", "score_1"), "k/d")
+
+
+def test_a_file_with_any_odd_byte_is_read_or_named_as_damaged() -> None:
+    """What is named as damaged is made again from other files; any other error would stop each run."""
+    sound, refused = to_parquet(notes(), NOTES, {"a": "b"}), 0
+    for place in range(0, len(sound), 5):
+        odd = bytearray(sound)
+        odd[place] ^= 0xFF
+        for read in (lambda body: from_parquet(body, TIME_NOTES, "k"), lambda body: read_table(body, "k")):
+            try:
+                read(bytes(odd))
+            except DamagedStateError:
+                refused += 1
+    assert refused > len(sound) // 5
+
+
 def test_the_rows_of_some_slots_are_replaced() -> None:
     def rows(*given: tuple[str, int, float]) -> Block:
         return block(

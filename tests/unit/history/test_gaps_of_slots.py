@@ -114,6 +114,7 @@ def test_a_month_s_file_keeps_what_was_not_looked_at_and_replaces_what_was() -> 
         (b"slot_at,status\n2025-12-15T10:00:00Z,?\n", "KeyError: 'coverage_percent'"),
         (HEAD.encode() + b"yesterday,a,b,c,d\n", "ValueError: Invalid isoformat string: 'yesterday'"),
         (HEAD.encode() + b'2025-12-15T10:00:00Z,"a"b,c,d\n', "Error: ',' expected after '\"'"),
+        (HEAD.encode() + b"2025-12-15T10:00:00Z,partial,50\n", "ValueError: a row is cut off"),
         (b"\xff", "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
     ],
 )

@@ -104,10 +104,13 @@ def test_what_must_last_is_reported_when_it_has_lasted() -> None:
     assert folded(left, {"items_left": False}, left, left).present() == ()
 
 
-def test_what_the_price_memory_reports_is_new_each_time() -> None:
-    kind = {"unknown_kinds": True}
-    assert folded(kind, {}, kind).new() == ("unknown_kinds",)
-    assert folded(kind, kind).seen["unknown_kinds"] == Finding(since=iso(0), told="", waits=True)
+@pytest.mark.parametrize("name", ["unknown_kinds", "price_disagreements"])
+def test_what_the_price_memory_reports_is_new_each_time(name: str) -> None:
+    found = folded({name: True}, {}, {name: True})
+    assert found.new() == (name,)
+    assert folded({name: True}, {name: True}).seen[name] == Finding(since=iso(0), told="", waits=True)
+    after_a_gap = fold_findings(folded({name: True}), AT + 2 * SLOT, {name: True})
+    assert after_a_gap.seen[name] == Finding(since=iso(0), told=iso(2))
 
 
 def test_a_run_of_a_part_tells_what_the_others_have_not() -> None:

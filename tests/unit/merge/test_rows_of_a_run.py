@@ -129,6 +129,13 @@ def test_rows_of_each_data_set_are_read() -> None:
     assert columns.unknown_zone_rows == 0
 
 
+@pytest.mark.parametrize(
+    ("band", "frequency"), [("0-5", 3.0), ("5-10", 2.5), ("10-15", 2.0), ("15-20", 1.5), ("20+", 1.0)]
+)
+def test_a_rate_of_every_band_is_read(band: str, frequency: float) -> None:
+    assert rates(read(shard(Dataset.EVICTION, rate(A, band, frequency)))) == [(A, band, frequency)]
+
+
 def test_a_region_s_last_name_counts_and_no_name_changes_nothing() -> None:
     named = shard(Dataset.PRICE, price(A, 1.0, region_name="Old"), price(B, 1.0, region_name="New"), price(C, 1.0))
     assert read(named).regions == {"eastus": "New"}

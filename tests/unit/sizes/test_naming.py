@@ -33,6 +33,24 @@ def test_known_sizes(told: dict[str, str]) -> None:
     assert facts.gpus == (None if facts.has_gpu else 0)
 
 
+@pytest.mark.parametrize(
+    ("series", "vcpus"),
+    [
+        ("A{}", "0=1 1=1 2=2 3=4 4=8 5=2 6=4 7=8 8=8 9=16 10=8 11=16"),
+        ("D{}", "1=1 2=2 3=4 4=8 11=2 12=4 13=8 14=16"), ("DS{}", "1=1 2=2 3=4 4=8 11=2 12=4 13=8 14=16"),
+        ("D{}_v2", "1=1 2=2 3=4 4=8 5=16 11=2 12=4 13=8 14=16 15=20"),
+        ("DS{}_v2", "1=1 2=2 3=4 4=8 5=16 11=2 12=4 13=8 14=16 15=20"),
+        ("G{}", "1=2 2=4 3=8 4=16 5=32"), ("GS{}", "1=2 2=4 3=8 4=16 5=32"),
+    ],
+)  # fmt: skip
+def test_sizes_from_before_the_rule_count_their_machines(series: str, vcpus: str) -> None:
+    """Microsoft Learn, "Previous generations of virtual machine sizes"."""
+    told = dict(one.split("=") for one in vcpus.split())
+    found = {number: facts_of(f"Standard_{series.format(number)}").vcpus for number in told}
+    assert found == {number: int(one) for number, one in told.items()}
+    assert read_name(f"Standard_{series.format(16)}") is None  # no such machine
+
+
 @pytest.mark.parametrize("told", FACTS, ids=lambda told: told["armSkuName"])
 def test_the_simulated_machines_are_the_known_ones(told: dict[str, str]) -> None:
     machine = machine_of(told["armSkuName"])

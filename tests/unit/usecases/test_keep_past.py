@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from spotlake.clock import Deadline
 from spotlake.errors import ConflictError
@@ -88,6 +89,36 @@ def test_a_region_is_left_when_time_is_short_or_its_history_is_damaged() -> None
     assert keep_past(objects, regions, AT, Deadline(lambda: next(seconds))) == ["southindia"]
     assert keep_past(objects, regions, AT, Deadline.after(60)) == ["westus"]
     assert keep_past(objects, regions, AT - DAY, Deadline.after(60)) == []
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [], [{"skuName": "of another form"}], [row("standard_x1", (AT, 0.3), region="westus")],
+        [row("standard_x1", (AT, 0.3), system="Windows")], [row("standard_x1", (AT + DAY, 0.3))],
+    ],
+    ids=["empty", "form", "region", "windows", "later"],
+)  # fmt: skip
+def test_a_history_without_a_price_is_no_past_and_the_next_one_is(rows: list[dict[str, Any]]) -> None:
+    objects = MemoryObjects("archive", {})
+    asked(objects, "eastus", *rows, attempt=1)
+    assert keep_past(objects, ("eastus",), AT, Deadline.after(60)) == []
+    asked(objects, "eastus", row("standard_x1", (AT, 0.3)), attempt=2)
+    assert keep_past(objects, ("eastus",), AT, Deadline.after(60)) == ["eastus"]
+    assert past(objects, "eastus") == [("eastus", "standard_x1", AT, 0.3, "resource_graph")]
+
+
+class Expiring(MemoryObjects):
+    """A history ends its days after it was listed, and before it is read."""
+
+    def get(self, key: str) -> Any:
+        return None if key.startswith("rawdata/azure/price_history/") else super().get(key)
+
+
+def test_a_history_that_is_gone_when_it_is_read_stops_nothing() -> None:
+    objects = Expiring("archive", {})
+    asked(objects, "eastus", row("standard_x1", (AT, 0.3)))
+    assert keep_past(objects, ("eastus",), AT, Deadline.after(60)) == []
 
 
 class Raced(MemoryObjects):

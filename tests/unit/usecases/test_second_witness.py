@@ -33,7 +33,9 @@ def slot(run: Run, *, witness: bool = True, work: bool = True) -> SlotRead:
     return SlotRead(slot_at=run.slot_at, attempts=[AttemptRead(record=record, work=planned, failures=())])
 
 
-def listed(world: World, run: Run, *, status: str = "complete", windows: dict[str, float] | None = None) -> None:
+def listed(
+    world: World, run: Run, *, status: str = "complete", windows: dict[str, float] | None = None, **header: Any
+) -> None:
     told = {
         "run_id": run.run_id, "source": "simulated", "observed_at": "2025-12-15T10:00:05Z", "spot_meter_id": "m",
         "spot_effective_start_at": "2025-12-01T00:00:00Z",
@@ -41,7 +43,7 @@ def listed(world: World, run: Run, *, status: str = "complete", windows: dict[st
     rows = [told | world.price(size, usd) for size, usd in ((A, 0.01), (B, 0.02), (C, None))]
     found = Findings(windows_spot_usd_per_hour=windows or {})
     report = CollectorReport(dataset=Dataset.PRICE, region=REGION, status=status, rows=3, found=found)  # type: ignore[arg-type]
-    world.shard(run, Dataset.PRICE, rows, report=report)
+    world.shard(run, Dataset.PRICE, rows, report=report, **header)
 
 
 def asked(world: World, run: Run, rows: list[dict[str, Any]]) -> None:
@@ -88,7 +90,9 @@ def test_without_a_whole_list_or_a_history_there_is_no_answer() -> None:
     asked(world, world.run(3), [history(A, 0.01)])
     (key,) = world.objects.keys("rawdata/azure/price_history/2025/12/15/10-30/")
     world.objects.put(key, b"damaged")
-    assert [answer(number) for number in range(4)] == [False, False, False, False]
+    listed(world, world.run(4), run_id="20251215T1010Z")  # refused: it is of another slot
+    asked(world, world.run(4), [history(A, 0.01)])
+    assert [answer(number) for number in range(5)] == [False] * 5
 
 
 def test_only_regions_whose_history_was_to_be_asked_are_compared() -> None:

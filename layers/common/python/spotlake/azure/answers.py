@@ -36,7 +36,6 @@ SCORES_BYTES = 256 * 1024
 MOST_VALUES = 500_000
 _READ_BYTES = 65_536
 LONGEST_WAIT_SECONDS = float(AZURE_WINDOW_SECONDS)  # no API here has a longer window
-_DIGITS = 9  # of a number of seconds; nine are 31 years
 _LONGEST_CODE = 100
 _UNAVAILABLE = frozenset({408, 500, 502, 503, 504})
 _TEXT_LIMIT = 2_000
@@ -164,7 +163,7 @@ def _retry_after_seconds(answer: HttpAnswer, text: str) -> float | None:
 
 def _seconds_of(value: str) -> float | None:
     if value.isascii() and value.isdecimal():
-        return float(value[:_DIGITS])
+        return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError, OverflowError):

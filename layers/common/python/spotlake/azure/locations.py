@@ -104,7 +104,6 @@ def _ask_all(
         except AzureError as error:
             return error
 
-    tokens.headers()  # without a sign-in no subscription would answer
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         found = dict(zip(subscriptions, pool.map(ask, subscriptions), strict=True))
     answers = {name: answer for name, answer in found.items() if not isinstance(answer, AzureError)}

@@ -18,7 +18,7 @@ _FIELD_TEXT = r"desired(?P<which>Location|Region|Size|Sku)s"
 _FIELD = re.compile(_FIELD_TEXT, re.I)
 _PLACE = re.compile(rf"{_FIELD_TEXT}(?:\[(?P<place>\d+)\]|[/.](?P<point>\d+))", re.I)
 _VERSIONS = re.compile(r"supported api-versions are '([^']*)'", re.I)
-_VCPU_QUOTA = re.compile(r"quota|InsufficientQuota|\bcores?\b.*\blimit|QuotaExceeded", re.I)
+_VCPU_QUOTA = re.compile(r"quota|\bcores?\b.*\blimit", re.I)
 _LONGEST_TEXT = 4000
 
 

@@ -26,6 +26,7 @@ _SLOT_MS: Final = SLOT_MINUTES * 60 * 1000
 _SMALL_GROUP, _LARGE_GROUP = 32_768, 131_072
 _TIME = pa.timestamp("ms", tz="UTC")
 _ARROW = {"|b1": pa.bool_(), "<f8": pa.float64(), "<f4": pa.float32(), "<i1": pa.int8()}
+_DAMAGE = (pa.ArrowException, OSError, LookupError, TypeError, ValueError)  # what reading a damaged file ends with
 _NAMES: Final = {"slot": "changed_at"}  # column of a block -> column of a file
 
 
@@ -93,21 +94,24 @@ def from_parquet(body: bytes, names: Collection[str], key: str) -> tuple[Block, 
     """
     try:
         file = pq.ParquetFile(io.BytesIO(body), read_dictionary=[_NAMES.get(n, n) for n in names if _is_text(n)])
-        table = file.read([_NAMES.get(name, name) for name in names])
-    except (pa.ArrowException, OSError, KeyError) as error:
+        block = block_of(file.read([_NAMES.get(name, name) for name in names]), names)
+        return block, _told_about(file)
+    except _DAMAGE as error:
         raise DamagedStateError(f"{key}: damaged ({type(error).__name__})") from error
-    about = (file.metadata.metadata or {}).get(b"spotlake")
-    return block_of(table, names), orjson.loads(about) if about else None
 
 
 def read_table(body: bytes, key: str) -> tuple[pa.Table, Any]:
     """A file as a table, and what its footer says about it. Raises DamagedStateError for a damaged file."""
     try:
         file = pq.ParquetFile(io.BytesIO(body))
-        about = (file.metadata.metadata or {}).get(b"spotlake")
-        return file.read(), orjson.loads(about) if about else None
-    except (pa.ArrowException, OSError, ValueError) as error:
+        return file.read(), _told_about(file)
+    except _DAMAGE as error:
         raise DamagedStateError(f"{key}: damaged ({type(error).__name__})") from error
+
+
+def _told_about(file: pq.ParquetFile) -> Any:
+    about = (file.metadata.metadata or {}).get(b"spotlake")
+    return orjson.loads(about) if about else None
 
 
 def block_of(table: pa.Table, names: Collection[str]) -> Block:

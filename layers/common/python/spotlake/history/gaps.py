@@ -111,10 +111,16 @@ def _read(body: bytes | None) -> Iterator[Gap]:
         return
     try:
         for row in csv.DictReader(io.StringIO(body.decode()), strict=True):
-            values = {name: row[name] for name in COLUMNS[1:]}
+            values = {name: _whole(row[name]) for name in COLUMNS[1:]}
             yield Gap(slot_at=from_iso(row["slot_at"]), **values)
-    except (KeyError, ValueError, TypeError, csv.Error) as error:
+    except (KeyError, ValueError, csv.Error) as error:
         raise DamagedStateError(f"a file of gaps is damaged ({type(error).__name__}: {error})") from error
+
+
+def _whole(value: str | None) -> str:
+    if value is None:
+        raise ValueError("a row is cut off")
+    return value
 
 
 def _reason(manifest: Manifest) -> str:

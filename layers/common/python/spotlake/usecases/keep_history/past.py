@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from spotlake import keys
-from spotlake.azure.price_history import read_history
+from spotlake.azure.price_history import PriceHistory, read_history
 from spotlake.clock import Deadline
 from spotlake.errors import ConflictError, StoreError
 from spotlake.history.before import PriceBefore, before_parquet
@@ -24,7 +24,8 @@ _REGION_SECONDS = 10.0  # kept for one region, which takes 0.2
 def keep_past(objects: ObjectStore, regions: tuple[str, ...], slot_at: datetime, deadline: Deadline) -> list[str]:
     """Write the past of regions that have none yet and whose price history came with this slot.
 
-    A region that is left, for want of time or because its history cannot be read, is tried again with its next history.
+    A region that is left, for want of time or because its history has no price that can be read, is tried again with
+    its next history.
 
     Args:
         objects: The write bucket.
@@ -54,13 +55,9 @@ def keep_past(objects: ObjectStore, regions: tuple[str, ...], slot_at: datetime,
         except StoreError as error:
             _LOG.warning("the past of %s is not written: %s", region, error)
             continue
-        history = read_history(rows, region=region)
-        prices = [
-            PriceBefore(names.get((region, size), size), past.effective_at, past.usd_per_hour)
-            for (system, size), told in history.prices.items()
-            for past in told
-            if system == "linux" and past.effective_at <= slot_at
-        ]
+        prices = _prices_before(read_history(rows, region=region), region, slot_at, names)
+        if not prices:
+            continue  # the file is written once, and an empty one would be the region's past for ever
         try:
             objects.put(
                 keys.history_before(region), before_parquet(region, prices), content_type=CONTENT_TYPE, if_absent=True
@@ -69,6 +66,17 @@ def keep_past(objects: ObjectStore, regions: tuple[str, ...], slot_at: datetime,
             continue
         written.append(region)
     return written
+
+
+def _prices_before(
+    history: PriceHistory, region: str, slot_at: datetime, names: Mapping[tuple[str, str], str]
+) -> list[PriceBefore]:
+    return [
+        PriceBefore(names.get((region, size), size), past.effective_at, past.usd_per_hour)
+        for (system, size), told in history.prices.items()
+        for past in told
+        if system == "linux" and past.effective_at <= slot_at
+    ]
 
 
 def _names(objects: ObjectStore) -> dict[tuple[str, str], str]:
