@@ -43,8 +43,8 @@ class Reach:
             for made, text in _constants_of(ast.parse(source)):
                 for word in set(_WORD.findall(text)):
                     constants.setdefault(word, set()).add(made)
-        seconds: dict[str, float] = noted["duration_by_test"]
-        return cls(tests, seconds, _frozen(functions), _frozen(constants), _frozen(_by_word(seconds, house)))
+        by_word = _by_word(noted["duration_by_test"], house)
+        return cls(tests, noted["duration_by_test"], _frozen(functions), _frozen(constants), _frozen(by_word))
 
     def of(self, change: Change) -> Sequence[str]:
         """Every quick test that can show this change, the quickest first."""

@@ -54,6 +54,15 @@ def test_the_history_is_asked_after_the_rates_in_turns_of_its_own_and_stored_as_
     assert read_price_history(collector.objects, SLOT_AT, REGION, RUN.attempt) == rows
 
 
+@pytest.mark.parametrize(("total", "is_stored"), [(2, True), (1, True), (3, False)])
+def test_a_history_that_lacks_rows_is_none_because_the_first_one_is_kept_for_ever(
+    total: int, *, is_stored: bool
+) -> None:
+    collector = Collector(RATES, answered(page(past(), past("standard_d4s_v3"), total=total)))
+    assert collector.collect(ASKED).status == "complete"
+    assert (HISTORY_KEY in collector.objects.objects) == is_stored
+
+
 @pytest.mark.parametrize(("turn", "is_stored"), [(43.9, True), (44.0, False)])
 def test_it_gets_45_seconds_of_which_the_last_is_no_use(turn: float, *, is_stored: bool) -> None:
     collector = Collector(RATES, answered(page(past())), turn=turn)
@@ -162,6 +171,8 @@ def test_windows_spot_prices_are_taken_by_the_same_rules_where_the_witness_is_as
 
 def test_by_itself_it_says_whether_the_history_is_stored_and_of_what_source() -> None:
     class Pages:
+        total = 1
+
         def rows(self, region: str) -> list[dict[str, str]]:
             if region != REGION:
                 raise StoreError("no such region")

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from spotlake.azure.resource_graph import GraphPages
+from spotlake.azure.resource_graph import API, GraphPages
+from spotlake.errors import UntrustedAnswerError
 from spotlake.models import Run
 from spotlake.state.price_histories import write_price_history
 from spotlake.stores.objects import ObjectStore
@@ -36,9 +37,17 @@ def collect_price_history(
         Whether the history is stored; the log says why not.
     """
     try:
-        rows: list[Mapping[str, Any]] = list(pages.rows(region))
+        rows = _all_rows(pages, region)
         write_price_history(objects, run, region, rows, source=source, collected_at=collected_at)
     except Exception as error:  # noqa: BLE001 - whatever it is, the rates are stored, and a side input stops no run
         _LOG.warning("no price history of %s: %s: %s", region, type(error).__name__, error)
         return False
     return True
+
+
+def _all_rows(pages: GraphPages, region: str) -> list[Mapping[str, Any]]:
+    """Every announced row: the first history of a region becomes its past, which is written once."""
+    rows: list[Mapping[str, Any]] = list(pages.rows(region))
+    if len(rows) < (pages.total or 0):
+        raise UntrustedAnswerError(API, f"{len(rows)} rows came of {pages.total}")
+    return rows
