@@ -26,7 +26,7 @@ import pytest
 from tests.mutants.changes import Change, changes_of
 from tests.mutants.reach import Reach
 from tests.mutants.samples import drawn
-from tests.mutants.scores import UNTRIED, Verdict
+from tests.mutants.scores import Verdict
 
 _CHILDREN = os.cpu_count() or 2
 # What a fork finds imported already: nothing of this house, which must see the change.
@@ -38,7 +38,6 @@ _OPTIONS = "-q -x -p no:cacheprovider -p no:xdist -p tests.mutants.quick -W igno
 _STATUS = {
     pytest.ExitCode.OK: "survived",
     pytest.ExitCode.NO_TESTS_COLLECTED: "no tests",
-    pytest.ExitCode.USAGE_ERROR: UNTRIED,
 }
 
 
@@ -111,7 +110,7 @@ class Forks:
     def _quickest(self, name: str, seconds: float) -> Sequence[str]:
         assert self._reach is not None, "learn first"
         tests = self._reach.of(self._changes[name])
-        ends = accumulate(self._reach.seconds.get(test, 0.0) for test in tests)
+        ends = accumulate(self._reach.seconds[test] for test in tests)
         return [test for test, end in zip(tests, ends, strict=True) if end <= seconds] or tests[:1]
 
     def _has_more(self, name: str) -> bool:

@@ -44,7 +44,9 @@ class Reach:
                 for word in set(_WORD.findall(text)):
                     constants.setdefault(word, set()).add(made)
         by_word = _by_word(noted["duration_by_test"], house)
-        return cls(tests, noted["duration_by_test"], _frozen(functions), _frozen(constants), _frozen(by_word))
+        standing = set().union(*by_word.values())
+        seconds = {test: took for test, took in noted["duration_by_test"].items() if test in standing}
+        return cls(tests, seconds, _frozen(functions), _frozen(constants), _frozen(by_word))
 
     def of(self, change: Change) -> Sequence[str]:
         """Every quick test that can show this change, the quickest first."""
@@ -62,7 +64,7 @@ class Reach:
             words |= (silent | self.constants_naming.get(word, frozenset())) - looked
         found = {test for function in functions for test in self.tests.get(function, ())}
         found |= {test for word in change.names for test in self.tests_naming.get(word, ())}
-        return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
+        return sorted(found & self.seconds.keys(), key=lambda test: (self.seconds[test], test))
 
 
 def _function(mangled: str) -> str:
@@ -108,15 +110,19 @@ def _constants_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def _by_word(tests: Iterable[str], house: Path) -> dict[str, set[str]]:
-    """The tests whose file names a word."""
+    """The tests whose file names a word; of a test that is gone, nothing."""
     by_file: dict[str, set[str]] = {}
     for test in tests:
         by_file.setdefault(test.partition("::")[0], set()).add(test)
     found: dict[str, set[str]] = {}
-    for name, inside in by_file.items():
-        text = (house / name).read_text(encoding="utf-8") if (house / name).is_file() else ""
-        for word in set(_WORD.findall(text)):
-            found.setdefault(word, set()).update(inside)
+    for file, inside in by_file.items():
+        text = (house / file).read_text(encoding="utf-8") if (house / file).is_file() else ""
+        words = set(_WORD.findall(text))
+        standing = {
+            test for test in inside if words.issuperset(_WORD.findall(test.partition("::")[2].partition("[")[0]))
+        }
+        for word in words:
+            found.setdefault(word, set()).update(standing)
     return found
 
 

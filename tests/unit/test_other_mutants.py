@@ -88,22 +88,32 @@ SOURCES = {
 }
 NOTED = {
     "tests_by_mangled_function_name": {
-        "spotlake.rules.x_few": ["t::slow", "t::quick"],
-        "spotlake.uses.x_told": ["t::told"],
+        "spotlake.rules.x_few": ["test_a.py::slow", "test_a.py::quick", "test_a.py::gone[1]"],
+        "spotlake.uses.x_told": ["test_a.py::told"],
     },
-    "duration_by_test": {"t::slow": 2.0, "t::quick": 0.5, "t::told": 1.0, "test_a.py::named": 0.1},
+    "duration_by_test": {
+        "test_a.py::slow": 2.0,
+        "test_a.py::quick": 0.5,
+        "test_a.py::told": 1.0,
+        "test_a.py::gone[1]": 0.1,
+    },
 }
 
 
 @pytest.mark.parametrize(
     ("module", "function", "names", "tests"),
     [
-        ("rules", "few", (), ["t::quick", "t::slow"]),
-        ("limits", "", ("MOST",), ["t::quick", "t::slow"]),  # by what is made of it
-        ("rules", "name", (), ["t::told"]),  # mutmut watches it not: what calls it shows the change
-        ("rules", "A.__init__", (), ["t::told"]),
+        ("rules", "few", (), ["test_a.py::quick", "test_a.py::slow"]),
+        ("limits", "", ("MOST",), ["test_a.py::quick", "test_a.py::slow"]),  # by what is made of it
+        ("rules", "name", (), ["test_a.py::told"]),  # mutmut watches it not: what calls it shows the change
+        ("rules", "A.__init__", (), ["test_a.py::told"]),
         ("limits", "", ("UNUSED",), []),
-        ("limits", "", ("TESTED",), ["test_a.py::named"]),  # by a test that names it
+        (
+            "limits",
+            "",
+            ("TESTED",),
+            ["test_a.py::quick", "test_a.py::told", "test_a.py::slow"],
+        ),  # by a test that names it
     ],
 )
 def test_which_tests_can_show_a_change(
@@ -111,7 +121,7 @@ def test_which_tests_can_show_a_change(
 ) -> None:
     noted = tmp_path / "noted.json"
     noted.write_text(json.dumps(NOTED))
-    (tmp_path / "test_a.py").write_text("assert TESTED == 3")
+    (tmp_path / "test_a.py").write_text("def slow(): TESTED\ndef quick(): pass\ndef told(): pass")
     change = Change(module, "constant", function, names, 0, 0, "")
     assert Reach.read(noted, SOURCES, tmp_path).of(change) == tests
 
@@ -138,7 +148,7 @@ def test_a_fork_imports_one_module_with_other_code(tmp_path: Path) -> None:
         (1, "killed"),
         (2, "killed"),  # the changed module could not be imported
         (3, "killed"),
-        (4, "suspicious"),
+        (4, "killed"),  # what all tests of a folder share could not be imported
         (5, "no tests"),
         (9, "killed"),
         (-signal.SIGALRM, "timeout"),
