@@ -144,13 +144,16 @@ class Job:
         """Output of the last attempt."""
         return self.folder / f"{self.name}-{self.attempts}.log"
 
-    def kill_when(self, signal_number: signal.Signals, *, seconds: float, enough_done: int = 0, **stall: Any) -> int:
+    def kill_when(
+        self, number: signal.Signals, *, seconds: float, enough_done: int = 0, enough_calls: int = 0, **stall: Any
+    ) -> int:
         """Start an attempt, kill it while Azure keeps it waiting, and return its exit code.
 
         Args:
-            signal_number: Signal to send.
+            number: Signal to send.
             seconds: Seconds that Azure keeps the request waiting.
             enough_done: Number of shards that must be finished too.
+            enough_calls: Number of calls whose answers must be stored too.
             stall: Fields of the fault rule that stalls a request.
         """
         self.azure.fault(latency_seconds=seconds, times=1, **stall)
@@ -161,11 +164,12 @@ class Job:
 
         def is_stalled() -> bool:
             assert process.poll() is None, self.log.read_text()
-            return self.is_stalled() and len(self.stored().done) >= enough_done
+            stored = self.stored() if self.is_stalled() else None
+            return stored is not None and len(stored.done) >= enough_done and len(stored.calls) >= enough_calls
 
         try:
             wait_for(is_stalled, what=f"a request that fits {stall}")
-            process.send_signal(signal_number)
+            process.send_signal(number)
             return process.wait(timeout=60)
         finally:
             process.kill()

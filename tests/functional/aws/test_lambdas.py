@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import queue
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from spotlake_local.aws.interpreter import lambda_python
 from spotlake_local.aws.launcher import EmulatedAws
+from spotlake_local.aws.patches.lambdas import lines_until_the_end
 from spotlake_local.workspace import ROOT
 from tests.support.emulator import execute, invoke, log_lines, make_function, make_role, statement, zipped
 
@@ -112,3 +115,32 @@ def handler(event, context):
     assert 5 < before < 150
     assert most - before == pytest.approx(200, abs=20)
     assert after < most - 150
+
+
+def test_a_log_has_every_line_of_its_invocation_and_none_of_another(aws: EmulatedAws) -> None:
+    code = """
+def handler(event, context):
+    print(event["word"])
+    print(*range(500), sep="\\n")
+    if event["fails"]:
+        raise ValueError(event["word"])
+"""
+    make_function(aws, "tells", code)
+    for word, fails in (("one", False), ("two", True), ("three", False)):
+        invoke(aws, "tells", {"word": word, "fails": fails})
+    lines = [line for line in log_lines(aws, "/aws/lambda/tells") if line.isalnum() and not line.isupper()]
+    numbers = [str(number) for number in range(500)]
+    assert lines == ["one", *numbers, "two", *numbers, "three", *numbers]
+
+
+def test_a_line_that_is_read_late_is_of_the_log_too() -> None:
+    class LateQueue(queue.Queue[str]):
+        """Has nothing for whoever does not wait."""
+
+        def get_nowait(self) -> str:
+            raise queue.Empty
+
+    lines = LateQueue()
+    for line in ("first", "last", "\x1e", "of the next"):
+        lines.put(line)
+    assert lines_until_the_end(SimpleNamespace(_stderr_queue=lines), first_line_wait=0.1) == "first\nlast"

@@ -1,9 +1,11 @@
-"""Lambda: the right interpreter, exception names, layers unpacked once, memory of each invocation."""
+"""Lambda: the right interpreter, exception names, whole logs, layers unpacked once, memory of each invocation."""
 
 from __future__ import annotations
 
 import hashlib
+import queue
 import threading
+import time
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,13 +20,17 @@ from spotlake_local.aws.patches import PatchOptions, need
 
 _last = threading.local()  # of the invocation on this thread: error_type, peak_mb
 _unpacking = threading.Lock()
+_CALLED = "            result = handler_fn(event, context)\n"
+_ENDED = "\x1e"  # the last line of an invocation, which nobody sees
+_LATEST_LINE_SECONDS = 5.0
 _REPORTED = '"error": str(e), "trace": traceback.format_exc()'
 
 
 def install(options: PatchOptions) -> None:
-    """Install the five patches."""
+    """Install the six patches."""
     _use_interpreter(options.lambda_python)
     _name_exceptions()
+    _keep_every_line()
     _name_throttles()
     _unpack_layers_once(options.cache)
     _measure_memory()
@@ -61,6 +67,32 @@ def _name_exceptions() -> None:
 
     lambda_runtime.Worker.invoke = invoke_and_note
     lambda_svc._execute_function_warm = execute_and_name
+
+
+def _keep_every_line() -> None:
+    """Without this patch a log loses what is read later than five milliseconds after the line before it."""
+    script: str = need(lambda_runtime, "_PYTHON_WORKER_SCRIPT", "lines of a log")
+    need(lambda_runtime.Worker, "_drain_stderr_bounded", "lines of a log")
+    if script.count(_CALLED) != 1:
+        raise ConfigurationError("the emulator's worker calls handlers in another way: patch 'lines of a log'")
+    told = f"            finally:\n                print({_ENDED!r}, file=sys.stderr, flush=True)\n"
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_CALLED, f"            try:\n    {_CALLED}{told}")
+    lambda_runtime.Worker._drain_stderr_bounded = lines_until_the_end
+
+
+def lines_until_the_end(worker: Any, **_: float) -> str:
+    """Every line that an invocation wrote: the worker's script tells which is the last."""
+    lines: list[str] = []
+    give_up_at = time.monotonic() + _LATEST_LINE_SECONDS
+    while True:
+        try:
+            line: str = worker._stderr_queue.get(timeout=max(0.0, give_up_at - time.monotonic()))
+        except queue.Empty:  # the process died
+            break
+        if line == _ENDED:
+            break
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _name_throttles() -> None:
