@@ -13,7 +13,6 @@ from itertools import pairwise
 
 _UNTOUCHED_CALLS = ("Logger", "NewType", "TypeVar", "cast", "say")  # words for people or mypy; logs too
 _UNTOUCHED_NAMES = ("__all__", "__slots__", "_LOG")
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _FLIPPED: dict[type[ast.cmpop], str] = {ast.Eq: "!=", ast.NotEq: "==", ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">="}
 _FLIPPED |= {ast.GtE: ">", ast.In: "not in", ast.NotIn: "in", ast.Is: "is not", ast.IsNot: "is"}
@@ -227,9 +226,10 @@ class _Finder(ast.NodeVisitor):
                     self._note("statement", statement, "pass")
             for first, second in pairwise(body):
                 if _calls(first) and _calls(second) and not _needs(second, first):
-                    (start, _), (_, end) = self._span(first), self._span(second)
-                    swapped = self._text(second) + self._source[self._span(first)[1] : self._span(second)[0]].decode()
-                    self._add("order", start, end, swapped + self._text(first))
+                    (start, first_end), (second_start, end) = self._span(first), self._span(second)
+                    parts = (second_start, end), (first_end, second_start), (start, first_end)
+                    swapped = b"".join(self._source[begin:stop] for begin, stop in parts)
+                    self._add("order", start, end, swapped.decode())
         self._visit_all(body)
 
     def _drop_each(self, node: ast.expr, pairs: Sequence[tuple[ast.expr, ast.expr]]) -> None:
@@ -257,10 +257,6 @@ class _Finder(ast.NodeVisitor):
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return self._starts[node.lineno - 1] + node.col_offset, self._starts[node.end_lineno - 1] + node.end_col_offset
-
-    def _text(self, node: ast.stmt) -> str:
-        start, end = self._span(node)
-        return self._source[start:end].decode()
 
 
 def _is_python(source: bytes) -> bool:

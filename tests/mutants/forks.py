@@ -35,9 +35,10 @@ _QUICKEST_SECONDS, _ALL_SECONDS = 4.0, 60.0  # of tests: at first, and for a cha
 _STARTING_SECONDS = 60  # until a fork on a busy machine has imported everything
 # What is preloaded cannot be rewritten, which pytest would tell.
 _OPTIONS = "-q -x -p no:cacheprovider -p no:xdist -p tests.mutants.quick -W ignore::pytest.PytestAssertRewriteWarning"
-_STATUS = {
+_STATUS: dict[int, str] = {
     pytest.ExitCode.OK: "survived",
     pytest.ExitCode.NO_TESTS_COLLECTED: "no tests",
+    -signal.SIGALRM: "timeout",
 }
 
 
@@ -79,27 +80,34 @@ class Forks:
         return [name for name in self._changes if name in chosen]
 
     def pass_unchanged(self, names: Sequence[str]) -> bool:
-        """Whether the tests that will try these changes pass on the library as it is."""
-        tests = sorted({test for name in names for test in self._quickest(name, _QUICKEST_SECONDS)})
+        """Whether every test that may try these changes passes on the library as it is: else it would notice any."""
+        tests = sorted({test for name in names for test in self._tests(name, _ALL_SECONDS)})
         return not tests or os.waitpid(self._fork("", tests), 0)[1] == 0
 
     def verdicts(self, names: Sequence[str]) -> Iterator[Verdict]:
-        """Try each change, and tell what became of it as soon as that is known."""
-        waiting = [(name, _QUICKEST_SECONDS) for name in reversed(names)]
-        running: dict[int, tuple[str, float]] = {}
+        """Try each change, and tell what became of it as soon as that is known.
+
+        A change that survives the quickest tests is tried with those that are left.
+        """
+        waiting = [(name, self._tests(name, _QUICKEST_SECONDS)) for name in reversed(names)]
+        running: dict[int, tuple[str, Sequence[str]]] = {}
+        tried_again: set[str] = set()
         while waiting or running:
             while waiting and len(running) < _CHILDREN:
-                name, seconds = waiting.pop()
-                if tests := self._quickest(name, seconds):
-                    running[self._fork(name, tests)] = name, seconds
+                name, tests = waiting.pop()
+                if tests:
+                    running[self._fork(name, tests)] = name, tests
                 else:
                     yield self._verdict(name, "no tests")
             if running:
                 process, ended = os.wait()
-                name, seconds = running.pop(process)
+                name, tests = running.pop(process)
                 status = _status(os.waitstatus_to_exitcode(ended))
-                if status == "survived" and seconds < _ALL_SECONDS and self._has_more(name):
-                    waiting.append((name, _ALL_SECONDS))
+                is_first = status == "survived" and name not in tried_again
+                left = self._tests(name, _ALL_SECONDS)[len(tests) :] if is_first else []
+                if left:
+                    tried_again.add(name)
+                    waiting.append((name, left))
                 else:
                     yield self._verdict(name, status)
 
@@ -107,14 +115,12 @@ class Forks:
         change = self._changes[name]
         return Verdict(change.module, name, status, change.diff(self._sources[change.module]))
 
-    def _quickest(self, name: str, seconds: float) -> Sequence[str]:
+    def _tests(self, name: str, seconds: float) -> Sequence[str]:
+        """The quickest tests that can show a change, in that many seconds: one at least, if there is any."""
         assert self._reach is not None, "learn first"
         tests = self._reach.of(self._changes[name])
         ends = accumulate(self._reach.seconds[test] for test in tests)
         return [test for test, end in zip(tests, ends, strict=True) if end <= seconds] or tests[:1]
-
-    def _has_more(self, name: str) -> bool:
-        return len(self._quickest(name, _ALL_SECONDS)) > len(self._quickest(name, _QUICKEST_SECONDS))
 
     def _fork(self, name: str, tests: Sequence[str]) -> int:
         process = os.fork()
@@ -139,11 +145,7 @@ def _tried(house: Path) -> dict[str, Path]:
 
 
 def _status(code: int) -> str:
-    if code == -signal.SIGALRM:
-        return "timeout"
-    return (
-        "segfault" if code < 0 else _STATUS.get(pytest.ExitCode(code), "killed") if code <= max(_STATUS) else "killed"
-    )
+    return _STATUS.get(code) or ("segfault" if code < 0 else "killed")
 
 
 def _try(changed: tuple[Change, Path, bytes] | None, tests: Sequence[str]) -> int:

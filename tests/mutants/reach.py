@@ -37,10 +37,11 @@ class Reach:
         functions: dict[str, set[str]] = {}
         constants: dict[str, set[str]] = {}
         for module, source in sources.items():
-            for name, text in _functions_of(ast.parse(source)):
+            tree = ast.parse(source)
+            for name, text in _functions_of(tree):
                 for word in set(_WORD.findall(text)):
                     functions.setdefault(word, set()).add(f"{module}:{name}")
-            for made, text in _constants_of(ast.parse(source)):
+            for made, text in _constants_of(tree):
                 for word in set(_WORD.findall(text)):
                     constants.setdefault(word, set()).add(made)
         by_word = _by_word(noted["duration_by_test"], house)
