@@ -46,7 +46,7 @@ def collect_price_history(
 
 
 def _all_rows(pages: GraphPages, region: str) -> list[Mapping[str, Any]]:
-    """Every announced row: the first history of a region becomes its past, which is written once."""
+    """The rows, if all that Azure announced came: a region's first history becomes its past, which is written once."""
     rows: list[Mapping[str, Any]] = list(pages.rows(region))
     if len(rows) < (pages.total or 0):
         raise UntrustedAnswerError(API, f"{len(rows)} rows came of {pages.total}")

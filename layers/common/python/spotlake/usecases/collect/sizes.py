@@ -117,7 +117,7 @@ class _Collection:
         due = self._due(before)
         if not due and not self._has_asked(before):
             return False
-        known = self._asked(due, before) if due else before
+        known = self._ask_all(due, before) if due else before
         if self.deps.stopping():
             return False
         body = sizes_csv(known, self.pairs, self.deps.geographies)
@@ -146,8 +146,8 @@ class _Collection:
         """Whether an earlier start of this job asked a region, and ended before it wrote the day's file."""
         return any(one.asked_at >= self.run.started_at for one in before.regions.values())
 
-    def _asked(self, due: Sequence[str], before: Sizes) -> Sizes:
-        """Ask these regions, and keep what they told."""
+    def _ask_all(self, due: Sequence[str], before: Sizes) -> Sizes:
+        """Ask these regions, and keep what they told. Returns the facts of all regions."""
         self.deps.tokens.headers()  # without a sign-in no region would answer
         for region in due:
             try:

@@ -151,7 +151,7 @@ class _FullRun:
         unsold = [region for region, sizes in self.listing.sizes.items() if not sizes and region not in before.pairs]
         PRICE_MEMORY.change(self.deps.objects, lambda one: _without_prices(one, slot_at, unsold))
         day, settings = slot_at.date(), self.deps.prepare.settings
-        catalogue = fold_listing(
+        catalogue = fold_listing(  # for this run alone: the merge keeps the listing, and the names of regions
             before, day, self.listing.sizes, {},
             keep_days=settings.catalogue_days, keep_closed_days=settings.retire_after_days,
         )  # fmt: skip
